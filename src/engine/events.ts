@@ -1,0 +1,274 @@
+// The facts a run consists of. Append-only and never edited: an old shape stays readable for ever.
+// Everything else (state, card, pull-request body, cost) is a fold of these.
+import { z } from "zod";
+import { isRunId, isSha, type MicroDollars } from "../core/ids.ts";
+import { FileChange } from "../workspace/file-change.ts";
+import { Artifact, Triage } from "../workflows/artifacts.ts";
+import { RepoConfig } from "../workflows/repo-config.ts";
+import { gateNames, Workflow } from "../workflows/schema.ts";
+
+const Sha = z.string().refine(isSha, "must be a full commit id");
+const Amount = z
+  .number()
+  .int()
+  .refine((value): value is MicroDollars => Number.isSafeInteger(value), "must be whole micro-dollars");
+const text = z.string().max(100_000);
+
+/** A repository as a run knows it. `id` is GitHub's, 0 for a local folder. */
+export const RepoRef = z.strictObject({
+  id: z.number().int().nonnegative(),
+  owner: z.string(),
+  name: z.string(),
+  private: z.boolean(),
+  defaultBranch: z.string(),
+  /** Where git fetches from: an https address, or an absolute path for a local run. Never holds a credential. */
+  cloneUrl: z.string(),
+  /** The App's installation, absent when a token or no GitHub at all is used. */
+  installationId: z.number().int().positive().optional(),
+});
+export type RepoRef = z.infer<typeof RepoRef>;
+
+export const Person = z.strictObject({ login: z.string(), id: z.number().int().nonnegative() });
+export type Person = z.infer<typeof Person>;
+
+/** What a run is about. A local run has no number on GitHub: number 0 and an empty url. */
+export const Subject = z.strictObject({
+  kind: z.enum(["issue", "pull", "local"]),
+  number: z.number().int().nonnegative(),
+  url: z.string(),
+  author: Person,
+});
+export type Subject = z.infer<typeof Subject>;
+
+/** The text a run works from, fixed when it was asked for; later edits are invisible to it. Already sanitised. */
+export const PinnedInput = z.strictObject({
+  title: text,
+  body: text,
+  comments: z.array(z.strictObject({ id: z.number().int(), author: Person, body: text })).max(200),
+  /** What sanitising removed, in words for the card: "1 HTML comment", "3 invisible characters". */
+  dropped: z.array(z.string().max(300)).max(20),
+  /** The instruction behind the verb, if any. */
+  instruction: text,
+  /** SHA-256 (hex) over all of the above. */
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type PinnedInput = z.infer<typeof PinnedInput>;
+
+/** What was asked for and by which door. */
+export const Request = z.strictObject({
+  door: z.enum(["opened", "label", "comment", "cli"]),
+  by: Person,
+  /** The words that asked, quoted on the card: "/agent fix", "label agent:bug". */
+  quote: z.string().max(500),
+  commentId: z.number().int().optional(),
+});
+export type Request = z.infer<typeof Request>;
+
+/** What one or many model calls cost. */
+export const Spend = z.strictObject({
+  turns: z.number().int().nonnegative(),
+  inputTokens: z.number().int().nonnegative(),
+  outputTokens: z.number().int().nonnegative(),
+  cacheReadTokens: z.number().int().nonnegative(),
+  cacheWriteTokens: z.number().int().nonnegative(),
+  microDollars: Amount,
+});
+export type Spend = z.infer<typeof Spend>;
+
+/** Ceilings of a run; the lowest of command, repository and workflow. */
+export const Budget = z.strictObject({
+  microDollars: Amount,
+  turns: z.number().int().positive(),
+  milliseconds: z.number().int().positive(),
+});
+export type Budget = z.infer<typeof Budget>;
+
+/** What a gate saw when it ran one command. */
+export const Evidence = z.strictObject({
+  /** What this command was for: "reproduction on base, first time". */
+  label: z.string().max(200),
+  argv: z.array(z.string().max(2_000)).max(50),
+  commit: Sha,
+  exitCode: z.number().int().nullable(),
+  seconds: z.number().nonnegative(),
+  outputHash: z.string(),
+  tail: z.string().max(8_000),
+});
+export type Evidence = z.infer<typeof Evidence>;
+
+export const GateResult = z.strictObject({
+  gate: z.enum(gateNames),
+  passed: z.boolean(),
+  /** Why, as a code that tests and metrics use: "red", "passes-on-base", "syntax-error", "flaky", "test-skipped" … */
+  code: z.string().max(60),
+  /** Why, in one line for the card. */
+  summary: z.string().max(500),
+  /** More lines: failing tests, paths, what was there before. */
+  notes: z.array(z.string().max(1_000)).max(50),
+  evidence: z.array(Evidence).max(20),
+  seconds: z.number().nonnegative(),
+});
+export type GateResult = z.infer<typeof GateResult>;
+
+/** Why an agent's attempt brought nothing. */
+export const failureCodes = [
+  "invalid-output",
+  "no-finish",
+  "turn-limit",
+  "token-limit",
+  "time-limit",
+  "budget",
+  "model-unreachable",
+  "model-refused",
+  "tools-broken",
+  "import-refused",
+  "cancelled",
+] as const;
+export const Failure = z.strictObject({ code: z.enum(failureCodes), message: z.string().max(2_000) });
+export type Failure = z.infer<typeof Failure>;
+
+export const outcomes = [
+  "succeeded",
+  "triaged",
+  "needs-a-decision",
+  "could-not-reproduce",
+  "failed",
+  "timed-out",
+  "out-of-budget",
+  "cancelled",
+] as const;
+export type Outcome = (typeof outcomes)[number];
+
+const stage = { stage: z.string(), attempt: z.number().int().positive() };
+
+export const RunEvent = z.discriminatedUnion("type", [
+  /** First event of every run: who asked for what, about which text, on which commit. */
+  z.strictObject({
+    type: z.literal("run.created"),
+    runId: z.string().refine(isRunId),
+    repo: RepoRef,
+    subject: Subject,
+    request: Request,
+    input: PinnedInput,
+    base: z.strictObject({ branch: z.string(), commit: Sha }),
+    /** `triage` sorts the issue and stops; `work` goes on with the routed workflow; `auto` does so for types in triggers.autoStart. */
+    wanted: z.enum(["triage", "auto", "work"]),
+    /** The workflow that was asked for by name; routing is skipped then. */
+    workflow: z.string().optional(),
+    /** Only ceilings that the command gave; the rest comes from config and workflow. */
+    ceilings: z.strictObject({
+      dollars: z.number().positive().optional(),
+      turns: z.number().int().positive().optional(),
+      minutes: z.number().positive().optional(),
+    }),
+    config: RepoConfig,
+    /** Labels the repository had at the time; triage may choose from these only. */
+    labels: z.array(z.string()).max(1_000),
+    dryRun: z.boolean(),
+  }),
+  /** A driver took the run over; an earlier driver that appends after this is refused. */
+  z.strictObject({ type: z.literal("run.driven"), driver: z.string() }),
+  /** Triage answered, or was skipped because the workflow was given. */
+  z.strictObject({
+    type: z.literal("run.routed"),
+    source: z.enum(["model", "heuristic", "asked-for"]),
+    triage: Triage.optional(),
+    /** What becomes of it: a workflow starts, or the run ends after triage (and asks, when it is unsure). */
+    decision: z.discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("start"), workflow: Workflow, budget: Budget }),
+      z.strictObject({ kind: z.literal("stop") }),
+      z.strictObject({ kind: z.literal("ask"), questions: z.array(z.string().max(1_000)).max(10) }),
+    ]),
+    /** One line for the card: why this route, and the runner-up. */
+    why: z.string().max(1_000),
+    spend: Spend,
+  }),
+  z.strictObject({ type: z.literal("stage.started"), ...stage, reasons: z.array(z.string().max(4_000)).max(50) }),
+  /** One model reply and the tools it called. */
+  z.strictObject({
+    type: z.literal("agent.turn"),
+    ...stage,
+    turn: z.number().int().positive(),
+    model: z.string(),
+    spend: Spend,
+    seconds: z.number().nonnegative(),
+    text: z.string().max(4_000),
+    tools: z
+      .array(
+        z.strictObject({
+          name: z.string(),
+          input: z.string().max(2_000),
+          ok: z.boolean(),
+          output: z.string().max(2_000),
+          seconds: z.number().nonnegative(),
+        }),
+      )
+      .max(100),
+  }),
+  z.strictObject({
+    type: z.literal("agent.finished"),
+    ...stage,
+    artifact: Artifact,
+    /** Where the attempt's work ends; equals the start for artifacts that carry none. */
+    commit: Sha,
+    changes: z.array(FileChange).max(2_000),
+  }),
+  z.strictObject({ type: z.literal("agent.failed"), ...stage, failure: Failure }),
+  z.strictObject({ type: z.literal("gate.checked"), ...stage, result: GateResult }),
+  z.strictObject({
+    type: z.literal("pull_request.opened"),
+    /** 0 for a local run, whose "pull request" is a branch and a text file. */
+    number: z.number().int().nonnegative(),
+    url: z.string(),
+    branch: z.string(),
+    /** The published commit; its tree is the verified commit's tree. */
+    head: Sha,
+    title: z.string(),
+  }),
+  /** People's words that change a run, appended by the intake while a driver may be at work. */
+  z.strictObject({ type: z.literal("stop.requested"), by: Person, quote: z.string().max(500) }),
+  z.strictObject({ type: z.literal("subject.closed"), by: Person }),
+  z.strictObject({
+    type: z.literal("retry.requested"),
+    by: Person,
+    stage: z.string().optional(),
+    quote: z.string().max(500),
+  }),
+  z.strictObject({
+    type: z.literal("run.finished"),
+    outcome: z.enum(outcomes),
+    /** Why, as a code: a failure code, a gate's code, an ending, "stopped", "issue-closed", "budget-dollars" … */
+    code: z.string().max(60),
+    /** Why, in words for the card. */
+    message: z.string().max(4_000),
+  }),
+]);
+export type RunEvent = z.infer<typeof RunEvent>;
+export type EventOf<T extends RunEvent["type"]> = Extract<RunEvent, { type: T }>;
+
+/** An event as the log keeps it. `version` counts from 1 within the run; `at` is milliseconds since 1970 by the log's clock. */
+export interface RecordedEvent {
+  readonly version: number;
+  readonly at: number;
+  readonly event: RunEvent;
+}
+
+export const noSpend: Spend = Spend.parse({
+  turns: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+  microDollars: 0,
+});
+
+export function addSpend(a: Spend, b: Spend): Spend {
+  return Spend.parse({
+    turns: a.turns + b.turns,
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
+    cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
+    microDollars: a.microDollars + b.microDollars,
+  });
+}

@@ -1,0 +1,205 @@
+// What the engine needs from the world, as small interfaces. agents/, gates/, triage/, store/, intake/ and github/ implement or use them;
+// `baton.ts` puts them together. Implementations never throw for an expected outcome: that is a value.
+import type { RunId, Sha } from "../core/ids.ts";
+import type { Artifact, ArtifactName } from "../workflows/artifacts.ts";
+import type { FileChange } from "../workspace/file-change.ts";
+import type { RepoConfig } from "../workflows/repo-config.ts";
+import type { GateName, Workflow } from "../workflows/schema.ts";
+import type {
+  EventOf,
+  Failure,
+  GateResult,
+  PinnedInput,
+  Person,
+  RecordedEvent,
+  RepoRef,
+  RunEvent,
+  Spend,
+  Subject,
+} from "./events.ts";
+import type { State } from "./state.ts";
+
+/** The append-only log of every run. Time is the log's own clock. */
+export interface EventLog {
+  /** Writes the first event, unless another unfinished run has the same repository and subject: then that run is named and nothing is written. Atomic. */
+  create(event: EventOf<"run.created">): Promise<{ type: "created" } | { type: "taken"; by: RunId }>;
+  /** Appends when the log is still at `expected`; otherwise says where it is. All events or none. */
+  append(
+    run: RunId,
+    expected: number,
+    events: readonly RunEvent[],
+  ): Promise<{ type: "appended"; version: number } | { type: "conflict"; version: number }>;
+  /** The events after version `after` (default 0: all), oldest first; empty for an unknown run. Throws `invalid-event` for a row that does not parse. */
+  read(run: RunId, after?: number): Promise<RecordedEvent[]>;
+  /** Calls `listener` soon after anything was appended, by whichever process. May call it more than once. */
+  follow(listener: (run: RunId) => void): Disposable;
+  /** Runs without a final event, oldest first. */
+  unfinished(): Promise<RunId[]>;
+  /** Runs about a subject, newest first. */
+  runsOf(repo: Pick<RepoRef, "id" | "owner" | "name">, subject: Pick<Subject, "number">): Promise<RunId[]>;
+}
+
+/** "Look at this": the queue is only a bell. A lost ring costs time, never a run. */
+export type BellTopic = "delivery" | "run";
+export interface Bell {
+  ring(topic: BellTopic, id: string): Promise<void>;
+  /** Starts answering. The handler gets a signal that fires when the bell is closing. At most one handler per (topic, id) runs at once in this process; `parallel` bounds all of them. */
+  answer(
+    handler: (topic: BellTopic, id: string, signal: AbortSignal) => Promise<void>,
+    options: { parallel: number },
+  ): Promise<AsyncDisposable>;
+}
+
+/** Triage: which workflow, if any. Does not decide; `engine/route.ts` does. */
+export interface Triager {
+  triage(
+    created: EventOf<"run.created">,
+    signal: AbortSignal,
+  ): Promise<{
+    source: "model" | "heuristic";
+    triage: Extract<Artifact, { name: "Triage" }>["value"];
+    why: string;
+    spend: Spend;
+  }>;
+}
+
+/** One attempt of one agent. */
+export interface AgentTask {
+  readonly runId: RunId;
+  readonly repo: RepoRef;
+  readonly stage: string;
+  readonly attempt: number;
+  /** Attempts this stage may take in all, for the agent to know how serious it is. */
+  readonly attempts: number;
+  readonly agent: string;
+  readonly makes: ArtifactName;
+  readonly base: Sha;
+  /** The commit the workspace starts from. */
+  readonly start: Sha;
+  readonly input: PinnedInput;
+  readonly subject: Subject;
+  /** Artifacts of earlier stages, in stage order. */
+  readonly inputs: readonly { stage: string; artifact: Artifact }[];
+  /** Why the stage is worked again; empty the first time. */
+  readonly reasons: readonly string[];
+  readonly config: RepoConfig;
+  readonly limits: { readonly turns: number; readonly microDollars: number; readonly milliseconds: number };
+}
+
+export type AgentResult =
+  | {
+      readonly type: "finished";
+      readonly artifact: Artifact;
+      readonly commit: Sha;
+      readonly changes: readonly FileChange[];
+    }
+  | { readonly type: "failed"; readonly failure: Failure };
+
+export type Turn = Omit<EventOf<"agent.turn">, "type" | "stage" | "attempt">;
+
+export interface AgentRunner {
+  /** Works the task in a sandbox. Awaits `onTurn` after every model reply (its tools included), before the next request. Aborting `signal` ends the model call and the sandboxed process at once and gives `cancelled`. */
+  run(task: AgentTask, onTurn: (turn: Turn) => Promise<void>, signal: AbortSignal): Promise<AgentResult>;
+}
+
+/** One check of one gate. */
+export interface GateRequest {
+  readonly gate: GateName;
+  readonly runId: RunId;
+  readonly repo: RepoRef;
+  readonly base: Sha;
+  readonly head: Sha;
+  /** The reproduction, with the commit (base plus test files) that carries it. Absent in workflows without one. */
+  readonly reproduction:
+    | { readonly value: Extract<Artifact, { name: "Reproduction" }>["value"]; readonly commit: Sha }
+    | undefined;
+  readonly config: RepoConfig;
+}
+
+export interface Gates {
+  /** Never throws for what it checks: a gate that cannot decide has not passed (code "gate-failed"). Throws only when aborted. */
+  check(request: GateRequest, signal: AbortSignal): Promise<GateResult>;
+}
+
+/** Workflows by name: Baton's own, and those of the repository at the pinned commit. */
+export interface WorkflowSource {
+  load(name: string): Promise<Workflow | undefined>;
+  names(): readonly string[];
+}
+
+/** What to do about texts people wrote to Baton, said by the publisher in its own words. */
+export type Reply =
+  | {
+      readonly kind: "refused";
+      readonly quote: string;
+      readonly why: string;
+      readonly who: string;
+      readonly next: string;
+    }
+  | { readonly kind: "unknown-verb"; readonly quote: string; readonly nearest: string | undefined }
+  | { readonly kind: "not-yet"; readonly quote: string; readonly verb: string }
+  | { readonly kind: "invalid-flags"; readonly quote: string; readonly problems: readonly string[] }
+  | { readonly kind: "config-broken"; readonly quote: string; readonly problems: readonly string[] }
+  | { readonly kind: "already-running"; readonly quote: string; readonly run: RunId }
+  | { readonly kind: "nothing-running"; readonly quote: string; readonly next: string }
+  | { readonly kind: "help"; readonly verbs: readonly { usage: string; summary: string; available: boolean }[] }
+  | { readonly kind: "status"; readonly state: State | undefined }
+  | { readonly kind: "why"; readonly state: State };
+
+/** The only door to GitHub's write side. Every call has a key of its own making and may be made again: it happens once. */
+export interface Publisher {
+  /** Opens the draft pull request for a run whose gates passed. Refused when the subject is closed or locked, or the branch belongs to somebody else. */
+  openPullRequest(
+    state: State,
+    signal: AbortSignal,
+  ): Promise<
+    { type: "opened"; event: EventOf<"pull_request.opened"> } | { type: "refused"; code: string; message: string }
+  >;
+  /** Answers a person where they wrote. `key` names the occasion (a delivery id), so that a second delivery says nothing. */
+  reply(repo: RepoRef, subject: Subject, key: string, reply: Reply): Promise<void>;
+  /** Shows that a command was seen. */
+  acknowledge(repo: RepoRef, commentId: number): Promise<void>;
+  /** Takes a one-shot label off. */
+  removeLabel(repo: RepoRef, subject: Subject, label: string): Promise<void>;
+}
+
+/** What people see of a run: card, labels, reactions. */
+export interface Projection {
+  /** Something happened; shows it soon, coalesced. Never throws. */
+  touch(run: RunId): void;
+  /** Shows the latest state now and waits for it. */
+  settle(run: RunId): Promise<void>;
+}
+
+/** The read side of GitHub, for the intake. Every method throws `github-failed` when GitHub does not answer; callers treat that as no. */
+export interface GitHubReader {
+  repository(owner: string, name: string): Promise<RepoRef>;
+  /** The collaborator permission of a person, looked up now and checked against the numeric id: a renamed or impersonated login gives "none". */
+  permission(repo: RepoRef, person: Person): Promise<"none" | "read" | "triage" | "write" | "maintain" | "admin">;
+  /** A file of the default branch, or undefined. */
+  file(repo: RepoRef, path: string): Promise<string | undefined>;
+  issue(
+    repo: RepoRef,
+    number: number,
+  ): Promise<
+    | {
+        title: string;
+        body: string;
+        author: Person;
+        state: "open" | "closed";
+        locked: boolean;
+        isPull: boolean;
+        url: string;
+        labels: string[];
+        assignees: Person[];
+      }
+    | undefined
+  >;
+  /** Comments oldest first, at most the latest 100. */
+  comments(repo: RepoRef, number: number): Promise<{ id: number; author: Person; body: string; createdAt: number }[]>;
+  labels(repo: RepoRef): Promise<string[]>;
+  /** The commit of a branch. */
+  head(repo: RepoRef, branch: string): Promise<Sha>;
+  /** Numbers of open pull requests whose body closes the issue. */
+  pullRequestsClosing(repo: RepoRef, number: number): Promise<number[]>;
+}

@@ -1,0 +1,133 @@
+// What each kind of stage hands on, as schemas: the input of the tool `finish` is one of these.
+// Strings are bounded and extra fields refused, because a model fills them in.
+import { z } from "zod";
+
+const line = (max = 300) => z.string().trim().min(1).max(max);
+const prose = (max = 4_000) => z.string().trim().min(1).max(max);
+const path = z
+  .string()
+  .trim()
+  .min(1)
+  .max(400)
+  .refine(
+    (value) => !value.startsWith("/") && !value.split("/").includes(".."),
+    "must be a path inside the repository",
+  );
+
+export const issueTypes = ["bug", "feature", "refactor", "docs", "question", "duplicate", "invalid"] as const;
+export type IssueType = (typeof issueTypes)[number];
+
+export const Triage = z.strictObject({
+  type: z.enum(issueTypes),
+  confidence: z.number().min(0).max(1).describe("How sure you are of `type`, 0 to 1"),
+  runnerUp: z.enum(issueTypes).describe("The second most likely type"),
+  severity: z.enum(["low", "medium", "high", "critical"]),
+  size: z.enum(["xs", "s", "m", "l", "xl"]),
+  labels: z.array(line(50)).max(10).describe("Labels to set, only from the list of existing ones"),
+  areas: z.array(line(100)).max(10).describe("Parts of the code it seems to be about"),
+  missing: z.array(line(500)).max(5).describe("Questions whose answers are needed before work can start"),
+  duplicateOf: z.number().int().positive().optional(),
+  securitySensitive: z.boolean(),
+  summary: line(500),
+  evidence: z.array(line(500)).max(5).describe("Short quotes from the issue that support the type"),
+});
+export type Triage = z.infer<typeof Triage>;
+
+export const Reproduction = z.strictObject({
+  reproduced: z.boolean(),
+  testFiles: z.array(path).max(10).describe("The test files you added or changed"),
+  command: z
+    .string()
+    .trim()
+    .max(500)
+    .describe("One shell command, run in the repository's root, that runs just these tests"),
+  expectedFailure: z.string().trim().max(500).describe("Text that must occur in the failing output because of the bug"),
+  notes: prose(),
+});
+export type Reproduction = z.infer<typeof Reproduction>;
+
+export const Diagnosis = z.strictObject({
+  rootCause: prose(),
+  locations: z.array(z.strictObject({ path, lines: line(50), why: line(500) })).max(20),
+  approach: prose(),
+  risk: line(1_000),
+});
+export type Diagnosis = z.infer<typeof Diagnosis>;
+
+export const Change = z.strictObject({
+  summary: prose(),
+  files: z.array(path).max(100),
+  followUps: z.array(line(500)).max(10),
+});
+export type Change = z.infer<typeof Change>;
+
+export const Plan = z.strictObject({
+  summary: prose(),
+  tasks: z
+    .array(
+      z.strictObject({
+        id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/),
+        title: line(),
+        agent: line(60),
+        instructions: prose(),
+        needs: z.array(line(40)).max(20),
+        claims: z.array(line(200)).max(20),
+        acceptance: line(1_000),
+      }),
+    )
+    .max(50),
+  risks: z.array(line(500)).max(10),
+  questions: z.array(line(500)).max(10),
+});
+export type Plan = z.infer<typeof Plan>;
+
+export const Review = z.strictObject({
+  verdict: z.enum(["approve", "changes"]),
+  findings: z
+    .array(
+      z.strictObject({
+        severity: z.enum(["info", "minor", "major", "critical"]),
+        path: path.optional(),
+        line: z.number().int().positive().optional(),
+        message: line(1_000),
+      }),
+    )
+    .max(30),
+});
+export type Review = z.infer<typeof Review>;
+
+export const Report = z.strictObject({
+  summary: prose(),
+  sections: z.array(z.strictObject({ title: line(), body: prose(8_000) })).max(20),
+});
+export type Report = z.infer<typeof Report>;
+
+/** Every artifact a stage may make, by the name workflow files use. */
+export const artifactSchemas = { Triage, Reproduction, Diagnosis, Change, Plan, Review, Report } as const;
+export type ArtifactName = keyof typeof artifactSchemas;
+export const artifactNames = [
+  "Triage",
+  "Reproduction",
+  "Diagnosis",
+  "Change",
+  "Plan",
+  "Review",
+  "Report",
+] as const satisfies readonly ArtifactName[];
+
+/** An artifact with its name, so that one value says what it is. */
+export const Artifact = z.discriminatedUnion("name", [
+  z.strictObject({ name: z.literal("Triage"), value: Triage }),
+  z.strictObject({ name: z.literal("Reproduction"), value: Reproduction }),
+  z.strictObject({ name: z.literal("Diagnosis"), value: Diagnosis }),
+  z.strictObject({ name: z.literal("Change"), value: Change }),
+  z.strictObject({ name: z.literal("Plan"), value: Plan }),
+  z.strictObject({ name: z.literal("Review"), value: Review }),
+  z.strictObject({ name: z.literal("Report"), value: Report }),
+]);
+export type Artifact = z.infer<typeof Artifact>;
+
+/** Artifacts whose stage leaves a commit; what the other agents leave in their workspace is thrown away. */
+export function carriesCommit(name: ArtifactName): boolean {
+  return name === "Reproduction" || name === "Change";
+}

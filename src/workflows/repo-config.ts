@@ -1,0 +1,73 @@
+// What a repository may say in `.github/baton.yml` (read from the default branch only). Every key is optional;
+// an unknown key is an error with its line, so that a typo cannot switch a protection off silently.
+import { z } from "zod";
+import { issueTypes } from "./artifacts.ts";
+import { modelTiers } from "./schema.ts";
+
+const command = z.string().trim().min(1).max(1_000);
+const glob = z.string().trim().min(1).max(200);
+const model = z.string().trim().min(1).max(100);
+
+export const commandNames = ["install", "test", "lint", "typecheck", "build"] as const;
+export type CommandName = (typeof commandNames)[number];
+
+/** The shell commands of a repository; what is absent is detected from its files. */
+export const Commands = z.strictObject({
+  install: command.optional(),
+  test: command.optional(),
+  lint: command.optional(),
+  typecheck: command.optional(),
+  build: command.optional(),
+});
+export type Commands = z.infer<typeof Commands>;
+
+export const RepoConfig = z.strictObject({
+  commands: Commands.default({}),
+  triggers: z
+    .strictObject({
+      onOpened: z.boolean().default(true).describe("Triage new issues"),
+      autoStart: z
+        .array(z.enum(issueTypes))
+        .max(7)
+        .default([])
+        .describe("Types whose work starts without being asked for"),
+      threshold: z.number().min(0).max(1).default(0.6).describe("Below this confidence Baton asks instead of starting"),
+      bots: z.array(z.string().max(100)).max(50).default([]).describe("Logins of apps and bots that may give commands"),
+    })
+    .prefault({}),
+  routes: z
+    .partialRecord(z.enum(issueTypes), z.string().max(40))
+    .default({})
+    .describe("Type → workflow; bug → bug when absent"),
+  approve: z.array(z.string().max(40)).max(20).default([]),
+  budget: z
+    .strictObject({
+      run: z.number().positive().max(1_000).optional().describe("Dollars one run may spend"),
+      turns: z.number().int().positive().max(5_000).optional().describe("Model turns one run may take"),
+      day: z.number().positive().max(100_000).optional().describe("Dollars all runs of a day may spend"),
+      time: z.number().positive().max(1_440).optional().describe("Minutes one run may take"),
+    })
+    .prefault({}),
+  models: z.partialRecord(z.enum(modelTiers), z.union([model, z.array(model).min(1).max(5)])).default({}),
+  limits: z
+    .strictObject({
+      parallel: z.number().int().min(1).max(16).default(4),
+      rounds: z.number().int().min(0).max(5).default(3),
+      files: z.number().int().min(1).max(1_000).default(50).describe("Files one pull request may change"),
+      patchKb: z.number().min(1).max(10_000).default(200).describe("Size of the patch in KiB"),
+      depth: z.number().int().min(0).max(3).default(3),
+    })
+    .prefault({}),
+  protect: z.array(glob).max(100).default([]).describe("Paths no run may change, besides the built-in ones"),
+  labels: z.partialRecord(z.enum(issueTypes), z.string().max(50)).default({}).describe("Type → the label to set"),
+  registries: z
+    .array(z.string().max(200))
+    .max(20)
+    .default([])
+    .describe("Hosts the install command may reach, besides the well-known registries"),
+  extends: z.string().max(200).optional(),
+});
+export type RepoConfig = z.infer<typeof RepoConfig>;
+
+/** The config of a repository that has none. */
+export const defaultRepoConfig: RepoConfig = RepoConfig.parse({});

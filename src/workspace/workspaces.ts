@@ -1,0 +1,57 @@
+// A repository's code: a bare mirror per repository, a private clone per session, and the only way work comes back.
+// Host git runs in Baton's own bare repositories and nowhere else; inside a clone git runs in the sandbox.
+import type { CommandResult, Execute } from "../core/command.ts";
+import type { Sha } from "../core/ids.ts";
+import type { FileChange } from "./file-change.ts";
+
+/** As much of a repository as git needs. */
+export interface RepoSource {
+  readonly owner: string;
+  readonly name: string;
+  /** An https or loopback address, or an absolute path. Never holds a credential. */
+  readonly cloneUrl: string;
+  readonly installationId?: number | undefined;
+}
+
+export interface WorkspacesOptions {
+  /** Absolute folder for mirrors and clones (`BATON_HOME`). */
+  readonly home: string;
+  /** Runs git in Baton's own repositories. */
+  readonly onHost: Execute;
+  /** Runs anything in a clone. */
+  readonly inSandbox: Execute;
+  /** The token to fetch with, if any; given to git by environment, never on the command line or in a URL. */
+  readonly credential: (repo: RepoSource) => Promise<string | undefined>;
+}
+
+export interface Workspaces {
+  /** Brings the mirror up to date and says where `branch` is. Throws `git-failed` or `not-found`. */
+  resolve(repo: RepoSource, branch: string, signal: AbortSignal): Promise<Sha>;
+  /** A private clone at `commit`; disposing deletes it. Fetches the commit if the mirror lacks it. */
+  open(repo: RepoSource, commit: Sha, signal: AbortSignal): Promise<Workspace>;
+  /** What changed between two commits, by path; renames count as a deletion and an addition. */
+  changes(repo: RepoSource, from: Sha, to: Sha, signal: AbortSignal): Promise<FileChange[]>;
+  /** The unified diff between two commits, at most `maxBytes` (default 200 KiB), cut with a mark. */
+  patch(repo: RepoSource, from: Sha, to: Sha, signal: AbortSignal, maxBytes?: number): Promise<string>;
+  /** A file's bytes at a commit, or undefined (absent, a folder, a link). */
+  file(repo: RepoSource, commit: Sha, path: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Every file path at a commit. */
+  paths(repo: RepoSource, commit: Sha, signal: AbortSignal): Promise<string[]>;
+  /** Deletes a run's commits and clones that are left. */
+  forget(runId: string): Promise<void>;
+  /** Writes a commit of the mirror as a branch into another repository on this machine (a local run's result). Refuses to move an existing branch. */
+  deliver(repo: RepoSource, commit: Sha, target: string, branch: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface Workspace extends AsyncDisposable {
+  /** Absolute folder on the host of the work tree; what a sandbox is given. */
+  readonly folder: string;
+  readonly commit: Sha;
+  /** Runs the repository's install command with registries in reach; what it leaves untracked never becomes part of the work. */
+  install(command: string, signal: AbortSignal): Promise<CommandResult>;
+  /** Takes everything changed in the work tree as one commit on top of `commit`, through quarantine and policy, into the mirror. Without a change the commit is the start. */
+  collect(
+    message: string,
+    signal: AbortSignal,
+  ): Promise<{ type: "collected"; commit: Sha; changes: FileChange[] } | { type: "refused"; reasons: string[] }>;
+}

@@ -1,0 +1,28 @@
+// After every test: nothing may be left running. A leaked child process fails the test that started it.
+import { readFile, readdir } from "node:fs/promises";
+import { afterEach, expect } from "vitest";
+
+/** Command lines of this process's children, by process id; empty where /proc is absent. */
+async function children(): Promise<Map<number, string>> {
+  const found = new Map<number, string>();
+  const threads = await readdir(`/proc/${process.pid}/task`).catch(() => []);
+  for (const thread of threads) {
+    const list = await readFile(`/proc/${process.pid}/task/${thread}/children`, "utf8").catch(() => "");
+    for (const id of list.split(" ").filter(Boolean)) {
+      const line = await readFile(`/proc/${id}/cmdline`, "utf8").catch(() => "");
+      if (line !== "") found.set(Number(id), line.replaceAll("\0", " ").trim());
+    }
+  }
+  return found;
+}
+
+const before = await children();
+
+afterEach(async () => {
+  await expect
+    .poll(async () => [...(await children())].filter(([id]) => !before.has(id)).map(([id, line]) => `${id} ${line}`), {
+      timeout: 5_000,
+      message: "child processes left behind by this test",
+    })
+    .toEqual([]);
+});
