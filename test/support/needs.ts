@@ -34,7 +34,8 @@ export async function needs(need: Need): Promise<boolean> {
   }[need];
   const answer = await here();
   found.set(need, answer);
-  if (!answer && process.env["CI"] === "true") throw new Error(`CI=true, and ${need} is missing: its tests may not be left out`);
+  if (!answer && process.env["CI"] === "true")
+    throw new Error(`CI=true, and ${need} is missing: its tests may not be left out`);
   if (!answer) process.stderr.write(`left out: tests that need ${need}, which this machine does not have\n`);
   return answer;
 }
