@@ -29,13 +29,15 @@ export interface Attempt {
   readonly changes: readonly FileChange[];
   readonly failure: Failure | undefined;
   readonly gates: readonly GateResult[];
+  /** Another driver took over while an agent was at work: its workspace is gone, the attempt begins again. */
+  readonly interrupted: boolean;
 }
 
 export interface StageState {
   readonly name: string;
   /** Every attempt ever made, oldest first. */
   readonly attempts: readonly Attempt[];
-  /** Attempts before this index belong to before a retry or to before an earlier stage was opened again: they count no more. */
+  /** The latest attempt, unless a retry or a new attempt of an earlier stage has opened the stage again. */
   readonly current: Attempt | undefined;
   /** Attempts since the last retry: what `again` and `max` are counted against. */
   readonly rounds: number;
@@ -108,7 +110,13 @@ export function apply(before: State, recorded: RecordedEvent): State {
     case "run.created":
       return state;
     case "run.driven":
-      return { ...state, driver: event.driver };
+      // Nobody worked between the last event and this one: that time is not the run's.
+      return {
+        ...state,
+        driver: event.driver,
+        stages: interruptAgents(state.stages),
+        budgetFrom: { ...state.budgetFrom, at: state.budgetFrom.at + Math.max(0, at - before.updatedAt) },
+      };
     case "run.routed": {
       const routed: State = { ...state, routed: event, spend: addSpend(state.spend, event.spend) };
       if (event.decision.kind !== "start") return routed;
@@ -158,6 +166,17 @@ function newStage(name: string): StageState {
   return { name, attempts: [], current: undefined, rounds: 0 };
 }
 
+function interruptAgents(stages: State["stages"]): State["stages"] {
+  return new Map(
+    [...stages].map(([name, stage]) => {
+      const { current } = stage;
+      if (!current || current.artifact || current.failure) return [name, stage];
+      const attempt: Attempt = { ...current, interrupted: true };
+      return [name, { ...stage, current: attempt, attempts: stage.attempts.with(-1, attempt) }];
+    }),
+  );
+}
+
 function startStage(state: State, event: EventOf<"stage.started">, at: number): State {
   const stage = state.stages.get(event.stage) ?? newStage(event.stage);
   const attempt: Attempt = {
@@ -173,6 +192,7 @@ function startStage(state: State, event: EventOf<"stage.started">, at: number): 
     changes: [],
     failure: undefined,
     gates: [],
+    interrupted: false,
   };
   const stages = new Map(state.stages);
   // A stage that was interrupted starts the same attempt again: it counts once.
@@ -280,17 +300,22 @@ export function dependants(workflow: Workflow | undefined, name: string): string
   return [...found];
 }
 
-/** The commit a stage starts from: where the nearest finished stage before it left the code, else the base. */
+/** The commit a stage starts from: its own last one when it was sent back, else where the nearest stage before it left the code. */
 export function startCommit(state: State, name: string): Sha {
+  const stage = state.stages.get(name);
+  const own = stage?.attempts.findLast((attempt) => attempt.commit !== undefined)?.commit;
+  if (own !== undefined && (stage?.current?.reasons.length ?? 0) > 0 && carriesOn(state, name)) return own;
   const order = stageOrder(state.workflow);
-  const own = state.stages.get(name)?.attempts.findLast((attempt) => attempt.commit !== undefined)?.commit;
-  const retried = state.stages.get(name)?.current;
-  if (own !== undefined && (retried?.number ?? 1) > 1 && carriesOn(state, name)) return own;
   for (const earlier of order.slice(0, Math.max(0, order.indexOf(name))).toReversed()) {
     const commit = state.stages.get(earlier)?.current?.commit;
     if (commit !== undefined) return commit;
   }
   return state.created.base.commit;
+}
+
+/** The commit a stage's gates judge: what its own agent left, else the code as it stood before it. */
+export function headOf(state: State, name: string): Sha {
+  return state.stages.get(name)?.current?.commit ?? startCommit(state, name);
 }
 
 /** A stage that others send back to goes on from its own last commit; one that is done `again` starts clean. */

@@ -39,23 +39,19 @@ export const RepoConfig = z.strictObject({
     .partialRecord(z.enum(issueTypes), z.string().max(40))
     .default({})
     .describe("Type → workflow; bug → bug when absent"),
-  approve: z.array(z.string().max(40)).max(20).default([]),
   budget: z
     .strictObject({
       run: z.number().positive().max(1_000).optional().describe("Dollars one run may spend"),
       turns: z.number().int().positive().max(5_000).optional().describe("Model turns one run may take"),
-      day: z.number().positive().max(100_000).optional().describe("Dollars all runs of a day may spend"),
       time: z.number().positive().max(1_440).optional().describe("Minutes one run may take"),
     })
     .prefault({}),
   models: z.partialRecord(z.enum(modelTiers), z.union([model, z.array(model).min(1).max(5)])).default({}),
   limits: z
     .strictObject({
-      parallel: z.number().int().min(1).max(16).default(4),
-      rounds: z.number().int().min(0).max(5).default(3),
+      rounds: z.number().int().min(0).max(5).default(3).describe("Times a stage may be sent back"),
       files: z.number().int().min(1).max(1_000).default(50).describe("Files one pull request may change"),
       patchKb: z.number().min(1).max(10_000).default(200).describe("Size of the patch in KiB"),
-      depth: z.number().int().min(0).max(3).default(3),
     })
     .prefault({}),
   protect: z.array(glob).max(100).default([]).describe("Paths no run may change, besides the built-in ones"),
@@ -65,7 +61,6 @@ export const RepoConfig = z.strictObject({
     .max(20)
     .default([])
     .describe("Hosts the install command may reach, besides the well-known registries"),
-  extends: z.string().max(200).optional(),
 });
 export type RepoConfig = z.infer<typeof RepoConfig>;
 

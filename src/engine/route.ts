@@ -1,0 +1,94 @@
+// From what triage found to what becomes of it: start a workflow, stop, or ask. Pure.
+import { dollars, formatDollars, microDollars } from "../core/ids.ts";
+import type { IssueType, Triage } from "../workflows/artifacts.ts";
+import { durationMs, type Workflow } from "../workflows/schema.ts";
+import { noSpend, type Budget, type EventOf } from "./events.ts";
+
+type Created = EventOf<"run.created">;
+type Routed = EventOf<"run.routed">;
+type Sorted = Pick<Routed, "source" | "triage" | "why" | "spend">;
+
+/** Which workflow a type goes to when the repository does not say otherwise. */
+const defaultRoutes: Partial<Record<IssueType, string>> = { bug: "bug" };
+
+/** The workflow a run should load before `route` is called: the one asked for, or the one its type is routed to. */
+export function workflowFor(created: Created, triage: Triage | undefined): string | undefined {
+  if (created.workflow !== undefined) return created.workflow;
+  return triage && (created.config.routes[triage.type] ?? defaultRoutes[triage.type]);
+}
+
+/**
+ * The route of a run. `name` is what `workflowFor` said, `workflow` what was found under that name, `known` every name there is.
+ * Asks rather than starts when triage is less sure than `triggers.threshold`, or when something needed is missing.
+ */
+export function route(
+  created: Created,
+  sorted: Sorted,
+  { name, workflow, known }: { name: string | undefined; workflow: Workflow | undefined; known: readonly string[] },
+): Routed {
+  const decide = (decision: Routed["decision"]): Routed => ({ type: "run.routed", ...sorted, decision });
+  const { triage } = sorted;
+  const { triggers } = created.config;
+  const forced = created.workflow !== undefined;
+
+  if (created.wanted === "triage") return decide({ kind: "stop" });
+  if (triage && created.wanted === "auto" && !triggers.autoStart.includes(triage.type)) return decide({ kind: "stop" });
+  if (triage && !forced && triage.confidence < triggers.threshold) {
+    return decide({
+      kind: "ask",
+      questions: [
+        `Is this a ${triage.type}, or rather a ${triage.runnerUp}? I am only ${percent(triage.confidence)} sure (work starts from ${percent(triggers.threshold)}).`,
+      ],
+    });
+  }
+  if (triage && !forced && triage.missing.length > 0) return decide({ kind: "ask", questions: triage.missing });
+  if (name === undefined) {
+    return decide({
+      kind: "ask",
+      questions: [
+        `There is no workflow for a ${triage?.type ?? "request"} yet. Should it be worked as one of these: ${known.join(", ")}?`,
+      ],
+    });
+  }
+  if (!workflow) {
+    return decide({
+      kind: "ask",
+      questions: [`There is no workflow called "${name}". Which of these is meant: ${known.join(", ")}?`],
+    });
+  }
+  return decide({ kind: "start", workflow, budget: budgetOf(created, workflow) });
+}
+
+/** The event of a run whose workflow was asked for by name: nothing is sorted and nothing is spent. */
+export function askedFor(created: Created): Sorted {
+  return {
+    source: "asked-for",
+    why: `${created.request.quote} asked for the workflow "${created.workflow ?? ""}"`,
+    spend: noSpend,
+  };
+}
+
+/** The ceilings of a run: of command, repository and workflow the lowest counts. */
+export function budgetOf({ ceilings, config }: Created, workflow: Workflow): Budget {
+  const lowest = (...values: (number | undefined)[]) => Math.min(...values.filter((value) => value !== undefined));
+  return {
+    microDollars: dollars(lowest(ceilings.dollars, config.budget.run, workflow.budget.run)),
+    turns: lowest(ceilings.turns, config.budget.turns, workflow.budget.turns),
+    milliseconds: Math.round(
+      lowest(
+        ceilings.minutes === undefined ? undefined : ceilings.minutes * 60_000,
+        config.budget.time === undefined ? undefined : config.budget.time * 60_000,
+        durationMs(workflow.budget.time),
+      ),
+    ),
+  };
+}
+
+/** A budget in words: "$5.00, 300 turns, 45 min". */
+export function describeBudget(budget: Budget): string {
+  return `${formatDollars(microDollars(budget.microDollars))}, ${budget.turns} turns, ${Math.round(budget.milliseconds / 60_000)} min`;
+}
+
+function percent(value: number): string {
+  return `${Math.round(value * 100)} %`;
+}
