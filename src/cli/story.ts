@@ -1,0 +1,142 @@
+// Tells a run in the terminal, event by event, as a person would follow it.
+import { styleText } from "node:util";
+import { formatDollars } from "../core/ids.ts";
+import type { Outcome, RecordedEvent } from "../engine/events.ts";
+import type { State } from "../engine/state.ts";
+
+const words: Record<Outcome, string> = {
+  succeeded: "Succeeded",
+  triaged: "Triaged",
+  "needs-a-decision": "Needs a decision",
+  "could-not-reproduce": "Could not reproduce",
+  failed: "Failed",
+  "timed-out": "Timed out",
+  "out-of-budget": "Out of budget",
+  cancelled: "Cancelled",
+};
+
+const dim = (text: string) => styleText("dim", text);
+const shorten = (text: string, max = 110) => {
+  const line = text.replaceAll(/\s+/g, " ").trim();
+  return line.length > max ? `${line.slice(0, max - 1)}…` : line;
+};
+
+/** Lines for one event; `state` is the run's state with that event in it. Nothing for events that tell a reader nothing. */
+export function tell({ at, event }: RecordedEvent, state: State): string[] {
+  const seconds = dim(`${((at - state.createdAt) / 1_000).toFixed(1).padStart(6)} s `);
+  const line = (text: string) => `${seconds}${text}`;
+  const inner = (text: string) => `${" ".repeat(9)}${dim("│")} ${text}`;
+  switch (event.type) {
+    case "run.created":
+      return [
+        line(
+          `${styleText("bold", event.runId)} ${event.request.quote} by @${event.request.by.login}: “${shorten(event.input.title, 80)}”`,
+        ),
+      ];
+    case "run.routed": {
+      const { triage, decision } = event;
+      const sorted = triage
+        ? `${triage.type}, ${Math.round(triage.confidence * 100)} % sure${event.source === "heuristic" ? " (heuristic: no model answered)" : ""}`
+        : event.why;
+      return [
+        line(
+          `${styleText("cyan", "triage")}  ${sorted} → ${decision.kind === "start" ? `workflow ${decision.workflow.name}` : decision.kind}`,
+        ),
+      ];
+    }
+    case "stage.started":
+      return [
+        line(`${styleText("cyan", event.stage)}${event.attempt > 1 ? `, attempt ${event.attempt}` : ""}`),
+        ...event.reasons.map((reason) => inner(styleText("yellow", shorten(`because ${reason}`)))),
+      ];
+    case "agent.turn":
+      return [
+        ...(event.text === "" ? [] : [inner(shorten(event.text))]),
+        ...event.tools.map(({ name, input, ok }) => inner(dim(`${ok ? "·" : "✗"} ${name} ${shorten(input, 90)}`))),
+      ];
+    case "agent.finished":
+      return [];
+    case "agent.failed":
+      return [inner(styleText("red", `✗ ${event.failure.code}: ${shorten(event.failure.message)}`))];
+    case "gate.checked": {
+      const { gate, passed, summary, seconds: took } = event.result;
+      return [
+        inner(
+          `${passed ? styleText("green", "✓") : styleText("red", "✗")} gate ${gate}: ${shorten(summary)} ${dim(`(${took.toFixed(1)} s)`)}`,
+        ),
+      ];
+    }
+    case "pull_request.opened":
+      return [
+        line(
+          `${styleText("cyan", "pull request")} ${event.number === 0 ? event.branch : `#${event.number}`} “${event.title}” ${dim(event.url)}`,
+        ),
+      ];
+    case "stop.requested":
+      return [line(`@${event.by.login} asked to stop`)];
+    case "subject.closed":
+      return [line(`@${event.by.login} closed the issue`)];
+    case "retry.requested":
+      return [line(`@${event.by.login} asked to try ${event.stage ?? "again"}`)];
+    case "run.finished": {
+      const good = event.outcome === "succeeded" || event.outcome === "triaged";
+      return [
+        line(
+          `${styleText(good ? "green" : "yellow", words[event.outcome])}: ${shorten(event.message, 160)} ${dim(`${state.spend.turns} turns, ${formatDollars(state.spend.microDollars)}`)}`,
+        ),
+      ];
+    }
+    case "run.driven":
+      return [];
+  }
+}
+
+/** The run as one JSON object: what `--json` prints as its last line. */
+export function summarise(state: State): Record<string, unknown> {
+  const gates = [...state.stages.values()].flatMap(({ name, attempts }) =>
+    attempts.flatMap(({ number, gates: results }) =>
+      results.map(({ gate, passed, code, summary, seconds, evidence }) => ({
+        stage: name,
+        attempt: number,
+        gate,
+        passed,
+        code,
+        summary,
+        seconds,
+        commands: evidence.map(({ label, argv, commit, exitCode, seconds: took }) => ({
+          label,
+          command: argv.join(" "),
+          commit,
+          exitCode,
+          seconds: took,
+        })),
+      })),
+    ),
+  );
+  const { spend, finished, pullRequest, routed } = state;
+  return {
+    run: state.runId,
+    state: finished?.outcome ?? state.phase,
+    code: finished?.code,
+    message: finished?.message,
+    type: routed?.triage?.type,
+    workflow: state.workflow?.name,
+    pullRequest: pullRequest && {
+      number: pullRequest.number,
+      branch: pullRequest.branch,
+      url: pullRequest.url,
+      head: pullRequest.head,
+    },
+    gates,
+    turns: spend.turns,
+    tokens: {
+      input: spend.inputTokens,
+      output: spend.outputTokens,
+      cacheRead: spend.cacheReadTokens,
+      cacheWrite: spend.cacheWriteTokens,
+    },
+    dollars: spend.microDollars / 1_000_000,
+    events: state.version,
+    seconds: ((finished?.at ?? state.updatedAt) - state.createdAt) / 1_000,
+  };
+}

@@ -1,0 +1,208 @@
+// The environment, read once and checked whole: the only file that reads process.env.
+// Each verb asks for what it needs; everything wrong is said at once, one line each.
+import { createPrivateKey } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { BatonError, messageOf } from "./core/errors.ts";
+
+export type Source = Readonly<Record<string, string | undefined>>;
+
+const httpAddress = z
+  .url({ protocol: /^https?$/, error: "must be an http(s) address" })
+  .transform((url) => url.replace(/\/+$/, ""));
+const address = (protocol: RegExp, example: string) => z.url({ protocol, error: `must be an address like ${example}` });
+
+/** Every variable Baton knows, with what it must look like. `.describe()` is the README's text. */
+export const Variables = z.object({
+  APP_ID: z.coerce
+    .number("must be a number")
+    .int("must be a whole number")
+    .positive("must be above zero")
+    .optional()
+    .describe("The GitHub App's id"),
+  PRIVATE_KEY: z
+    .string()
+    .optional()
+    .describe("The App's private key: PEM, with real line breaks or \\n, or base64 of it"),
+  PRIVATE_KEY_PATH: z.string().optional().describe("A file with the private key, instead of PRIVATE_KEY"),
+  WEBHOOK_SECRET: z
+    .string()
+    .transform((value) =>
+      value
+        .split(",")
+        .map((secret) => secret.trim())
+        .filter((secret) => secret !== ""),
+    )
+    .refine((secrets) => secrets.length > 0, "must hold at least one secret")
+    .optional()
+    .describe("The App's webhook secret; several, comma-separated, while rotating"),
+  GITHUB_TOKEN: z.string().min(1).optional().describe("A token for `baton run owner/repo#12`"),
+  GITHUB_API_URL: httpAddress
+    .default("https://api.github.com")
+    .describe("GitHub's API; https://HOST/api/v3 for Enterprise Server"),
+  GITHUB_SERVER_URL: httpAddress.default("https://github.com").describe("GitHub's pages"),
+  ANTHROPIC_API_KEY: z.string().min(1).optional().describe("The model's key"),
+  ANTHROPIC_BASE_URL: httpAddress.default("https://api.anthropic.com").describe("The model's address"),
+  DATABASE_URL: address(/^postgres(ql)?$/, "postgres://user@host/database")
+    .optional()
+    .describe("PostgreSQL; without it Baton keeps an embedded database in BATON_HOME"),
+  REDIS_URL: address(/^rediss?$/, "redis://host:6379")
+    .optional()
+    .describe("Redis for the queue; without it the queue lives in the database"),
+  HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on"),
+  PORT: z.coerce
+    .number("must be a number")
+    .int("must be a whole number")
+    .min(0)
+    .max(65_535, "must be a port (0 to 65535)")
+    .default(3000)
+    .describe("Port to listen on"),
+  BATON_HOME: z
+    .string()
+    .min(1)
+    .default(".baton")
+    .transform((folder) => resolve(folder))
+    .describe("Folder for the embedded database, mirrors and workspaces"),
+  BATON_SANDBOX: z
+    .enum(["required", "none"], 'must be "required" or "none"')
+    .default("required")
+    .describe(
+      "`none` runs agents and tests without a sandbox: they can then read and change everything this user can, and reach the network",
+    ),
+  LOG_LEVEL: z
+    .enum(["debug", "info", "warn", "error", "silent"], "must be debug, info, warn, error or silent")
+    .default("info")
+    .describe("How much is logged"),
+});
+
+/** Variables whose values must never be shown. */
+const secret = new Set([
+  "PRIVATE_KEY",
+  "WEBHOOK_SECRET",
+  "GITHUB_TOKEN",
+  "ANTHROPIC_API_KEY",
+  "DATABASE_URL",
+  "REDIS_URL",
+]);
+
+/** What a verb cannot do without. */
+export type Needs = "app" | "token" | "model";
+
+export interface Env {
+  readonly app:
+    | { readonly id: number; readonly privateKey: string; readonly webhookSecrets: readonly string[] }
+    | undefined;
+  readonly token: string | undefined;
+  readonly apiUrl: string;
+  readonly serverUrl: string;
+  readonly model: { readonly apiKey: string; readonly baseURL: string } | undefined;
+  readonly databaseUrl: string | undefined;
+  readonly redisUrl: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly home: string;
+  readonly sandbox: "required" | "none";
+  readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  /** Every secret value held, for the redactor. */
+  readonly secrets: readonly string[];
+}
+
+/** True when nothing of the App's credentials is set: then `serve` offers to create the App. */
+export function isUnconfigured(source: Source = process.env): boolean {
+  return ["APP_ID", "PRIVATE_KEY", "PRIVATE_KEY_PATH", "WEBHOOK_SECRET"].every((name) => (source[name] ?? "") === "");
+}
+
+/** Reads and checks the environment. Throws `invalid-environment` whose message has one line per variable that is missing or malformed. */
+export function readEnv(needs: readonly Needs[], source: Source = process.env): Env {
+  const given = Object.fromEntries(
+    Object.entries(source).filter(([name, value]) => name in Variables.shape && value !== undefined && value !== ""),
+  );
+  const parsed = Variables.safeParse(given);
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map(({ path, message }) => describeProblem(String(path[0]), message, given));
+  const key = readKey(given, problems);
+  const missing = (name: string, hint: string) => {
+    if (given[name] === undefined) problems.push(`${name} is missing: ${hint}`);
+  };
+  if (needs.includes("app")) {
+    missing("APP_ID", "the App's id, from the App's settings page on GitHub");
+    if (given["PRIVATE_KEY"] === undefined && given["PRIVATE_KEY_PATH"] === undefined) {
+      problems.push("PRIVATE_KEY is missing: the App's private key (or PRIVATE_KEY_PATH, a file with it)");
+    }
+    missing("WEBHOOK_SECRET", "the secret set in the App's webhook settings");
+  }
+  if (needs.includes("token"))
+    missing("GITHUB_TOKEN", "a token that may write issues, pull requests and contents of the repository");
+  if (needs.includes("model")) missing("ANTHROPIC_API_KEY", "the key agents call the model with");
+  if (!parsed.success || problems.length > 0) throw new BatonError("invalid-environment", problems.join("\n"));
+
+  const env = parsed.data;
+  const app =
+    env.APP_ID !== undefined && key !== undefined && env.WEBHOOK_SECRET
+      ? { id: env.APP_ID, privateKey: key, webhookSecrets: env.WEBHOOK_SECRET }
+      : undefined;
+  return {
+    app,
+    token: env.GITHUB_TOKEN,
+    apiUrl: env.GITHUB_API_URL,
+    serverUrl: env.GITHUB_SERVER_URL,
+    model:
+      env.ANTHROPIC_API_KEY === undefined
+        ? undefined
+        : { apiKey: env.ANTHROPIC_API_KEY, baseURL: env.ANTHROPIC_BASE_URL },
+    databaseUrl: env.DATABASE_URL,
+    redisUrl: env.REDIS_URL,
+    host: env.HOST,
+    port: env.PORT,
+    home: env.BATON_HOME,
+    sandbox: env.BATON_SANDBOX,
+    logLevel: env.LOG_LEVEL,
+    secrets: [
+      key,
+      ...(env.WEBHOOK_SECRET ?? []),
+      env.GITHUB_TOKEN,
+      env.ANTHROPIC_API_KEY,
+      passwordOf(env.DATABASE_URL),
+      passwordOf(env.REDIS_URL),
+    ].filter((value) => value !== undefined),
+  };
+}
+
+function describeProblem(name: string, message: string, given: Readonly<Record<string, string | undefined>>): string {
+  return secret.has(name) ? `${name} ${message}` : `${name} ${message}, but is "${given[name] ?? ""}"`;
+}
+
+/** The private key as PEM, from the variable or the file; what is wrong with it goes to `problems`. */
+function readKey(given: Readonly<Record<string, string | undefined>>, problems: string[]): string | undefined {
+  const path = given["PRIVATE_KEY_PATH"];
+  const name = given["PRIVATE_KEY"] === undefined ? "PRIVATE_KEY_PATH" : "PRIVATE_KEY";
+  let text = given["PRIVATE_KEY"];
+  if (text === undefined) {
+    if (path === undefined) return undefined;
+    try {
+      text = readFileSync(path, "utf8");
+    } catch (error) {
+      problems.push(`PRIVATE_KEY_PATH names a file that cannot be read: ${messageOf(error)}`);
+      return undefined;
+    }
+  }
+  const plain = text.includes("-----BEGIN")
+    ? text.replaceAll("\\n", "\n")
+    : Buffer.from(text, "base64").toString("utf8");
+  try {
+    createPrivateKey(plain);
+    return plain;
+  } catch {
+    problems.push(
+      `${name} is not a private key: expected the PEM file that GitHub gave for the App (-----BEGIN RSA PRIVATE KEY-----)`,
+    );
+    return undefined;
+  }
+}
+
+function passwordOf(url: string | undefined): string | undefined {
+  const password = url === undefined ? "" : new URL(url).password;
+  return password === "" ? undefined : decodeURIComponent(password);
+}

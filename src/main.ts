@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+// `baton <verb>`: picks one file in cli/, hands it the arguments and ends with its exit code.
+// 0: it worked. 1: it ran and the answer is no. 2: it was asked for something that cannot be.
+import { BatonError, messageOf } from "./core/errors.ts";
+
+type Verb = (argv: readonly string[]) => Promise<number>;
+
+const verbs: Readonly<Record<string, { summary: string; load: () => Promise<Verb> }>> = {
+  serve: {
+    summary: "receive webhooks and work runs; without credentials, help to create the App",
+    load: async () => (await import("./cli/serve.ts")).serve,
+  },
+  run: {
+    summary: "work one issue: owner/repo#12 on GitHub, or ./issue.md --repo .",
+    load: async () => (await import("./cli/run.ts")).run,
+  },
+  demo: {
+    summary: "a local GitHub, a sample repository and a scripted model: see a whole run",
+    load: async () => (await import("./cli/demo.ts")).demo,
+  },
+  validate: {
+    summary: "check config, workflows and agents of a repository",
+    load: async () => (await import("./cli/validate.ts")).validate,
+  },
+};
+
+const [name = "help", ...argv] = process.argv.slice(2);
+process.exitCode = await main(name, argv);
+
+async function main(name: string, argv: readonly string[]): Promise<number> {
+  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  if (!verb) {
+    const known = ["help", "--help", "-h"].includes(name);
+    if (!known) console.error(`There is no verb "${name}".\n`);
+    console.log(
+      [
+        "Usage: baton <verb> [options]   (baton <verb> --help says more)",
+        "",
+        ...Object.entries(verbs).map(([verb, { summary }]) => `  ${verb.padEnd(10)}${summary}`),
+      ].join("\n"),
+    );
+    return known ? 0 : 2;
+  }
+  try {
+    return await (
+      await verb.load()
+    )(argv);
+  } catch (error) {
+    if (!(error instanceof BatonError)) throw error;
+    console.error(messageOf(error));
+    return error.code === "invalid-usage" || error.code === "invalid-environment" ? 2 : 1;
+  }
+}

@@ -1,0 +1,282 @@
+// What the scripted model says about the sample repository: two real bugs, worked the way a careful agent would.
+// Everything else it is asked about it answers honestly: it knows these two bugs only.
+import type { Diagnosis, Reproduction, Review, Triage } from "../workflows/artifacts.ts";
+
+/** One reply of the model: words, and the tools it calls. */
+export interface SampleTurn {
+  readonly text?: string;
+  readonly tools: readonly { readonly name: string; readonly input: unknown }[];
+}
+
+interface SampleBug {
+  readonly title: string;
+  readonly body: string;
+  /** Says whether an agent's brief is about this bug. */
+  readonly matches: RegExp;
+  readonly triage: Triage;
+  readonly agents: Readonly<Record<string, readonly SampleTurn[]>>;
+}
+
+const bash = (command: string) => ({ name: "bash", input: { command } });
+const read = (path: string) => ({ name: "read", input: { file_path: path } });
+const grep = (pattern: string, path: string) => ({ name: "grep", input: { pattern, path } });
+const edit = (path: string, before: string, after: string) => ({
+  name: "edit",
+  input: { file_path: path, old_string: before, new_string: after },
+});
+const finish = (input: unknown) => ({ name: "finish", input });
+
+const approve: Review = { verdict: "approve", findings: [] };
+
+const lostCent: SampleBug = {
+  title: "Splitting $10.00 three ways only adds up to $9.99",
+  body: [
+    "We split a $10.00 bill between three people and somebody always has to chip in an extra cent:",
+    "",
+    "```js",
+    'import { splitEvenly } from "tab";',
+    "splitEvenly(1000, 3); // [333, 333, 333]",
+    "```",
+    "",
+    "**Expected:** the shares add up to the total, e.g. `[334, 333, 333]`, as `splitByShares` already does.",
+    "**Actual:** one cent is lost.",
+  ].join("\n"),
+  matches: /splitEvenly|three ways|333/,
+  triage: {
+    type: "bug",
+    confidence: 0.96,
+    runnerUp: "question",
+    severity: "medium",
+    size: "xs",
+    labels: ["bug"],
+    areas: ["src/split.js"],
+    missing: [],
+    securitySensitive: false,
+    summary: "splitEvenly drops the remainder, so shares add up to less than the total",
+    evidence: ["splitEvenly(1000, 3); // [333, 333, 333]", "one cent is lost"],
+  },
+  agents: {
+    reproducer: [
+      {
+        text: "I look at how splitting is written and tested.",
+        tools: [read("src/split.js"), read("test/split.test.js")],
+      },
+      {
+        text: "The existing test only uses totals that divide evenly. I add one that does not.",
+        tools: [
+          edit(
+            "test/split.test.js",
+            'test("splitEvenly refuses a party of nobody"',
+            'test("splitEvenly loses no cent", () => {\n  const shares = splitEvenly(1000, 3);\n  assert.equal(shares.reduce((a, b) => a + b, 0), 1000);\n  assert.deepEqual(shares, [334, 333, 333]);\n});\n\ntest("splitEvenly refuses a party of nobody"',
+          ),
+        ],
+      },
+      {
+        text: "It should fail because of the lost cent.",
+        tools: [bash("node --test test/split.test.js 2>&1 | tail -40")],
+      },
+      {
+        tools: [
+          finish({
+            reproduced: true,
+            testFiles: ["test/split.test.js"],
+            command: "node --test test/split.test.js",
+            expectedFailure: "999 !== 1000",
+            notes: "splitEvenly(1000, 3) gives [333, 333, 333]: the shares add up to 999.",
+          } satisfies Reproduction),
+        ],
+      },
+    ],
+    debugger: [
+      {
+        text: "Where is the remainder lost, and who depends on it?",
+        tools: [read("src/split.js"), grep("splitEvenly", ".")],
+      },
+      {
+        tools: [
+          finish({
+            rootCause:
+              "`splitEvenly` gives everyone `Math.floor(total / people)` and never hands out the remainder, so up to `people - 1` cents are lost.",
+            locations: [{ path: "src/split.js", lines: "4", why: "the floor drops `total % people` cents" }],
+            approach: "Hand the remaining cents to the first people, one each, as `splitByShares` does.",
+            risk: "Low: totals that divide evenly give the same shares as before.",
+          } satisfies Diagnosis),
+        ],
+      },
+    ],
+    fixer: [
+      {
+        text: "I hand the remaining cents out, one each, from the first person on.",
+        tools: [
+          edit(
+            "src/split.js",
+            "  return Array.from({ length: people }, () => Math.floor(total / people));",
+            "  const share = Math.floor(total / people);\n  const rest = total - share * people;\n  return Array.from({ length: people }, (_, i) => share + (i < rest ? 1 : 0));",
+          ),
+        ],
+      },
+      { text: "The whole suite must pass now.", tools: [bash("npm test 2>&1 | tail -15")] },
+      {
+        tools: [
+          finish({
+            summary:
+              "`splitEvenly` hands the remaining cents to the first people, so that shares always add up to the total.",
+            files: ["src/split.js"],
+            followUps: [],
+          }),
+        ],
+      },
+    ],
+    reviewer: [
+      {
+        text: "I check negative totals and a single person, which the new test does not cover.",
+        tools: [
+          bash(
+            "node -e 'import(\"./src/split.js\").then(({ splitEvenly: s }) => console.log(s(-1000, 3), s(5, 1), s(2, 3)))'",
+          ),
+        ],
+      },
+      { tools: [finish(approve)] },
+    ],
+  },
+};
+
+const thousands: SampleBug = {
+  title: 'parse("$1,234.50") gives one dollar',
+  body: [
+    "Amounts copied from a bank statement have a thousands separator, and `parse` stops at it without a word:",
+    "",
+    "```js",
+    'parse("$1,234.50"); // 100, expected 123450',
+    "```",
+  ].join("\n"),
+  matches: /1,234|thousands separator/,
+  triage: {
+    type: "bug",
+    confidence: 0.9,
+    runnerUp: "feature",
+    severity: "high",
+    size: "xs",
+    labels: ["bug"],
+    areas: ["src/money.js"],
+    missing: [],
+    securitySensitive: false,
+    summary: "parse silently stops at a thousands separator",
+    evidence: ['parse("$1,234.50"); // 100, expected 123450'],
+  },
+  agents: {
+    reproducer: [
+      { text: "How does parse read its text?", tools: [read("src/money.js"), read("test/money.test.js")] },
+      {
+        text: "I pin the amount from the report.",
+        tools: [
+          edit(
+            "test/money.test.js",
+            'test("parse refuses what is not an amount"',
+            'test("parse reads thousands separators", () => {\n  assert.equal(parse("$1,234.50"), 123450);\n});\n\ntest("parse refuses what is not an amount"',
+          ),
+        ],
+      },
+      { tools: [bash("node --test test/money.test.js 2>&1 | tail -40")] },
+      {
+        tools: [
+          finish({
+            reproduced: true,
+            testFiles: ["test/money.test.js"],
+            command: "node --test test/money.test.js",
+            expectedFailure: "100 !== 123450",
+            notes: 'parse("$1,234.50") gives 100: parseFloat stops at the comma.',
+          } satisfies Reproduction),
+        ],
+      },
+    ],
+    debugger: [
+      { tools: [read("src/money.js")] },
+      {
+        tools: [
+          finish({
+            rootCause:
+              "`Number.parseFloat` reads as far as it can and ignores the rest, so everything behind the comma is dropped silently.",
+            locations: [{ path: "src/money.js", lines: "3", why: "parseFloat stops at the first comma" }],
+            approach: "Take thousands separators out before reading the number.",
+            risk: "Low: text without commas is read as before.",
+          } satisfies Diagnosis),
+        ],
+      },
+    ],
+    fixer: [
+      {
+        text: "Separators go before the number is read.",
+        tools: [
+          edit(
+            "src/money.js",
+            'text.trim().replace("$", "")',
+            'text.trim().replace("$", "").replaceAll(/,(?=\\d{3})/g, "")',
+          ),
+        ],
+      },
+      { tools: [bash("npm test 2>&1 | tail -15")] },
+      {
+        tools: [
+          finish({
+            summary: "`parse` takes thousands separators out before it reads the amount.",
+            files: ["src/money.js"],
+            followUps: ["Decide whether decimal commas (12,50) should be refused."],
+          }),
+        ],
+      },
+    ],
+    reviewer: [
+      { text: "Only groups of three digits lose their comma; that is right.", tools: [read("src/money.js")] },
+      { tools: [finish(approve)] },
+    ],
+  },
+};
+
+const bugs = [lostCent, thousands];
+
+/** The issue the demo opens, and the one it suggests to the person watching. */
+export const sampleIssues = { first: lostCent, second: thousands };
+
+/** The scripted replies of `agent` to a brief, in order of turns. */
+export function sampleReplies(agent: string, brief: string): readonly SampleTurn[] {
+  const bug = bugs.find(({ matches }) => matches.test(brief));
+  if (agent === "triager") return [{ tools: [finish(bug?.triage ?? unknownIssue)] }];
+  const replies = bug?.agents[agent];
+  if (replies) return replies;
+  return [
+    {
+      text: honest,
+      tools: [
+        finish(
+          agent === "reproducer"
+            ? notReproduced
+            : { verdict: "changes", findings: [{ severity: "info", message: honest }] },
+        ),
+      ],
+    },
+  ];
+}
+
+const honest =
+  "This is the demo's scripted model: it only knows the two bugs of the sample repository. Run the demo with --model real for anything else.";
+const notReproduced: Reproduction = {
+  reproduced: false,
+  testFiles: [],
+  command: "",
+  expectedFailure: "",
+  notes: honest,
+};
+const unknownIssue: Triage = {
+  type: "question",
+  confidence: 0.35,
+  runnerUp: "bug",
+  severity: "low",
+  size: "s",
+  labels: [],
+  areas: [],
+  missing: [],
+  securitySensitive: false,
+  summary: honest,
+  evidence: [],
+};

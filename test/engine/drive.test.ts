@@ -1,0 +1,393 @@
+// The engine driven whole, over a log in memory: every ending, every cap, and a run resumed from every prefix of its log.
+import { describe, expect, test, vi } from "vitest";
+import { BatonError } from "#src/core/errors.ts";
+import { dollars } from "#src/core/ids.ts";
+import { drive, type Engine } from "#src/engine/drive.ts";
+import type { EventOf, RecordedEvent, RunEvent } from "#src/engine/events.ts";
+import type { EventLog } from "#src/engine/ports.ts";
+import { fold, type State } from "#src/engine/state.ts";
+import { createMemoryLog } from "#src/store/memory-log.ts";
+import {
+  artifactFor,
+  commit,
+  CountingPublisher,
+  created,
+  engineWith,
+  FixedTriager,
+  gate,
+  goodTriage,
+  HandClock,
+  ScriptedAgents,
+  ScriptedGates,
+} from "#test/support/engine-world.ts";
+
+const never = new AbortController().signal;
+const memory = (clock = new HandClock()) => createMemoryLog({ clock });
+
+async function play(
+  parts: Partial<Engine> = {},
+  event: Partial<EventOf<"run.created">> = {},
+): Promise<{ state: State; log: EventLog; engine: Engine; types: string[] }> {
+  const log = memory();
+  const first = created(event);
+  await log.create(first);
+  const engine = engineWith(log, parts);
+  expect(await drive(first.runId, engine, never)).toBe("ended");
+  const events = await log.read(first.runId);
+  return { state: fold(events), log, engine, types: events.map(({ event: { type } }) => type) };
+}
+
+const ending = (state: State) => `${state.finished?.outcome}: ${state.finished?.code}`;
+
+describe("a bug run", () => {
+  test("goes through every stage once and ends in a pull request", async () => {
+    const agents = new ScriptedAgents();
+    const { state } = await play({ agents });
+    expect(ending(state)).toBe("succeeded: verified");
+    expect(agents.tasks.map(({ stage, start }) => [stage, start])).toEqual([
+      ["reproduce", commit(0)],
+      ["diagnose", commit(1)],
+      ["fix", commit(1)],
+      ["review", commit(5)],
+    ]);
+    expect(state.pullRequest?.number).toBe(13);
+  });
+
+  test("gives each agent what came before it, and no more", async () => {
+    const agents = new ScriptedAgents();
+    await play({ agents });
+    expect(agents.tasks.map(({ inputs }) => inputs.map(({ stage }) => stage))).toEqual([
+      [],
+      ["reproduce"],
+      ["reproduce", "diagnose"],
+      ["reproduce", "diagnose", "fix"],
+    ]);
+  });
+
+  test("judges the reproduction on its own commit and the fix on its own", async () => {
+    const gates = new ScriptedGates();
+    await play({ gates });
+    expect(gates.requests.map(({ gate: name, head }) => [name, head])).toEqual([
+      ["red", commit(1)],
+      ["scope", commit(5)],
+      ["integrity", commit(5)],
+      ["green", commit(5)],
+      ["baseline", commit(5)],
+    ]);
+  });
+
+  test("a dry run verifies and opens nothing", async () => {
+    const publisher = new CountingPublisher();
+    const { state } = await play({ publisher }, { dryRun: true });
+    expect(ending(state)).toBe("succeeded: dry-run");
+    expect(publisher.opened).toBe(0);
+  });
+});
+
+describe("what says no", () => {
+  test("a reproduction that does not hold is tried again, then given up", async () => {
+    const no = gate("red", false, "passes-on-base");
+    const agents = new ScriptedAgents();
+    const { state } = await play({ agents, gates: new ScriptedGates({ red: [no, no, no] }) });
+    expect(ending(state)).toBe("could-not-reproduce: passes-on-base");
+    expect(agents.tasks.map(({ stage }) => stage)).toEqual(["reproduce", "reproduce", "reproduce"]);
+    expect(agents.tasks.map(({ reasons }) => reasons.length)).toEqual([0, 1, 1]);
+    expect(agents.tasks.map(({ start }) => start)).toEqual([commit(0), commit(0), commit(0)]);
+  });
+
+  test("an honest could-not-reproduce ends at once, without a gate", async () => {
+    const gates = new ScriptedGates();
+    const honest = {
+      name: "Reproduction",
+      value: { reproduced: false, testFiles: [], command: "", expectedFailure: "", notes: "All is well here." },
+    } as const;
+    const { state } = await play({
+      gates,
+      agents: new ScriptedAgents({ reproduce: [{ name: honest.name, value: { ...honest.value, testFiles: [] } }] }),
+    });
+    expect(ending(state)).toBe("could-not-reproduce: not-reproduced");
+    expect(state.finished?.message).toBe("All is well here.");
+    expect(gates.requests).toEqual([]);
+  });
+
+  test("a gate sends the fix back with its reasons, on top of the earlier fix", async () => {
+    const agents = new ScriptedAgents();
+    const { state } = await play({
+      agents,
+      gates: new ScriptedGates({ green: [gate("green", false, "still-failing")] }),
+    });
+    expect(ending(state)).toBe("succeeded: verified");
+    const fixes = agents.tasks.filter(({ stage }) => stage === "fix");
+    expect(fixes.map(({ start, reasons }) => [start, reasons])).toEqual([
+      [commit(1), []],
+      [commit(5), ["green: green is still-failing"]],
+    ]);
+  });
+
+  test("a gate that keeps saying no hands the run to a person, after as many rounds as the workflow allows", async () => {
+    const no = gate("baseline", false, "breaks-tests");
+    const agents = new ScriptedAgents();
+    const publisher = new CountingPublisher();
+    const { state } = await play({ agents, publisher, gates: new ScriptedGates({ baseline: [no, no, no, no, no] }) });
+    expect(ending(state)).toBe("needs-a-decision: breaks-tests");
+    expect(agents.tasks.filter(({ stage }) => stage === "fix")).toHaveLength(3);
+    expect(publisher.opened).toBe(0);
+  });
+
+  test("the repository may allow fewer rounds than the workflow", async () => {
+    const no = gate("green", false);
+    const agents = new ScriptedAgents();
+    const config = { ...created().config, limits: { ...created().config.limits, rounds: 0 } };
+    await play({ agents, gates: new ScriptedGates({ green: [no, no] }) }, { config });
+    expect(agents.tasks.filter(({ stage }) => stage === "fix")).toHaveLength(1);
+  });
+
+  test("gates stop at the first no", async () => {
+    const no = gate("scope", false, "protected-path");
+    const gates = new ScriptedGates({ scope: [no, no, no, no] });
+    await play({ gates });
+    expect(new Set(gates.requests.map(({ gate: name }) => name))).toEqual(new Set(["red", "scope"]));
+  });
+
+  test("a reviewer's findings send the fix back; everything behind it is verified anew", async () => {
+    const changes = {
+      name: "Review",
+      value: {
+        verdict: "changes",
+        findings: [{ severity: "major", path: "src/split.js", line: 4, message: "loses the sign" }],
+      },
+    } as const;
+    const gates = new ScriptedGates();
+    const agents = new ScriptedAgents({
+      review: [{ name: "Review", value: { verdict: "changes", findings: [...changes.value.findings] } }],
+    });
+    const { state } = await play({ gates, agents });
+    expect(ending(state)).toBe("succeeded: verified");
+    expect(gates.requests.filter(({ gate: name }) => name === "green").map(({ head }) => head)).toEqual([
+      commit(5),
+      commit(6),
+    ]);
+    expect(agents.tasks.filter(({ stage }) => stage === "fix")[1]?.reasons).toEqual([
+      "review (major) src/split.js:4: loses the sign",
+    ]);
+  });
+
+  test.each([
+    [{ code: "invalid-output", message: "three times" } as const, "failed: invalid-output"],
+    [{ code: "turn-limit", message: "40 turns" } as const, "failed: turn-limit"],
+    [{ code: "budget", message: "spent" } as const, "out-of-budget: budget"],
+    [{ code: "time-limit", message: "15 min" } as const, "timed-out: time-limit"],
+  ])("an agent's failure ends the run by its name: %o", async (failure, expected) => {
+    const { state } = await play({ agents: new ScriptedAgents({ fix: [failure] }) });
+    expect(ending(state)).toBe(expected);
+  });
+
+  test("a budget too small stops before the next agent, and says the amounts", async () => {
+    const { state } = await play({}, { ceilings: { dollars: 0.03 } });
+    expect(ending(state)).toBe("out-of-budget: budget-dollars");
+    expect(state.finished?.message).toContain("of $0.03");
+    expect(state.spend.microDollars).toBe(dollars(0.04));
+  });
+
+  test("a ceiling of turns stops the run", async () => {
+    const { state } = await play({}, { ceilings: { turns: 3 } });
+    expect(ending(state)).toBe("out-of-budget: budget-turns");
+  });
+
+  test("a ceiling of minutes stops the run", async () => {
+    const clock = new HandClock();
+    const log = memory(clock);
+    const first = created({ ceilings: { minutes: 1 } });
+    await log.create(first);
+    class SlowGates extends ScriptedGates {
+      override check(...request: Parameters<ScriptedGates["check"]>) {
+        clock.forward(61_000);
+        return super.check(...request);
+      }
+    }
+    await drive(first.runId, engineWith(log, { clock, gates: new SlowGates() }), never);
+    expect(ending(fold(await log.read(first.runId)))).toBe("timed-out: budget-time");
+  });
+
+  test("a publisher that refuses ends the run in words", async () => {
+    const publisher = new CountingPublisher();
+    publisher.refusal = { code: "issue-closed", message: "The issue is closed." };
+    const { state } = await play({ publisher });
+    expect(ending(state)).toBe("cancelled: issue-closed");
+  });
+
+  test("broken infrastructure is tried again when it may pass, and named when it does not", async () => {
+    const flaky = new ScriptedAgents({
+      diagnose: [new BatonError("git-failed", "the mirror is away", { retryable: false })],
+    });
+    const { state } = await play({ agents: flaky });
+    expect(ending(state)).toBe("failed: git-failed");
+    expect(state.finished?.message).toContain("the mirror is away");
+  });
+});
+
+describe("routing", () => {
+  test.each([
+    ["asks below the threshold", { confidence: 0.4 }, {}, "needs-a-decision: asked"],
+    ["asks when something is missing", { missing: ["Which version?"] }, {}, "needs-a-decision: asked"],
+    ["says that there is no workflow for the type", { type: "feature" as const }, {}, "needs-a-decision: asked"],
+    ["stops after triage when only that was wanted", {}, { wanted: "triage" as const }, "triaged: triaged"],
+    ["stops after triage when the type does not start by itself", {}, { wanted: "auto" as const }, "triaged: triaged"],
+    ["asks for another name when the workflow does not exist", {}, { workflow: "bgu" }, "needs-a-decision: asked"],
+  ])("%s", async (_, triage, event, expected) => {
+    const agents = new ScriptedAgents();
+    const { state } = await play({ agents, triager: new FixedTriager({ ...goodTriage, ...triage }) }, event);
+    expect(ending(state)).toBe(expected);
+    expect(agents.tasks).toEqual([]);
+  });
+
+  test("starts by itself for the types the repository lists", async () => {
+    const config = { ...created().config, triggers: { ...created().config.triggers, autoStart: ["bug" as const] } };
+    const { state } = await play({}, { wanted: "auto", config });
+    expect(ending(state)).toBe("succeeded: verified");
+  });
+
+  test("a workflow asked for by name is not triaged and nothing is spent on it", async () => {
+    const triager = new FixedTriager({ ...goodTriage, type: "feature", confidence: 0.1 });
+    const { state } = await play({ triager }, { workflow: "bug" });
+    expect(ending(state)).toBe("succeeded: verified");
+    expect(triager.calls).toBe(0);
+  });
+});
+
+describe("people's words during a run", () => {
+  const by = { login: "maria", id: 7 };
+
+  test.each([
+    ["a stop", { type: "stop.requested", by, quote: "/agent stop" } as const, "cancelled: stopped"],
+    ["a closed issue", { type: "subject.closed", by } as const, "cancelled: issue-closed"],
+  ])("%s reaches the agent in the middle of its turn", async (_, words, expected) => {
+    const log = memory();
+    const first = created();
+    await log.create(first);
+    const agents = new ScriptedAgents({ fix: ["hang"] });
+    agents.onHang = () => void say(log, first.runId, words);
+    const engine = engineWith(log, { agents });
+    expect(await drive(first.runId, engine, never)).toBe("ended");
+    expect(ending(fold(await log.read(first.runId)))).toBe(expected);
+  });
+
+  test("a retry goes on at the stage that ended the run, with fresh counters, and pays nothing twice", async () => {
+    const no = gate("green", false);
+    const agents = new ScriptedAgents();
+    const { state, log, engine } = await play({ agents, gates: new ScriptedGates({ green: [no, no, no] }) });
+    expect(ending(state)).toBe("needs-a-decision: no");
+    const before = agents.tasks.length;
+    await say(log, state.runId, { type: "retry.requested", by, quote: "/agent retry fix", stage: "fix" });
+    await drive(state.runId, engine, never);
+    expect(ending(fold(await log.read(state.runId)))).toBe("succeeded: verified");
+    expect(agents.tasks.slice(before).map(({ stage }) => stage)).toEqual(["fix", "review"]);
+  });
+});
+
+async function say(log: EventLog, run: State["runId"], words: RunEvent): Promise<void> {
+  const version = (await log.read(run)).length;
+  await vi.waitFor(async () =>
+    expect((await log.append(run, (await log.read(run)).length, [words])).type).toBe("appended"),
+  );
+  expect(version).toBeGreaterThan(0);
+}
+
+describe("a driver that is killed", () => {
+  test("from every prefix of a run's log, resuming ends the same and asks no finished stage again", async () => {
+    const script = () => ({
+      gates: { red: [gate("red", false, "flaky")], green: [undefined, gate("green", false)] },
+      review: [{ name: "Review" as const, value: { verdict: "changes" as const, findings: [] } }],
+    });
+    const whole = await play({
+      agents: new ScriptedAgents({ review: script().review }),
+      gates: new ScriptedGates(script().gates),
+    });
+    const events = await whole.log.read(whole.state.runId);
+    expect(events.length).toBeGreaterThan(40);
+    for (let length = 1; length <= events.length; length += 1) {
+      const prefix = events.slice(0, length);
+      const log = memory();
+      const first = prefix[0]?.event;
+      if (first?.type !== "run.created") throw new Error("a log begins with run.created");
+      await log.create(first);
+      if (length > 1)
+        await log.append(
+          first.runId,
+          1,
+          prefix.slice(1).map(({ event }) => event),
+        );
+      const agents = new ScriptedAgents({ review: script().review });
+      const publisher = new CountingPublisher();
+      await drive(
+        first.runId,
+        engineWith(log, { agents, publisher, gates: remainingGates(prefix, script().gates) }),
+        never,
+      );
+      const state = fold(await log.read(first.runId));
+      expect(summary(state), `after ${length} events (${prefix.at(-1)?.event.type})`).toEqual(summary(whole.state));
+      const finished = new Set(
+        prefix.flatMap(({ event }) => (event.type === "agent.finished" ? [`${event.stage} ${event.attempt}`] : [])),
+      );
+      expect(agents.tasks.filter(({ stage, attempt }) => finished.has(`${stage} ${attempt}`))).toEqual([]);
+      expect(publisher.opened).toBe(prefix.some(({ event }) => event.type === "pull_request.opened") ? 0 : 1);
+    }
+  });
+
+  test("leaves the run to another driver and is refused from then on", async () => {
+    const log = memory();
+    const first = created();
+    await log.create(first);
+    const agents = new ScriptedAgents({ diagnose: ["hang"] });
+    const hanging = new Promise<void>((resolve) => (agents.onHang = resolve));
+    const zombie = drive(first.runId, engineWith(log, { agents }), never);
+    await hanging;
+    const publisher = new CountingPublisher();
+    expect(await drive(first.runId, engineWith(log, { publisher }), never)).toBe("ended");
+    expect(await zombie).toBe("lost");
+    expect(publisher.opened).toBe(1);
+    expect(ending(fold(await log.read(first.runId)))).toBe("succeeded: verified");
+  });
+
+  test("parks when it is told to, and the next one goes on", async () => {
+    const log = memory();
+    const first = created();
+    await log.create(first);
+    const agents = new ScriptedAgents({ diagnose: ["hang"] });
+    const stop = new AbortController();
+    agents.onHang = () => stop.abort();
+    expect(await drive(first.runId, engineWith(log, { agents }), stop.signal)).toBe("parked");
+    expect(fold(await log.read(first.runId)).phase).toBe("working");
+    expect(await drive(first.runId, engineWith(log), never)).toBe("ended");
+  });
+
+  test("a run nobody knows is said to be unknown", async () => {
+    expect(await drive(created().runId, engineWith(memory()), never)).toBe("unknown");
+  });
+});
+
+/** The script's answers for a resumed run: those that the prefix has already recorded are left out. */
+function remainingGates(
+  prefix: readonly RecordedEvent[],
+  script: Partial<Record<string, (ReturnType<typeof gate> | undefined)[]>>,
+): ScriptedGates {
+  const seen = (name: string) =>
+    prefix.filter(({ event }) => event.type === "gate.checked" && event.result.gate === name).length;
+  return new ScriptedGates(
+    Object.fromEntries(Object.entries(script).map(([name, answers]) => [name, (answers ?? []).slice(seen(name))])),
+  );
+}
+
+function summary(state: State) {
+  const stages = [...state.stages.values()].map(({ name, attempts, current }) => ({
+    name,
+    attempts: attempts.length,
+    commit: current?.commit,
+    gates: current?.gates.map(({ code }) => code),
+  }));
+  return { ending: ending(state), stages, pullRequest: state.pullRequest };
+}
+
+test("artifacts of the script are what the stages make", () => {
+  expect(artifactFor("fix").name).toBe("Change");
+});

@@ -1,0 +1,91 @@
+import { generateKeyPairSync } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { isUnconfigured, readEnv } from "#src/env.ts";
+import { BatonError } from "#src/core/errors.ts";
+
+const { privateKey } = generateKeyPairSync("rsa", {
+  modulusLength: 2048,
+  privateKeyEncoding: { type: "pkcs1", format: "pem" },
+  publicKeyEncoding: { type: "spki", format: "pem" },
+});
+const app = { APP_ID: "12", PRIVATE_KEY: privateKey, WEBHOOK_SECRET: "one, two", ANTHROPIC_API_KEY: "key-for-a-test" };
+
+function problemsOf(needs: Parameters<typeof readEnv>[0], source: Record<string, string>): string[] {
+  try {
+    readEnv(needs, source);
+  } catch (error) {
+    if (error instanceof BatonError && error.code === "invalid-environment") return error.message.split("\n");
+    throw error;
+  }
+  return [];
+}
+
+describe("the environment", () => {
+  test("an empty one has defaults and nothing to hide", () => {
+    expect(readEnv([], {})).toMatchObject({
+      app: undefined,
+      model: undefined,
+      host: "127.0.0.1",
+      port: 3000,
+      sandbox: "required",
+      secrets: [],
+    });
+  });
+
+  test("App credentials are read, secrets split for rotation", () => {
+    expect(readEnv(["app", "model"], app).app).toEqual({ id: 12, privateKey, webhookSecrets: ["one", "two"] });
+  });
+
+  test.each([
+    ["with \\n instead of line breaks", privateKey.replaceAll("\n", "\\n")],
+    ["as base64", Buffer.from(privateKey).toString("base64")],
+  ])("a private key %s is understood", (_, key) => {
+    expect(readEnv(["app"], { ...app, PRIVATE_KEY: key }).app?.privateKey).toBe(privateKey);
+  });
+
+  test("everything missing is said at once, one line each", () => {
+    const problems = problemsOf(["app", "model"], {});
+    expect(problems.map((line) => line.split(" ")[0])).toEqual([
+      "APP_ID",
+      "PRIVATE_KEY",
+      "WEBHOOK_SECRET",
+      "ANTHROPIC_API_KEY",
+    ]);
+  });
+
+  test("everything malformed is said at once, with the value unless it is a secret", () => {
+    const problems = problemsOf([], {
+      APP_ID: "twelve",
+      PORT: "99999",
+      BATON_SANDBOX: "maybe",
+      GITHUB_API_URL: "ftp://example.test",
+      DATABASE_URL: "mysql://root:hunter2hunter2@db/x",
+      PRIVATE_KEY: "not a key",
+      LOG_LEVEL: "loud",
+      WEBHOOK_SECRET: " , ",
+    });
+    expect(problems).toHaveLength(8);
+    expect(problems.join("\n")).toContain('APP_ID must be a number, but is "twelve"');
+    expect(problems.join("\n")).toContain('PORT must be a port (0 to 65535), but is "99999"');
+    expect(problems.join("\n")).not.toContain("hunter2");
+  });
+
+  test("a key file that does not exist is named", () => {
+    expect(problemsOf([], { PRIVATE_KEY_PATH: "/nowhere/key.pem" })).toEqual([
+      expect.stringContaining("/nowhere/key.pem"),
+    ]);
+  });
+
+  test("an empty variable counts as absent", () => {
+    expect(readEnv([], { PORT: "" }).port).toBe(3000);
+    expect(isUnconfigured({ APP_ID: "" })).toBe(true);
+    expect(isUnconfigured({ WEBHOOK_SECRET: "x" })).toBe(false);
+  });
+
+  test("every secret value is known to the redactor", () => {
+    const { secrets } = readEnv([], { ...app, GITHUB_TOKEN: "token-1", DATABASE_URL: "postgres://u:pass%20word@h/d" });
+    expect(secrets).toEqual(
+      expect.arrayContaining([privateKey, "one", "two", "token-1", "key-for-a-test", "pass word"]),
+    );
+  });
+});

@@ -1,0 +1,268 @@
+// A world for the engine without GitHub, git or a model: agents and gates answer from a script, and every call is counted.
+import type { Sha } from "#src/core/ids.ts";
+import { dollars, newRunId, sha } from "#src/core/ids.ts";
+import { BatonError } from "#src/core/errors.ts";
+import { silentLog } from "#src/core/log.ts";
+import type { Engine } from "#src/engine/drive.ts";
+import type { EventOf, Failure, GateResult } from "#src/engine/events.ts";
+import { noSpend, Spend } from "#src/engine/events.ts";
+import type {
+  AgentResult,
+  AgentRunner,
+  AgentTask,
+  EventLog,
+  GateRequest,
+  Gates,
+  Projection,
+  Publisher,
+  Triager,
+  Turn,
+} from "#src/engine/ports.ts";
+import type { State } from "#src/engine/state.ts";
+import type { Artifact, Triage } from "#src/workflows/artifacts.ts";
+import { defaultRepoConfig } from "#src/workflows/repo-config.ts";
+import { Workflow } from "#src/workflows/schema.ts";
+
+export const base = sha("0".repeat(40));
+
+/** A commit id that a reader can tell apart: commit(3) is 333…. */
+export function commit(digit: number): Sha {
+  return sha(digit.toString(16).repeat(40).slice(0, 40));
+}
+
+export const bugWorkflow: Workflow = Workflow.parse({
+  name: "bug",
+  description: "Reproduce, diagnose, fix and verify a defect",
+  budget: { run: 5, time: "45m", turns: 100 },
+  stages: {
+    reproduce: {
+      agent: "reproducer",
+      makes: "Reproduction",
+      gates: ["red"],
+      otherwise: { again: 2, ending: "could-not-reproduce" },
+    },
+    diagnose: { agent: "debugger", needs: ["reproduce"], makes: "Diagnosis" },
+    fix: { agent: "fixer", needs: ["diagnose"], makes: "Change" },
+    verify: {
+      needs: ["fix"],
+      gates: ["scope", "integrity", "green", "baseline"],
+      otherwise: { back_to: "fix", max: 2, ending: "needs-a-person" },
+    },
+    review: {
+      agent: "reviewer",
+      needs: ["verify"],
+      makes: "Review",
+      otherwise: { back_to: "fix", max: 2, ending: "needs-a-person" },
+    },
+    publish: { needs: ["review"], pull_request: "draft" },
+  },
+});
+
+export const goodTriage: Triage = {
+  type: "bug",
+  confidence: 0.93,
+  runnerUp: "question",
+  severity: "medium",
+  size: "s",
+  labels: ["bug"],
+  areas: ["split"],
+  missing: [],
+  securitySensitive: false,
+  summary: "Splitting loses a cent",
+  evidence: ["only adds up to $9.99"],
+};
+
+export function created(change: Partial<EventOf<"run.created">> = {}): EventOf<"run.created"> {
+  const person = { login: "maria", id: 7 };
+  return {
+    type: "run.created",
+    runId: newRunId(),
+    repo: {
+      id: 1,
+      owner: "octo",
+      name: "tab",
+      private: false,
+      defaultBranch: "main",
+      cloneUrl: "http://127.0.0.1/octo/tab.git",
+      installationId: 5,
+    },
+    subject: { kind: "issue", number: 12, url: "http://127.0.0.1/octo/tab/issues/12", author: person },
+    request: { door: "comment", by: person, quote: "/agent fix", commentId: 99 },
+    input: {
+      title: "Splitting loses a cent",
+      body: "…",
+      comments: [],
+      dropped: [],
+      instruction: "",
+      hash: "a".repeat(64),
+    },
+    base: { branch: "main", commit: base },
+    wanted: "work",
+    ceilings: {},
+    config: defaultRepoConfig,
+    labels: ["bug"],
+    dryRun: false,
+    ...change,
+  };
+}
+
+const artifacts: Record<string, Artifact> = {
+  reproduce: {
+    name: "Reproduction",
+    value: {
+      reproduced: true,
+      testFiles: ["test/split.test.js"],
+      command: "node --test test/split.test.js",
+      expectedFailure: "999 !== 1000",
+      notes: "seen",
+    },
+  },
+  diagnose: {
+    name: "Diagnosis",
+    value: { rootCause: "floor drops the rest", locations: [], approach: "hand the rest out", risk: "low" },
+  },
+  fix: { name: "Change", value: { summary: "hand out the rest", files: ["src/split.js"], followUps: [] } },
+  review: { name: "Review", value: { verdict: "approve", findings: [] } },
+};
+
+export function artifactFor(stage: string): Artifact {
+  const artifact = artifacts[stage];
+  if (!artifact) throw new Error(`no artifact for stage ${stage}`);
+  return artifact;
+}
+
+export function gate(name: GateResult["gate"], passed: boolean, code = passed ? "ok" : "no"): GateResult {
+  return { gate: name, passed, code, summary: `${name} is ${code}`, notes: [], evidence: [], seconds: 1 };
+}
+
+export function turn(number: number, cost = dollars(0.01)): Turn {
+  return {
+    turn: number,
+    model: "scripted",
+    spend: Spend.parse({ ...noSpend, turns: 1, inputTokens: 100, outputTokens: 10, microDollars: cost }),
+    seconds: 0,
+    text: "",
+    tools: [],
+  };
+}
+
+type AgentAnswer = Artifact | Failure | "hang" | BatonError;
+
+/** Agents that answer per stage, one answer an attempt; the stage's usual artifact when nothing is scripted. Commits count upwards. */
+export class ScriptedAgents implements AgentRunner {
+  readonly tasks: AgentTask[] = [];
+  readonly answers: Partial<Record<string, AgentAnswer[]>>;
+  readonly turns: number;
+  /** Called when an agent that hangs has started. */
+  onHang: () => void = () => {};
+
+  constructor(answers: Partial<Record<string, AgentAnswer[]>> = {}, turns = 2) {
+    this.answers = answers;
+    this.turns = turns;
+  }
+
+  async run(task: AgentTask, onTurn: (turn: Turn) => Promise<void>, signal: AbortSignal): Promise<AgentResult> {
+    this.tasks.push(task);
+    for (let number = 1; number <= this.turns; number += 1) await onTurn(turn(number));
+    const answer = this.answers[task.stage]?.[task.attempt - 1] ?? artifactFor(task.stage);
+    if (answer instanceof BatonError) throw answer;
+    if (answer === "hang") {
+      const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      this.onHang();
+      if (!signal.aborted) await aborted;
+      return { type: "failed", failure: { code: "cancelled", message: "cancelled" } };
+    }
+    if ("code" in answer) return { type: "failed", failure: answer };
+    return { type: "finished", artifact: answer, commit: commitOf(task), changes: [] };
+  }
+}
+
+function commitOf(task: AgentTask): Sha {
+  if (task.makes === "Reproduction") return commit(task.attempt);
+  if (task.makes === "Change") return commit(4 + task.attempt);
+  return task.start;
+}
+
+/** Gates that say no as often as scripted, by name; yes otherwise. */
+export class ScriptedGates implements Gates {
+  readonly requests: GateRequest[] = [];
+  readonly #answers: Partial<Record<string, (GateResult | undefined)[]>>;
+
+  constructor(answers: Partial<Record<string, (GateResult | undefined)[]>> = {}) {
+    this.#answers = answers;
+  }
+
+  check(request: GateRequest): Promise<GateResult> {
+    const earlier = this.requests.filter((seen) => seen.gate === request.gate).length;
+    this.requests.push(request);
+    return Promise.resolve(this.#answers[request.gate]?.[earlier] ?? gate(request.gate, true));
+  }
+}
+
+export class CountingPublisher implements Publisher {
+  opened = 0;
+  refusal: { code: string; message: string } | undefined;
+
+  openPullRequest(state: State): ReturnType<Publisher["openPullRequest"]> {
+    if (this.refusal) return Promise.resolve({ type: "refused", ...this.refusal });
+    this.opened += 1;
+    const number = 13;
+    const url = `http://127.0.0.1/octo/tab/pull/${number}`;
+    const branch = `baton/issue-${state.created.subject.number}-split`;
+    return Promise.resolve({
+      type: "opened",
+      event: { type: "pull_request.opened", number, url, branch, head: commit(9), title: "fix: split" },
+    });
+  }
+  reply = () => Promise.resolve();
+  acknowledge = () => Promise.resolve();
+  removeLabel = () => Promise.resolve();
+}
+
+export const quietProjection: Projection = { touch() {}, settle: () => Promise.resolve() };
+
+export class FixedTriager implements Triager {
+  calls = 0;
+  readonly #triage: Triage;
+  constructor(triage: Triage = goodTriage) {
+    this.#triage = triage;
+  }
+  triage(): ReturnType<Triager["triage"]> {
+    this.calls += 1;
+    return Promise.resolve({
+      source: "model",
+      triage: this.#triage,
+      why: "It reports wrong output (runner-up: question).",
+      spend: noSpend,
+    });
+  }
+}
+
+/** Time that only moves when told to. */
+export class HandClock {
+  #now: number;
+  constructor(now = 1_000_000) {
+    this.#now = now;
+  }
+  now(): number {
+    return this.#now;
+  }
+  forward(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+}
+
+export function engineWith(log: EventLog, parts: Partial<Engine> = {}): Engine {
+  return {
+    log,
+    triager: new FixedTriager(),
+    agents: new ScriptedAgents(),
+    gates: new ScriptedGates(),
+    publisher: new CountingPublisher(),
+    projection: quietProjection,
+    workflows: { load: (name) => Promise.resolve(name === "bug" ? bugWorkflow : undefined), names: () => ["bug"] },
+    clock: new HandClock(),
+    journal: silentLog,
+    ...parts,
+  };
+}
