@@ -1,0 +1,75 @@
+// Runs one command on the host to its end. What is not Baton's own program belongs in the sandbox instead.
+import { createHash } from "node:crypto";
+import type { Command, CommandResult, Execute } from "./command.ts";
+import { createOutput } from "./output.ts";
+import { type ProcessEnd, startProcess } from "./process.ts";
+
+const DEFAULT_OUTPUT_BYTES = 1024 * 1024;
+/** The longest time a timer can hold; longer ones would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Runs a command in its own process group with exactly `env ?? {}` as its environment.
+ * At the end of the program, at `timeoutMs`, or when `signal` aborts, the whole group ends: SIGTERM, then SIGKILL one second later.
+ * A process that left the group (a daemon) is not killed, but not waited for either. Never throws: every failure is in the result.
+ */
+export const execute: Execute = async (command, signal) => {
+  const started = performance.now();
+  const limit = command.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES;
+  const stdout = createOutput(limit);
+  const stderr = createOutput(limit);
+  const output = createOutput(limit);
+  const hash = createHash("sha256");
+  let timedOut = false;
+
+  const result = (end: ProcessEnd): CommandResult => ({
+    argv: command.argv,
+    exitCode: end.type === "exited" ? end.exitCode : null,
+    signal: end.type === "exited" ? end.signal : null,
+    stdout: stdout.text(),
+    stderr: stderr.text(),
+    output: output.text(),
+    outputHash: hash.digest("hex"),
+    durationMs: Math.round(performance.now() - started),
+    timedOut,
+    aborted: signal.aborted && !timedOut,
+    truncated: output.truncated,
+    startFailure: end.type === "not-started" ? end.reason : undefined,
+  });
+
+  if (signal.aborted) return result({ type: "exited", exitCode: null, signal: null });
+  const group = startProcess({ argv: command.argv, cwd: command.cwd, env: command.env ?? {} });
+  if ("notStarted" in group) return result({ type: "not-started", reason: group.notStarted });
+
+  for (const [stream, kept] of [
+    [group.stdout, stdout],
+    [group.stderr, stderr],
+  ] as const)
+    stream.on("data", (chunk: Uint8Array) => {
+      hash.update(chunk);
+      kept.add(chunk);
+      output.add(chunk);
+    });
+
+  const abort = () => group.end();
+  signal.addEventListener("abort", abort, { once: true });
+  const timer = setTimeout(
+    () => {
+      timedOut = !signal.aborted;
+      group.end();
+    },
+    Math.min(Math.max(command.timeoutMs, 0), MAX_TIMER_MS),
+  );
+  group.stdin.end(command.stdin);
+  try {
+    return result(await group.ended);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+  }
+};
+
+/** What a command was asked to do, for messages: its argv, quoted where a shell would need it. */
+export function commandLine(command: Pick<Command, "argv">): string {
+  return command.argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(" ");
+}

@@ -1,0 +1,110 @@
+// One child process and everything it started in its process group, which begins and ends with it.
+// The group is the unit: ending it ends all members, and nothing waits for a pipe that some survivor still holds open.
+import { spawn } from "node:child_process";
+import { statSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
+import { messageOf } from "./errors.ts";
+
+export interface ProcessOptions {
+  readonly argv: readonly [string, ...string[]];
+  /** Absolute folder the program starts in. */
+  readonly cwd: string;
+  /** The whole environment: nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export type ProcessEnd =
+  | { readonly type: "exited"; readonly exitCode: number | null; readonly signal: string | null }
+  /** The program never ran; `reason` begins with the system's error code. */
+  | { readonly type: "not-started"; readonly reason: string };
+
+export interface GroupProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Settles once and never rejects: the leader has ended, its group was killed, and stdout and stderr have ended or been cut off. */
+  readonly ended: Promise<ProcessEnd>;
+  /** Ends the group: SIGTERM, then SIGKILL after `graceMs` milliseconds (default 1,000). May be called often; a later call only shortens the wait. */
+  end(graceMs?: number): void;
+}
+
+/** From SIGTERM to SIGKILL. */
+const GRACE_MS = 1_000;
+/** How long output may keep coming after the leader ended: only a process that left the group can still hold the pipe. */
+const DRAIN_MS = 250;
+/** How long after SIGKILL a leader that cannot die (uninterruptible sleep) is waited for. */
+const UNDEAD_MS = 2_000;
+
+/** Starts a program as the leader of its own process group. Never throws: what goes wrong is in `ended`. */
+export function startProcess(options: ProcessOptions): GroupProcess | { readonly notStarted: string } {
+  let child;
+  try {
+    const [program, ...rest] = options.argv;
+    child = spawn(program, rest, { cwd: options.cwd, env: { ...options.env }, detached: true, stdio: "pipe" });
+  } catch (error) {
+    return { notStarted: reasonOf(error, options.cwd) };
+  }
+  const { stdin, stdout, stderr, pid } = child;
+  // A program that does not read its input closes it; that is its right.
+  stdin.on("error", () => {});
+  stdout.on("error", () => {});
+  stderr.on("error", () => {});
+
+  const killGroup = (signal: "SIGTERM" | "SIGKILL") => {
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      // ESRCH: nobody is left in the group.
+    }
+  };
+
+  const { promise: ended, resolve } = Promise.withResolvers<ProcessEnd>();
+  const timers = new Set<NodeJS.Timeout>();
+  const later = (ms: number, what: () => void) => timers.add(setTimeout(what, ms));
+  let settled = false;
+  const settle = (end: ProcessEnd) => {
+    if (settled) return;
+    settled = true;
+    for (const timer of timers) clearTimeout(timer);
+    for (const stream of [stdin, stdout, stderr]) stream.destroy();
+    resolve(end);
+  };
+
+  child.once("error", (error) => {
+    if (pid === undefined) settle({ type: "not-started", reason: reasonOf(error, options.cwd) });
+  });
+  child.once("exit", (exitCode, signal) => {
+    killGroup("SIGKILL");
+    later(DRAIN_MS, () => settle({ type: "exited", exitCode, signal }));
+  });
+  child.once("close", (exitCode, signal) => settle({ type: "exited", exitCode, signal }));
+
+  let ending = false;
+  const kill = () => {
+    killGroup("SIGKILL");
+    later(UNDEAD_MS, () => settle({ type: "exited", exitCode: null, signal: "SIGKILL" }));
+  };
+  return {
+    stdin,
+    stdout,
+    stderr,
+    ended,
+    end(graceMs = GRACE_MS) {
+      if (settled) return;
+      if (!ending) killGroup("SIGTERM");
+      ending = true;
+      if (graceMs <= 0) kill();
+      else later(graceMs, kill);
+    },
+  };
+}
+
+function reasonOf(error: unknown, cwd: string): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "EUNKNOWN";
+  // A missing folder and a missing program look the same to spawn; only one of them is the program's fault.
+  const folder = statSync(cwd, { throwIfNoEntry: false });
+  if (folder === undefined) return `${code}: the folder ${cwd} does not exist`;
+  if (!folder.isDirectory()) return `${code}: ${cwd} is not a folder`;
+  return `${code}: ${messageOf(error)}`;
+}
