@@ -1,0 +1,18 @@
+// Which model works for which tier. A repository may name its own, with fallbacks for when the first is out of reach.
+import type { RepoConfig } from "../workflows/repo-config.ts";
+import type { ModelTier } from "../workflows/schema.ts";
+
+export type ModelIds = readonly [string, ...string[]];
+
+const usual: Readonly<Record<ModelTier, string>> = {
+  fast: "claude-haiku-5-5",
+  balanced: "claude-sonnet-5-5",
+  deep: "claude-opus-5-5",
+};
+
+/** The model of a tier and what to fall back on, in this order. */
+export function modelIds(tier: ModelTier, configured: RepoConfig["models"]): ModelIds {
+  const own = configured[tier];
+  const [first = usual[tier], ...rest] = own === undefined ? [] : typeof own === "string" ? [own] : own;
+  return [first, ...rest];
+}
