@@ -35,6 +35,8 @@ export interface Workspaces {
   patch(repo: RepoSource, from: Sha, to: Sha, signal: AbortSignal, maxBytes?: number): Promise<string>;
   /** A file's bytes at a commit, or undefined (absent, a folder, a link). */
   file(repo: RepoSource, commit: Sha, path: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** The git tree of a commit, which names its whole content. */
+  tree(repo: RepoSource, commit: Sha, signal: AbortSignal): Promise<Sha>;
   /** Every file path at a commit. */
   paths(repo: RepoSource, commit: Sha, signal: AbortSignal): Promise<string[]>;
   /** Deletes a run's commits and clones that are left. */
