@@ -1,0 +1,236 @@
+// What a schema cannot say about a workflow: how its stages hang together.
+//
+// A stage *needs* others; those, and what they need, are *upstream* of it. The graph must be free of cycles, every name in it must
+// exist, whatever may say no must say what happens then, and with a pull request at the end every other stage must lead to it,
+// because a stage that does not would be a check nobody waits for.
+import { carriesCommit } from "./artifacts.ts";
+import { at, type Located } from "./located-yaml.ts";
+import { nearest } from "./nearest.ts";
+import { durationMs, Stage } from "./schema.ts";
+import { quote, type Problem } from "./source-file.ts";
+
+const MAX_STAGES = 50;
+const MAX_RUN_MS = 24 * 3_600_000;
+
+/** A stage as it stands in the file. `stage` is undefined when its own fields are wrong: then only its place in the graph is judged. */
+interface Node {
+  readonly name: string;
+  readonly needs: readonly string[];
+  readonly stage: Stage | undefined;
+  readonly located: Located;
+}
+
+/** Checks the stages of a parsed front matter, also when other parts of it are wrong. `agents` are the names that exist; absent means: do not check. */
+export function checkStages(root: Located, agents: ReadonlySet<string> | undefined): Problem[] {
+  const { located, found } = at(root, ["stages"]);
+  if (!found || located.entries.size === 0) return [];
+  if (located.entries.size > MAX_STAGES) {
+    const message = `${located.entries.size} stages — a workflow has at most ${MAX_STAGES}; make it shorter`;
+    return [{ offset: located.keyOffset, message }];
+  }
+  const nodes = new Map([...located.entries].map(([name, entry]) => [name, readStage(name, entry)]));
+  const problems = [...nodes.values()].flatMap((node) => checkNames(node, nodes, agents));
+  const cycles = findCycles(nodes);
+  // What is upstream of what has no answer while there is a cycle.
+  if (cycles.length > 0) return [...problems, ...cycles];
+  const upstream = upstreamOf(nodes);
+  return [
+    ...problems,
+    ...[...nodes.values()].flatMap((node) => (node.stage ? checkStage(node, node.stage, nodes, upstream) : [])),
+    ...checkPullRequest(nodes, upstream),
+  ];
+}
+
+/** A time of 0 would end a run before it began; more than a day is a slip of the pen. */
+export function checkTimes(root: Located): Problem[] {
+  const stages = [...at(root, ["stages"]).located.entries.keys()];
+  const paths = [["budget", "time"], ...stages.map((name) => ["stages", name, "time"])];
+  return paths.flatMap((path) => {
+    const { located, found } = at(root, path);
+    if (!found || typeof located.value !== "string" || !/^\d{1,4}[smh]$/.test(located.value)) return [];
+    const milliseconds = durationMs(located.value);
+    if (milliseconds > 0 && milliseconds <= MAX_RUN_MS) return [];
+    const message = `${path.join(".")} is ${quote(located.value)} — write a duration above 0 and at most 24h`;
+    return [{ offset: located.offset, message }];
+  });
+}
+
+function readStage(name: string, located: Located): Node {
+  const checked = Stage.safeParse(located.value);
+  const listed = [...(located.entries.get("needs")?.entries.values() ?? [])].map(({ value }) => value);
+  const needs = listed.filter((value): value is string => typeof value === "string");
+  return { name, needs: [...new Set(needs)], stage: checked.success ? checked.data : undefined, located };
+}
+
+function problemAt({ located }: Node, path: readonly PropertyKey[], message: string): Problem {
+  const { located: place, found } = at(located, path);
+  return { offset: found && path.length > 0 ? place.offset : place.keyOffset, message };
+}
+
+/** Every stage and agent that is named exists. */
+function checkNames(node: Node, nodes: ReadonlyMap<string, Node>, agents: ReadonlySet<string> | undefined): Problem[] {
+  const problems: Problem[] = [];
+  const named = [...(node.located.entries.get("needs")?.entries.values() ?? [])];
+  const twice = new Set<unknown>();
+  for (const { value, offset } of named) {
+    if (typeof value !== "string") continue;
+    if (!nodes.has(value)) problems.push({ offset, message: unknown(node, "needs the stage", value, nodes.keys()) });
+    if (twice.has(value)) problems.push({ offset, message: `${node.name} needs ${quote(value)} twice — keep one` });
+    twice.add(value);
+  }
+  const back = at(node.located, ["otherwise", "back_to"]);
+  const target = back.found ? back.located.value : undefined;
+  if (typeof target === "string" && !nodes.has(target))
+    problems.push({
+      offset: back.located.offset,
+      message: unknown(node, "goes back to the stage", target, nodes.keys()),
+    });
+  const agent = node.located.entries.get("agent");
+  if (agents && typeof agent?.value === "string" && !agents.has(agent.value))
+    problems.push({ offset: agent.offset, message: unknown(node, "names the agent", agent.value, agents) });
+  return problems;
+}
+
+function unknown(node: Node, does: string, name: string, known: Iterable<string>): string {
+  const names = [...known];
+  const near = nearest(name, names);
+  const advice =
+    near === undefined ? `choose one of: ${names.slice(0, 12).join(", ")}` : `did you mean ${quote(near)}?`;
+  return `${node.name} ${does} ${quote(name)}, which does not exist — ${advice}`;
+}
+
+/** Every cycle of `needs`, each named once and in full: "fix → verify → fix". */
+function findCycles(nodes: ReadonlyMap<string, Node>): Problem[] {
+  const problems: Problem[] = [];
+  const done = new Set<string>();
+  const visit = (node: Node, path: readonly string[]): void => {
+    if (done.has(node.name)) return;
+    const start = path.indexOf(node.name);
+    if (start !== -1) {
+      const cycle = [...path.slice(start), node.name].join(" → ");
+      const message = `the stages need each other in a circle: ${cycle} — take one of these needs out; use back_to to repeat a stage`;
+      problems.push(problemAt(node, ["needs"], message));
+      return;
+    }
+    for (const name of node.needs) {
+      const next = nodes.get(name);
+      if (next) visit(next, [...path, node.name]);
+    }
+    done.add(node.name);
+  };
+  for (const node of nodes.values()) visit(node, []);
+  return problems;
+}
+
+type Upstream = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** For each stage, every stage it needs, directly or through others. The graph has no cycle. */
+function upstreamOf(nodes: ReadonlyMap<string, Node>): Upstream {
+  const known = new Map<string, ReadonlySet<string>>();
+  const visit = (name: string): ReadonlySet<string> => {
+    const before = known.get(name);
+    if (before) return before;
+    const all = new Set<string>();
+    for (const need of nodes.get(name)?.needs ?? []) {
+      if (!nodes.has(need)) continue;
+      all.add(need);
+      for (const further of visit(need)) all.add(further);
+    }
+    known.set(name, all);
+    return all;
+  };
+  for (const name of nodes.keys()) visit(name);
+  return known;
+}
+
+/** One stage: does it do something, does it say what happens when that fails, and is there what it works on? */
+function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
+  const problems: Problem[] = [];
+  const say = (path: readonly PropertyKey[], message: string) => {
+    problems.push(problemAt(node, path, `${node.name} ${message}`));
+  };
+  const { agent, makes, gates, otherwise } = stage;
+  const before = upstream.get(node.name) ?? new Set<string>();
+  if (stage.pull_request !== undefined) {
+    const idle = (["agent", "makes", "gates", "otherwise"] as const).filter((key) => node.located.entries.has(key));
+    if (idle.length > 0)
+      say(
+        [idle[0] ?? "agent"],
+        `opens the pull request and does nothing else — move ${idle.join(", ")} to a stage before it`,
+      );
+    return problems;
+  }
+  if (agent === undefined && gates.length === 0 && makes === undefined)
+    say([], "does nothing — give it an agent, gates or pull_request");
+  if (agent !== undefined && makes === undefined)
+    say(["agent"], `has an agent (${quote(agent)}) that hands nothing in — add makes: with the artifact`);
+  if (agent === undefined && makes !== undefined)
+    say(["makes"], `makes ${quote(makes)} but has no agent to make it — add agent:`);
+  gates.forEach((gate, index) => {
+    if (gates.indexOf(gate) !== index) say(["gates", index], `has the gate ${quote(gate)} twice — keep one`);
+    if (gate !== "red" && gate !== "green") return;
+    const sources = [node.name, ...before].map((name) => nodes.get(name)?.stage);
+    if (!sources.some((source) => source === undefined || source.makes === "Reproduction"))
+      say(
+        ["gates", index],
+        `has the gate ${quote(gate)}, but no stage before it makes a Reproduction — add one, or take the gate out`,
+      );
+  });
+  const mayRefuse =
+    gates.length > 0 ? "gates" : makes === "Review" || makes === "Reproduction" ? `a ${makes}` : undefined;
+  if (mayRefuse !== undefined && otherwise === undefined) {
+    const example = "otherwise: { again: 0, ending: needs-a-person }";
+    say([], `has ${mayRefuse} that may say no, and does not say what happens then — add ${example}`);
+  }
+  if (otherwise && "back_to" in otherwise && nodes.has(otherwise.back_to)) {
+    const target = nodes.get(otherwise.back_to)?.stage;
+    const path = ["otherwise", "back_to"];
+    if (otherwise.back_to === node.name) say(path, "goes back to itself — use again instead of back_to and max");
+    else if (!before.has(otherwise.back_to))
+      say(
+        path,
+        `goes back to ${quote(otherwise.back_to)}, which it does not come after — name one of its needs, or what they need`,
+      );
+    else if (target && target.agent === undefined)
+      say(
+        path,
+        `goes back to ${quote(otherwise.back_to)}, which has no agent to do better — name a stage that has one`,
+      );
+  }
+  return problems;
+}
+
+/** At most one stage opens the pull request; everything leads to it, and something that leads to it leaves a commit. */
+function checkPullRequest(nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
+  const opening = [...nodes.values()].filter(({ located }) => located.entries.has("pull_request"));
+  const [last, ...more] = opening;
+  if (!last) return [];
+  if (more.length > 0)
+    return more.map((node) =>
+      problemAt(
+        node,
+        ["pull_request"],
+        `${node.name} opens a second pull request (${last.name} does already) — keep one`,
+      ),
+    );
+  const before = upstream.get(last.name) ?? new Set<string>();
+  const problems = [...nodes.values()]
+    .filter(({ name }) => name !== last.name && !before.has(name))
+    .map((node) => {
+      if (upstream.get(node.name)?.has(last.name))
+        return problemAt(
+          node,
+          ["needs"],
+          `${node.name} comes after ${last.name}, which opens the pull request — put it before`,
+        );
+      const message = `${node.name} does not lead to ${last.name}, so nobody would wait for it — name it in the needs of a later stage`;
+      return problemAt(node, [], message);
+    });
+  const stages = [...before].map((name) => nodes.get(name)?.stage);
+  const leavesCommit = stages.some((stage) => !stage || (stage.makes !== undefined && carriesCommit(stage.makes)));
+  if (!leavesCommit) {
+    const message = `${last.name} opens a pull request, but no stage before it makes a Change — add one, or take pull_request out`;
+    problems.push(problemAt(last, ["pull_request"], message));
+  }
+  return problems;
+}

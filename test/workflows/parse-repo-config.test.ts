@@ -1,0 +1,115 @@
+// `.github/baton.yml`: empty means the defaults, and a slip is an error with its line, never a protection switched off silently.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseRepoConfig } from "#src/workflows/parse-repo-config.ts";
+import { defaultRepoConfig } from "#src/workflows/repo-config.ts";
+
+const file = ".github/baton.yml";
+
+function problemsOf(text: string): string[] {
+  const parsed = parseRepoConfig(text, file);
+  return parsed.type === "ok" ? [] : parsed.problems;
+}
+
+describe("a config", () => {
+  test.each(["", "\n\n", "# nothing but a comment\n", "---\n", "{}", "\uFEFF", "~"])("%j is the default", (text) => {
+    expect(parseRepoConfig(text, file)).toEqual({ type: "ok", config: defaultRepoConfig });
+  });
+
+  test("takes what it says and the default for the rest", () => {
+    const parsed = parseRepoConfig(
+      "commands:\r\n  test: npm test\r\nbudget: { run: 2.5 }\r\nprotect: ['*.lock']\r\nmodels: { deep: [a, b], fast: c }\r\n",
+      file,
+    );
+    expect(parsed).toEqual({
+      type: "ok",
+      config: {
+        ...defaultRepoConfig,
+        commands: { test: "npm test" },
+        budget: { run: 2.5 },
+        protect: ["*.lock"],
+        models: { deep: ["a", "b"], fast: "c" },
+      },
+    });
+  });
+});
+
+describe("a slip", () => {
+  test.each([
+    ["protcet: [a]", '1:1: unknown key "protcet" — did you mean "protect"?'],
+    ["commands:\n  tset: npm test", '2:3: unknown key "tset" in commands — did you mean "test"?'],
+    ["routes:\n  bgu: bug", '2:3: unknown key "bgu" in routes — did you mean "bug"?'],
+    ["commands: npm test", '1:11: commands is "npm test" — write a mapping with install, test, lint, typecheck, build'],
+    ["commands: { test: '' }", '1:19: commands.test is "" — write text of 1 to 1000 characters'],
+    ["triggers:", "1:10: triggers has no value — write a mapping with onOpened, autoStart, threshold, bots"],
+    ["triggers: { onOpened: yes }", '1:23: triggers.onOpened is "yes" — write true or false'],
+    [
+      "triggers: { autoStart: [bug, featuer] }",
+      '1:30: triggers.autoStart.1 is "featuer" — did you mean feature? write one of bug, feature, refactor, docs, question, duplicate, invalid',
+    ],
+    ["triggers: { threshold: 60 }", "1:24: triggers.threshold is 60 — write a number, at least 0 and at most 1"],
+    ["budget: { run: $5 }", '1:16: budget.run is "$5" — write a number, above 0 and at most 1000'],
+    [
+      "models: { deep: [] }",
+      "1:17: models.deep is a list of 0 — write text of 1 to 100 characters, or a list of 1 to 5, each text of 1 to 100 characters",
+    ],
+    ["models: { deep: [a, 5] }", "1:21: models.deep.1 is 5 — write text of 1 to 100 characters"],
+    [
+      "protect: [*.lock]",
+      "1:11: aliases are not taken (*.lock) — write the value out; put text that begins with * in quotes",
+    ],
+    ["- a", "1:1: the file is a list of 1 — write a mapping with"],
+    ["budget:\n\trun: 5", '2:1: Tabs are not allowed as indentation ("run: 5") — indent with spaces'],
+    ["a: 1\n---\nb: 2", "2:1: Source contains multiple documents"],
+    ["<<: { protect: [] }", '1:1: unknown key "<<"'],
+  ])("%j", (text, problem) => {
+    expect(problemsOf(text).join("\n")).toContain(`${file}:${problem}`);
+  });
+});
+
+test("more than 16 KiB is refused unread", () => {
+  expect(problemsOf(`protect: [${"a, ".repeat(6_000)}]`)).toEqual([
+    `${file}:1:1: more than 16 KiB of YAML — make it shorter`,
+  ]);
+});
+
+test("anything at all is answered without throwing", () => {
+  const words = fc.constantFrom(
+    "commands",
+    "budget",
+    "models",
+    ": ",
+    ":\n  ",
+    "[",
+    "]",
+    "{",
+    "}",
+    "\n",
+    "- ",
+    "5",
+    "true",
+    "'",
+    "&a ",
+    "*a",
+    "!x ",
+    "|\n",
+    "? ",
+    "#",
+    "\t",
+    "---\n",
+    "...\n",
+    "%TAG ! x\n",
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string({ maxLength: 200 }),
+        fc.array(words, { maxLength: 60 }).map((parts) => parts.join("")),
+      ),
+      (text) => {
+        for (const line of problemsOf(text)) expect(line).toMatch(/^\.github\/baton\.yml:.+( — .+|\?)$/su);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
