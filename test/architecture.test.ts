@@ -22,7 +22,7 @@ const outside: Readonly<Record<string, readonly string[]>> = {
   "@octokit/rest": ["github/client.ts"],
   "@anthropic-ai/sdk": ["agents/model.ts", "agents/session.ts", "agents/tools.ts", "hands/toolbox.ts"],
   bullmq: ["store/queue.ts"],
-  pg: ["store/database.ts"],
+  pg: ["store/postgres.ts"],
   "@electric-sql/pglite": ["store/pglite.ts"],
   "node:child_process": ["core/exec.ts", "core/process.ts", "hands/start.ts", "cli/demo.ts"],
   "@copilotkit/aimock": ["playground/scripted-model.ts"],

@@ -18,6 +18,7 @@ export const errorCodes = {
   "github-failed": "GitHub could not be reached or answered with an error",
   "database-failed": "the database could not be reached or refused",
   "fence-lost": "another driver has taken this run over",
+  "run-taken": "another unfinished run works on the same subject",
   "unscripted-call": "the scripted model was asked something nobody scripted",
   "disk-full": "there is no space left on the device",
 } as const;

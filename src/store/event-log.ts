@@ -1,0 +1,168 @@
+// The event log in a database. Appending is one statement: it moves the run's row from the expected version to the next,
+// writes the events and tells the followers, or does none of it. The run's row is the lock, so of many who append
+// at the same version exactly one wins, in whichever processes they are.
+import { messageOf } from "../core/errors.ts";
+import { runId, type RunId } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
+import type { EventOf, RecordedEvent, RunEvent } from "../engine/events.ts";
+import type { EventLog } from "../engine/ports.ts";
+import type { Database } from "./database.ts";
+import { sqlState, violates } from "./database-error.ts";
+import { checked, type ParseEvent, phaseAfter, runTaken, subjectKey, toRecorded } from "./recorded.ts";
+
+const CHANNEL = "baton_events";
+
+const create = `
+WITH made AS (
+  INSERT INTO baton.runs (run_id, repo_id, owner, name, subject, subject_key, version, created_at, touched_at)
+  SELECT $1, $2::bigint, $3, $4, $5::bigint, $6, 1, at, at FROM clock_timestamp() AS at
+  ON CONFLICT (subject_key) WHERE finished_at IS NULL DO NOTHING
+  RETURNING touched_at
+), written AS (
+  INSERT INTO baton.events (run_id, version, at, type, event)
+  SELECT $1, 1, touched_at, 'run.created', $7::json FROM made
+)
+SELECT pg_notify('${CHANNEL}', $1)::text FROM made`;
+
+// A run's time never goes back, whatever the machine's clock does.
+const append = `
+WITH moved AS (
+  UPDATE baton.runs SET
+    version = version + $3::integer,
+    touched_at = greatest(clock_timestamp(), touched_at),
+    finished_at = CASE $4 WHEN 'finished' THEN clock_timestamp() WHEN 'active' THEN NULL ELSE finished_at END,
+    outcome = CASE $4 WHEN 'finished' THEN $5 WHEN 'active' THEN NULL ELSE outcome END
+  WHERE run_id = $1 AND version = $2::integer
+  RETURNING version, touched_at
+), written AS (
+  INSERT INTO baton.events (run_id, version, at, type, event)
+  SELECT $1, $2::integer + n, touched_at, type, event::json
+  FROM moved, unnest($6::text[], $7::text[]) WITH ORDINALITY AS given (type, event, n)
+)
+SELECT version, pg_notify('${CHANNEL}', $1)::text FROM moved`;
+
+export interface EventLogOptions {
+  /** The schema of events; throws for what is not one. */
+  readonly parse: ParseEvent;
+  readonly log: Log;
+}
+
+/** The log of `database`, following what other processes append. Closing it stops the following; the database stays open. */
+export async function openEventLog(
+  database: Database,
+  { parse, log }: EventLogOptions,
+): Promise<EventLog & AsyncDisposable> {
+  const followers = new Set<(run: RunId) => void>();
+  const tell = (run: string) => {
+    for (const follower of followers) follower(runId(run));
+  };
+  const listening = await database.listen(CHANNEL, {
+    heard: tell,
+    missed() {
+      changedLately().catch((error: unknown) =>
+        log.warn("could not catch up on events after listening again", { error: messageOf(error) }),
+      );
+    },
+  });
+
+  /** After a gap in listening every run that may have changed meanwhile is told. */
+  async function changedLately(): Promise<void> {
+    const rows = await database.query<{ run_id: string }>(
+      `SELECT run_id FROM baton.runs
+       WHERE finished_at IS NULL OR touched_at > clock_timestamp() - interval '15 minutes'`,
+      [],
+    );
+    for (const row of rows) tell(row.run_id);
+  }
+
+  async function versionOf(run: RunId): Promise<number> {
+    const [row] = await database.query<{ version: number }>("SELECT version FROM baton.runs WHERE run_id = $1", [run]);
+    return row?.version ?? 0;
+  }
+
+  async function activeOn(key: string): Promise<RunId | undefined> {
+    const [row] = await database.query<{ run_id: string }>(
+      "SELECT run_id FROM baton.runs WHERE subject_key = $1 AND finished_at IS NULL",
+      [key],
+    );
+    return row && runId(row.run_id);
+  }
+
+  return {
+    async create(event: EventOf<"run.created">) {
+      const { repo, subject } = event;
+      const id = runId(event.runId);
+      const key = subjectKey(repo, subject);
+      const text = JSON.stringify(checked(parse, id, 1, event));
+      for (;;) {
+        const made = await database.query(create, [id, repo.id, repo.owner, repo.name, subject.number, key, text]);
+        if (made.length > 0) return { type: "created" };
+        // The run in the way may have finished since: then there is none, and it is tried again.
+        const by = await activeOn(key);
+        if (by !== undefined) return { type: "taken", by };
+      }
+    },
+
+    async append(run: RunId, expected: number, events: readonly RunEvent[]) {
+      const values = events.map((event, index) => checked(parse, run, expected + index + 1, event));
+      if (values.length === 0) {
+        const version = await versionOf(run);
+        return version === expected ? { type: "appended", version } : { type: "conflict", version };
+      }
+      const { phase, outcome } = phaseAfter(values);
+      try {
+        const [moved] = await database.query<{ version: number }>(append, [
+          run,
+          expected,
+          values.length,
+          phase,
+          outcome,
+          values.map(({ type }) => type),
+          values.map((value) => JSON.stringify(value)),
+        ]);
+        if (moved) return { type: "appended", version: moved.version };
+      } catch (error) {
+        if (sqlState(error) === "23505" && violates(error, "runs_active")) throw runTaken(run, error);
+        throw error;
+      }
+      return { type: "conflict", version: await versionOf(run) };
+    },
+
+    async read(run: RunId, after = 0): Promise<RecordedEvent[]> {
+      const rows = await database.query<{ version: number; at: Date; event: unknown }>(
+        "SELECT version, at, event FROM baton.events WHERE run_id = $1 AND version > $2 ORDER BY version",
+        [run, after],
+      );
+      return rows.map(({ version, at, event }, index) =>
+        toRecorded(parse, run, after + index + 1, { version, at: at.getTime(), event }),
+      );
+    },
+
+    follow(listener) {
+      const follower = (run: RunId) => listener(run);
+      followers.add(follower);
+      return { [Symbol.dispose]: () => void followers.delete(follower) };
+    },
+
+    async unfinished() {
+      const rows = await database.query<{ run_id: string }>(
+        "SELECT run_id FROM baton.runs WHERE finished_at IS NULL ORDER BY created_at, run_id",
+        [],
+      );
+      return rows.map((row) => runId(row.run_id));
+    },
+
+    async runsOf(repo, subject) {
+      const rows = await database.query<{ run_id: string }>(
+        "SELECT run_id FROM baton.runs WHERE subject_key = $1 ORDER BY created_at DESC, run_id",
+        [subjectKey(repo, subject)],
+      );
+      return rows.map((row) => runId(row.run_id));
+    },
+
+    async [Symbol.asyncDispose]() {
+      followers.clear();
+      await listening[Symbol.asyncDispose]();
+    },
+  };
+}

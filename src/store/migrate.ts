@@ -1,0 +1,49 @@
+// Brings the tables of schema `baton` up to date: the files of `migrations/`, in the order of their numbers, each once,
+// all in one transaction and one process at a time. There is no way back: a later file mends an earlier one.
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BatonError } from "../core/errors.ts";
+import type { Database, Session } from "./database.ts";
+
+const folder = join(import.meta.dirname, "migrations");
+
+/** Any number will do, as long as every Baton uses the same: "BATN". */
+const LOCK = 0x4241544e;
+
+/** Applies what is missing. Throws `database-failed` when the database was made by a newer Baton. */
+export async function migrate(database: Database): Promise<void> {
+  const files = (await readdir(folder)).filter((file) => file.endsWith(".sql")).sort();
+  if ((await appliedTo(database)) === files.length) return;
+  await database.transaction(async (session) => {
+    await session.query("SELECT pg_advisory_xact_lock($1)", [LOCK]);
+    await session.query(
+      `CREATE SCHEMA IF NOT EXISTS baton;
+       CREATE TABLE IF NOT EXISTS baton.migrations (
+         number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
+    );
+    const applied = await appliedTo(session);
+    if (applied > files.length)
+      throw new BatonError(
+        "database-failed",
+        `the database at ${database.name} was made by a newer Baton (its tables are at ${applied}, ` +
+          `this Baton knows ${files.length}): update Baton, or use another database`,
+      );
+    for (const [index, file] of files.entries()) {
+      if (index < applied) continue;
+      await session.query(await readFile(join(folder, file), "utf8"));
+      await session.query("INSERT INTO baton.migrations (number, name) VALUES ($1, $2)", [index + 1, file]);
+    }
+  });
+}
+
+/** The number of the latest migration, 0 for an empty database. */
+async function appliedTo(session: Session): Promise<number> {
+  const [known] = await session.query<{ there: boolean }>(
+    "SELECT to_regclass('baton.migrations') IS NOT NULL AS there",
+  );
+  if (!known?.there) return 0;
+  const [row] = await session.query<{ number: number }>(
+    "SELECT coalesce(max(number), 0)::integer AS number FROM baton.migrations",
+  );
+  return row?.number ?? 0;
+}
