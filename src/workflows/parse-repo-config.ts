@@ -1,13 +1,15 @@
 // Reads `.github/baton.yml`. Every problem is reported at once as `file:line:column: what is wrong — what to do`.
 import { explain } from "./explain.ts";
-import { parseLocatedYaml } from "./located-yaml.ts";
+import { at, parseLocatedYaml, type Located } from "./located-yaml.ts";
+import { nearest } from "./nearest.ts";
 import { RepoConfig } from "./repo-config.ts";
-import { openSource } from "./source-file.ts";
+import { openSource, quote, type Problem } from "./source-file.ts";
 
-/** Parses a repository's config. An empty file means the defaults. Whether the workflows it names exist is for the caller to check. Never throws. */
+/** Parses a repository's config. An empty file means the defaults. `known.workflows` are the workflows that exist; without it the routes are not checked. Never throws. */
 export function parseRepoConfig(
   text: string,
   file: string,
+  known: { workflows?: ReadonlySet<string> } = {},
 ): { type: "ok"; config: RepoConfig } | { type: "invalid"; problems: string[] } {
   const opened = openSource(text, file);
   if (opened.type === "invalid") return opened;
@@ -15,6 +17,21 @@ export function parseRepoConfig(
   const yaml = parseLocatedYaml(source.text, 0);
   if (yaml.type === "invalid") return { type: "invalid", problems: source.report(yaml.problems) };
   const checked = RepoConfig.safeParse(yaml.root.value);
-  if (checked.success) return { type: "ok", config: checked.data };
-  return { type: "invalid", problems: source.report(explain(RepoConfig, checked.error, yaml.root)) };
+  const problems = [
+    ...(checked.success ? [] : explain(RepoConfig, checked.error, yaml.root)),
+    ...checkRoutes(yaml.root, known.workflows),
+  ];
+  if (checked.success && problems.length === 0) return { type: "ok", config: checked.data };
+  return { type: "invalid", problems: source.report(problems) };
+}
+
+function checkRoutes(root: Located, workflows: ReadonlySet<string> | undefined): Problem[] {
+  const { located, found } = at(root, ["routes"]);
+  if (!found || !workflows) return [];
+  return [...located.entries].flatMap(([type, { value, offset }]) => {
+    if (typeof value !== "string" || workflows.has(value)) return [];
+    const near = nearest(value, workflows);
+    const advice = near === undefined ? `choose one of: ${[...workflows].join(", ")}` : `did you mean ${quote(near)}?`;
+    return [{ offset, message: `routes.${type} is ${quote(value)}, which is no workflow — ${advice}` }];
+  });
 }

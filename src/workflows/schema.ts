@@ -26,12 +26,13 @@ export const Stage = z.strictObject({
   needs: z.array(name).max(20).default([]).describe("Stages that must have finished"),
   makes: z.enum(artifactNames).optional().describe("The artifact the agent hands in with `finish`"),
   gates: z.array(z.enum(gateNames)).max(10).default([]).describe("Checks Baton runs after the agent, in this order"),
-  otherwise: Otherwise.optional(),
+  otherwise: Otherwise.optional().describe("What happens when a gate or the agent's verdict says no"),
   turns: z.number().int().min(1).max(500).default(40).describe("Model turns the agent may take"),
   time: z
     .string()
     .regex(/^\d{1,4}[smh]$/, "must be a duration like 90s, 10m or 1h")
-    .default("15m"),
+    .default("15m")
+    .describe("Time one attempt may take"),
   pull_request: z
     .enum(["draft"])
     .optional()
