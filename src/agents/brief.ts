@@ -1,0 +1,156 @@
+// The first user message of a session: the task as Markdown. What Baton says stands outside the data blocks, everything else inside.
+import type { PinnedInput } from "../engine/events.ts";
+import type { AgentTask } from "../engine/ports.ts";
+import type { ArtifactName } from "../workflows/artifacts.ts";
+import { commandNames, type Commands } from "../workflows/repo-config.ts";
+import type { Workspaces } from "../workspace/workspaces.ts";
+import { dataBlock, dataNotice } from "./data-block.ts";
+
+/** What a brief is made of besides the task. */
+export interface BriefMaterial {
+  readonly commands: Commands;
+  /** Files by which the repository tells agents how it works, from the pinned base commit. */
+  readonly guides: readonly { readonly path: string; readonly text: string }[];
+  /** The change so far, base to start; undefined when the task does not look at one. */
+  readonly patch: string | undefined;
+}
+
+/** Characters that each kind of text may take. */
+const room = {
+  title: 500,
+  body: 24_000,
+  comments: 24_000,
+  instruction: 4_000,
+  artifact: 16_000,
+  reasons: 24_000,
+  patch: 60_000,
+};
+const GUIDE_BYTES = 16_384;
+const PATCH_BYTES = 60_000;
+
+const guideFiles = ["AGENTS.md", "CLAUDE.md"];
+
+/** Gathers from the mirror what the brief needs. Throws what the workspaces throw (`git-failed`). */
+export async function gatherMaterial(
+  task: AgentTask,
+  workspaces: Pick<Workspaces, "file" | "patch">,
+  commands: Commands,
+  signal: AbortSignal,
+): Promise<BriefMaterial> {
+  const seesPatch = task.makes === "Review" || (task.makes === "Change" && task.attempt > 1);
+  const [files, patch] = await Promise.all([
+    Promise.all(
+      guideFiles.map(async (path) => ({ path, bytes: await workspaces.file(task.repo, task.base, path, signal) })),
+    ),
+    seesPatch && task.start !== task.base
+      ? workspaces.patch(task.repo, task.base, task.start, signal, PATCH_BYTES)
+      : undefined,
+  ]);
+  return { commands, guides: withinBytes(files, GUIDE_BYTES), patch };
+}
+
+function withinBytes(
+  files: readonly { path: string; bytes: Uint8Array | undefined }[],
+  limit: number,
+): { path: string; text: string }[] {
+  let left = limit;
+  return files.flatMap(({ path, bytes }) => {
+    if (!bytes || bytes.byteLength === 0 || left <= 0) return [];
+    const text = new TextDecoder().decode(bytes.subarray(0, left));
+    const cut = bytes.byteLength > left ? `\n[… cut at ${left} bytes of ${bytes.byteLength} …]` : "";
+    left -= bytes.byteLength;
+    return [{ path, text: `${text}${cut}` }];
+  });
+}
+
+/** What the artifact is for, so that the agent knows who reads it. */
+const handIn: Readonly<Record<ArtifactName, string>> = {
+  Triage: "a *Triage*: it decides which specialists work the issue.",
+  Reproduction:
+    "a *Reproduction*. Baton runs your command on the untouched base commit with only your test files added; it must fail every time, with `expectedFailure` in its output.",
+  Diagnosis: "a *Diagnosis*. The fixer works from it.",
+  Change:
+    "a *Change*. Baton takes the files as they are then, and runs the reproduction, the whole suite and its guards on them. What counts is the diff, not the list in `files`.",
+  Plan: "a *Plan*: tasks that can be worked on their own.",
+  Review: "a *Review*. With `changes` the fixer gets your findings; with `approve` a draft pull request opens.",
+  Report: "a *Report* for the person who asked.",
+};
+
+/** The brief. Its first line is what the scripted model tells attempts by. Pure. */
+export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: string): string {
+  const { repo, subject, input, config } = task;
+  const block = (label: string, text: string, max: number) => dataBlock(boundary, label, text, max);
+  const about = subject.kind === "local" ? "a local request" : `${subject.kind} #${subject.number}`;
+  const sections: (string | undefined)[] = [
+    `Attempt ${task.attempt} of ${Math.max(task.attempt, task.attempts)}`,
+    `You work the stage **${task.stage}** of ${about} in the repository ${repo.owner}/${repo.name}. The files stand at commit ${task.start.slice(0, 12)}${task.start === task.base ? ", the untouched base" : `; the base is ${task.base.slice(0, 12)}`}. End by handing in ${handIn[task.makes]}`,
+    dataNotice(boundary),
+    issueSection(input, block),
+    ...task.inputs.map(
+      ({ stage, artifact }) =>
+        `## Result of the stage ${stage}\n\n${block(artifact.name, JSON.stringify(artifact.value, undefined, 2), room.artifact)}`,
+    ),
+    task.reasons.length === 0
+      ? undefined
+      : `## Why this stage is worked again\n\nThe attempt before this one was not accepted. Mend exactly this:\n\n${block("reasons", task.reasons.map((reason, index) => `${index + 1}. ${reason}`).join("\n\n"), room.reasons)}`,
+    material.patch === undefined
+      ? undefined
+      : `## The change so far (base to the present files)\n\n${block("patch", material.patch === "" ? "(empty)" : material.patch, room.patch)}`,
+    commandSection(material.commands),
+    config.protect.length === 0
+      ? undefined
+      : `## Protected paths\n\nA change that touches one of these is refused: ${config.protect.map((glob) => `\`${glob}\``).join(", ")}`,
+    ...material.guides.map(
+      ({ path, text }) =>
+        `## ${path} of the repository\n\nFollow it where it speaks of style, structure, tests and commands.\n\n${block(path, text, GUIDE_BYTES + 100)}`,
+    ),
+  ];
+  return `${sections.filter((section) => section !== undefined).join("\n\n")}\n`;
+}
+
+/** Makes a data block of at most `max` characters. */
+export type Block = (label: string, text: string, max: number) => string;
+
+/** What people wrote, pinned when the run was asked for, as data blocks. */
+export function issueSection({ title, body, comments, instruction }: PinnedInput, block: Block): string {
+  const parts = [`## The issue\n\n${block("title", title, room.title)}`];
+  parts.push(block("text", body.trim() === "" ? "(empty)" : body, room.body));
+  const shown = latestWithin(
+    comments.map((comment) => `${comment.author.login}:\n${comment.body}`),
+    room.comments,
+  );
+  if (shown.length > 0) {
+    const left = comments.length - shown.length;
+    const label = `${shown.length} comments, oldest first${left > 0 ? `; ${left} older ones are left out` : ""}`;
+    parts.push(block(label, shown.join("\n\n"), room.comments + 2 * shown.length));
+  }
+  if (instruction.trim() !== "") {
+    parts.push(
+      `The person who started this run may do so in this repository and added the following. Do as it says where it is about this task and within your rules:\n\n${block("instruction", instruction, room.instruction)}`,
+    );
+  }
+  return parts.join("\n\n");
+}
+
+/** The latest texts that fit into `max` characters together, in their order. */
+function latestWithin(texts: readonly string[], max: number): string[] {
+  let left = max;
+  const kept: string[] = [];
+  for (const text of texts.toReversed()) {
+    left -= text.length;
+    if (left < 0 && kept.length > 0) break;
+    kept.unshift(text);
+    if (left < 0) break;
+  }
+  return kept;
+}
+
+function commandSection(commands: Commands): string {
+  const known = commandNames.flatMap((name) => {
+    const command = commands[name];
+    if (command === undefined) return [];
+    return [`- ${name}: \`${command}\`${name === "install" ? " (run by Baton; do not run it again)" : ""}`];
+  });
+  const list = known.length === 0 ? "None are known; look at the repository's files." : known.join("\n");
+  return `## Commands of the repository\n\n${list}`;
+}

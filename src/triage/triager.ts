@@ -1,0 +1,155 @@
+// Triage: one short session of the agent "triager" without tools; by heuristics, and marked so, when no model answers well.
+// What the model says is trimmed to what can be true: existing labels, an issue number that somebody wrote, two different types.
+import { dataBlock, dataNotice, newBoundary } from "../agents/data-block.ts";
+import { issueSection } from "../agents/brief.ts";
+import { clip } from "../agents/clip.ts";
+import type { Model } from "../agents/model.ts";
+import { modelIds } from "../agents/models.ts";
+import type { AgentSource } from "../agents/runner.ts";
+import { noTools, runSession } from "../agents/session.ts";
+import { systemPrompt } from "../agents/system-prompt.ts";
+import { messageOf } from "../core/errors.ts";
+import { dollars } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
+import { noSpend, type EventOf, type Spend } from "../engine/events.ts";
+import type { Triager } from "../engine/ports.ts";
+import { Triage, type IssueType } from "../workflows/artifacts.ts";
+import { guess } from "./heuristics.ts";
+import { chooseLabels } from "./labels.ts";
+
+export interface TriagerOptions {
+  readonly model: Model;
+  readonly agents: AgentSource;
+  readonly log: Log;
+}
+
+type Created = EventOf<"run.created">;
+type Sorted = Awaited<ReturnType<Triager["triage"]>>;
+
+/** One triage may cost this much, however much the run may. */
+const CEILING = dollars(0.1);
+const TURNS = 5;
+const MILLISECONDS = 120_000;
+const LABELS_SHOWN = 200;
+
+/** A triager that always answers. It throws only when aborted. */
+export function createTriager(options: TriagerOptions): Triager {
+  return {
+    triage: async (created, signal) => {
+      const asked = await askModel(options, created, signal);
+      signal.throwIfAborted();
+      return asked.type === "answered" ? byModel(created, asked) : byWords(options.log, created, asked);
+    },
+  };
+}
+
+type Asked =
+  | { readonly type: "answered"; readonly triage: Triage; readonly spend: Spend }
+  | { readonly type: "unanswered"; readonly why: string; readonly spend: Spend };
+
+async function askModel({ model, agents, log }: TriagerOptions, created: Created, signal: AbortSignal): Promise<Asked> {
+  try {
+    const agent = await agents.load("triager", { repo: created.repo, base: created.base.commit }, signal);
+    if (!agent) return { type: "unanswered", why: `there is no agent called "triager"`, spend: noSpend };
+    const ceiling = Math.min(
+      CEILING,
+      ...[created.ceilings.dollars, created.config.budget.run].map((most) =>
+        most === undefined ? CEILING : dollars(most),
+      ),
+    );
+    const result = await runSession(
+      {
+        model,
+        modelIds: modelIds(agent.model, created.config.models),
+        system: systemPrompt(agent),
+        brief: writeTriageBrief(created, newBoundary()),
+        schema: Triage,
+        tools: noTools,
+        limits: { turns: TURNS, microDollars: ceiling, milliseconds: MILLISECONDS, outputTokens: 4_000 },
+        log,
+        onTurn: () => Promise.resolve(),
+      },
+      signal,
+    );
+    return result.type === "finished"
+      ? { type: "answered", triage: result.value, spend: result.spend }
+      : { type: "unanswered", why: result.failure.message, spend: result.spend };
+  } catch (error) {
+    return { type: "unanswered", why: messageOf(error), spend: noSpend };
+  }
+}
+
+function writeTriageBrief(created: Created, boundary: string): string {
+  const { repo, subject, labels, input } = created;
+  const shown = labels.slice(0, LABELS_SHOWN);
+  const about = subject.kind === "local" ? "a local request" : `${subject.kind} #${subject.number}`;
+  return `${[
+    "Attempt 1 of 1",
+    `Sort ${about} of the repository ${repo.owner}/${repo.name}, opened by ${subject.author.login}. End by handing in a *Triage*.`,
+    dataNotice(boundary),
+    issueSection(input, (label, text, max) => dataBlock(boundary, label, text, max)),
+    `## Existing labels\n\n${dataBlock(boundary, "labels, one per line", shown.length === 0 ? "(none)" : shown.join("\n"), 12_000)}`,
+  ].join("\n\n")}\n`;
+}
+
+function byModel(created: Created, { triage, spend }: Extract<Asked, { type: "answered" }>): Sorted {
+  const trimmed = trim(created, triage);
+  const why = `${percent(trimmed.confidence)} sure it is ${article(trimmed.type)}; runner-up: ${trimmed.runnerUp}. ${trimmed.summary}`;
+  return { source: "model", triage: trimmed, why: oneLine(why), spend };
+}
+
+function byWords(log: Log, created: Created, { why: reason, spend }: Extract<Asked, { type: "unanswered" }>): Sorted {
+  log.warn("triage without a model", { run: created.runId, why: reason });
+  const triage = trim(created, guess(created.input));
+  const words =
+    triage.evidence.length === 0
+      ? "little to go by"
+      : triage.evidence
+          .slice(0, 3)
+          .map((words) => `“${words}”`)
+          .join(", ");
+  const why = `No model could sort this (${reason}), so it was guessed from its words: ${article(triage.type)} (${words}), ${percent(triage.confidence)} sure; runner-up: ${triage.runnerUp}.`;
+  return { source: "heuristic", triage, why: oneLine(why), spend };
+}
+
+function trim(created: Created, triage: Triage): Triage {
+  const { duplicateOf, ...rest } = triage;
+  const known = duplicateOf !== undefined && duplicateOf !== created.subject.number && mentions(created, duplicateOf);
+  const guessed = guess(created.input);
+  const others: IssueType[] = [triage.runnerUp, guessed.type, guessed.runnerUp, "question", "bug"];
+  return {
+    ...rest,
+    ...(known ? { duplicateOf } : {}),
+    runnerUp: others.find((type) => type !== triage.type) ?? "bug",
+    labels: chooseLabels(triage, created.labels, created.config.labels),
+  };
+}
+
+/** True when somebody wrote the number as an issue's: #12, or the end of an address. */
+function mentions({ input }: Created, number: number): boolean {
+  const texts = [input.title, input.body, ...input.comments.map(({ body }) => body)];
+  const written = new RegExp(`(?:#|/(?:issues|pull)/)${number}(?!\\d)`);
+  return texts.some((text) => written.test(text));
+}
+
+function percent(confidence: number): string {
+  return `${Math.round(confidence * 100)} %`;
+}
+
+const articles: Readonly<Record<IssueType, string>> = {
+  bug: "a bug",
+  feature: "a feature",
+  refactor: "a refactoring",
+  docs: "about documentation",
+  question: "a question",
+  duplicate: "a duplicate",
+  invalid: "not a valid issue",
+};
+
+function article(type: IssueType): string {
+  return articles[type];
+}
+
+function oneLine(text: string): string {
+  return clip(text.replaceAll(/\s+/g, " ").trim(), 1_000);
+}
