@@ -1,0 +1,60 @@
+// The store, opened once by the wiring: the database, what is kept in it, and the bell.
+import { setTimeout as delay } from "node:timers/promises";
+import type { Log } from "../core/log.ts";
+import type { Bell, EventLog } from "../engine/ports.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { createDeliveries, type Deliveries } from "./deliveries.ts";
+import { openEventLog } from "./event-log.ts";
+import { createOutbox, type Outbox } from "./outbox.ts";
+import { openBell } from "./queue.ts";
+import type { ParseEvent } from "./recorded.ts";
+
+const HEALTH_MS = 2_000;
+
+export interface Store extends AsyncDisposable {
+  readonly log: EventLog;
+  readonly deliveries: Deliveries;
+  readonly outbox: Outbox;
+  readonly bell: Bell;
+  /** True when a delivery would be kept now: the database answers within two seconds and takes writes. */
+  healthy(): Promise<boolean>;
+}
+
+export interface StoreOptions {
+  /** `postgres://…`; without it PGlite in `folder`. */
+  readonly databaseUrl?: string | undefined;
+  /** `redis://…` for the bell; without it the bell is in the database. */
+  readonly redisUrl?: string | undefined;
+  /** Absolute folder for PGlite; used only without `databaseUrl`. */
+  readonly folder: string;
+  readonly parse: ParseEvent;
+  readonly log: Log;
+}
+
+/** Opens everything or nothing. Throws `database-failed` or `disk-full` with what to do. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { databaseUrl, redisUrl, folder, parse, log } = options;
+  await using undo = new AsyncDisposableStack();
+  const database = undo.use(await openDatabase({ url: databaseUrl, folder, log }));
+  const events = undo.use(await openEventLog(database, { parse, log }));
+  const bell = undo.use(await openBell({ database, redisUrl, log }));
+  const opened = undo.move();
+  return {
+    log: events,
+    deliveries: createDeliveries(database),
+    outbox: createOutbox(database),
+    bell,
+    healthy: () => takesWrites(database),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+async function takesWrites(database: Database): Promise<boolean> {
+  const asked = database
+    .query<{ writes: boolean }>("SELECT current_setting('transaction_read_only') = 'off' AS writes", [])
+    .then(
+      ([row]) => row?.writes === true,
+      () => false,
+    );
+  return await Promise.race([asked, delay(HEALTH_MS, false, { ref: false })]);
+}
