@@ -361,6 +361,21 @@ describe("a driver that is killed", () => {
     expect(await drive(first.runId, engineWith(log), never)).toBe("ended");
   });
 
+  test("being interrupted uses up no attempt", async () => {
+    const log = memory();
+    const first = created();
+    await log.create(first);
+    for (let kill = 0; kill < 4; kill += 1) {
+      const agents = new ScriptedAgents({ reproduce: ["hang"] });
+      const stop = new AbortController();
+      agents.onHang = () => stop.abort();
+      expect(await drive(first.runId, engineWith(log, { agents }), stop.signal)).toBe("parked");
+    }
+    const no = gate("red", false, "flaky");
+    await drive(first.runId, engineWith(log, { gates: new ScriptedGates({ red: [no, no] }) }), never);
+    expect(ending(fold(await log.read(first.runId)))).toBe("succeeded: verified");
+  });
+
   test("a run nobody knows is said to be unknown", async () => {
     expect(await drive(created().runId, engineWith(memory()), never)).toBe("unknown");
   });
