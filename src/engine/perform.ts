@@ -42,7 +42,10 @@ async function triage(
 ): Promise<EventOf<"run.routed">> {
   const sorted = created.workflow === undefined ? await triager.triage(created, signal) : askedFor(created);
   const name = workflowFor(created, sorted.triage);
-  const workflow = name === undefined ? undefined : await workflows.load(name);
+  const workflow =
+    name === undefined
+      ? undefined
+      : await workflows.load(name, { repo: created.repo, base: created.base.commit }, signal);
   return route(created, sorted, { name, workflow, known: workflows.names() });
 }
 

@@ -123,7 +123,13 @@ export interface Gates {
 
 /** Workflows by name: Baton's own, and those of the repository at the pinned commit. */
 export interface WorkflowSource {
-  load(name: string): Promise<Workflow | undefined>;
+  /** Undefined for an unknown name; throws `invalid-config` when the repository's own file is malformed. */
+  load(
+    name: string,
+    at: { readonly repo: RepoRef; readonly base: Sha },
+    signal: AbortSignal,
+  ): Promise<Workflow | undefined>;
+  /** The names of Baton's own. */
   names(): readonly string[];
 }
 
