@@ -1,0 +1,91 @@
+// The verbs of `/agent`, as one table: how each is written, what it does, who may, which flags it takes, and whether it works yet.
+// Who may (UX: triage and up ask and stop; write and up start work that changes code; maintain and up approve, override, raise budgets).
+
+/** The collaborator roles of GitHub, weakest first. */
+export const roles = ["none", "read", "triage", "write", "maintain", "admin"] as const;
+export type Role = (typeof roles)[number];
+
+/** True when `role` is `needed` or stronger. */
+export function isAtLeast(role: Role, needed: Role): boolean {
+  return roles.indexOf(role) >= roles.indexOf(needed);
+}
+
+/** Who may, in words: "people with the role write, maintain or admin". */
+export function whoMay(needed: Role): string {
+  const able = roles.slice(roles.indexOf(needed));
+  const last = able.at(-1) ?? "admin";
+  const list = able.length < 2 ? last : `${able.slice(0, -1).join(", ")} or ${last}`;
+  return `people with the role ${list} in this repository`;
+}
+
+export const flagNames = ["budget", "max-time", "workflow", "model", "base", "dry-run"] as const;
+export type FlagName = (typeof flagNames)[number];
+
+export interface Verb {
+  readonly usage: string;
+  readonly summary: string;
+  /** The weakest role that may. */
+  readonly may: Role;
+  /** False: part of the grammar, answered with an honest "not yet". */
+  readonly now: boolean;
+  readonly flags: readonly FlagName[];
+}
+
+const work = ["budget", "max-time", "workflow", "base", "dry-run"] as const;
+const later = { now: false, flags: flagNames } as const;
+
+export const verbs = {
+  triage: { usage: "triage", summary: "sort the issue, without starting work", may: "triage", now: true, flags: [] },
+  fix: {
+    usage: "fix [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--base branch] [--dry-run]",
+    summary: "work the issue and open a draft pull request",
+    may: "write",
+    now: true,
+    flags: work,
+  },
+  retry: {
+    usage: "retry [stage]",
+    summary: "go on with the last run, from the stage it ended in or from the named one",
+    may: "write",
+    now: true,
+    flags: [],
+  },
+  stop: { usage: "stop", summary: "end the run at once", may: "triage", now: true, flags: [] },
+  status: { usage: "status", summary: "say how the run stands", may: "triage", now: true, flags: [] },
+  why: { usage: "why", summary: "say why the issue was routed as it was", may: "triage", now: true, flags: [] },
+  help: { usage: "help", summary: "list these commands", may: "triage", now: true, flags: [] },
+  plan: { usage: "plan", summary: "write a plan and wait for approval", may: "write", ...later },
+  implement: { usage: "implement", summary: "build a feature", may: "write", ...later },
+  refactor: { usage: "refactor", summary: "restructure code without changing what it does", may: "write", ...later },
+  do: { usage: "do <anything>", summary: "let an orchestrator work out how", may: "write", ...later },
+  background: { usage: "background <task>", summary: "work a task aside and report", may: "write", ...later },
+  audit: { usage: "audit", summary: "look through the code and report", may: "write", ...later },
+  test: { usage: "test", summary: "write the tests that are missing", may: "write", ...later },
+  review: { usage: "review", summary: "review the pull request", may: "write", ...later },
+  revise: { usage: "revise <what>", summary: "change the pull request", may: "write", ...later },
+  approve: { usage: "approve [changes]", summary: "approve a plan", may: "maintain", ...later },
+  reject: { usage: "reject", summary: "reject a plan", may: "maintain", ...later },
+  restart: { usage: "restart", summary: "begin again with the text as it is now", may: "write", ...later },
+  tell: { usage: "tell <anything>", summary: "say something to the agents at work", may: "write", ...later },
+  pause: { usage: "pause", summary: "hold the run", may: "triage", ...later },
+  resume: { usage: "resume", summary: "go on with a held run", may: "write", ...later },
+  budget: { usage: "budget <amount>", summary: "raise the run's budget", may: "maintain", ...later },
+  ignore: { usage: "ignore", summary: "leave this issue alone from now on", may: "triage", ...later },
+  init: { usage: "init", summary: "propose a configuration for this repository", may: "maintain", ...later },
+} as const satisfies Record<string, Verb>;
+
+export type VerbName = keyof typeof verbs;
+
+export function isVerb(name: string): name is VerbName {
+  return Object.hasOwn(verbs, name);
+}
+
+/** What a verb is. */
+export function verbOf(name: VerbName): Verb {
+  return verbs[name];
+}
+
+/** Every verb, as `help` shows it. */
+export function helpLines(): { usage: string; summary: string; available: boolean }[] {
+  return Object.values(verbs).map(({ usage, summary, now }) => ({ usage: `/agent ${usage}`, summary, available: now }));
+}
