@@ -77,6 +77,8 @@ const MAX_REPAIRS = 2;
 const MAX_REMINDERS = 2;
 const MAX_CONTINUATIONS = 2;
 const OUTPUT_TOKENS = 16_000;
+/** Node's timers take no more. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const cached = { cache_control: { type: "ephemeral" as const } };
 
 const REMINDER = `You ended your reply without calling \`${FINISH}\`. If your work is done, or you are sure that it cannot be done, call \`${FINISH}\` now; otherwise go on with the tools.`;
@@ -109,7 +111,10 @@ class Session<T> {
   constructor(options: SessionOptions<T>, signal: AbortSignal) {
     this.#options = options;
     this.#cancelled = signal;
-    this.#timeUp = AbortSignal.timeout(Math.max(0, Math.min(options.limits.milliseconds, 2 ** 31 - 1)));
+    this.#timeUp =
+      options.limits.milliseconds > 0
+        ? AbortSignal.timeout(Math.min(Math.ceil(options.limits.milliseconds), LONGEST_TIMER_MS))
+        : AbortSignal.abort();
     this.#signal = AbortSignal.any([signal, this.#timeUp]);
     this.#messages = [{ role: "user", content: [{ type: "text", text: options.brief, ...cached }] }];
     this.#tools = [...options.tools.declarations, finishTool(options.schema)];

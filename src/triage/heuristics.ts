@@ -17,11 +17,11 @@ interface Sign {
 }
 
 const signs: readonly Sign[] = [
-  { type: "bug", weight: 4, pattern: /^\s+at .{1,200}:\d+:\d+\)?$/m, name: "a stack trace" },
+  { type: "bug", weight: 4, pattern: /^[ \t]+at .{1,200}:\d+:\d+\)?$/m, name: "a stack trace" },
   {
     type: "bug",
     weight: 4,
-    pattern: /Traceback \(most recent call last\)|^\s*File ".{1,200}", line \d+/m,
+    pattern: /Traceback \(most recent call last\)|^[ \t]*File ".{1,200}", line \d+/m,
     name: "a stack trace",
   },
   {

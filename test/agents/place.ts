@@ -1,0 +1,134 @@
+// A stand-in for workspaces and sandbox that keeps account of what is open, so that tests of the runner can ask for it.
+import { BatonError } from "#src/core/errors.ts";
+import type { CommandResult } from "#src/core/command.ts";
+import { sha, type Sha } from "#src/core/ids.ts";
+import type { Hands, Sandbox, ToolAnswer, ToolCall } from "#src/hands/sandbox.ts";
+import type { FileChange } from "#src/workspace/file-change.ts";
+import type { Workspace, Workspaces } from "#src/workspace/workspaces.ts";
+
+export const base: Sha = sha("a".repeat(40));
+export const start: Sha = sha("b".repeat(40));
+export const collected: Sha = sha("c".repeat(40));
+
+export const change = (path: string): FileChange => ({
+  path,
+  kind: "modified",
+  mode: "100644",
+  added: 1,
+  removed: 1,
+  binary: false,
+});
+
+export interface PlaceOptions {
+  readonly files?: Readonly<Record<string, string>>;
+  readonly openFails?: Error;
+  readonly handsFail?: Error;
+  readonly installExit?: number;
+  readonly refuse?: readonly string[];
+  readonly changes?: readonly FileChange[];
+  readonly answer?: (call: ToolCall, signal: AbortSignal) => Promise<ToolAnswer>;
+  /** Opening waits for this. */
+  readonly gate?: Promise<void>;
+}
+
+export class FakePlace {
+  readonly log: string[] = [];
+  readonly #options: PlaceOptions;
+
+  constructor(options: PlaceOptions = {}) {
+    this.#options = options;
+  }
+
+  /** What was opened and not closed. */
+  get open(): string[] {
+    const closed = (name: string) => this.log.filter((line) => line === `close ${name}`).length;
+    return ["workspace", "hands"].filter(
+      (name) => this.log.filter((line) => line === `open ${name}`).length > closed(name),
+    );
+  }
+
+  readonly workspaces: Workspaces = {
+    open: async (_repo, commit, signal) => {
+      await this.#options.gate;
+      signal.throwIfAborted();
+      if (this.#options.openFails) throw this.#options.openFails;
+      this.log.push("open workspace");
+      return this.#workspace(commit);
+    },
+    patch: (_repo, from, to) => Promise.resolve(`diff ${from.slice(0, 4)}..${to.slice(0, 4)}\n+mended`),
+    file: (_repo, _commit, path) => {
+      const text = this.#options.files?.[path];
+      return Promise.resolve(text === undefined ? undefined : new TextEncoder().encode(text));
+    },
+    resolve: () => this.#unused("resolve"),
+    changes: () => this.#unused("changes"),
+    paths: () => this.#unused("paths"),
+    tree: () => this.#unused("tree"),
+    forget: () => this.#unused("forget"),
+    deliver: () => this.#unused("deliver"),
+  };
+
+  readonly sandbox: Sandbox = {
+    kind: "none",
+    warning: undefined,
+    run: () => this.#unused("run"),
+    startHands: (folder) => {
+      if (this.#options.handsFail) return Promise.reject(this.#options.handsFail);
+      this.log.push("open hands");
+      return Promise.resolve(this.#hands(folder));
+    },
+  };
+
+  #workspace(commit: Sha): Workspace {
+    return {
+      folder: "/nowhere",
+      commit,
+      install: (command) => {
+        this.log.push(`install ${command}`);
+        return Promise.resolve(ended(command, this.#options.installExit ?? 0));
+      },
+      collect: (message) => {
+        this.log.push(`collect ${message}`);
+        const { refuse, changes = [change("src/sum.js")] } = this.#options;
+        return Promise.resolve(
+          refuse
+            ? { type: "refused", reasons: [...refuse] }
+            : { type: "collected", commit: collected, changes: [...changes] },
+        );
+      },
+      [Symbol.asyncDispose]: async () => void this.log.push("close workspace"),
+    };
+  }
+
+  #hands(folder: string): Hands {
+    return {
+      call: (call, signal) => {
+        this.log.push(`${call.name} in ${folder}`);
+        return this.#options.answer?.(call, signal) ?? Promise.resolve({ ok: true, output: "done" });
+      },
+      [Symbol.asyncDispose]: async () => void this.log.push("close hands"),
+    };
+  }
+
+  #unused(name: string): never {
+    throw new BatonError("not-found", `the runner does not use ${name}`);
+  }
+}
+
+function ended(command: string, exitCode: number): CommandResult {
+  const output = exitCode === 0 ? "" : "npm ERR! 404 left-pad";
+  return {
+    argv: ["sh", "-c", command],
+    exitCode,
+    signal: null,
+    stdout: output,
+    stderr: "",
+    output,
+    outputHash: "",
+    durationMs: 1,
+    timedOut: false,
+    aborted: false,
+    truncated: false,
+    startFailure: undefined,
+  };
+}
