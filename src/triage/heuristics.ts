@@ -97,7 +97,7 @@ const signs: readonly Sign[] = [
   },
   { type: "question", weight: 2, pattern: /\b(?:question|help (?:needed|wanted|please)|best practice)\b/i },
   { type: "question", weight: 2, pattern: /\?\s*$/ },
-  { type: "duplicate", weight: 6, pattern: /\b(?:duplicate|dupe) of #\d+|\bsame (?:issue |problem )?as #\d+/i },
+  { type: "duplicate", weight: 12, pattern: /\b(?:duplicate|dupe) of #\d+|\bsame (?:issue |problem )?as #\d+/i },
 ];
 
 /** What people put in front of a title: "[Bug]: …", "feat(parser): …". It outweighs single words. */
