@@ -13,11 +13,11 @@ export type CommandName = (typeof commandNames)[number];
 
 /** The shell commands of a repository; what is absent is detected from its files. */
 export const Commands = z.strictObject({
-  install: command.optional(),
-  test: command.optional(),
-  lint: command.optional(),
-  typecheck: command.optional(),
-  build: command.optional(),
+  install: command.optional().describe("Installs dependencies; the only step that may reach registries"),
+  test: command.optional().describe("Runs the whole suite"),
+  lint: command.optional().describe("Checks the style"),
+  typecheck: command.optional().describe("Checks the types"),
+  build: command.optional().describe("Builds what the tests need"),
 });
 export type Commands = z.infer<typeof Commands>;
 
@@ -46,7 +46,10 @@ export const RepoConfig = z.strictObject({
       time: z.number().positive().max(1_440).optional().describe("Minutes one run may take"),
     })
     .prefault({}),
-  models: z.partialRecord(z.enum(modelTiers), z.union([model, z.array(model).min(1).max(5)])).default({}),
+  models: z
+    .partialRecord(z.enum(modelTiers), z.union([model, z.array(model).min(1).max(5)]))
+    .default({})
+    .describe("Tier → model, or models in order of preference"),
   limits: z
     .strictObject({
       rounds: z.number().int().min(0).max(5).default(3).describe("Times a stage may be sent back"),
