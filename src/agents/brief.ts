@@ -2,13 +2,14 @@
 import type { PinnedInput } from "../engine/events.ts";
 import type { AgentTask } from "../engine/ports.ts";
 import type { ArtifactName } from "../workflows/artifacts.ts";
-import { commandNames, type Commands } from "../workflows/repo-config.ts";
+import { commandNames } from "../workflows/repo-config.ts";
+import type { RepoCommands } from "../workspace/commands.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { dataBlock, dataNotice } from "./data-block.ts";
 
 /** What a brief is made of besides the task. */
 export interface BriefMaterial {
-  readonly commands: Commands;
+  readonly commands: RepoCommands;
   /** Files by which the repository tells agents how it works, from the pinned base commit. */
   readonly guides: readonly { readonly path: string; readonly text: string }[];
   /** The change so far, base to start; undefined when the task does not look at one. */
@@ -34,7 +35,7 @@ const guideFiles = ["AGENTS.md", "CLAUDE.md"];
 export async function gatherMaterial(
   task: AgentTask,
   workspaces: Pick<Workspaces, "file" | "patch">,
-  commands: Commands,
+  commands: RepoCommands,
   signal: AbortSignal,
 ): Promise<BriefMaterial> {
   const seesPatch = task.makes === "Review" || (task.makes === "Change" && task.attempt > 1);
@@ -145,7 +146,7 @@ function latestWithin(texts: readonly string[], max: number): string[] {
   return kept;
 }
 
-function commandSection(commands: Commands): string {
+function commandSection(commands: RepoCommands): string {
   const known = commandNames.flatMap((name) => {
     const command = commands[name];
     if (command === undefined) return [];

@@ -14,8 +14,8 @@ import type { AgentResult, AgentRunner, AgentTask } from "../engine/ports.ts";
 import type { Hands, Sandbox } from "../hands/sandbox.ts";
 import { toolDeclarations } from "../hands/tool-declarations.ts";
 import { Artifact, artifactSchemas, carriesCommit } from "../workflows/artifacts.ts";
-import type { Commands, RepoConfig } from "../workflows/repo-config.ts";
 import type { AgentDefinition, ToolName } from "../workflows/schema.ts";
+import { findCommands } from "../workspace/commands.ts";
 import type { Workspace, Workspaces } from "../workspace/workspaces.ts";
 import { gatherMaterial, writeBrief } from "./brief.ts";
 import { clip } from "./clip.ts";
@@ -39,13 +39,6 @@ export interface AgentRunnerOptions {
   readonly workspaces: Workspaces;
   readonly sandbox: Sandbox;
   readonly agents: AgentSource;
-  /** The repository's commands at a commit: configured ones, else detected ones. */
-  readonly commands: (
-    repo: RepoRef,
-    commit: Sha,
-    configured: RepoConfig["commands"],
-    signal: AbortSignal,
-  ) => Promise<Commands>;
   readonly log: Log;
 }
 
@@ -55,7 +48,7 @@ export function createAgentRunner(options: AgentRunnerOptions): AgentRunner {
 }
 
 async function runTask(
-  { model, workspaces, sandbox, agents, commands: find, log }: AgentRunnerOptions,
+  { model, workspaces, sandbox, agents, log }: AgentRunnerOptions,
   task: AgentTask,
   onTurn: Parameters<AgentRunner["run"]>[1],
   signal: AbortSignal,
@@ -63,9 +56,9 @@ async function runTask(
   if (signal.aborted) return failed("cancelled", "The session was cancelled.");
   const startedAt = performance.now();
   model.warm().catch(() => undefined);
-  const [agent, commands] = await Promise.all([
+  const [agent, { commands }] = await Promise.all([
     agents.load(task.agent, task, signal),
-    find(task.repo, task.base, task.config.commands, signal),
+    findCommands(workspaces, task.repo, task.base, task.config.commands, signal),
   ]);
   if (!agent)
     throw new BatonError(

@@ -62,7 +62,7 @@ export class FakePlace {
     },
     resolve: () => this.#unused("resolve"),
     changes: () => this.#unused("changes"),
-    paths: () => this.#unused("paths"),
+    paths: () => Promise.resolve(Object.keys(this.#options.files ?? {})),
     tree: () => this.#unused("tree"),
     forget: () => this.#unused("forget"),
     deliver: () => this.#unused("deliver"),

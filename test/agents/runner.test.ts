@@ -32,7 +32,8 @@ async function run({
   signal,
   onTurn,
 }: RunOptions) {
-  const asked = newTask(task);
+  const config = { ...newTask().config, commands: install === undefined ? {} : { install } };
+  const asked = newTask({ config, ...task });
   await using server = await openScriptedModel({ script: { [asked.agent]: script } });
   const place = new FakePlace(placeOptions);
   const runner = createAgentRunner({
@@ -45,7 +46,6 @@ async function run({
     workspaces: place.workspaces,
     sandbox: place.sandbox,
     agents: library.agents,
-    commands: () => Promise.resolve(install === undefined ? { test: "npm test" } : { install, test: "npm test" }),
     log: silentLog,
   });
   const turns: Turn[] = [];
