@@ -70,7 +70,7 @@ export function createDeliveries(database: Database): Deliveries {
 
     async pending() {
       const rows = await database.query<{ id: string }>(
-        "SELECT id FROM baton.deliveries WHERE handled_at IS NULL ORDER BY received_at, id",
+        "SELECT id FROM baton.deliveries WHERE handled_at IS NULL ORDER BY place",
         [],
       );
       return rows.map(({ id }) => id);

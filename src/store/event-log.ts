@@ -146,7 +146,7 @@ export async function openEventLog(
 
     async unfinished() {
       const rows = await database.query<{ run_id: string }>(
-        "SELECT run_id FROM baton.runs WHERE finished_at IS NULL ORDER BY created_at, run_id",
+        "SELECT run_id FROM baton.runs WHERE finished_at IS NULL ORDER BY place",
         [],
       );
       return rows.map((row) => runId(row.run_id));
@@ -154,7 +154,7 @@ export async function openEventLog(
 
     async runsOf(repo, subject) {
       const rows = await database.query<{ run_id: string }>(
-        "SELECT run_id FROM baton.runs WHERE subject_key = $1 ORDER BY created_at DESC, run_id",
+        "SELECT run_id FROM baton.runs WHERE subject_key = $1 ORDER BY place DESC",
         [subjectKey(repo, subject)],
       );
       return rows.map((row) => runId(row.run_id));

@@ -89,7 +89,7 @@ export function createOutbox(database: Database): Outbox {
 
     async pending() {
       const rows = await database.query<Row>(
-        `SELECT ${columns} FROM baton.outbox WHERE done_at IS NULL ORDER BY recorded_at, key`,
+        `SELECT ${columns} FROM baton.outbox WHERE done_at IS NULL ORDER BY place`,
         [],
       );
       return rows.map(toEntry);

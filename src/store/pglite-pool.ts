@@ -14,8 +14,6 @@ export async function run<Row>(by: Runner, text: string, params?: readonly unkno
 }
 
 export class PglitePool extends EventEmitter implements PgPool {
-  /** Read by BullMQ: a connection inside the process cannot drop silently. */
-  readonly options = { keepAlive: true };
   readonly #db: PGlite;
 
   constructor(db: PGlite) {

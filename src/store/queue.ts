@@ -10,7 +10,7 @@
 //   bell closes          handlers are told by their signal, and what they looked at waits again for the next process.
 // The first three are BullMQ's deduplication with `keepLastIfActive`.
 import { setTimeout as delay } from "node:timers/promises";
-import type { BackendFactory, IQueueBackend, Job, Queue } from "bullmq";
+import type { BackendFactory, IQueueBackend, Job, PgPool, Queue } from "bullmq";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Bell, BellTopic } from "../engine/ports.ts";
@@ -59,7 +59,7 @@ export async function openBell(options: BellOptions): Promise<Bell & AsyncDispos
 
   const queue: BellQueue = new Queue(prefix, common, backend);
   queue.on("error", complain);
-  await reach(queue, redisUrl);
+  await queue.waitUntilReady();
 
   /** What is being looked at in this process, whoever answers. */
   const looking = new Map<string, Promise<unknown>>();
@@ -196,10 +196,20 @@ async function databaseBackend({ pool, name }: Database): Promise<BackendFactory
   } finally {
     client.release();
   }
-  return (queue, options, more) => createPostgresBackend(queue, { ...options, connection: pool }, more);
+  // Every queue and worker adds a listener for errors to the pool and leaves it there; the database hears them itself.
+  const quiet: PgPool & { options: { keepAlive: boolean } } = {
+    options: { keepAlive: true },
+    query: (text, params) => pool.query(text, params),
+    connect: () => pool.connect(),
+    end: async () => {},
+    on: () => quiet,
+    removeAllListeners: () => quiet,
+  };
+  return (queue, options, more) => createPostgresBackend(queue, { ...options, connection: quiet }, more);
 }
 
 async function redisBackend(url: string): Promise<BackendFactory<IQueueBackend, unknown>> {
+  await reach(url);
   const { createRedisBackend } = await import("bullmq");
   const retryStrategy = (times: number) => Math.min(50 * 2 ** times, 2_000);
   return (queue, options, more) =>
@@ -216,25 +226,23 @@ async function redisBackend(url: string): Promise<BackendFactory<IQueueBackend, 
     );
 }
 
-async function reach(queue: BellQueue, redisUrl: string | undefined): Promise<void> {
-  const patience = new AbortController();
+/** BullMQ would try for ever; a first connection that fails is told at once. */
+async function reach(url: string): Promise<void> {
+  const { Redis } = await import("ioredis");
+  const probe = new Redis(url, { lazyConnect: true, connectTimeout: REACH_REDIS_MS, retryStrategy: () => null });
+  let trouble: unknown;
+  probe.on("error", (error) => (trouble = error));
   try {
-    await Promise.race([
-      queue.waitUntilReady(),
-      delay(REACH_REDIS_MS, undefined, { signal: patience.signal }).then(() => {
-        throw new Error(`no answer within ${REACH_REDIS_MS / 1_000} s`);
-      }),
-      new Promise((_, reject) => queue.once("error", reject)),
-    ]);
+    await probe.connect();
+    await probe.ping();
   } catch (error) {
-    await queue.disconnect().catch(() => undefined);
-    const where = redisUrl !== undefined && URL.canParse(redisUrl) ? ` on redis://${new URL(redisUrl).host}` : "";
-    throw new BatonError("database-failed", `the queue${where} cannot be reached: ${messageOf(error)}`, {
+    const where = URL.canParse(url) ? `redis://${new URL(url).host}` : "its address";
+    throw new BatonError("database-failed", `Redis at ${where} cannot be reached: ${messageOf(trouble ?? error)}`, {
       cause: error,
       retryable: true,
     });
   } finally {
-    patience.abort();
+    probe.disconnect();
   }
 }
 

@@ -1,7 +1,9 @@
 -- The newest state of each run that the store itself must know; everything else is a fold of its events.
 -- Written in the same statement as the events, and its row is the lock that puts appends in order.
+-- `place` puts rows in the order they came: an embedded database's clock knows only milliseconds.
 CREATE TABLE baton.runs (
   run_id      text PRIMARY KEY,
+  place       bigint GENERATED ALWAYS AS IDENTITY,
   repo_id     bigint NOT NULL,
   owner       text NOT NULL,
   name        text NOT NULL,
@@ -17,7 +19,7 @@ CREATE TABLE baton.runs (
 
 -- One active run per subject, however many processes start one at once.
 CREATE UNIQUE INDEX runs_active ON baton.runs (subject_key) WHERE finished_at IS NULL;
-CREATE INDEX runs_subject ON baton.runs (subject_key, created_at DESC);
+CREATE INDEX runs_subject ON baton.runs (subject_key, place DESC);
 
 -- Append-only. `json`, not `jsonb`: an event must come back as it was written, and jsonb refuses the NUL characters
 -- and halved surrogates that programs print.
@@ -32,16 +34,18 @@ CREATE TABLE baton.events (
 
 CREATE TABLE baton.deliveries (
   id          text PRIMARY KEY,
+  place       bigint GENERATED ALWAYS AS IDENTITY,
   name        text NOT NULL,
   payload     text NOT NULL,
   received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   handled_at  timestamptz,
   note        text
 );
-CREATE INDEX deliveries_pending ON baton.deliveries (received_at) WHERE handled_at IS NULL;
+CREATE INDEX deliveries_pending ON baton.deliveries (place) WHERE handled_at IS NULL;
 
 CREATE TABLE baton.outbox (
   key         text PRIMARY KEY,
+  place       bigint GENERATED ALWAYS AS IDENTITY,
   run_id      text,
   kind        text NOT NULL,
   payload     json NOT NULL,
@@ -50,4 +54,4 @@ CREATE TABLE baton.outbox (
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   done_at     timestamptz
 );
-CREATE INDEX outbox_pending ON baton.outbox (recorded_at) WHERE done_at IS NULL;
+CREATE INDEX outbox_pending ON baton.outbox (place) WHERE done_at IS NULL;

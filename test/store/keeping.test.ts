@@ -1,0 +1,135 @@
+// Deliveries and the outbox: what was kept stays, once, as it was kept first.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "#src/core/clock.ts";
+import { newRunId } from "#src/core/ids.ts";
+import type { Database } from "#src/store/database.ts";
+import { createDeliveries, type Deliveries } from "#src/store/deliveries.ts";
+import { createMemoryOutbox, createOutbox, type Outbox } from "#src/store/outbox.ts";
+import { databases } from "./databases.ts";
+
+const inDatabases = databases.filter(({ here }) => here);
+
+describe.each(inDatabases)("deliveries in $name", ({ open }) => {
+  let opened: { database: Database } & AsyncDisposable;
+  let deliveries: Deliveries;
+  beforeAll(async () => {
+    opened = await open();
+    deliveries = createDeliveries(opened.database);
+  });
+  afterAll(async () => {
+    await opened[Symbol.asyncDispose]();
+  });
+
+  test("are kept once, and the first one stays", async () => {
+    const payload = '{"title":"\\u0000 日本語 🙂"}';
+    expect(await deliveries.keep({ id: "once", name: "issues", payload })).toBe("kept");
+    expect(await deliveries.keep({ id: "once", name: "push", payload: "{}" })).toBe("known");
+    const kept = await deliveries.read("once");
+    expect(kept).toMatchObject({ id: "once", name: "issues", payload, handledAt: undefined });
+    expect(Math.abs((kept?.receivedAt ?? 0) - Date.now())).toBeLessThan(60_000);
+  });
+
+  test("are kept by one of many who keep the same one at once", async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => deliveries.keep({ id: "race", name: "issues", payload: "{}" })),
+    );
+    expect(answers.filter((answer) => answer === "kept")).toHaveLength(1);
+  });
+
+  test("wait, oldest first, until they are handled; a handled one is still known", async () => {
+    const mine = async () => (await deliveries.pending()).filter((id) => id.startsWith("wait"));
+    for (const id of ["wait-b", "wait-a", "wait-c"]) await deliveries.keep({ id, name: "issues", payload: "{}" });
+    expect(await mine()).toEqual(["wait-b", "wait-a", "wait-c"]);
+    await deliveries.handled("wait-a", "a run was started");
+    expect(await mine()).toEqual(["wait-b", "wait-c"]);
+    const first = (await deliveries.read("wait-a"))?.handledAt;
+    expect(first).toBeGreaterThan(0);
+    await deliveries.handled("wait-a", "again");
+    expect((await deliveries.read("wait-a"))?.handledAt).toBe(first);
+    expect(await deliveries.keep({ id: "wait-a", name: "issues", payload: "{}" })).toBe("known");
+  });
+
+  test("say no about one that was never kept", async () => {
+    expect(await deliveries.read("nowhere")).toBeUndefined();
+    await expect(deliveries.handled("nowhere", "")).rejects.toMatchObject({ code: "not-found" });
+  });
+});
+
+const outboxes: readonly { name: string; open: () => Promise<{ outbox: Outbox } & AsyncDisposable> }[] = [
+  {
+    name: "memory",
+    open: async () => ({ outbox: createMemoryOutbox(systemClock), async [Symbol.asyncDispose]() {} }),
+  },
+  ...inDatabases.map(({ name, open }) => ({
+    name,
+    async open() {
+      const opened = await open();
+      return {
+        outbox: createOutbox(opened.database),
+        [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+      };
+    },
+  })),
+];
+
+describe.each(outboxes)("the outbox in $name", ({ open }) => {
+  let opened: { outbox: Outbox } & AsyncDisposable;
+  let outbox: Outbox;
+  beforeAll(async () => {
+    opened = await open();
+    outbox = opened.outbox;
+  });
+  afterAll(async () => {
+    await opened[Symbol.asyncDispose]();
+  });
+
+  test("gives a second try the first payload, and counts it", async () => {
+    const run = newRunId();
+    const payload = { body: 'NUL \0, half \ud800, "quotes"', list: [1, null, { deep: true }] };
+    const first = await outbox.record({ key: "comment:1", run, kind: "comment", payload });
+    expect(first).toEqual({
+      key: "comment:1",
+      run,
+      kind: "comment",
+      payload,
+      result: undefined,
+      tries: 1,
+      doneAt: undefined,
+    });
+    expect(await outbox.record({ key: "comment:1", run: undefined, kind: "label", payload: "other" })).toEqual({
+      ...first,
+      tries: 2,
+    });
+    expect(await outbox.read("comment:1")).toMatchObject({ payload, tries: 2 });
+  });
+
+  test("counts every one of many tries made at once", async () => {
+    const record = () => outbox.record({ key: "race", run: undefined, kind: "comment", payload: 0 });
+    const tries = (await Promise.all(Array.from({ length: 20 }, record))).map((entry) => entry.tries);
+    expect(tries.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+  });
+
+  test("remembers what came of a write, the first time it is told", async () => {
+    await outbox.record({ key: "pull:1", run: undefined, kind: "pull", payload: {} });
+    await outbox.done("pull:1", { number: 13 });
+    await outbox.done("pull:1", { number: 14 });
+    const entry = await outbox.read("pull:1");
+    expect(entry?.result).toEqual({ number: 13 });
+    expect(entry?.doneAt).toBeGreaterThan(0);
+    const again = await outbox.record({ key: "pull:1", run: undefined, kind: "pull", payload: {} });
+    expect(again).toMatchObject({ result: { number: 13 }, tries: 2 });
+  });
+
+  test("takes a result of nothing, and lists what is not done, oldest first", async () => {
+    for (const key of ["z", "y", "x"]) await outbox.record({ key, run: undefined, kind: "label", payload: null });
+    await outbox.done("y", undefined);
+    expect((await outbox.read("y"))?.doneAt).toBeGreaterThan(0);
+    const keys = (await outbox.pending()).map(({ key }) => key);
+    expect(keys.filter((key) => key.length === 1)).toEqual(["z", "x"]);
+  });
+
+  test("says no about a write that was never recorded", async () => {
+    expect(await outbox.read("nowhere")).toBeUndefined();
+    await expect(outbox.done("nowhere", 1)).rejects.toMatchObject({ code: "not-found" });
+  });
+});

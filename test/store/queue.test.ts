@@ -1,0 +1,290 @@
+// What every bell must do, wherever its rings are kept: the same cases for PGlite, PostgreSQL and Redis.
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { silentLog } from "#src/core/log.ts";
+import type { Bell, BellTopic } from "#src/engine/ports.ts";
+import { type Database, openDatabase } from "#src/store/database.ts";
+import { openBell, type BellOptions } from "#src/store/queue.ts";
+import { needs } from "#test/support/needs.ts";
+import { databases } from "./databases.ts";
+
+const redisUrl = "redis://127.0.0.1:6379";
+
+interface Place extends AsyncDisposable {
+  readonly database: Database;
+  readonly redisUrl?: string;
+}
+
+async function removeKeys(prefix: string): Promise<void> {
+  const redis = new Redis(redisUrl);
+  try {
+    const keys = await redis.keys(`${prefix}*`);
+    if (keys.length > 0) await redis.del(keys);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+const family = `baton-test-${randomUUID().slice(0, 8)}`;
+
+const places: readonly { name: string; here: boolean; open: () => Promise<Place> }[] = [
+  ...databases,
+  {
+    name: "Redis",
+    here: await needs("redis"),
+    async open() {
+      const database = await openDatabase({ memory: true, log: silentLog });
+      return {
+        database,
+        redisUrl,
+        async [Symbol.asyncDispose]() {
+          await database[Symbol.asyncDispose]();
+          await removeKeys(family);
+        },
+      };
+    },
+  },
+];
+
+/** A door that a handler waits at. */
+class Door {
+  readonly #opened = Promise.withResolvers<void>();
+  waiting = 0;
+  async pass(): Promise<void> {
+    this.waiting++;
+    await this.#opened.promise;
+  }
+  open(): void {
+    this.#opened.resolve();
+  }
+}
+
+describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, open }) => {
+  let place: Place;
+  let bells = 0;
+  beforeAll(async () => {
+    place = await open();
+  });
+  afterAll(async () => {
+    await place[Symbol.asyncDispose]();
+  });
+
+  /** Another case's rings are not heard: each has a prefix of its own. */
+  const nextPrefix = () => `${family}-${bells++}`;
+  function bell(options: Partial<BellOptions> = {}): Promise<Bell & AsyncDisposable> {
+    const { database, redisUrl: url } = place;
+    return openBell({ database, redisUrl: url, log: silentLog, prefix: nextPrefix(), pauseMs: 20, ...options });
+  }
+
+  test("is looked at when it was rung before anybody answered", async () => {
+    await using one = await bell();
+    await one.ring("delivery", "d-1");
+    await one.ring("run", "r-1");
+    const looked: string[] = [];
+    await one.answer(async (topic, id) => void looked.push(`${topic} ${id}`), { parallel: 1 });
+    await expect.poll(() => looked).toEqual(["delivery d-1", "run r-1"]);
+  });
+
+  test("is looked at once for many rings that wait", async () => {
+    await using one = await bell();
+    await Promise.all(Array.from({ length: 20 }, () => one.ring("run", "same")));
+    await one.ring("delivery", "same");
+    await one.ring("run", "last");
+    const looked: string[] = [];
+    await one.answer(async (topic, id) => void looked.push(`${topic} ${id}`), { parallel: 1 });
+    await expect.poll(() => looked).toEqual(["run same", "delivery same", "run last"]);
+  });
+
+  test("is looked at again, after the look, when it was rung during one", async () => {
+    await using one = await bell();
+    const door = new Door();
+    let looks = 0;
+    let at = 0;
+    let most = 0;
+    await one.answer(
+      async () => {
+        most = Math.max(most, ++at);
+        if (++looks === 1) await door.pass();
+        at--;
+      },
+      { parallel: 4 },
+    );
+    await one.ring("run", "r");
+    await expect.poll(() => door.waiting).toBe(1);
+    for (let i = 0; i < 5; i++) await one.ring("run", "r");
+    await one.ring("run", "other");
+    await expect.poll(() => looks).toBe(2);
+    door.open();
+    await expect.poll(() => looks).toBe(3);
+    await one.ring("run", "end");
+    await expect.poll(() => looks).toBe(4);
+    expect(most).toBe(2);
+  });
+
+  test("loses no wake-up, and never looks at one thing twice at once, with two processes looking", async () => {
+    const prefix = nextPrefix();
+    await using one = await bell({ prefix });
+    // A second bell stands for another process; an embedded database has none.
+    await using other = name === "PGlite" ? undefined : await bell({ prefix });
+    const written = new Map<string, number>();
+    const seen = new Map<string, number>();
+    const at = new Set<string>();
+    const clashes: string[] = [];
+    const handler = async (_: BellTopic, id: string) => {
+      if (at.has(id)) clashes.push(id);
+      at.add(id);
+      const value = written.get(id) ?? 0;
+      await delay(Math.random() * 4);
+      seen.set(id, Math.max(value, seen.get(id) ?? 0));
+      at.delete(id);
+    };
+    await one.answer(handler, { parallel: 3 });
+    await other?.answer(handler, { parallel: 3 });
+    await Promise.all(
+      ["a", "b", "c", "d"].map(async (id) => {
+        for (let i = 1; i <= 40; i++) {
+          written.set(id, i);
+          await one.ring("run", id);
+          await delay(Math.random() * 5);
+        }
+      }),
+    );
+    await expect.poll(() => Object.fromEntries(seen)).toEqual({ a: 40, b: 40, c: 40, d: 40 });
+    expect(clashes).toEqual([]);
+  });
+
+  test("looks at no more than `parallel` things at once, and at that many", async () => {
+    await using one = await bell();
+    const door = new Door();
+    let done = 0;
+    let most = 0;
+    let at = 0;
+    await one.answer(
+      async () => {
+        most = Math.max(most, ++at);
+        await door.pass();
+        at--;
+        done++;
+      },
+      { parallel: 3 },
+    );
+    for (let i = 0; i < 9; i++) await one.ring("run", `r${i}`);
+    await expect.poll(() => door.waiting).toBe(3);
+    door.open();
+    await expect.poll(() => done).toBe(9);
+    expect(most).toBe(3);
+  });
+
+  test("tries a failing handler again, a few times and no more, and hears the next ring", async () => {
+    await using one = await bell();
+    let looks = 0;
+    let works = false;
+    await one.answer(
+      async () => {
+        looks++;
+        if (!works) throw new Error("GitHub is away");
+      },
+      { parallel: 1 },
+    );
+    await one.ring("run", "r");
+    await expect.poll(() => looks, { timeout: 5_000 }).toBe(5);
+    await one.ring("run", "end");
+    await expect.poll(() => looks, { timeout: 5_000 }).toBe(10);
+    works = true;
+    await one.ring("run", "r");
+    await expect.poll(() => looks).toBe(11);
+  });
+
+  test("is looked at now, not after the pause, when it is rung after a failure", async () => {
+    await using one = await bell({ pauseMs: 60_000 });
+    const failed = new Door();
+    let looks = 0;
+    await one.answer(
+      async () => {
+        if (++looks === 1) {
+          await failed.pass();
+          throw new Error("not yet");
+        }
+      },
+      { parallel: 1 },
+    );
+    await one.ring("run", "r");
+    await expect.poll(() => failed.waiting).toBe(1);
+    failed.open();
+    // Whether a ring still meets the look or already the pause after it: one of them brings the next look.
+    await expect
+      .poll(async () => {
+        await one.ring("run", "r");
+        return looks;
+      })
+      .toBeGreaterThan(1);
+  });
+
+  test("tells handlers that it closes, waits for them, and lets the next process look again", async () => {
+    const prefix = nextPrefix();
+    const looked: string[] = [];
+    {
+      await using one = await bell({ prefix });
+      await one.answer(
+        async (_, id, signal) => {
+          looked.push(id);
+          if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
+          looked.push(`${id} parked`);
+        },
+        { parallel: 2 },
+      );
+      await one.ring("run", "a");
+      await expect.poll(() => looked).toEqual(["a"]);
+    }
+    expect(looked).toEqual(["a", "a parked"]);
+    await using next = await bell({ prefix });
+    await next.answer(async (_, id) => void looked.push(`${id} again`), { parallel: 2 });
+    await expect.poll(() => looked).toEqual(["a", "a parked", "a again"]);
+  });
+
+  test("closes in time when a handler does not end, and what it looked at is looked at again", async () => {
+    const prefix = nextPrefix();
+    const one = await bell({ prefix, closeMs: 100 });
+    const door = new Door();
+    await one.answer(async () => door.pass(), { parallel: 1 });
+    await one.ring("run", "stuck");
+    await expect.poll(() => door.waiting).toBe(1);
+    const begun = performance.now();
+    await one[Symbol.asyncDispose]();
+    expect(performance.now() - begun).toBeLessThan(2_000);
+
+    await using next = await bell({ prefix });
+    let looks = 0;
+    await next.answer(async () => void looks++, { parallel: 1 });
+    // Nobody rings: a lock that nobody renews any more runs out.
+    await expect.poll(() => looks, { timeout: 4_000 }).toBe(1);
+    door.open();
+  });
+
+  test("stops looking when only the answering is closed, and still takes rings", async () => {
+    await using one = await bell();
+    const looked: string[] = [];
+    const answering = await one.answer(async (_, id) => void looked.push(id), { parallel: 1 });
+    await one.ring("run", "a");
+    await expect.poll(() => looked).toEqual(["a"]);
+    await answering[Symbol.asyncDispose]();
+    await one.ring("run", "b");
+    await one.answer(async (_, id) => void looked.push(`${id} by the next`), { parallel: 1 });
+    await expect.poll(() => looked).toEqual(["a", "b by the next"]);
+  });
+});
+
+describe("a bell without its Redis", () => {
+  test("cannot be opened, and says which Redis it wanted, without the password", async () => {
+    await using database = await openDatabase({ memory: true, log: silentLog });
+    await expect(
+      openBell({ database, redisUrl: "redis://:secret-password@127.0.0.1:1", log: silentLog }),
+    ).rejects.toMatchObject({
+      code: "database-failed",
+      retryable: true,
+      message: expect.stringMatching(/^Redis at redis:\/\/127\.0\.0\.1:1 cannot be reached: .*ECONNREFUSED/),
+    });
+  });
+});
