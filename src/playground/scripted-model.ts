@@ -16,6 +16,10 @@
 //     fixer: (call) => ({ tools: [{ name: "bash", input: { command: `echo ${call.turn}` } }] }),   // every attempt and turn: never ends
 //   } });
 //
+// Tools and their inputs are those of `hands/tool-declarations.ts`: bash {command}, read {file_path}, write {file_path, content},
+// edit {file_path, old_string, new_string}, glob {pattern}, grep {pattern}; `finish` takes the artifact of `workflows/artifacts.ts`.
+// An attempt is one working of a stage: each time a gate or the reviewer sends it back, the next list is played.
+//
 // A turn may be a function of the call (its brief, the tool results just sent, how often it was tried), and the whole script
 // may be one too, to serve several issues: `script: (call) => (call.brief.includes("typo") ? typoScript : bugScript)`.
 // Faults are fields of a turn: `failFirst: [{ status: 429 }]`, `fail`, `cut`, `streamError`, `hang`, `rawInput`, `delayMs`.
@@ -33,7 +37,7 @@ import { BatonError, messageOf as reasonOf } from "../core/errors.ts";
 import { eventsOf, messageOf, sendFailure, type ScriptedTurn } from "./scripted-reply.ts";
 import { readRequest, textOf, toolResults, toolUses, type MessagesRequest } from "./scripted-request.ts";
 
-export type { ScriptedFailure, ScriptedToolCall, ScriptedTurn, ScriptedUsage } from "./scripted-reply.ts";
+export type { ScriptedTurn } from "./scripted-reply.ts";
 
 /** One request, as the journal keeps it. */
 export interface ScriptedCall {

@@ -104,7 +104,7 @@ function unanswered({ messages }: MessagesRequest): string | undefined {
   return undefined;
 }
 
-export function blocksOf(value: string | readonly Block[]): Block[] {
+function blocksOf(value: string | readonly Block[]): Block[] {
   return typeof value === "string" ? [{ type: "text", text: value }] : [...value];
 }
 

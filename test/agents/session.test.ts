@@ -161,6 +161,8 @@ describe("limits", () => {
     const badly = await converse({ script: () => cut });
     expect(endOf(badly)).toBe("token-limit");
     expect(badly.server.calls).toHaveLength(3);
+    const nowAndThen = await converse({ script: [[cut, cut, bash, cut, cut, { tools: [finish] }]] });
+    expect(endOf(nowAndThen)).toBe("finished");
   });
 });
 
@@ -193,6 +195,20 @@ describe("cancelling", () => {
     });
     expect(endOf(run)).toBe("cancelled");
     expect(run.server.calls).toHaveLength(1);
+  });
+
+  test("keeps the calls of the same reply that were still to come from running", async () => {
+    const controller = new AbortController();
+    const run = await converse({
+      script: [[{ tools: [...bash.tools, ...bash.tools] }]],
+      signal: controller.signal,
+      tool: () => {
+        controller.abort();
+        return Promise.resolve({ ok: true, output: "done" });
+      },
+    });
+    expect(endOf(run)).toBe("cancelled");
+    expect(run.ran).toHaveLength(1);
   });
 
   test("before the start sends nothing", async () => {
