@@ -1,8 +1,8 @@
 // Runs one command on the host to its end. What is not Baton's own program belongs in the sandbox instead.
 import { createHash } from "node:crypto";
 import type { Command, CommandResult, Execute } from "./command.ts";
-import { createOutput } from "./output.ts";
-import { type ProcessEnd, startProcess } from "./process.ts";
+import { createOutput, type Output } from "./output.ts";
+import { type ProcessEnd, type ProcessOptions, startProcess } from "./process.ts";
 
 const DEFAULT_OUTPUT_BYTES = 1024 * 1024;
 /** The longest time a timer can hold; longer ones would fire at once. */
@@ -13,7 +13,19 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  * At the end of the program, at `timeoutMs`, or when `signal` aborts, the whole group ends: SIGTERM, then SIGKILL one second later.
  * A process that left the group (a daemon) is not killed, but not waited for either. Never throws: every failure is in the result.
  */
-export const execute: Execute = async (command, signal) => {
+export const execute: Execute = (command, signal) =>
+  executeAs(command, { argv: command.argv, cwd: command.cwd, env: command.env ?? {} }, signal);
+
+/**
+ * Runs `command` by starting another program in its place (a sandbox around it), with the command's input, limits and result.
+ * What `epilogue` returns is added to stderr at the end, before the output is hashed.
+ */
+export async function executeAs(
+  command: Command,
+  launch: ProcessOptions,
+  signal: AbortSignal,
+  epilogue: () => string = () => "",
+): Promise<CommandResult> {
   const started = performance.now();
   const limit = command.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES;
   const stdout = createOutput(limit);
@@ -37,8 +49,14 @@ export const execute: Execute = async (command, signal) => {
     startFailure: end.type === "not-started" ? end.reason : undefined,
   });
 
+  const take = (chunk: Uint8Array, kept: Output) => {
+    hash.update(chunk);
+    kept.add(chunk);
+    output.add(chunk);
+  };
+
   if (signal.aborted) return result({ type: "exited", exitCode: null, signal: null });
-  const group = startProcess({ argv: command.argv, cwd: command.cwd, env: command.env ?? {} });
+  const group = startProcess({ ...launch, withStdin: command.stdin !== undefined });
   if ("notStarted" in group) return result({ type: "not-started", reason: group.notStarted });
 
   for (const [stream, kept] of [
@@ -46,9 +64,7 @@ export const execute: Execute = async (command, signal) => {
     [group.stderr, stderr],
   ] as const)
     stream.on("data", (chunk: Uint8Array) => {
-      hash.update(chunk);
-      kept.add(chunk);
-      output.add(chunk);
+      take(chunk, kept);
     });
 
   const abort = () => group.end();
@@ -60,14 +76,16 @@ export const execute: Execute = async (command, signal) => {
     },
     Math.min(Math.max(command.timeoutMs, 0), MAX_TIMER_MS),
   );
-  group.stdin.end(command.stdin);
+  group.stdin?.end(command.stdin);
   try {
-    return result(await group.ended);
+    const end = await group.ended;
+    take(Buffer.from(epilogue()), stderr);
+    return result(end);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);
   }
-};
+}
 
 /** What a command was asked to do, for messages: its argv, quoted where a shell would need it. */
 export function commandLine(command: Pick<Command, "argv">): string {

@@ -2,7 +2,7 @@
 // The group is the unit: ending it ends all members, and nothing waits for a pipe that some survivor still holds open.
 import { spawn } from "node:child_process";
 import { statSync } from "node:fs";
-import type { Readable, Writable } from "node:stream";
+import { type Readable, Writable } from "node:stream";
 import { messageOf } from "./errors.ts";
 
 export interface ProcessOptions {
@@ -11,6 +11,10 @@ export interface ProcessOptions {
   readonly cwd: string;
   /** The whole environment: nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
+  /** True: `stdin` is open until it is ended. Otherwise the program's input is empty (and no socket, which some programs take for a remote login). */
+  readonly withStdin?: boolean;
+  /** Data the program can read from descriptor 3 on: what must not be seen in its arguments. */
+  readonly inputs?: readonly (string | Uint8Array)[];
 }
 
 export type ProcessEnd =
@@ -19,7 +23,7 @@ export type ProcessEnd =
   | { readonly type: "not-started"; readonly reason: string };
 
 export interface GroupProcess {
-  readonly stdin: Writable;
+  readonly stdin: Writable | undefined;
   readonly stdout: Readable;
   readonly stderr: Readable;
   /** Settles once and never rejects: the leader has ended, its group was killed, and stdout and stderr have ended or been cut off. */
@@ -40,15 +44,28 @@ export function startProcess(options: ProcessOptions): GroupProcess | { readonly
   let child;
   try {
     const [program, ...rest] = options.argv;
-    child = spawn(program, rest, { cwd: options.cwd, env: { ...options.env }, detached: true, stdio: "pipe" });
+    const inputs = (options.inputs ?? []).map(() => "pipe" as const);
+    child = spawn(program, rest, {
+      cwd: options.cwd,
+      env: { ...options.env },
+      detached: true,
+      stdio: [options.withStdin === true ? "pipe" : "ignore", "pipe", "pipe", ...inputs],
+    });
   } catch (error) {
     return { notStarted: reasonOf(error, options.cwd) };
   }
   const { stdin, stdout, stderr, pid } = child;
+  if (stdout === null || stderr === null) return { notStarted: "EPIPE: its pipes are missing" };
   // A program that does not read its input closes it; that is its right.
-  stdin.on("error", () => {});
+  stdin?.on("error", () => {});
   stdout.on("error", () => {});
   stderr.on("error", () => {});
+  for (const [index, data] of (options.inputs ?? []).entries()) {
+    const input = child.stdio[3 + index];
+    if (!(input instanceof Writable)) continue;
+    input.on("error", () => {});
+    input.end(data);
+  }
 
   const killGroup = (signal: "SIGTERM" | "SIGKILL") => {
     if (pid === undefined) return;
@@ -67,7 +84,7 @@ export function startProcess(options: ProcessOptions): GroupProcess | { readonly
     if (settled) return;
     settled = true;
     for (const timer of timers) clearTimeout(timer);
-    for (const stream of [stdin, stdout, stderr]) stream.destroy();
+    for (const stream of [stdin, stdout, stderr]) stream?.destroy();
     resolve(end);
   };
 
@@ -86,7 +103,7 @@ export function startProcess(options: ProcessOptions): GroupProcess | { readonly
     later(UNDEAD_MS, () => settle({ type: "exited", exitCode: null, signal: "SIGKILL" }));
   };
   return {
-    stdin,
+    stdin: stdin ?? undefined,
     stdout,
     stderr,
     ended,
