@@ -85,7 +85,7 @@ export interface ScriptedModel extends AsyncDisposable {
 
 type Journal = { -readonly [Key in keyof ScriptedCall]: ScriptedCall[Key] };
 
-/** Starts the server. Throws `unscripted-call` never: that is for whoever reads `unscripted`. */
+/** Starts the server on 127.0.0.1. Throws `invalid-usage` when the port is taken. */
 export async function openScriptedModel({ port = 0, script, onCall }: ScriptedModelOptions): Promise<ScriptedModel> {
   const calls: Journal[] = [];
   const unscripted: string[] = [];
@@ -132,10 +132,13 @@ export async function openScriptedModel({ port = 0, script, onCall }: ScriptedMo
     });
   });
   server.listen(port, "127.0.0.1");
-  await once(server, "listening");
+  const failure = await once(server, "listening").then(() => undefined, reasonOf);
   const address = server.address();
-  if (address === null || typeof address === "string") {
-    throw new BatonError("invalid-usage", `the scripted model cannot listen on port ${port}`);
+  if (failure !== undefined || address === null || typeof address === "string") {
+    throw new BatonError(
+      "invalid-usage",
+      `the scripted model cannot listen on port ${port}: ${failure ?? "no address"}`,
+    );
   }
   return {
     url: `http://127.0.0.1:${address.port}`,

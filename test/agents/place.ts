@@ -20,6 +20,8 @@ export const change = (path: string): FileChange => ({
 });
 
 export interface PlaceOptions {
+  /** Where the workspace says it is. */
+  readonly folder?: string;
   readonly files?: Readonly<Record<string, string>>;
   readonly openFails?: Error;
   readonly handsFail?: Error;
@@ -81,7 +83,7 @@ export class FakePlace {
 
   #workspace(commit: Sha): Workspace {
     return {
-      folder: "/nowhere",
+      folder: this.#options.folder ?? "/nowhere",
       commit,
       install: (command) => {
         this.log.push(`install ${command}`);

@@ -186,6 +186,12 @@ describe("what the API refuses is refused", () => {
   });
 });
 
+test("a port that is taken is named", async () => {
+  await using server = await openScriptedModel({ script: {} });
+  const port = Number(new URL(server.url).port);
+  await expect(openScriptedModel({ script: {}, port })).rejects.toThrow(`cannot listen on port ${port}`);
+});
+
 describe("what goes wrong on purpose", () => {
   test("errors for the first tries only", async () => {
     await using server = await openScriptedModel({
