@@ -202,7 +202,10 @@ export interface GitHubReader {
     | undefined
   >;
   /** Comments oldest first, at most the latest 100. */
-  comments(repo: RepoRef, number: number): Promise<{ id: number; author: Person; body: string; createdAt: number }[]>;
+  comments(
+    repo: RepoRef,
+    number: number,
+  ): Promise<{ id: number; author: Person; body: string; createdAt: number; updatedAt?: number }[]>;
   labels(repo: RepoRef): Promise<string[]>;
   /** The commit of a branch. */
   head(repo: RepoRef, branch: string): Promise<Sha>;

@@ -1,0 +1,63 @@
+// Who may: the collaborator role is looked up at the moment of asking; when GitHub does not answer, the answer is no.
+// Bots and Apps have no role of their own: the repository's config admits them by name, as far as starting work.
+import { messageOf } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { RepoRef } from "../engine/events.ts";
+import type { GitHubReader, Reply } from "../engine/ports.ts";
+import type { Actor } from "./intent.ts";
+import { isAtLeast, whoMay, type Role } from "./verbs.ts";
+
+/** `unknown`: GitHub did not say. */
+export type Standing = Role | "unknown";
+
+/** True when a bot's login, with or without `[bot]`, is in `triggers.bots`. */
+export function isListed(app: string, bots: readonly string[]): boolean {
+  const name = (login: string) => login.toLowerCase().replace(/\[bot\]$/, "");
+  return bots.some((bot) => name(bot) === name(app));
+}
+
+/** The standing of whoever asks, now. Never throws. */
+export async function standingOf(
+  reader: GitHubReader,
+  repo: RepoRef,
+  actor: Actor,
+  bots: readonly string[],
+  journal: Log,
+): Promise<Standing> {
+  if (actor.app !== undefined) return isListed(actor.app, bots) ? "write" : "none";
+  try {
+    return await reader.permission(repo, actor.person);
+  } catch (error) {
+    journal.warn("the permission could not be looked up: that is a no", {
+      login: actor.person.login,
+      error: messageOf(error),
+    });
+    return "unknown";
+  }
+}
+
+/** Undefined when `standing` is enough; else the refusal, in words for the person. */
+export function refusal(
+  standing: Standing,
+  needed: Role,
+  login: string,
+  quote: string,
+): Extract<Reply, { kind: "refused" }> | undefined {
+  if (standing !== "unknown" && isAtLeast(standing, needed)) return undefined;
+  const who = whoMay(needed);
+  if (standing === "unknown")
+    return {
+      kind: "refused",
+      quote,
+      why: `GitHub did not say which role @${login} has in this repository, and without an answer it is a no`,
+      who,
+      next: "Write the command again in a few minutes.",
+    };
+  return {
+    kind: "refused",
+    quote,
+    why: `@${login} has the role ${standing} in this repository, and this needs ${needed}`,
+    who,
+    next: "Ask somebody who may to write the same command here.",
+  };
+}

@@ -1,0 +1,262 @@
+// One delivery, from the database to what it causes: a run, words to a run, an answer, or nothing.
+//
+// A delivery may be handled twice (a crash before it is marked), so everything done here happens once by its key:
+// a run's id and an answer's key come from the delivery, and a word to a run is looked for before it is said.
+import { createHash } from "node:crypto";
+import { messageOf } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { RepoRef } from "../engine/events.ts";
+import type { Bell, EventLog, GitHubReader, Publisher, Reply, WorkflowSource } from "../engine/ports.ts";
+import type { Deliveries, KeptDelivery } from "../store/deliveries.ts";
+import { issueTypes } from "../workflows/artifacts.ts";
+import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
+import { defaultRepoConfig } from "../workflows/repo-config.ts";
+import { isListed, refusal, standingOf, type Standing } from "./admit.ts";
+import type { Command } from "./grammar.ts";
+import type { Intent, Self } from "./intent.ts";
+import type { Asked } from "./asked.ts";
+import { configOr, createStart, type LoadedConfig } from "./start.ts";
+import { createSteer } from "./steer.ts";
+import { translate } from "./translate.ts";
+import { helpLines, verbOf, type Role } from "./verbs.ts";
+
+export const CONFIG_FILE = ".github/baton.yml";
+/** Commands of one comment that are carried out. */
+const MAX_COMMANDS = 10;
+
+export interface IntakeParts {
+  readonly deliveries: Pick<Deliveries, "read" | "handled">;
+  readonly log: EventLog;
+  readonly bell: Pick<Bell, "ring">;
+  readonly reader: GitHubReader;
+  readonly publisher: Pick<Publisher, "reply" | "acknowledge" | "removeLabel">;
+  readonly workflows: WorkflowSource;
+  readonly self: Self;
+  readonly journal: Log;
+}
+
+export interface Intake {
+  /** Does what the delivery asks for and marks it handled. Throws when GitHub or the database does not answer: it stays pending and may be handled again. */
+  handle(delivery: string, signal: AbortSignal): Promise<void>;
+}
+
+/** The intake over its parts. */
+export function createIntake(parts: IntakeParts): Intake {
+  const { deliveries, publisher, reader, self, journal } = parts;
+  const start = createStart(parts);
+  const steer = createSteer(parts);
+
+  async function loadConfig(repo: RepoRef): Promise<LoadedConfig> {
+    const text = await reader.file(repo, CONFIG_FILE);
+    return text === undefined ? { type: "ok", config: defaultRepoConfig } : parseRepoConfig(text, CONFIG_FILE);
+  }
+
+  const reply = (intent: Intent, key: string, answer: Reply) =>
+    publisher.reply(intent.repo, intent.subject, key, answer);
+
+  /** Says no: once per person and reason on an issue. */
+  async function refuse(intent: Intent, quote: string, standing: Standing, needed: Role): Promise<boolean> {
+    const { person } = intent.actor;
+    const no = refusal(standing, needed, person.login, quote);
+    if (!no) return false;
+    const reason = standing === "unknown" ? "unknown" : needed;
+    await reply(intent, `refused:${intent.repo.id}:${intent.subject.number}:${person.id}:${reason}`, no);
+    return true;
+  }
+
+  async function opened(
+    intent: Intent & { door: "opened" },
+    delivery: KeptDelivery,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const loaded = await loadConfig(intent.repo);
+    const quote = "a new issue";
+    if (loaded.type === "invalid") {
+      if (intent.actor.app !== undefined) return "the config is broken";
+      // Told once for each state of the file, not under every new issue.
+      const state = createHash("sha256").update(loaded.problems.join("\n")).digest("hex").slice(0, 16);
+      await reply(intent, `config-broken:${intent.repo.id}:${state}`, {
+        kind: "config-broken",
+        quote,
+        problems: loaded.problems,
+      });
+      return "the config is broken";
+    }
+    const { triggers } = loaded.config;
+    if (!triggers.onOpened) return "triggers.onOpened is off";
+    if (intent.actor.app !== undefined && !isListed(intent.actor.app, triggers.bots))
+      return `${intent.actor.app} is not in triggers.bots`;
+    // Somebody already has the issue: sorting it is welcome, working it is not.
+    const wanted = triggers.autoStart.length > 0 && !intent.assigned ? "auto" : "triage";
+    return start({ ...askedBy(intent, delivery, 0, quote, signal), loaded, wanted });
+  }
+
+  async function labelled(
+    intent: Intent & { door: "label" },
+    delivery: KeptDelivery,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const loaded = await loadConfig(intent.repo);
+    const config = configOr(loaded);
+    if (intent.actor.app !== undefined && !isListed(intent.actor.app, config.triggers.bots))
+      return `${intent.actor.app} is not in triggers.bots`;
+    const quote = `label ${intent.label}`;
+    const note = await workByLabel();
+    await publisher.removeLabel(intent.repo, intent.subject, intent.label);
+    return note;
+
+    async function workByLabel(): Promise<string> {
+      const standing = await standingOf(reader, intent.repo, intent.actor, config.triggers.bots, journal);
+      if (await refuse(intent, quote, standing, "write")) return "refused";
+      const asked = askedBy(intent, delivery, 0, quote, signal);
+      if (intent.type === undefined) return start({ ...asked, loaded, wanted: "work" });
+      const type = issueTypes.find((known) => known === intent.type);
+      if (type === undefined) {
+        await reply(intent, asked.key, {
+          kind: "invalid-flags",
+          quote,
+          problems: [`there is no type "${intent.type}"; the types are ${issueTypes.join(", ")}`],
+        });
+        return "unknown type";
+      }
+      return start({ ...asked, loaded, wanted: "work", workflow: config.routes[type] ?? type });
+    }
+  }
+
+  async function commented(
+    intent: Intent & { door: "comment" },
+    delivery: KeptDelivery,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const loaded = await loadConfig(intent.repo);
+    const { bots } = configOr(loaded).triggers;
+    if (intent.actor.app !== undefined && !isListed(intent.actor.app, bots))
+      return `${intent.actor.app} is not in triggers.bots`;
+    const standing = await standingOf(reader, intent.repo, intent.actor, bots, journal);
+    const { reading } = intent;
+    const commands = reading.type === "read" ? reading.commands : [];
+    const notes: string[] = [];
+    let seen = false;
+    const acknowledge = async () => {
+      if (seen) return;
+      seen = true;
+      // A sign of life: whatever becomes of it, the command goes on.
+      await publisher.acknowledge(intent.repo, intent.commentId).catch((error: unknown) => {
+        journal.warn("the command could not be acknowledged", { error: messageOf(error) });
+      });
+    };
+
+    if (reading.type === "unreadable") {
+      if (await refuse(intent, reading.quote, standing, "triage")) return "refused";
+      await reply(intent, `${delivery.id}:0`, {
+        kind: "invalid-flags",
+        quote: reading.quote,
+        problems: [
+          "the text around this command is too long or too deeply nested to be read safely; write the command alone",
+        ],
+      });
+      return "unreadable";
+    }
+    for (const [index, command] of commands.slice(0, MAX_COMMANDS).entries()) {
+      signal.throwIfAborted();
+      const needed = command.kind === "command" ? verbOf(command.verb).may : "triage";
+      if (await refuse(intent, command.quote, standing, needed)) {
+        notes.push(`${command.quote}: refused`);
+        continue;
+      }
+      await acknowledge();
+      const asked = askedBy(intent, delivery, index, command.quote, signal);
+      notes.push(`${command.quote}: ${await carryOut(intent, asked, command, loaded)}`);
+    }
+    if (commands.length > MAX_COMMANDS && standing !== "none" && standing !== "read" && standing !== "unknown") {
+      await reply(intent, `${delivery.id}:more`, {
+        kind: "invalid-flags",
+        quote: commands[MAX_COMMANDS]?.quote ?? "",
+        problems: [`one comment may hold ${MAX_COMMANDS} commands; this one and what follows it were left out`],
+      });
+    }
+    return notes.join("; ");
+  }
+
+  async function carryOut(intent: Intent, asked: Asked, command: Command, loaded: LoadedConfig): Promise<string> {
+    const { quote, key } = asked;
+    if (command.kind === "unknown-verb") {
+      await reply(intent, key, { kind: "unknown-verb", quote, nearest: command.nearest });
+      return "unknown verb";
+    }
+    const { verb, flags, instruction, problems } = command;
+    if (!verbOf(verb).now) {
+      await reply(intent, key, { kind: "not-yet", quote, verb });
+      return "not yet";
+    }
+    if (problems.length > 0) {
+      await reply(intent, key, { kind: "invalid-flags", quote, problems });
+      return "invalid flags";
+    }
+    switch (verb) {
+      case "triage":
+        return start({ ...asked, loaded, wanted: "triage", instruction });
+      case "fix":
+        return start({ ...asked, loaded, wanted: "work", instruction, flags });
+      case "stop":
+        return steer.stop(asked);
+      case "retry":
+        return steer.retry(asked, instruction);
+      case "status":
+        return steer.status(asked);
+      case "why":
+        return steer.why(asked);
+      case "help":
+        await reply(intent, key, { kind: "help", verbs: helpLines() });
+        return "answered";
+      default:
+        // The table says it works and nothing here does it: never pretend.
+        await reply(intent, key, { kind: "not-yet", quote, verb });
+        return "not yet";
+    }
+  }
+
+  return {
+    async handle(id, signal) {
+      const delivery = await deliveries.read(id);
+      if (!delivery) {
+        journal.warn("a delivery was announced that nobody kept", { delivery: id });
+        return;
+      }
+      if (delivery.handledAt !== undefined) return;
+      const done = async (note: string) => {
+        await deliveries.handled(id, note.slice(0, 1_000));
+        journal.info("delivery handled", { delivery: id, event: delivery.name, note });
+      };
+      const translation = translate(delivery.name, parsed(delivery.payload), self);
+      if (translation.type === "nothing") return done(`nothing: ${translation.because}`);
+      const { intent } = translation;
+      signal.throwIfAborted();
+      switch (intent.door) {
+        case "opened":
+          return done(`opened: ${await opened(intent, delivery, signal)}`);
+        case "label":
+          return done(`label: ${await labelled(intent, delivery, signal)}`);
+        case "comment":
+          return done(`comment: ${await commented(intent, delivery, signal)}`);
+        case "closed":
+          return done(`closed: ${await steer.closed(intent, signal)}`);
+        default:
+          return intent satisfies never;
+      }
+    },
+  };
+}
+
+function askedBy(intent: Intent, delivery: KeptDelivery, index: number, quote: string, signal: AbortSignal): Asked {
+  return { intent, delivery, index, key: `${delivery.id}:${index}`, quote, signal };
+}
+
+/** The payload's JSON; undefined, which asks for nothing, when it is none (the door lets only JSON in). */
+function parsed(payload: string): unknown {
+  try {
+    return JSON.parse(payload);
+  } catch {
+    return undefined;
+  }
+}

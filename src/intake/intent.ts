@@ -1,0 +1,53 @@
+// What somebody asked for, whatever the door it came by, and where they asked.
+import type { Person, RepoRef, Subject } from "../engine/events.ts";
+import type { Reading } from "./grammar.ts";
+
+/** Who asked. `app` is set when no person did: the login or slug of the bot or App that acted. */
+export interface Actor {
+  readonly person: Person;
+  readonly app: string | undefined;
+}
+
+/** The issue as the delivery carried it: the text at the moment of asking, before anybody could edit it. */
+export interface AskedText {
+  readonly title: string;
+  readonly body: string;
+}
+
+interface Place {
+  readonly repo: RepoRef;
+  readonly subject: Subject;
+  readonly actor: Actor;
+}
+
+export type Intent = Place &
+  (
+    | { readonly door: "opened"; readonly text: AskedText; readonly assigned: boolean }
+    | {
+        readonly door: "label";
+        readonly text: AskedText;
+        /** As the repository spells it. */
+        readonly label: string;
+        /** What stands behind `agent:`, lower case; undefined for plain `agent`. */
+        readonly type: string | undefined;
+        /** Milliseconds since 1970; comments made or edited later do not count. */
+        readonly at: number;
+      }
+    | {
+        readonly door: "comment";
+        readonly text: AskedText;
+        readonly commentId: number;
+        readonly reading: Reading;
+        readonly at: number;
+      }
+    | { readonly door: "closed" }
+  );
+
+/** Who Baton is on GitHub, to know its own doings. */
+export interface Self {
+  readonly appId: number | undefined;
+  /** The account that writes for it: `baton[bot]`. */
+  readonly login: string;
+  /** The name in mentions: `baton`. */
+  readonly slug: string;
+}

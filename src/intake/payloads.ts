@@ -1,0 +1,63 @@
+// The few fields of GitHub's deliveries that Baton reads. Whatever else they hold is ignored, so that GitHub may add to them.
+import { z } from "zod";
+
+const User = z.object({ login: z.string(), id: z.number().int().nonnegative(), type: z.string().optional() });
+const App = z.object({ id: z.number().int(), slug: z.string().nullish(), name: z.string().nullish() }).nullish();
+const time = z.string().transform((text, context) => {
+  const at = Date.parse(text);
+  if (Number.isNaN(at)) context.addIssue(`"${text}" is not a time`);
+  return at;
+});
+
+const Repository = z.object({
+  id: z.number().int().nonnegative(),
+  name: z.string(),
+  owner: z.object({ login: z.string() }),
+  private: z.boolean(),
+  default_branch: z.string(),
+  clone_url: z.string(),
+});
+
+const Issue = z.object({
+  number: z.number().int().positive(),
+  html_url: z.string(),
+  title: z.string(),
+  body: z.string().nullish(),
+  user: User.nullish(),
+  labels: z.array(z.object({ name: z.string() })).nullish(),
+  assignees: z.array(User.nullable()).nullish(),
+  pull_request: z.object({}).nullish(),
+  performed_via_github_app: App,
+  updated_at: time,
+});
+export type Issue = z.infer<typeof Issue>;
+
+const common = {
+  repository: Repository,
+  sender: User,
+  installation: z.object({ id: z.number().int().positive() }).nullish(),
+};
+
+export const IssueEvent = z.object({
+  ...common,
+  action: z.string(),
+  issue: Issue,
+  label: z.object({ name: z.string() }).nullish(),
+});
+export type IssueEvent = z.infer<typeof IssueEvent>;
+
+export const CommentEvent = z.object({
+  ...common,
+  action: z.string(),
+  issue: Issue,
+  comment: z.object({
+    id: z.number().int().positive(),
+    body: z.string().nullish(),
+    user: User.nullish(),
+    created_at: time,
+    performed_via_github_app: App,
+  }),
+});
+export type CommentEvent = z.infer<typeof CommentEvent>;
+
+export const Action = z.object({ action: z.string().optional() });

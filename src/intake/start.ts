@@ -1,0 +1,163 @@
+// Starts a run: looks whether it may start now, fixes what it works from, writes its first event, rings.
+import { BatonError, messageOf } from "../core/errors.ts";
+import type { RunId, Sha } from "../core/ids.ts";
+import type { EventOf } from "../engine/events.ts";
+import type { Bell, EventLog, GitHubReader, Publisher, Reply, WorkflowSource } from "../engine/ports.ts";
+import { fold } from "../engine/state.ts";
+import { defaultRepoConfig, type RepoConfig } from "../workflows/repo-config.ts";
+import type { Asked } from "./asked.ts";
+import type { Flags } from "./grammar.ts";
+import { createRunEvent, pinInput, runIdOf } from "./pin.ts";
+import { whoMay } from "./verbs.ts";
+
+export type LoadedConfig =
+  | { readonly type: "ok"; readonly config: RepoConfig }
+  | { readonly type: "invalid"; readonly problems: readonly string[] };
+
+export interface StartParts {
+  readonly log: EventLog;
+  readonly bell: Pick<Bell, "ring">;
+  readonly reader: GitHubReader;
+  readonly publisher: Pick<Publisher, "reply">;
+  readonly workflows: WorkflowSource;
+}
+
+export interface StartRequest extends Asked {
+  readonly loaded: LoadedConfig;
+  readonly wanted: EventOf<"run.created">["wanted"];
+  readonly instruction?: string;
+  readonly flags?: Flags;
+  /** Forced by the label `agent:<type>`. */
+  readonly workflow?: string;
+}
+
+/** What became of it, in a few words for the operator. Whoever asked has been answered when nothing started. */
+export type Start = (request: StartRequest) => Promise<string>;
+
+/** Starts runs over its parts. The function throws when GitHub or the database does not answer. */
+export function createStart({ log, bell, reader, publisher, workflows }: StartParts): Start {
+  return async (request) => {
+    const { intent, delivery, index, key, quote, signal, loaded, wanted, flags = {} } = request;
+    const { repo, subject } = intent;
+    /** New issues ask for nothing in words, so nothing is said about them. */
+    const answer = async (reply: Reply, note: string): Promise<string> => {
+      if (intent.door !== "opened") await publisher.reply(repo, subject, key, reply);
+      return note;
+    };
+    const refuse = (why: string, next: string) =>
+      answer(
+        { kind: "refused", quote, why, who: whoMay(wanted === "work" ? "write" : "triage"), next },
+        `refused: ${why}`,
+      );
+    const problem = (text: string) => answer({ kind: "invalid-flags", quote, problems: [text] }, `refused: ${text}`);
+
+    const runId = runIdOf(delivery.id, index);
+    if ((await log.read(runId)).length > 0) return ring(runId, "started before");
+    if (loaded.type === "invalid")
+      return answer({ kind: "config-broken", quote, problems: loaded.problems }, "the config is broken");
+    if (subject.kind === "pull")
+      return refuse("this is a pull request, and I work from issues", "Write the command on the issue it is about.");
+
+    if (intent.door !== "opened") {
+      const issue = await reader.issue(repo, subject.number);
+      if (!issue) return "the issue is gone";
+      if (issue.state === "closed") return refuse("the issue is closed", "Reopen it and write the command again.");
+      if (issue.locked)
+        return refuse("the conversation of this issue is locked", "Unlock it and write the command again.");
+    }
+    if (wanted === "work") {
+      const [closing] = await reader.pullRequestsClosing(repo, subject.number);
+      if (closing !== undefined)
+        return refuse(
+          `pull request #${closing} is open and would close this issue`,
+          `Go on with #${closing}, or close it and write the command again.`,
+        );
+    }
+    const active = await activeRun(log, request);
+    if (active !== undefined) return answer({ kind: "already-running", quote, run: active }, `${active} is at work`);
+
+    signal.throwIfAborted();
+    const branch = flags.base ?? repo.defaultBranch;
+    const commit = await headOf(branch);
+    if (commit === undefined) return problem(`there is no branch \`${branch}\` in this repository`);
+    const forced = request.workflow ?? flags.workflow;
+    if (forced !== undefined) {
+      const missing = await missingWorkflow(forced, commit);
+      if (missing !== undefined) return problem(missing);
+    }
+    const [comments, labels] = await Promise.all([
+      intent.door === "opened" ? [] : reader.comments(repo, subject.number),
+      reader.labels(repo),
+    ]);
+    signal.throwIfAborted();
+
+    const created = await log.create(
+      createRunEvent({
+        runId,
+        repo,
+        subject,
+        request: {
+          door: intent.door === "closed" ? "comment" : intent.door,
+          by: intent.actor.person,
+          quote,
+          ...(intent.door === "comment" ? { commentId: intent.commentId } : {}),
+        },
+        input: pinInput({
+          ...("text" in intent ? intent.text : { title: "", body: "" }),
+          comments,
+          instruction: request.instruction ?? "",
+          ...("at" in intent ? { askedAt: intent.at } : {}),
+          ...(intent.door === "comment" ? { askedBy: intent.commentId } : {}),
+        }),
+        base: { branch, commit },
+        wanted,
+        config: loaded.config,
+        labels,
+        flags,
+        ...(forced === undefined ? {} : { workflow: forced }),
+      }),
+    );
+    if (created.type === "created") return ring(runId, "started");
+    if (created.by === runId) return ring(runId, "started before");
+    return answer({ kind: "already-running", quote, run: created.by }, `${created.by} is at work`);
+
+    async function headOf(name: string): Promise<Sha | undefined> {
+      try {
+        return await reader.head(repo, name);
+      } catch (error) {
+        // A clear no about a branch somebody named is theirs to mend; silence, or no default branch, is not.
+        if (flags.base !== undefined && error instanceof BatonError && !error.retryable) return undefined;
+        throw error;
+      }
+    }
+
+    async function missingWorkflow(name: string, base: Sha): Promise<string | undefined> {
+      const known = workflows.names();
+      if (known.includes(name)) return undefined;
+      try {
+        if (await workflows.load(name, { repo, base }, signal)) return undefined;
+      } catch (error) {
+        if (error instanceof BatonError && error.code === "invalid-config") return messageOf(error);
+        throw error;
+      }
+      return `there is no workflow \`${name}\` yet; there is ${known.map((one) => `\`${one}\``).join(", ")}`;
+    }
+  };
+
+  async function ring(run: RunId, note: string): Promise<string> {
+    await bell.ring("run", run);
+    return `${run} ${note}`;
+  }
+}
+
+/** The unfinished run of the subject, if any. A look, not a claim: `create` decides. */
+async function activeRun(log: EventLog, { intent }: Asked): Promise<RunId | undefined> {
+  const [latest] = await log.runsOf(intent.repo, intent.subject);
+  if (latest === undefined) return undefined;
+  return fold(await log.read(latest)).phase === "finished" ? undefined : latest;
+}
+
+/** The config of a repository, or the defaults where it is broken: for what must work all the same. */
+export function configOr(loaded: LoadedConfig): RepoConfig {
+  return loaded.type === "ok" ? loaded.config : defaultRepoConfig;
+}

@@ -1,0 +1,158 @@
+// From a delivery to what somebody wants, or to nothing and why. Pure.
+//
+// Never anything: what Baton itself did (its account, its App, text with its marker), edits, deletions, and events nobody asked for.
+// Bots are let through with their name, so that the repository's config may admit them.
+import type { z } from "zod";
+import { readCommands } from "./grammar.ts";
+import type { Actor, Intent, Self } from "./intent.ts";
+import { Action, CommentEvent, IssueEvent, type Issue } from "./payloads.ts";
+
+export type Translation =
+  | { readonly type: "intent"; readonly intent: Intent }
+  | { readonly type: "nothing"; readonly because: string };
+
+const nothing = (because: string): Translation => ({ type: "nothing", because });
+
+/** Baton's own comments and issues carry this; a text that holds it is never acted on. */
+const MARKER = "<!-- baton:";
+
+/** GitHub's account for people who have left (github.com/ghost). */
+const ghost = { login: "ghost", id: 10_137, type: "User" };
+
+/** What the delivery `name` with this parsed payload asks for. Never throws: a payload of another shape is nothing. */
+export function translate(name: string, payload: unknown, self: Self): Translation {
+  const { data } = Action.safeParse(payload);
+  switch (`${name}.${data?.action ?? ""}`) {
+    case "issues.opened":
+    case "issues.labeled":
+    case "issues.closed":
+      return read(IssueEvent, payload, (event) => fromIssue(event, self));
+    case "issue_comment.created":
+      return read(CommentEvent, payload, (event) => fromComment(event, self));
+    default:
+      return nothing(`nothing is done about ${name}${data?.action === undefined ? "" : `.${data.action}`}`);
+  }
+}
+
+function read<T>(schema: z.ZodType<T>, payload: unknown, then: (event: T) => Translation): Translation {
+  const parsed = schema.safeParse(payload);
+  if (parsed.success) return then(parsed.data);
+  const [first] = parsed.error.issues;
+  return nothing(`the payload is not as GitHub describes it: ${first?.path.join(".") ?? ""}: ${first?.message ?? ""}`);
+}
+
+function fromIssue(event: IssueEvent, self: Self): Translation {
+  const { issue, sender } = event;
+  if (isSelf(sender, self)) return nothing("Baton did it itself");
+  if (issue.pull_request) return nothing("it is about a pull request");
+  const place = placeOf(event);
+  switch (event.action) {
+    case "opened": {
+      if (isSelf(sender, self, issue.performed_via_github_app)) return nothing("Baton opened it itself");
+      if (issue.body?.includes(MARKER)) return nothing("the text carries Baton's marker");
+      // The label has a delivery of its own, which asks for more than this one.
+      if (issue.labels?.some(({ name }) => labelType(name)))
+        return nothing("the label it was opened with asks for itself");
+      const actor = actorOf(issue.user ?? sender, issue.performed_via_github_app);
+      return {
+        type: "intent",
+        intent: { ...place, door: "opened", actor, text: textOf(issue), assigned: (issue.assignees ?? []).length > 0 },
+      };
+    }
+    case "labeled": {
+      const label = event.label?.name ?? "";
+      const asked = labelType(label);
+      if (!asked) return nothing(`the label ${label} asks for nothing`);
+      return {
+        type: "intent",
+        intent: {
+          ...place,
+          door: "label",
+          actor: actorOf(sender, undefined),
+          text: textOf(issue),
+          label,
+          type: asked.type,
+          at: issue.updated_at,
+        },
+      };
+    }
+    default:
+      return { type: "intent", intent: { ...place, door: "closed", actor: actorOf(sender, undefined) } };
+  }
+}
+
+function fromComment(event: CommentEvent, self: Self): Translation {
+  const { comment, issue, sender } = event;
+  const author = comment.user ?? ghost;
+  if (isSelf(sender, self) || isSelf(author, self, comment.performed_via_github_app))
+    return nothing("Baton wrote it itself");
+  if (author.id !== sender.id) return nothing("the comment is not its sender's");
+  const body = comment.body ?? "";
+  if (body.includes(MARKER)) return nothing("the comment carries Baton's marker");
+  const reading = readCommands(body, self.slug);
+  if (reading.type === "read" && reading.commands.length === 0) return nothing("there is no command in it");
+  return {
+    type: "intent",
+    intent: {
+      ...placeOf(event),
+      door: "comment",
+      actor: actorOf(author, comment.performed_via_github_app),
+      text: textOf(issue),
+      commentId: comment.id,
+      reading,
+      at: comment.created_at,
+    },
+  };
+}
+
+function placeOf({ repository, issue, installation }: IssueEvent | CommentEvent): Pick<Intent, "repo" | "subject"> {
+  const author = issue.user ?? ghost;
+  return {
+    repo: {
+      id: repository.id,
+      owner: repository.owner.login,
+      name: repository.name,
+      private: repository.private,
+      defaultBranch: repository.default_branch,
+      cloneUrl: repository.clone_url,
+      ...(installation ? { installationId: installation.id } : {}),
+    },
+    subject: {
+      kind: issue.pull_request ? "pull" : "issue",
+      number: issue.number,
+      url: issue.html_url,
+      author: { login: author.login, id: author.id },
+    },
+  };
+}
+
+function textOf(issue: Issue): { title: string; body: string } {
+  return { title: issue.title, body: issue.body ?? "" };
+}
+
+interface Account {
+  readonly login: string;
+  readonly id: number;
+  readonly type?: string | undefined;
+}
+
+type AppRef = { readonly id: number; readonly slug?: string | null | undefined } | null | undefined;
+
+function isSelf(account: Account, self: Self, app?: AppRef): boolean {
+  if (self.appId !== undefined && app?.id === self.appId) return true;
+  return account.login.toLowerCase() === self.login.toLowerCase();
+}
+
+/** A person, unless the account is a bot's or an App wrote in the person's name. */
+function actorOf(account: Account, app: AppRef): Actor {
+  const bot = account.type === "Bot" || account.login.endsWith("[bot]");
+  const person = { login: account.login, id: account.id };
+  if (app) return { person, app: app.slug ?? `app ${app.id}` };
+  return { person, app: bot ? account.login : undefined };
+}
+
+/** `agent` and `agent:<type>`, in any case. */
+function labelType(label: string): { type: string | undefined } | undefined {
+  const asked = /^agent(?::([a-z][a-z-]{0,39}))?$/i.exec(label.trim());
+  return asked ? { type: asked[1]?.toLowerCase() } : undefined;
+}
