@@ -1,45 +1,28 @@
-// The event log in a database. Appending is one statement: it moves the run's row from the expected version to the next,
-// writes the events and tells the followers, or does none of it. The run's row is the lock, so of many who append
-// at the same version exactly one wins, in whichever processes they are.
+// The event log in a database. Appending is one statement: it writes the events behind the expected version and tells
+// the followers, or does none of it. Of many who append at the same version exactly one wins, in whichever processes
+// they are: the others meet its row in the primary key.
 import { messageOf } from "../core/errors.ts";
 import { runId, type RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { EventOf, RecordedEvent, RunEvent } from "../engine/events.ts";
 import type { EventLog } from "../engine/ports.ts";
 import type { Database } from "./database.ts";
-import { sqlState, violates } from "./database-error.ts";
+import { violates } from "./database-error.ts";
 import { checked, type ParseEvent, phaseAfter, runTaken, subjectKey, toRecorded } from "./recorded.ts";
 
 const CHANNEL = "baton_events";
 
 const create = `
 WITH made AS (
-  INSERT INTO baton.runs (run_id, repo_id, owner, name, subject, subject_key, version, created_at, touched_at)
-  SELECT $1, $2::bigint, $3, $4, $5::bigint, $6, 1, at, at FROM clock_timestamp() AS at
+  INSERT INTO baton.runs (run_id, repo_id, owner, name, subject, subject_key, created_at)
+  VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())
   ON CONFLICT (subject_key) WHERE finished_at IS NULL DO NOTHING
-  RETURNING touched_at
+  RETURNING created_at
 ), written AS (
   INSERT INTO baton.events (run_id, version, at, type, event)
-  SELECT $1, 1, touched_at, 'run.created', $7::json FROM made
+  SELECT $1, 1, created_at, 'run.created', $7::json FROM made
 )
 SELECT pg_notify('${CHANNEL}', $1)::text FROM made`;
-
-// A run's time never goes back, whatever the machine's clock does.
-const append = `
-WITH moved AS (
-  UPDATE baton.runs SET
-    version = version + $3::integer,
-    touched_at = greatest(clock_timestamp(), touched_at),
-    finished_at = CASE $4 WHEN 'finished' THEN clock_timestamp() WHEN 'active' THEN NULL ELSE finished_at END,
-    outcome = CASE $4 WHEN 'finished' THEN $5 WHEN 'active' THEN NULL ELSE outcome END
-  WHERE run_id = $1 AND version = $2::integer
-  RETURNING version, touched_at
-), written AS (
-  INSERT INTO baton.events (run_id, version, at, type, event)
-  SELECT $1, $2::integer + n, touched_at, type, event::json
-  FROM moved, unnest($6::text[], $7::text[]) WITH ORDINALITY AS given (type, event, n)
-)
-SELECT version, pg_notify('${CHANNEL}', $1)::text FROM moved`;
 
 export interface EventLogOptions {
   /** The schema of events; throws for what is not one. */
@@ -69,14 +52,17 @@ export async function openEventLog(
   async function changedLately(): Promise<void> {
     const rows = await database.query<{ run_id: string }>(
       `SELECT run_id FROM baton.runs
-       WHERE finished_at IS NULL OR touched_at > clock_timestamp() - interval '15 minutes'`,
+       WHERE finished_at IS NULL OR finished_at > clock_timestamp() - interval '15 minutes'`,
       [],
     );
     for (const row of rows) tell(row.run_id);
   }
 
   async function versionOf(run: RunId): Promise<number> {
-    const [row] = await database.query<{ version: number }>("SELECT version FROM baton.runs WHERE run_id = $1", [run]);
+    const [row] = await database.query<{ version: number | null }>(
+      "SELECT max(version) AS version FROM baton.events WHERE run_id = $1",
+      [run],
+    );
     return row?.version ?? 0;
   }
 
@@ -105,25 +91,16 @@ export async function openEventLog(
 
     async append(run: RunId, expected: number, events: readonly RunEvent[]) {
       const values = events.map((event, index) => checked(parse, run, expected + index + 1, event));
-      if (values.length === 0) {
-        const version = await versionOf(run);
-        return version === expected ? { type: "appended", version } : { type: "conflict", version };
-      }
       const { phase, outcome } = phaseAfter(values);
       try {
-        const [moved] = await database.query<{ version: number }>(append, [
-          run,
-          expected,
-          values.length,
-          phase,
-          outcome,
-          values.map(({ type }) => type),
-          values.map((value) => JSON.stringify(value)),
-        ]);
-        if (moved) return { type: "appended", version: moved.version };
+        const [answer] = await database.query<{ appended: boolean; version: number }>(
+          "SELECT appended, version FROM baton.append($1, $2, $3, $4, $5, $6)",
+          [run, expected, values.map(({ type }) => type), values.map((value) => JSON.stringify(value)), phase, outcome],
+        );
+        if (answer) return { type: answer.appended ? "appended" : "conflict", version: answer.version };
       } catch (error) {
-        if (sqlState(error) === "23505" && violates(error, "runs_active")) throw runTaken(run, error);
-        throw error;
+        if (violates(error, "runs_active")) throw runTaken(run, error);
+        if (!violates(error, "events_pkey")) throw error;
       }
       return { type: "conflict", version: await versionOf(run) };
     },

@@ -9,6 +9,9 @@ import { databaseError } from "./database-error.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { PglitePool, run } from "./pglite-pool.ts";
 
+/** A run is read in kilobytes: PostgreSQL's usual 128 MB of cache would be a third of this process. */
+const memory = ["shared_buffers=16MB", "wal_buffers=1MB"];
+
 /** Opens the database in `folder`, or one in memory. Throws `database-failed` when another process has the folder. */
 export async function openPglite(folder: string | undefined): Promise<Database> {
   const name = folder ?? "memory";
@@ -19,7 +22,7 @@ export async function openPglite(folder: string | undefined): Promise<Database> 
       await mkdir(folder, { recursive: true });
       undo.use(await lockFolder(folder));
     }
-    db = folder === undefined ? await PGlite.create() : await openFolder(folder);
+    db = folder === undefined ? await PGlite.create({ postgresqlconf: memory }) : await openFolder(folder);
     undo.defer(() => db.close());
     await db.exec("SET search_path TO bullmq");
   } catch (error) {
@@ -68,7 +71,7 @@ async function openFolder(folder: string): Promise<PGlite> {
     () => false,
   );
   if (!made) await rm(dataDir, { recursive: true, force: true });
-  const db = await PGlite.create({ dataDir });
+  const db = await PGlite.create({ dataDir, postgresqlconf: memory });
   if (!made) await writeFile(ready, "The database beside this file is complete.\n");
   return db;
 }

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Redis } from "ioredis";
 import { Client } from "pg";
 import { type Database, openDatabase } from "#src/store/database.ts";
 import { silentLog } from "#src/core/log.ts";
@@ -35,6 +36,17 @@ export async function temporaryUrl(): Promise<{ url: string; name: string } & As
 export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), "baton-store-"));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** Removes what tests left in Redis: the keys that begin with `prefix`, or all of a numbered database. */
+export async function emptyRedis(url: string, prefix = ""): Promise<void> {
+  const redis = new Redis(url);
+  try {
+    const keys = await redis.keys(`${prefix}*`);
+    if (keys.length > 0) await redis.del(keys);
+  } finally {
+    redis.disconnect();
+  }
 }
 
 export const postgresHere = await needs("postgres");

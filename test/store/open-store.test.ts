@@ -10,9 +10,11 @@ import { silentLog } from "#src/core/log.ts";
 import { RunEvent } from "#src/engine/events.ts";
 import { openStore, type Store } from "#src/store/open-store.ts";
 import { needs } from "#test/support/needs.ts";
-import { onServer, postgresHere, temporaryFolder, temporaryUrl } from "./databases.ts";
+import { emptyRedis, onServer, postgresHere, temporaryFolder, temporaryUrl } from "./databases.ts";
 
 const redisHere = await needs("redis");
+/** A numbered database of its own, emptied afterwards. */
+const redisUrl = "redis://127.0.0.1:6379/7";
 const parse = (json: unknown) => RunEvent.parse(json);
 const open = (folder: string, databaseUrl?: string): Promise<Store> =>
   openStore({ folder, databaseUrl, parse, log: silentLog });
@@ -199,7 +201,8 @@ describe.runIf(postgresHere)("a store on PostgreSQL", () => {
 
   test.runIf(redisHere)("lets its process end by itself with Redis, too", async () => {
     await using address = await temporaryUrl();
-    const { child, lines, ended } = start("once-child.ts", "/nowhere", address.url, "redis://127.0.0.1:6379/7");
+    await using _redis = { [Symbol.asyncDispose]: () => emptyRedis(redisUrl) };
+    const { child, lines, ended } = start("once-child.ts", "/nowhere", address.url, redisUrl);
     expect((await lines.next()).value).toBe(`delivery of-${child.pid} true`);
     expect(await ended).toEqual([0, null]);
   });

@@ -1,30 +1,19 @@
 // What every bell must do, wherever its rings are kept: the same cases for PGlite, PostgreSQL and Redis.
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "#src/core/log.ts";
 import type { Bell, BellTopic } from "#src/engine/ports.ts";
 import { type Database, openDatabase } from "#src/store/database.ts";
 import { openBell, type BellOptions } from "#src/store/queue.ts";
 import { needs } from "#test/support/needs.ts";
-import { databases } from "./databases.ts";
+import { databases, emptyRedis } from "./databases.ts";
 
 const redisUrl = "redis://127.0.0.1:6379";
 
 interface Place extends AsyncDisposable {
   readonly database: Database;
   readonly redisUrl?: string;
-}
-
-async function removeKeys(prefix: string): Promise<void> {
-  const redis = new Redis(redisUrl);
-  try {
-    const keys = await redis.keys(`${prefix}*`);
-    if (keys.length > 0) await redis.del(keys);
-  } finally {
-    redis.disconnect();
-  }
 }
 
 const family = `baton-test-${randomUUID().slice(0, 8)}`;
@@ -41,7 +30,7 @@ const places: readonly { name: string; here: boolean; open: () => Promise<Place>
         redisUrl,
         async [Symbol.asyncDispose]() {
           await database[Symbol.asyncDispose]();
-          await removeKeys(family);
+          await emptyRedis(redisUrl, family);
         },
       };
     },
