@@ -1,0 +1,150 @@
+// The status card: one comment per run, edited silently. Pure: the same state gives the same text.
+import type { RunId } from "../core/ids.ts";
+import type { Evidence, GateResult } from "../engine/events.ts";
+import type { State } from "../engine/state.ts";
+import { bullets, commandText, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
+import type { Neutral } from "./neutral.ts";
+import { costLine, nextStep, position, pullRequestLink, stageLines, stateWord, type Links } from "./progress.ts";
+
+export interface CardOptions {
+  readonly neutral: Neutral;
+  readonly links: Links;
+  /** Milliseconds since 1970; the time of a finished run is its own. */
+  readonly now: number;
+}
+
+/** The hidden first line of a run's card. */
+export function cardMarker(run: RunId): string {
+  return marker("status", run);
+}
+
+/** The card's Markdown, at most `MAX_BODY` characters; evidence is left out first. */
+export function renderCard(state: State, options: CardOptions): string {
+  const essentials = [
+    cardMarker(state.runId),
+    header(state, options),
+    triageLine(state, options.neutral),
+    checklist(state, options.neutral),
+    ending(state, options.neutral),
+    `**Next:** ${nextStep(state)}`,
+    linkLine(state, options.links),
+  ];
+  const evidence = failedEvidence(state, options.neutral);
+  const full = stack(...essentials, evidence, commandHelp);
+  return full.length <= MAX_BODY ? full : stack(...essentials, commandHelp).slice(0, MAX_BODY);
+}
+
+function header(state: State, { neutral, now }: CardOptions): string {
+  const { sign, word } = stateWord(state);
+  const { request, dryRun } = state.created;
+  const place = position(state) ?? (state.pullRequest ? `draft pull request ${pullRequestLink(state)}` : undefined);
+  const asked = `asked for by ${neutral.code(request.by.login, 60)} with ${neutral.code(request.quote, 200)}`;
+  return stack(
+    `### ${sign} ${word}${place === undefined ? "" : ` · ${place}`}`,
+    [costLine(state, now), asked, dryRun ? "dry run" : ""].filter((part) => part !== "").join(" · "),
+  );
+}
+
+function triageLine(state: State, neutral: Neutral): string {
+  const { routed } = state;
+  const { dropped } = state.created.input;
+  const left =
+    dropped.length === 0
+      ? ""
+      : `Left out of the issue before any model read it: ${dropped.map((item) => neutral.line(item, 100)).join(", ")}.`;
+  if (!routed) return left;
+  const { triage } = routed;
+  const sorted = triage
+    ? `**${triage.type}**, ${Math.round(triage.confidence * 100)} % sure (next best: ${triage.runnerUp}) · severity ${triage.severity} · size ${triage.size}`
+    : "";
+  const source = routed.source === "heuristic" ? "by rules of thumb, because no model could be reached" : "";
+  const why = neutral.line(routed.why, 300);
+  const to = state.workflow ? `→ workflow **${state.workflow.name}**` : "";
+  const first = [sorted, to, source].filter((part) => part !== "").join(" ");
+  const security = triage?.securitySensitive
+    ? "⚠️ This looks security-sensitive: think before saying more in public."
+    : "";
+  return stack(`**Triage:** ${[first, why].filter((part) => part !== "").join(" · ")}`, security, left);
+}
+
+function checklist(state: State, neutral: Neutral): string {
+  return bullets(
+    stageLines(state, neutral).map(({ name, sign, text }) => `${sign} **${name}**${text === "" ? "" : ` · ${text}`}`),
+  );
+}
+
+function ending(state: State, neutral: Neutral): string {
+  const { finished } = state;
+  if (!finished) return "";
+  if (finished.code === "asked" && state.routed?.decision.kind === "ask") {
+    return stack(
+      "**Before I start, I need to know:**",
+      bullets(state.routed.decision.questions.map((question) => neutral.line(question))),
+    );
+  }
+  if (finished.outcome === "succeeded" || finished.outcome === "triaged") return "";
+  return `**Why it ended:** ${neutral.line(finished.message, 1_200)} (\`${finished.code}\`)`;
+}
+
+function linkLine(state: State, links: Links): string {
+  const { repo } = state.created;
+  const page = links.run?.(state.runId);
+  return [
+    page === undefined ? `Run \`${state.runId}\`` : `[Run ${state.runId}](${page})`,
+    state.pullRequest && state.pullRequest.number > 0
+      ? `[Branch](${links.serverUrl}/${repo.owner}/${repo.name}/tree/${state.pullRequest.branch})`
+      : "",
+    state.pullRequest && state.pullRequest.number > 0 ? `[Pull request](${state.pullRequest.url})` : "",
+    `from \`${state.created.base.branch}\` at \`${state.created.base.commit.slice(0, 10)}\``,
+  ]
+    .filter((part) => part !== "")
+    .join(" · ");
+}
+
+/** What the gates that said no have seen, newest first. */
+function failedEvidence(state: State, neutral: Neutral): string {
+  const failed = [...state.stages.values()].flatMap((stage) =>
+    stage.attempts.flatMap((attempt) =>
+      attempt.gates
+        .filter((gate) => !gate.passed)
+        .map((gate) => ({ stage: stage.name, attempt: attempt.number, gate })),
+    ),
+  );
+  // The same no twice is told once, by its latest attempt.
+  const latest = new Map(failed.map((no) => [`${no.stage} ${no.gate.gate} ${no.gate.code}`, no]));
+  const shown = [...latest.values()].toReversed().slice(0, 4);
+  if (shown.length === 0) return "";
+  return folded(
+    shown.length === 1 ? "What the check that said no has seen" : "What the checks that said no have seen",
+    stack(...shown.map(({ stage, attempt, gate }) => gateEvidence(`${stage}, attempt ${attempt}`, gate, neutral))),
+  );
+}
+
+function gateEvidence(place: string, gate: GateResult, neutral: Neutral): string {
+  return stack(
+    `**${gate.gate}** (${place}): ${neutral.line(gate.summary)} (\`${gate.code}\`)`,
+    bullets(gate.notes.slice(0, 15).map((note) => neutral.line(note, 300))),
+    ...gate.evidence.slice(0, 4).map((evidence) => stack(...evidenceBlock(evidence, neutral))),
+  );
+}
+
+function evidenceBlock({ label, argv, commit, exitCode, seconds: took, tail }: Evidence, neutral: Neutral): string[] {
+  const end = exitCode === null ? "killed" : `exit code ${exitCode}`;
+  return [
+    `${neutral.line(label)}: ${neutral.code(commandText(argv))} on \`${commit.slice(0, 10)}\`, ${end}, ${seconds(took)} s`,
+    tail.trim() === "" ? "" : neutral.fence(tail.slice(-1_500), 1_500),
+  ];
+}
+
+const commandHelp = folded(
+  "Commands",
+  stack(
+    bullets([
+      "`/agent stop` ends the run",
+      "`/agent retry` goes on where a run ended; `/agent retry <stage>` from that stage",
+      "`/agent fix <advice>` begins a new run; `--budget $3`, `--max-time 20m` and `--dry-run` may follow",
+      "`/agent status` and `/agent why` explain; `/agent help` lists everything",
+    ]),
+    "Each stands at the start of a line of a new comment.",
+  ),
+);

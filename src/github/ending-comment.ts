@@ -1,0 +1,78 @@
+// The one new comment a run may leave at its end: for a pull request, a failure, or a question. Everything else is told by the card alone.
+import { marker, stack } from "./markdown.ts";
+import type { State } from "../engine/state.ts";
+import type { Neutral } from "./neutral.ts";
+import { nextStep, pullRequestLink, stateWord } from "./progress.ts";
+
+/** What marks the comment of this very end; a retried run ends again and may speak again. */
+export function endingMarker(state: State): string {
+  return marker("end", `${state.runId}:${state.finished?.at ?? 0}`);
+}
+
+/** The comment, or undefined when this end deserves none: sorted only, stopped by a person, a dry run. */
+export function renderEnding(
+  state: State,
+  { neutral, card }: { neutral: Neutral; card: string | undefined },
+): string | undefined {
+  const { finished, created } = state;
+  if (!finished) return undefined;
+  const details = card === undefined ? "" : `[Everything about this run](${card})`;
+  const asker = greeting(state, neutral);
+  switch (finished.outcome) {
+    case "succeeded":
+      if (!state.pullRequest) return undefined;
+      return stack(
+        endingMarker(state),
+        `${asker}I opened a draft pull request: ${pullRequestLink(state)} **${neutral.line(state.pullRequest.title, 150)}**. It says what was verified and what is only claimed.`,
+        details,
+      );
+    case "needs-a-decision":
+      if (finished.code === "asked" && state.routed?.decision.kind === "ask") {
+        const questions = state.routed.decision.questions.map((question) => `1. ${neutral.line(question)}`).join("\n");
+        return stack(
+          endingMarker(state),
+          `${asker}before I start I need to know:`,
+          questions,
+          `**Next:** ${nextStep(state)}`,
+          details,
+        );
+      }
+      return failure(state, `${asker}I need a person's decision.`, neutral, details);
+    case "could-not-reproduce":
+      return failure(state, `${asker}I could not reproduce this.`, neutral, details);
+    case "failed":
+    case "timed-out":
+    case "out-of-budget":
+      return failure(
+        state,
+        `${asker}this run has ended without a pull request: ${stateWord(state).word.toLowerCase()}.`,
+        neutral,
+        details,
+      );
+    case "cancelled":
+      // A person's own stop needs no answer; one that Baton found while publishing does.
+      return created.request.door === "cli" || state.stop || state.closedBy
+        ? undefined
+        : failure(state, `${asker}I stopped.`, neutral, details);
+    case "triaged":
+      return undefined;
+    default:
+      return undefined;
+  }
+}
+
+function failure(state: State, opening: string, neutral: Neutral, details: string): string {
+  return stack(
+    endingMarker(state),
+    opening,
+    `> ${neutral.line(state.finished?.message ?? "", 700)}`,
+    `**Next:** ${nextStep(state)}`,
+    details,
+  );
+}
+
+/** People are called by name, so that who asked by a label hears of it; bots never, so that two of them cannot start talking. */
+function greeting({ created: { request } }: State, neutral: Neutral): string {
+  const { login, id } = request.by;
+  return id === 0 || !/^[a-z\d](?:[a-z\d-]{0,38})$/i.test(login) ? "" : `@${neutral.plain(login)} `;
+}

@@ -1,0 +1,126 @@
+// A run without GitHub: the pull request is a branch in the user's repository and a text file; what would be a comment is printed.
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { BatonError, messageOf } from "../core/errors.ts";
+import type { RunId } from "../core/ids.ts";
+import type { Redact } from "../core/redact.ts";
+import type { EventLog, Projection, Publisher } from "../engine/ports.ts";
+import { fold } from "../engine/state.ts";
+import type { Workspaces } from "../workspace/workspaces.ts";
+import { branchName } from "./branch.ts";
+import { createNeutral } from "./neutral.ts";
+import { stageLines, stateWord, type Links } from "./progress.ts";
+import { pullRequestBody, pullRequestTitle } from "./pull-request.ts";
+import { verifiedHead } from "./publishable.ts";
+import { renderReply } from "./replies.ts";
+
+export interface LocalPublisherOptions {
+  readonly workspaces: Pick<Workspaces, "changes" | "tree" | "deliver">;
+  readonly redact: Redact;
+  readonly links: Links;
+  /** Absolute folder of the repository that gets the branch. */
+  readonly target: string;
+  /** Absolute path of the pull-request text. */
+  readonly textFile: string;
+  readonly print: (text: string) => void;
+}
+
+const NAMES = ["", "-2", "-3", "-4", "-5", "-6", "-7", "-8", "-9"];
+
+/** A publisher for a run on a local clone. Never moves a branch that exists. */
+export function createLocalPublisher(options: LocalPublisherOptions): Publisher {
+  const { workspaces, redact, links, target, textFile, print } = options;
+  const neutral = createNeutral(redact);
+  return {
+    async openPullRequest(state, signal) {
+      const head = verifiedHead(state);
+      if (typeof head !== "string") return head;
+      const { repo, base, subject, input } = state.created;
+      const changes = await workspaces.changes(repo, base.commit, head, signal);
+      if (changes.length === 0) {
+        return {
+          type: "refused",
+          code: "empty-diff",
+          message: "The verified commit does not differ from the base, so there is nothing to deliver.",
+        };
+      }
+      const tree = await workspaces.tree(repo, head, signal);
+      const title = pullRequestTitle(state, [], neutral);
+      const name = branchName(subject.number > 0 ? "issue" : "local", subject.number, neutral.plain(input.title));
+      const branch = await deliver(name, (candidate) => workspaces.deliver(repo, head, target, candidate, signal));
+      const body = pullRequestBody(state, {
+        head,
+        tree,
+        changes,
+        template: undefined,
+        now: state.updatedAt,
+        neutral,
+        links,
+      });
+      await mkdir(dirname(textFile), { recursive: true });
+      await writeFile(textFile, redact(`# ${title}\n\n${body}\n`));
+      print(`Branch ${branch} is in ${target}; its pull-request text is in ${textFile}`);
+      return { type: "opened", event: { type: "pull_request.opened", number: 0, url: "", branch, head, title } };
+    },
+    reply(_repo, _subject, _key, reply) {
+      print(renderReply(reply, { neutral, links, now: Date.now() }));
+      return Promise.resolve();
+    },
+    acknowledge: () => Promise.resolve(),
+    removeLabel: () => Promise.resolve(),
+  };
+}
+
+/** The first name that is free; other failures are thrown on. */
+async function deliver(name: string, to: (branch: string) => Promise<void>): Promise<string> {
+  for (const suffix of NAMES) {
+    try {
+      await to(`${name}${suffix}`);
+      return `${name}${suffix}`;
+    } catch (error) {
+      if (!(error instanceof BatonError) || !/already exists|refuse/i.test(messageOf(error))) throw error;
+    }
+  }
+  throw new BatonError(
+    "git-failed",
+    `${name} and ${name}-2 to -9 exist in the repository already; delete one and run again`,
+  );
+}
+
+/** Prints a line whenever a run's state or one of its stages has changed. */
+export function createLocalProjection(options: {
+  log: Pick<EventLog, "read">;
+  redact: Redact;
+  print: (line: string) => void;
+}): Projection {
+  const neutral = createNeutral(options.redact);
+  const told = new Map<RunId, Map<string, string>>();
+  let turn: Promise<void> = Promise.resolve();
+
+  async function tell(run: RunId): Promise<void> {
+    const events = await options.log.read(run);
+    if (events.length === 0) return;
+    const state = fold(events);
+    const seen = told.get(run) ?? new Map<string, string>();
+    told.set(run, seen);
+    const say = (what: string, key: string, line: string) => {
+      if (seen.get(what) === key) return;
+      seen.set(what, key);
+      options.print(line);
+    };
+    for (const { name, sign, text } of stageLines(state, neutral)) {
+      if (sign !== "⬜") say(name, sign, `${sign} ${name}${text === "" ? "" : `: ${text}`}`);
+    }
+    const { sign, word } = stateWord(state);
+    say("state", word, `${sign} ${word}${state.finished ? `: ${neutral.plain(state.finished.message, 500)}` : ""}`);
+  }
+
+  const touch = (run: RunId): Promise<void> => {
+    turn = turn.then(() => tell(run)).catch(() => undefined);
+    return turn;
+  };
+  return {
+    touch: (run) => void touch(run),
+    settle: touch,
+  };
+}

@@ -1,0 +1,219 @@
+// What a run's state says to a person, before it becomes a card, a comment or a reply: its word, its stages, what comes next.
+import { assertNever } from "../core/errors.ts";
+import { formatDollars, microDollars, type RunId } from "../core/ids.ts";
+import type { GateResult } from "../engine/events.ts";
+import {
+  isDone,
+  refusals,
+  stageOrder,
+  stageThatEnded,
+  used,
+  type Attempt,
+  type StageState,
+  type State,
+} from "../engine/state.ts";
+import type { Artifact } from "../workflows/artifacts.ts";
+import { count, duration } from "./markdown.ts";
+import type { Neutral } from "./neutral.ts";
+
+/** Addresses of the pages that Baton's texts point to. */
+export interface Links {
+  /** Where GitHub's web pages are: "https://github.com". */
+  readonly serverUrl: string;
+  /** The run's own page, when there is a dashboard that people can reach. */
+  readonly run?: ((run: RunId) => string) | undefined;
+}
+
+export interface Word {
+  readonly sign: string;
+  readonly word: string;
+}
+
+/** The one word for where a run stands. */
+export function stateWord(state: State): Word {
+  const { finished } = state;
+  if (!finished) {
+    if (state.stop || (state.closedBy && !state.pullRequest)) return { sign: "⏹️", word: "Stopping" };
+    return state.driver === undefined ? { sign: "🕓", word: "Queued" } : { sign: "🔄", word: "Running" };
+  }
+  switch (finished.outcome) {
+    case "succeeded":
+      return { sign: "✅", word: "Succeeded" };
+    case "triaged":
+      return { sign: "🏷️", word: "Triaged" };
+    case "needs-a-decision":
+      return { sign: "🙋", word: "Needs a decision" };
+    case "could-not-reproduce":
+      return { sign: "🔍", word: "Could not reproduce" };
+    case "failed":
+      return { sign: "❌", word: "Failed" };
+    case "timed-out":
+      return { sign: "⌛", word: "Timed out" };
+    case "out-of-budget":
+      return { sign: "💰", word: "Failed (out of budget)" };
+    case "cancelled":
+      return { sign: "⏹️", word: "Cancelled" };
+    default:
+      return assertNever(finished.outcome);
+  }
+}
+
+/** Time and money: "4 min 12 s · $0.42 of $5.00 · 34 turns". `now` in milliseconds since 1970. */
+export function costLine(state: State, now: number): string {
+  const spent = used(state, state.finished?.at ?? now);
+  const of = state.budget ? ` of ${formatDollars(state.budget.microDollars)}` : "";
+  return `${duration(spent.milliseconds)} · ${formatDollars(microDollars(spent.microDollars))}${of} · ${count(spent.turns, "model turn")}`;
+}
+
+export interface StageLine {
+  readonly name: string;
+  readonly sign: string;
+  /** One line of harmless Markdown; empty before the stage has begun. */
+  readonly text: string;
+}
+
+/** The checklist: every stage in order with its one-line result. */
+export function stageLines(state: State, neutral: Neutral): StageLine[] {
+  const ended = state.finished ? stageThatEnded(state) : undefined;
+  let working = state.phase === "working";
+  return stageOrder(state.workflow).map((name) => {
+    const stage = state.stages.get(name);
+    const attempt = stage?.current ?? (state.finished ? stage?.attempts.at(-1) : undefined);
+    if (!stage || !attempt) {
+      const before = stage?.attempts.at(-1);
+      return { name, sign: "⬜", text: before ? `to be done again after ${whatItWas(before, neutral)}` : "" };
+    }
+    if (isDone(state, stage)) return { name, sign: "✅", text: resultOf(state, stage, attempt, neutral) };
+    const sign = working ? "🔄" : name === ended && state.finished?.outcome !== "cancelled" ? "❌" : "⏹️";
+    working = false;
+    return { name, sign, text: resultOf(state, stage, attempt, neutral) };
+  });
+}
+
+/** "stage 3 of 6 (fix)", or undefined before there are stages and after the end. */
+export function position(state: State): string | undefined {
+  if (state.phase !== "working") return undefined;
+  const order = stageOrder(state.workflow);
+  const index = order.findIndex((name) => {
+    const stage = state.stages.get(name);
+    return stage === undefined || !isDone(state, stage);
+  });
+  return index === -1 ? undefined : `stage ${index + 1} of ${order.length} (${order[index] ?? ""})`;
+}
+
+function resultOf(state: State, stage: StageState, attempt: Attempt, neutral: Neutral): string {
+  const tries = attempt.number > 1 ? `attempt ${attempt.number}` : "";
+  const failed = attempt.failure ? `${attempt.failure.code}: ${neutral.line(attempt.failure.message, 250)}` : "";
+  const artifact = attempt.artifact ? artifactLine(attempt.artifact, attempt, neutral) : "";
+  const publishing = state.workflow?.stages[stage.name]?.pull_request !== undefined;
+  const opened = publishing && state.pullRequest ? pullRequestLink(state) : "";
+  const atWork =
+    !attempt.failure && !attempt.artifact && attempt.gates.length === 0 && !publishing && !state.finished
+      ? [
+          count(attempt.turns, "turn"),
+          attempt.lastTool === undefined ? "" : `last tool ${neutral.code(attempt.lastTool, 40)}`,
+        ]
+      : [];
+  return [opened, artifact, ...atWork, failed, ...attempt.gates.map((gate) => gateLine(gate, neutral)), tries]
+    .filter((part) => part !== "")
+    .join(" · ");
+}
+
+function whatItWas(attempt: Attempt, neutral: Neutral): string {
+  const [reason] = refusals(attempt);
+  return reason === undefined ? `attempt ${attempt.number}` : neutral.line(reason.split("\n")[0] ?? "", 200);
+}
+
+/** "✅ green" or "❌ green: two tests fail". */
+export function gateLine(gate: GateResult, neutral: Neutral): string {
+  return gate.passed ? `✓ ${gate.gate}` : `✗ **${gate.gate}**: ${neutral.line(gate.summary, 250)}`;
+}
+
+function artifactLine(artifact: Artifact, attempt: Attempt, neutral: Neutral): string {
+  switch (artifact.name) {
+    case "Reproduction":
+      return artifact.value.reproduced
+        ? artifact.value.testFiles
+            .map((file) => neutral.code(file, 120))
+            .slice(0, 3)
+            .join(", ")
+        : `not reproduced: ${neutral.line(artifact.value.notes, 200)}`;
+    case "Diagnosis":
+      return neutral.line(firstSentence(artifact.value.rootCause), 200);
+    case "Change":
+      return [
+        neutral.line(firstSentence(artifact.value.summary), 200),
+        `(${count(attempt.changes.length, "file")})`,
+      ].join(" ");
+    case "Review": {
+      const [worst] = artifact.value.findings;
+      if (artifact.value.verdict === "approve") {
+        return worst ? `approved with ${count(artifact.value.findings.length, "remark")}` : "approved";
+      }
+      return worst ? `changes wanted: ${neutral.line(worst.message, 200)}` : "changes wanted";
+    }
+    case "Triage":
+    case "Plan":
+    case "Report":
+      return neutral.line(firstSentence(artifact.value.summary), 200);
+    default:
+      return assertNever(artifact);
+  }
+}
+
+function firstSentence(text: string): string {
+  return /^[\s\S]*?[.!?](?=\s|$)/.exec(text)?.[0] ?? text;
+}
+
+/** "[#13](https://…)"; for a local run the branch. */
+export function pullRequestLink({ pullRequest }: State): string {
+  if (!pullRequest) return "";
+  return pullRequest.number === 0 ? `branch \`${pullRequest.branch}\`` : `[#${pullRequest.number}](${pullRequest.url})`;
+}
+
+/** What comes next, whom it waits for, and the exact command that changes it. Markdown, without the label. */
+export function nextStep(state: State): string {
+  const { finished } = state;
+  if (!finished) {
+    if (state.stop || state.closedBy) return "the work under way is being ended.";
+    if (!state.routed) return "sorting the issue, then the work it calls for. `/agent stop` stops it.";
+    return `${position(state) ?? "the last step"}, by itself. \`/agent stop\` stops it, \`/agent status\` tells more.`;
+  }
+  const where = stageThatEnded(state);
+  const again =
+    where === undefined
+      ? "`/agent retry` tries again"
+      : `\`/agent retry\` goes on at **${where}** and keeps what is done`;
+  switch (finished.outcome) {
+    case "succeeded":
+      if (state.pullRequest && state.pullRequest.number > 0) {
+        return `review the draft ${pullRequestLink(state)}. Baton never merges it or marks it ready; that is yours to do.`;
+      }
+      if (state.pullRequest) return `look at ${pullRequestLink(state)}.`;
+      return state.created.dryRun
+        ? "this was a dry run; `/agent fix` does it for real."
+        : "nothing; every stage is done.";
+    case "triaged":
+      return "nothing starts by itself. `/agent fix` starts the work.";
+    case "needs-a-decision":
+      return finished.code === "asked"
+        ? "answer in a comment, then write `/agent fix` (Baton reads the issue again)."
+        : `a person decides. ${capital(again)}; \`/agent fix <your advice>\` begins anew with your advice.`;
+    case "could-not-reproduce":
+      return "add what is missing to the issue (steps, input, version), then write `/agent fix`.";
+    case "failed":
+      return `${again}; \`/agent fix\` begins anew.`;
+    case "timed-out":
+      return `${again}, with the same time again; \`/agent fix --max-time 90m\` begins anew with more.`;
+    case "out-of-budget":
+      return `${again}, with the same budget again; \`/agent fix --budget $10\` begins anew with another.`;
+    case "cancelled":
+      return finished.code === "issue-closed" ? `reopen the issue, then ${again}.` : `${again}.`;
+    default:
+      return assertNever(finished.outcome);
+  }
+}
+
+function capital(text: string): string {
+  return text.replace(/^[a-z]/, (letter) => letter.toUpperCase());
+}

@@ -1,0 +1,298 @@
+// What people see of a run on GitHub, kept up to date: the card, labels, the reaction on the command, one comment at the end.
+//
+// Each run that something happened to has one loop: read the log's tail, render, show, rest. Small steps (another model turn)
+// wait longer than real news (a stage, a gate), and every wait grows with the number of edits, so that a long run costs few
+// requests; the last state is always shown, at once. Showing never stops a run: what fails is logged and tried again.
+import { BatonError, messageOf } from "../core/errors.ts";
+import type { RunId } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
+import type { Redact } from "../core/redact.ts";
+import type { EventLog, Projection } from "../engine/ports.ts";
+import { apply, fold, type State } from "../engine/state.ts";
+import type { Outbox } from "../store/outbox.ts";
+import { cardMarker, renderCard } from "./card.ts";
+import type { OctokitFor, Self, Timing } from "./client.ts";
+import { createComments, type CommentRef } from "./comments.ts";
+import { endingMarker, renderEnding } from "./ending-comment.ts";
+import { setLabels, stateLabelOf, triageLabels, type StateLabel } from "./labels.ts";
+import { createNeutral } from "./neutral.ts";
+import { createOnce } from "./once.ts";
+import { stageLines, stateWord, type Links } from "./progress.ts";
+import { addReaction, reactionKey, removeReaction, type Reaction } from "./reactions.ts";
+import { createRequests, isRefused, systemTiming } from "./requests.ts";
+
+export interface GitHubProjectionOptions {
+  readonly log: Pick<EventLog, "read">;
+  readonly octokitFor: OctokitFor;
+  readonly outbox: Outbox;
+  readonly redact: Redact;
+  readonly self: Self;
+  readonly links: Links;
+  readonly journal: Log;
+  readonly timing?: Timing;
+  /** Shortest time between two edits of a card, in milliseconds. Default 5 s. */
+  readonly editEveryMs?: number;
+  /** Longest time `settle` waits for GitHub, in milliseconds. Default 60 s. */
+  readonly settleMs?: number;
+}
+
+export interface GitHubProjection extends Projection, AsyncDisposable {
+  /** At start-up: shows the end of runs that ended while nobody could tell, and touches the others. */
+  refresh(runs: readonly RunId[]): Promise<void>;
+}
+
+/** Edits that come at the shortest distance; after them the distance doubles each time. */
+const QUICK_EDITS = 4;
+const LONGEST_GAP_MS = 300_000;
+const SMALL_NEWS_FACTOR = 6;
+/** How soon a failed showing is tried again, when nothing else happens. */
+const RETRY_MS = [5_000, 15_000, 60_000, 300_000];
+
+interface Shown {
+  state: State | undefined;
+  card: CommentRef | undefined;
+  /** The card was deleted, or the issue is: nothing is written there again. */
+  gone: boolean;
+  body: string;
+  news: string;
+  editedAt: number;
+  edits: number;
+  label: StateLabel | undefined;
+  failures: number;
+  dirty: boolean;
+  /** Somebody waits for it: no rest before the next showing. */
+  urgent: number;
+  wake: AbortController;
+  loop: Promise<void> | undefined;
+}
+
+export function createProjection(options: GitHubProjectionOptions): GitHubProjection {
+  const { log, octokitFor, outbox, redact, self, links, journal } = options;
+  const { timing = systemTiming, editEveryMs = 5_000, settleMs = 60_000 } = options;
+  const requests = createRequests({ octokitFor, log: journal, timing });
+  const once = createOnce({ outbox, log: journal, timing });
+  const neutral = createNeutral(redact);
+  const comments = createComments({ requests, once, redact, self });
+  const runs = new Map<RunId, Shown>();
+  let closing = false;
+
+  function entryOf(run: RunId): Shown {
+    const known = runs.get(run);
+    if (known) return known;
+    const entry: Shown = {
+      state: undefined,
+      card: undefined,
+      gone: false,
+      body: "",
+      news: "",
+      editedAt: Number.NEGATIVE_INFINITY,
+      edits: 0,
+      label: undefined,
+      failures: 0,
+      dirty: false,
+      urgent: 0,
+      wake: new AbortController(),
+      loop: undefined,
+    };
+    runs.set(run, entry);
+    return entry;
+  }
+
+  function touch(run: RunId): Shown {
+    const entry = entryOf(run);
+    entry.dirty = true;
+    entry.wake.abort();
+    entry.loop ??= work(run, entry).finally(() => {
+      entry.loop = undefined;
+      if (entry.state?.finished && !entry.dirty && entry.failures === 0) runs.delete(run);
+    });
+    return entry;
+  }
+
+  async function work(run: RunId, entry: Shown): Promise<void> {
+    while (entry.dirty) {
+      entry.dirty = false;
+      entry.wake = new AbortController();
+      try {
+        const state = await latest(run, entry);
+        if (!state || !isShown(state)) return;
+        const rest = entry.editedAt + gap(state, entry) - timing.now();
+        if (rest > 0 && entry.urgent === 0 && !closing) {
+          entry.dirty = true;
+          await timing.pause(rest, entry.wake.signal);
+          continue;
+        }
+        await show(state, entry);
+        entry.failures = 0;
+        // A process that was frozen may just have shown something old; the log knows.
+        if ((await log.read(run, state.version)).length > 0) entry.dirty = true;
+      } catch (error) {
+        const pause = RETRY_MS[entry.failures];
+        entry.failures += 1;
+        journal.warn("the run could not be shown on GitHub", { run, tries: entry.failures, error: messageOf(error) });
+        const hopeless = error instanceof BatonError && !error.retryable;
+        if (hopeless || pause === undefined || closing) return;
+        await timing.pause(pause, entry.wake.signal);
+        entry.dirty = true;
+      }
+    }
+  }
+
+  async function latest(run: RunId, entry: Shown): Promise<State | undefined> {
+    const events = await log.read(run, entry.state?.version ?? 0);
+    if (entry.state) entry.state = events.reduce(apply, entry.state);
+    else if (events.length > 0) entry.state = fold(events);
+    return entry.state;
+  }
+
+  /** Milliseconds between the last edit and the next. */
+  function gap(state: State, entry: Shown): number {
+    if (state.finished || entry.card === undefined) return entry.card === undefined ? 0 : Math.min(editEveryMs, 1_000);
+    const growth = 2 ** Math.max(0, entry.edits - QUICK_EDITS);
+    const factor = newsOf(state) === entry.news ? SMALL_NEWS_FACTOR : 1;
+    return Math.min(editEveryMs * factor * growth, LONGEST_GAP_MS);
+  }
+
+  async function show(state: State, entry: Shown): Promise<void> {
+    if (!entry.gone) await showCard(state, entry);
+    if (!entry.gone) await showLabels(state, entry);
+    if (!state.finished) return;
+    await showEnding(state, entry);
+    const key = shownKey(state);
+    await outbox.record({ key, run: state.runId, kind: "shown", payload: {} });
+    await outbox.done(key, {});
+  }
+
+  async function showCard(state: State, entry: Shown): Promise<void> {
+    const body = renderCard(state, { neutral, links, now: state.updatedAt });
+    if (body === entry.body) return;
+    const { repo, subject } = state.created;
+    const marker = cardMarker(state.runId);
+    try {
+      if (!entry.card) {
+        const known = await outbox.read(cardKey(state.runId));
+        const fresh = known?.doneAt === undefined;
+        entry.card = await comments.post({
+          repo,
+          number: subject.number,
+          key: cardKey(state.runId),
+          kind: "card",
+          run: state.runId,
+          marker,
+          body,
+        });
+        if (fresh) return remember(entry, state, body);
+      }
+      if (await comments.edit(repo, entry.card.id, body)) {
+        entry.edits += 1;
+        return remember(entry, state, body);
+      }
+    } catch (error) {
+      if (!isRefused(error, 404, 410)) throw error;
+    }
+    journal.info("the card is gone, so nothing more is written there", { run: state.runId });
+    entry.gone = true;
+  }
+
+  function remember(entry: Shown, state: State, body: string): void {
+    entry.body = body;
+    entry.news = newsOf(state);
+    entry.editedAt = timing.now();
+  }
+
+  async function showLabels(state: State, entry: Shown): Promise<void> {
+    const label = stateLabelOf(state);
+    if (label === undefined || label === entry.label) return;
+    await setLabels({ requests, once }, state, label, entry.label === undefined ? triageLabels(state) : []);
+    entry.label = label;
+  }
+
+  async function showEnding(state: State, entry: Shown): Promise<void> {
+    const { repo, subject, request } = state.created;
+    const body = entry.gone ? undefined : renderEnding(state, { neutral, card: entry.card?.url });
+    if (body !== undefined) {
+      const marker = endingMarker(state);
+      const key = `end:${state.runId}:${state.finished?.at ?? 0}`;
+      await comments.post({ repo, number: subject.number, key, kind: "end", run: state.runId, marker, body });
+    }
+    if (request.commentId === undefined) return;
+    const good = state.finished?.outcome === "succeeded" || state.finished?.outcome === "triaged";
+    const reaction: Reaction = good ? "rocket" : "confused";
+    await addReaction({ requests, once, self }, repo, request.commentId, reaction);
+    const eyes = (await outbox.read(reactionKey(repo, request.commentId, "eyes")))?.result;
+    const gone = `${reactionKey(repo, request.commentId, "eyes")}:gone`;
+    if (!hasId(eyes) || (await outbox.read(gone))?.doneAt !== undefined) return;
+    await removeReaction({ requests }, repo, request.commentId, eyes.id);
+    await outbox.record({ key: gone, run: state.runId, kind: "reaction-gone", payload: {} });
+    await outbox.done(gone, {});
+  }
+
+  /** Waits until the loop of a run rests, but no longer than `settleMs`. */
+  async function settle(run: RunId): Promise<void> {
+    const entry = entryOf(run);
+    entry.urgent += 1;
+    const enough = new AbortController();
+    try {
+      touch(run);
+      await Promise.race([entry.loop, timing.pause(settleMs, enough.signal)]);
+    } finally {
+      enough.abort();
+      entry.urgent -= 1;
+    }
+  }
+
+  return {
+    touch(run) {
+      if (!closing) touch(run);
+    },
+    settle,
+    async refresh(ids) {
+      for (const run of ids) {
+        try {
+          const state = await latest(run, entryOf(run));
+          const shown = state?.finished && (await outbox.read(shownKey(state)))?.doneAt !== undefined;
+          if (!state || shown) runs.delete(run);
+          else touch(run);
+        } catch (error) {
+          journal.warn("a run could not be looked at", { run, error: messageOf(error) });
+        }
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      closing = true;
+      const loops = [...runs.values()].map((entry) => {
+        entry.wake.abort();
+        return entry.loop ?? Promise.resolve();
+      });
+      const enough = new AbortController();
+      await Promise.race([Promise.all(loops), timing.pause(settleMs, enough.signal)]);
+      enough.abort();
+    },
+  };
+
+  /** What makes an edit worth hurrying: state, stages, gates; not turns, time or money. */
+  function newsOf(state: State): string {
+    return [
+      stateWord(state).word,
+      state.routed ? "routed" : "",
+      ...stageLines(state, neutral).map(({ name, sign, text }) => `${name} ${sign} ${text.replace(/\d+ turns?/, "")}`),
+    ].join("\n");
+  }
+}
+
+/** Local runs and dry runs show nothing on GitHub. */
+function isShown({ created }: State): boolean {
+  return !created.dryRun && created.subject.kind !== "local";
+}
+
+function cardKey(run: RunId): string {
+  return `card:${run}`;
+}
+
+function shownKey(state: State): string {
+  return `shown:${state.runId}:${state.finished?.at ?? 0}`;
+}
+
+function hasId(value: unknown): value is { id: number } {
+  return typeof value === "object" && value !== null && "id" in value && typeof value.id === "number";
+}

@@ -1,0 +1,42 @@
+// What may be published at all, decided from the run's own state: Baton's last look before anything is written.
+import { headOf, stageOrder, type State } from "../engine/state.ts";
+import type { Sha } from "../core/ids.ts";
+import type { FileChange } from "../workspace/file-change.ts";
+import { refused, type Refusal } from "./refusal.ts";
+
+/** The commit to publish, when every gate of the workflow has passed, and on that very commit. The engine has seen to it; this door looks itself. */
+export function verifiedHead(state: State): Sha | Refusal {
+  if (state.created.dryRun) return refused("dry-run", "A dry run opens no pull request.");
+  const order = stageOrder(state.workflow);
+  const publishing = order.find((name) => state.workflow?.stages[name]?.pull_request !== undefined);
+  if (publishing === undefined) return refused("not-verified", "This run's workflow does not end in a pull request.");
+  const head = headOf(state, publishing);
+  for (const name of order) {
+    for (const gate of state.workflow?.stages[name]?.gates ?? []) {
+      const result = state.stages.get(name)?.current?.gates.find((seen) => seen.gate === gate);
+      if (!result?.passed)
+        return refused(
+          "not-verified",
+          `The gate "${gate}" of the stage "${name}" has not passed, so no pull request was opened.`,
+        );
+      if (gate !== "red" && headOf(state, name) !== head) {
+        return refused(
+          "not-verified",
+          `The gate "${gate}" was passed by ${headOf(state, name).slice(0, 10)}, but ${head.slice(0, 10)} was to be published.`,
+        );
+      }
+    }
+  }
+  return head;
+}
+
+/** Why these changes may not be published, or undefined. */
+export function forbiddenChange(changes: readonly FileChange[]): Refusal | undefined {
+  if (changes.length === 0)
+    return refused("empty-diff", "The verified commit does not differ from the base, so there is nothing to open.");
+  const workflow = changes.find(({ path }) => path.toLowerCase().startsWith(".github/workflows/"));
+  return (
+    workflow &&
+    refused("workflow-files", `Baton never changes workflow files, and this change touches ${workflow.path}.`)
+  );
+}

@@ -1,0 +1,363 @@
+// The only door to GitHub's write side. It takes typed intents, talks to no model, and cannot merge, approve or mark ready.
+import { z } from "zod";
+import { isSha, type Sha } from "../core/ids.ts";
+import { messageOf } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { Redact } from "../core/redact.ts";
+import type { EventOf, RepoRef, Subject } from "../engine/events.ts";
+import type { Publisher } from "../engine/ports.ts";
+import type { State } from "../engine/state.ts";
+import type { Outbox } from "../store/outbox.ts";
+import type { Workspaces } from "../workspace/workspaces.ts";
+import { branchName, createBranches } from "./branch.ts";
+import { isSelf, type OctokitFor, type Self, type Timing } from "./client.ts";
+import { createComments } from "./comments.ts";
+import { commitMessage } from "./commit-message.ts";
+import { marker } from "./markdown.ts";
+import { createNeutral } from "./neutral.ts";
+import { createOnce } from "./once.ts";
+import type { Links } from "./progress.ts";
+import { forbiddenChange, verifiedHead } from "./publishable.ts";
+import { pullRequestBody, pullRequestMarker, pullRequestTitle } from "./pull-request.ts";
+import { addReaction } from "./reactions.ts";
+import { refusalOf, refused, type Refusal } from "./refusal.ts";
+import { renderReply } from "./replies.ts";
+import { createRequests, isRefused, place, systemTiming } from "./requests.ts";
+
+export interface PublisherOptions {
+  readonly octokitFor: OctokitFor;
+  readonly outbox: Outbox;
+  readonly workspaces: Pick<Workspaces, "changes" | "file" | "tree">;
+  readonly redact: Redact;
+  readonly self: Self;
+  readonly links: Links;
+  readonly log: Log;
+  readonly timing?: Timing;
+  /** Answers to people on one issue within an hour; more are dropped, and the log says so. Default 20. */
+  readonly repliesPerHour?: number;
+}
+
+type Opened = EventOf<"pull_request.opened">;
+const PullResult = z.object({
+  number: z.number(),
+  url: z.string(),
+  branch: z.string(),
+  head: z.string().refine(isSha),
+  title: z.string(),
+});
+const BranchName = z.object({ name: z.string() });
+
+const TEMPLATES = [
+  ".github/pull_request_template.md",
+  ".github/PULL_REQUEST_TEMPLATE.md",
+  "pull_request_template.md",
+  "docs/pull_request_template.md",
+];
+const HOUR_MS = 3_600_000;
+
+export function createPublisher(options: PublisherOptions): Publisher {
+  const {
+    octokitFor,
+    outbox,
+    workspaces,
+    redact,
+    self,
+    links,
+    log,
+    timing = systemTiming,
+    repliesPerHour = 20,
+  } = options;
+  const requests = createRequests({ octokitFor, log, timing });
+  const once = createOnce({ outbox, log, timing });
+  const neutral = createNeutral(redact);
+  const comments = createComments({ requests, once, redact, self });
+  const branches = createBranches({ requests, once, outbox, workspaces, redact, self });
+  /** When answers were given, by issue. */
+  const replied = new Map<string, number[]>();
+
+  /** The subject must still want it. */
+  async function subjectRefuses(
+    { repo, subject }: State["created"],
+    signal: AbortSignal,
+  ): Promise<Refusal | undefined> {
+    const gone = refused("issue-gone", `Issue #${subject.number} is no longer there, so no pull request was opened.`);
+    try {
+      const { data } = await requests.read(
+        repo,
+        `read issue #${subject.number}`,
+        (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/issues/{issue_number}", {
+            ...place(repo),
+            issue_number: subject.number,
+            request,
+          }),
+        signal,
+      );
+      if (data.number !== subject.number) return gone;
+      if (data.state !== "open")
+        return refused("issue-closed", `Issue #${subject.number} was closed, so no pull request was opened.`);
+      if (data.locked)
+        return refused("issue-locked", `Issue #${subject.number} was locked, so no pull request was opened.`);
+      return undefined;
+    } catch (error) {
+      if (isRefused(error, 404, 410)) return gone;
+      throw error;
+    }
+  }
+
+  /** Titles of the latest pull requests; none when GitHub does not say. */
+  async function recentTitles(repo: RepoRef, signal: AbortSignal): Promise<string[]> {
+    try {
+      const { data } = await requests.read(
+        repo,
+        "read the latest pull requests",
+        (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/pulls", { ...place(repo), state: "all", per_page: 20, request }),
+        signal,
+      );
+      return data.filter(({ user }) => !isSelf(self, user)).map(({ title }) => title);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.info("the titles of earlier pull requests are not known", { error: messageOf(error) });
+      return [];
+    }
+  }
+
+  async function template(repo: RepoRef, base: Sha, signal: AbortSignal): Promise<string | undefined> {
+    for (const path of TEMPLATES) {
+      const bytes = await workspaces.file(repo, base, path, signal);
+      if (bytes) return redact(Buffer.from(bytes).toString("utf8"));
+    }
+    return undefined;
+  }
+
+  /** The branch name of an issue stays what it was first, whatever becomes of the title. */
+  async function stableBranchName({ repo, subject, input }: State["created"]): Promise<string> {
+    const name = branchName("issue", subject.number, neutral.plain(input.title));
+    const key = `branch-name:${repo.id}:${subject.number}`;
+    await outbox.record({ key, run: undefined, kind: "branch-name", payload: {} });
+    await outbox.done(key, { name });
+    return BranchName.parse((await outbox.read(key))?.result).name;
+  }
+
+  async function open(
+    state: State,
+    branch: string,
+    head: Sha,
+    title: string,
+    body: string,
+    signal: AbortSignal,
+  ): Promise<Opened> {
+    const { repo, base } = state.created;
+    const first = pullRequestMarker(state);
+    const onBranch = async (which: "all" | "open") => {
+      const { data } = await requests.read(
+        repo,
+        "look for the pull request",
+        (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/pulls", {
+            ...place(repo),
+            state: which,
+            head: `${repo.owner}:${branch}`,
+            per_page: 30,
+            request,
+          }),
+        signal,
+      );
+      return data.filter(({ user, head: { ref } }) => ref === branch && isSelf(self, user));
+    };
+    const result = await once({
+      key: pullKey(state),
+      run: state.runId,
+      kind: "pull-request",
+      payload: { branch, head, title },
+      result: PullResult,
+      async look() {
+        const found = (await onBranch("all")).filter((pull) => pull.body?.startsWith(first));
+        return found
+          .toReversed()
+          .map((pull) => ({ number: pull.number, url: pull.html_url, branch, head, title: pull.title }));
+      },
+      async write() {
+        try {
+          const { data } = await requests.write(
+            repo,
+            "open the pull request",
+            (octokit, request) =>
+              octokit.request("POST /repos/{owner}/{repo}/pulls", {
+                ...place(repo),
+                title,
+                body,
+                head: branch,
+                base: base.branch,
+                draft: true,
+                request,
+              }),
+            signal,
+          );
+          return { number: data.number, url: data.html_url, branch, head, title };
+        } catch (error) {
+          // An earlier run's pull request is still open on this branch: it shows this run's work now.
+          const [earlier] = isRefused(error, 422) && /already exists/i.test(error.reason) ? await onBranch("open") : [];
+          if (!earlier) throw error;
+          await requests.read(
+            repo,
+            `update pull request #${earlier.number}`,
+            (octokit, request) =>
+              octokit.request("PATCH /repos/{owner}/{repo}/pulls/{pull_number}", {
+                ...place(repo),
+                pull_number: earlier.number,
+                title,
+                body,
+                request,
+              }),
+            signal,
+          );
+          return { number: earlier.number, url: earlier.html_url, branch, head, title };
+        }
+      },
+    });
+    return { type: "pull_request.opened", ...result };
+  }
+
+  /** A courtesy: whoever asked is asked to review. GitHub says no to authors and strangers, and that is fine. */
+  async function askForReview(state: State, number: number): Promise<void> {
+    const { repo, request: asked } = state.created;
+    if (asked.by.id === 0 || asked.by.login.endsWith("[bot]") || isSelf(self, asked.by)) return;
+    try {
+      await once({
+        key: `review:${state.runId}:${number}`,
+        run: state.runId,
+        kind: "review-request",
+        payload: { number, reviewer: asked.by.login },
+        result: z.object({}),
+        look: () => Promise.resolve([]),
+        async write() {
+          await requests.write(repo, `ask ${asked.by.login} for a review`, (octokit, request) =>
+            octokit.request("POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers", {
+              ...place(repo),
+              pull_number: number,
+              reviewers: [asked.by.login],
+              request,
+            }),
+          );
+          return {};
+        },
+      });
+    } catch (error) {
+      log.info("no review was asked for", { run: state.runId, error: messageOf(error) });
+    }
+  }
+
+  async function publish(state: State, signal: AbortSignal): Promise<Opened | Refusal> {
+    const { created } = state;
+    const { repo } = created;
+    const checked = verifiedHead(state);
+    if (typeof checked !== "string") return checked;
+    const refusal = await subjectRefuses(created, signal);
+    if (refusal) return refusal;
+    const changes = await workspaces.changes(repo, created.base.commit, checked, signal);
+    const forbidden = forbiddenChange(changes);
+    if (forbidden) return forbidden;
+    const titles = await recentTitles(repo, signal);
+    const tree = await workspaces.tree(repo, checked, signal);
+    const title = pullRequestTitle(state, titles, neutral);
+    const published = await branches.publish(
+      {
+        run: state.runId,
+        repo,
+        name: await stableBranchName(created),
+        base: created.base.commit,
+        head: checked,
+        tree,
+        changes,
+        message: commitMessage(state, title, { neutral, links }),
+      },
+      signal,
+    );
+    if (published.type === "refused") return published;
+    const body = pullRequestBody(state, {
+      head: checked,
+      tree,
+      changes,
+      template: await template(repo, created.base.commit, signal),
+      now: state.updatedAt,
+      neutral,
+      links,
+    });
+    const opened = await open(state, published.branch, published.commit, title, redact(body), signal);
+    await askForReview(state, opened.number);
+    return opened;
+  }
+
+  return {
+    async openPullRequest(state, signal) {
+      const before = await outbox.read(pullKey(state));
+      if (before?.doneAt !== undefined) {
+        const event: Opened = { type: "pull_request.opened", ...PullResult.parse(before.result) };
+        await askForReview(state, event.number);
+        return { type: "opened", event };
+      }
+      try {
+        const answer = await publish(state, signal);
+        return answer.type === "refused" ? answer : { type: "opened", event: answer };
+      } catch (error) {
+        signal.throwIfAborted();
+        const refusal = refusalOf(error);
+        if (refusal) return refusal;
+        throw error;
+      }
+    },
+
+    async reply(repo, subject, key, reply) {
+      if (!mayReply(repo, subject)) {
+        log.warn("too many answers within an hour; this one is dropped", {
+          issue: `${repo.owner}/${repo.name}#${subject.number}`,
+        });
+        return;
+      }
+      await comments.post({
+        repo,
+        number: subject.number,
+        key: `reply:${key}`,
+        kind: "reply",
+        run: undefined,
+        marker: marker("reply", key),
+        body: renderReply(reply, { neutral, links, now: timing.now() }),
+      });
+    },
+
+    async acknowledge(repo, commentId) {
+      await addReaction({ requests, once, self }, repo, commentId, "eyes");
+    },
+
+    async removeLabel(repo, subject, label) {
+      try {
+        await requests.read(repo, `take the label ${label} off #${subject.number}`, (octokit, request) =>
+          octokit.request("DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}", {
+            ...place(repo),
+            issue_number: subject.number,
+            name: label,
+            request,
+          }),
+        );
+      } catch (error) {
+        if (!isRefused(error, 404, 410)) throw error;
+      }
+    },
+  };
+
+  function mayReply(repo: RepoRef, subject: Subject): boolean {
+    const issue = `${repo.id}#${subject.number}`;
+    const now = timing.now();
+    const recent = (replied.get(issue) ?? []).filter((at) => now - at < HOUR_MS);
+    if (recent.length < repliesPerHour) recent.push(now);
+    else return false;
+    replied.set(issue, recent);
+    return true;
+  }
+}
+
+function pullKey(state: State): string {
+  return `pull:${state.runId}`;
+}

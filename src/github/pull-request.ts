@@ -1,0 +1,188 @@
+// What a pull request says: what Baton has verified apart from what agents claim. Pure, and short enough to read in half a minute.
+import { formatDollars } from "../core/ids.ts";
+import type { Sha } from "../core/ids.ts";
+import type { GateResult } from "../engine/events.ts";
+import { artifactOf, stageOrder, totalCost, used, type State } from "../engine/state.ts";
+import type { FileChange } from "../workspace/file-change.ts";
+import { bullets, commandText, count, duration, folded, marker, MAX_BODY, seconds, stack, table } from "./markdown.ts";
+import type { Neutral } from "./neutral.ts";
+import type { Links } from "./progress.ts";
+
+export interface PullRequestFacts {
+  /** The verified commit, in Baton's own clone. */
+  readonly head: Sha;
+  /** Its git tree, which is the published commit's tree too. */
+  readonly tree: Sha;
+  /** What differs from the base. */
+  readonly changes: readonly FileChange[];
+  /** The repository's own template at the base commit, if it has one. */
+  readonly template: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly neutral: Neutral;
+  readonly links: Links;
+}
+
+/** The hidden first line of a run's pull request. */
+export function pullRequestMarker(state: State): string {
+  return marker("pull", state.runId);
+}
+
+const conventional = /^(?:feat|fix|chore|docs|refactor|test|perf|build|ci|style)(?:\([^)]*\))?!?: \S/;
+
+/** The title, in the style of the latest ones: "fix: …" where at least half of them are conventional commits, else "Fix: …". */
+export function pullRequestTitle(state: State, recentTitles: readonly string[], neutral: Neutral): string {
+  const type = state.routed?.triage?.type ?? state.workflow?.name ?? "bug";
+  const verb =
+    type === "bug" ? "fix" : type === "feature" ? "feat" : type === "refactor" || type === "docs" ? type : "chore";
+  const plain = { fix: "Fix", feat: "Add", refactor: "Refactor", docs: "Document", chore: "Change" }[verb];
+  const words = neutral
+    .plain(state.created.input.title, 100)
+    .replace(/^\s*(?:\[(?:bug|feature|docs)[^\]]*\]|(?:bug|fix|feat|feature|docs)(?:\([^)]*\))?:)\s*/i, "")
+    .replace(/[.\s]+$/, "");
+  const subject = words === "" ? `issue ${state.created.subject.number}` : words;
+  const style = recentTitles.filter((title) => conventional.test(title)).length;
+  return style > 0 && style * 2 >= recentTitles.length ? `${verb}: ${uncapital(subject)}` : `${plain}: ${subject}`;
+}
+
+function uncapital(text: string): string {
+  return /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
+}
+
+/** The body, at most `MAX_BODY` characters. */
+export function pullRequestBody(state: State, facts: PullRequestFacts): string {
+  const { neutral } = facts;
+  const { subject } = state.created;
+  const essentials = [
+    pullRequestMarker(state),
+    `${subject.kind === "issue" ? `Closes #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. No person has reviewed it yet._`,
+    whatAndWhy(state, neutral),
+    verified(state, facts),
+    claimed(state, neutral),
+    footer(state, facts),
+  ];
+  const template = facts.template?.trim()
+    ? folded("This repository's pull request template", facts.template.slice(0, 10_000).trim())
+    : "";
+  const full = stack(...essentials, allCommands(state, neutral), template);
+  return full.length <= MAX_BODY ? full : stack(...essentials).slice(0, MAX_BODY);
+}
+
+function whatAndWhy(state: State, neutral: Neutral): string {
+  const diagnosis = artifactOf(state, "Diagnosis")?.artifact.value;
+  const change = artifactOf(state, "Change")?.artifact.value;
+  return stack(
+    diagnosis && `**Root cause**, as the agents explain it: ${neutral.prose(diagnosis.rootCause, 1_500)}`,
+    change && `**This change**: ${neutral.prose(change.summary, 1_500)}`,
+  );
+}
+
+function passedGates(state: State): GateResult[] {
+  return stageOrder(state.workflow).flatMap(
+    (name) => state.stages.get(name)?.current?.gates.filter((gate) => gate.passed) ?? [],
+  );
+}
+
+function verified(state: State, { neutral, head, tree, changes }: PullRequestFacts): string {
+  const gates = passedGates(state);
+  const rows = gates.map((gate) => [
+    `✅ ${gate.gate}`,
+    neutral.cell(gate.summary, 200),
+    orDash(
+      [...new Set(gate.evidence.map(({ argv }) => commandText(argv)))]
+        .slice(0, 2)
+        .map((text) => cellCode(text, neutral)),
+      "<br>",
+    ),
+    orDash([...new Set(gate.evidence.map(({ commit }) => commitName(state, commit, head)))], " → "),
+    seconds(gate.seconds),
+  ]);
+  const reproduction = artifactOf(state, "Reproduction")?.artifact.value;
+  const tests = reproduction?.testFiles.map((file) => neutral.code(file, 200)).join(", ");
+  const added = changes.reduce((sum, change) => sum + change.added, 0);
+  const removed = changes.reduce((sum, change) => sum + change.removed, 0);
+  return stack(
+    "### Verified by Baton",
+    "Run by Baton itself in fresh clones, no model involved.",
+    table(["Gate", "Result", "Command", "On commit", "Seconds"], rows),
+    bullets([
+      `The head commit of this branch has exactly the tree that was verified: \`${tree.slice(0, 12)}\` (base \`${state.created.base.commit.slice(0, 10)}\`, verified as \`${head.slice(0, 10)}\`).`,
+      `${count(changes.length, "file")} changed, +${added} −${removed}.${tests ? ` Reproduction: ${tests}.` : ""}`,
+      ...failedBefore(gates, neutral),
+    ]),
+  );
+}
+
+function failedBefore(gates: readonly GateResult[], neutral: Neutral): string[] {
+  const notes = gates.filter((gate) => gate.gate === "baseline").flatMap((gate) => gate.notes);
+  return notes.slice(0, 10).map((note) => neutral.line(note, 300));
+}
+
+function commitName(state: State, commit: Sha, head: Sha): string {
+  const short = `\`${commit.slice(0, 10)}\``;
+  if (commit === head) return `head ${short}`;
+  if (commit === state.created.base.commit) return `base ${short}`;
+  return commit === artifactOf(state, "Reproduction")?.commit ? `base + test ${short}` : short;
+}
+
+function orDash(parts: readonly string[], between: string): string {
+  return parts.length === 0 ? "–" : parts.join(between);
+}
+
+function cellCode(text: string, neutral: Neutral): string {
+  return neutral.code(text, 160).replaceAll("|", "\\|");
+}
+
+function claimed(state: State, neutral: Neutral): string {
+  const diagnosis = artifactOf(state, "Diagnosis")?.artifact.value;
+  const change = artifactOf(state, "Change")?.artifact.value;
+  const review = artifactOf(state, "Review")?.artifact.value;
+  const findings = review?.findings.slice(0, 8).map(({ severity, path, line, message }) => {
+    const place = path === undefined ? "" : ` ${neutral.code(`${path}${line === undefined ? "" : `:${line}`}`, 200)}`;
+    return `  - ${severity}${place}: ${neutral.line(message, 300)}`;
+  });
+  const items = [
+    diagnosis && `**Approach:** ${neutral.line(diagnosis.approach, 700)}`,
+    diagnosis && `**Risk:** ${neutral.line(diagnosis.risk, 400)}`,
+    review &&
+      [
+        `**Review** by another agent: ${review.verdict === "approve" ? "approved" : "changes wanted"}`,
+        ...(findings ?? []),
+      ].join("\n"),
+    change &&
+      change.followUps.length > 0 &&
+      `**Left for later:** ${change.followUps
+        .slice(0, 5)
+        .map((item) => neutral.line(item, 200))
+        .join("; ")}`,
+  ].filter((item): item is string => typeof item === "string");
+  return items.length === 0
+    ? ""
+    : stack("### Claimed by the agents", "Not checked by anything but other models.", bullets(items));
+}
+
+function footer(state: State, { links, now }: PullRequestFacts): string {
+  const page = links.run?.(state.runId);
+  const spent = used(state, state.finished?.at ?? now);
+  const run = page === undefined ? `run \`${state.runId}\`` : `[run ${state.runId}](${page})`;
+  return stack(
+    `**Cost:** ${formatDollars(totalCost(state))} · ${count(state.spend.turns, "model turn")} · ${duration(spent.milliseconds)} · ${run}`,
+    "**To steer:** push to this branch whenever you like: Baton never overwrites a person's commits, and never merges. For another try, close this and write `/agent fix <advice>` on the issue; `/agent why` explains.",
+  );
+}
+
+function allCommands(state: State, neutral: Neutral): string {
+  const rows = passedGates(state).flatMap((gate) =>
+    gate.evidence.map((evidence) => [
+      gate.gate,
+      neutral.cell(evidence.label, 120),
+      cellCode(commandText(evidence.argv), neutral),
+      `\`${evidence.commit.slice(0, 10)}\``,
+      evidence.exitCode === null ? "killed" : String(evidence.exitCode),
+      seconds(evidence.seconds),
+    ]),
+  );
+  if (rows.length === 0) return "";
+  const head = ["Gate", "What for", "Command", "Commit", "Exit code", "Seconds"];
+  return folded(`All ${rows.length} commands Baton ran`, table(head, rows.slice(0, 60)));
+}

@@ -1,0 +1,85 @@
+// 👀 on the command while it is worked, 🚀 or 😕 at the end. Reactions notify nobody, and GitHub itself keeps one of each kind.
+import { z } from "zod";
+import type { RepoRef } from "../engine/events.ts";
+import { isSelf, type Self } from "./client.ts";
+import type { Once } from "./once.ts";
+import { isRefused, place, type Requests } from "./requests.ts";
+
+export type Reaction = "eyes" | "rocket" | "confused";
+const ReactionRef = z.object({ id: z.number() });
+
+interface Tools {
+  readonly requests: Requests;
+  readonly once: Once;
+  readonly self: Self;
+}
+
+/** Adds a reaction to a comment. Undefined when the comment is gone. */
+export async function addReaction(
+  { requests, once, self }: Tools,
+  repo: RepoRef,
+  commentId: number,
+  content: Reaction,
+): Promise<number | undefined> {
+  try {
+    const { id } = await once({
+      key: reactionKey(repo, commentId, content),
+      run: undefined,
+      kind: "reaction",
+      payload: { commentId, content },
+      result: ReactionRef,
+      async look() {
+        const { data } = await requests.read(repo, `read the reactions to comment ${commentId}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions", {
+            ...place(repo),
+            comment_id: commentId,
+            content,
+            per_page: 100,
+            request,
+          }),
+        );
+        return data.filter(({ user }) => isSelf(self, user)).map((reaction) => ({ id: Number(reaction.id) }));
+      },
+      async write() {
+        const { data } = await requests.write(repo, `react to comment ${commentId}`, (octokit, request) =>
+          octokit.request("POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions", {
+            ...place(repo),
+            comment_id: commentId,
+            content,
+            request,
+          }),
+        );
+        return { id: Number(data.id) };
+      },
+    });
+    return id;
+  } catch (error) {
+    if (isRefused(error, 404, 410)) return undefined;
+    throw error;
+  }
+}
+
+/** Takes a reaction away; one that is gone already is fine. */
+export async function removeReaction(
+  { requests }: Pick<Tools, "requests">,
+  repo: RepoRef,
+  commentId: number,
+  id: number,
+): Promise<void> {
+  try {
+    await requests.read(repo, `take a reaction off comment ${commentId}`, (octokit, request) =>
+      octokit.request("DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions/{reaction_id}", {
+        ...place(repo),
+        comment_id: commentId,
+        reaction_id: id,
+        request,
+      }),
+    );
+  } catch (error) {
+    if (!isRefused(error, 404, 410)) throw error;
+  }
+}
+
+export function reactionKey(repo: RepoRef, commentId: number, content: Reaction): string {
+  return `reaction:${repo.id}:${commentId}:${content}`;
+}

@@ -1,0 +1,201 @@
+// The read side of GitHub: what the intake asks before anything starts.
+import { BatonError } from "../core/errors.ts";
+import { sha } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
+import type { Person, RepoRef } from "../engine/events.ts";
+import type { GitHubReader } from "../engine/ports.ts";
+import type { OctokitFor, Timing } from "./client.ts";
+import { latestComments } from "./comments.ts";
+import { createRequests, isRefused, place } from "./requests.ts";
+
+export interface GitHubReaderOptions {
+  readonly octokitFor: OctokitFor;
+  readonly log: Log;
+  readonly timing?: Timing;
+}
+
+const PER_PAGE = 100;
+/** Labels a repository may have before the rest is left unread; an event holds at most 1,000. */
+const LABEL_PAGES = 10;
+/** Open pull requests that are looked through: 300. */
+const PULL_PAGES = 3;
+
+const levels = ["none", "read", "triage", "write", "maintain", "admin"] as const;
+type Level = (typeof levels)[number];
+
+/** GitHub's account for people who have left (github.com/ghost). */
+const ghost: Person = { login: "ghost", id: 10_137 };
+
+/** A reader for every repository that `octokitFor` can reach. */
+export function createGitHubReader(options: GitHubReaderOptions): GitHubReader {
+  const requests = createRequests(options);
+
+  return {
+    async repository(owner, name) {
+      const repo = { id: 0, owner, name };
+      const { data } = await requests.read(repo, `read the repository ${owner}/${name}`, (octokit, request) =>
+        octokit.request("GET /repos/{owner}/{repo}", { owner, repo: name, request }),
+      );
+      return {
+        id: Number(data.id),
+        owner: data.owner.login,
+        name: data.name,
+        private: data.private,
+        defaultBranch: data.default_branch,
+        cloneUrl: data.clone_url,
+      };
+    },
+
+    async permission(repo, person) {
+      if (person.id === 0) return "none";
+      try {
+        const { data } = await requests.read(repo, `look up the permission of ${person.login}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/collaborators/{username}/permission", {
+            ...place(repo),
+            username: person.login,
+            request,
+          }),
+        );
+        if (Number(data.user?.id) !== person.id) return "none";
+        return levelOf(data.permission, data.role_name);
+      } catch (error) {
+        if (isRefused(error, 404)) return "none";
+        throw error;
+      }
+    },
+
+    async file(repo, path) {
+      try {
+        const { data } = await requests.read(repo, `read ${path}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/contents/{path}", {
+            ...place(repo),
+            path,
+            headers: { accept: "application/vnd.github.raw+json" },
+            request,
+          }),
+        );
+        return contentOf(data, path);
+      } catch (error) {
+        if (isRefused(error, 404)) return undefined;
+        throw error;
+      }
+    },
+
+    async issue(repo, number) {
+      try {
+        const { data } = await requests.read(repo, `read issue #${number}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/issues/{issue_number}", {
+            ...place(repo),
+            issue_number: number,
+            request,
+          }),
+        );
+        return {
+          title: data.title,
+          body: data.body ?? "",
+          author: personOf(data.user),
+          state: data.state === "open" ? "open" : "closed",
+          locked: data.locked,
+          isPull: data.pull_request !== undefined,
+          url: data.html_url,
+          labels: data.labels.flatMap((label) =>
+            typeof label === "string" ? [label] : label.name ? [label.name] : [],
+          ),
+          assignees: (data.assignees ?? []).map(personOf),
+        };
+      } catch (error) {
+        // 410: deleted for good. A transferred issue answers with a redirect, which the client follows.
+        if (isRefused(error, 404, 410)) return undefined;
+        throw error;
+      }
+    },
+
+    async comments(repo, number) {
+      const latest = await latestComments(requests, repo, number);
+      return latest.slice(-PER_PAGE).map((comment) => ({
+        id: Number(comment.id),
+        author: personOf(comment.user),
+        body: comment.body ?? "",
+        createdAt: Date.parse(comment.created_at),
+      }));
+    },
+
+    async labels(repo) {
+      const names: string[] = [];
+      for (let page = 1; page <= LABEL_PAGES; page += 1) {
+        const { data } = await requests.read(repo, "read the labels", (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/labels", { ...place(repo), per_page: PER_PAGE, page, request }),
+        );
+        names.push(...data.map(({ name }) => name));
+        if (data.length < PER_PAGE) break;
+      }
+      return names;
+    },
+
+    async head(repo, branch) {
+      const { data } = await requests.read(repo, `read the branch ${branch}`, (octokit, request) =>
+        octokit.request("GET /repos/{owner}/{repo}/git/ref/{ref}", { ...place(repo), ref: `heads/${branch}`, request }),
+      );
+      return sha(data.object.sha);
+    },
+
+    async pullRequestsClosing(repo, number) {
+      const closing = closes(repo, number);
+      const found: number[] = [];
+      for (let page = 1; page <= PULL_PAGES; page += 1) {
+        const { data } = await requests.read(repo, "read the open pull requests", (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/pulls", {
+            ...place(repo),
+            state: "open",
+            per_page: PER_PAGE,
+            page,
+            request,
+          }),
+        );
+        found.push(...data.filter(({ body }) => closing.test(body ?? "")).map((pull) => pull.number));
+        if (data.length < PER_PAGE) break;
+      }
+      return found;
+    },
+  };
+}
+
+/** The named role when it is a standard one that agrees with the coarse permission; else the coarse permission, which never flatters. */
+function levelOf(permission: string, role: string | undefined): Level {
+  const coarse = levels.find((level) => level === permission) ?? "none";
+  const named = levels.find((level) => level === role);
+  if (named === undefined) return coarse;
+  const expected = {
+    none: "none",
+    read: "read",
+    triage: "read",
+    write: "write",
+    maintain: "write",
+    admin: "admin",
+  } as const;
+  return expected[named] === coarse || named === coarse ? named : coarse;
+}
+
+function personOf(user: { login: string; id: number | bigint } | null | undefined): Person {
+  return user ? { login: user.login, id: Number(user.id) } : ghost;
+}
+
+/** Raw content arrives as text or bytes; a server that ignores the media type sends base64 in JSON. A folder has no content. */
+function contentOf(data: unknown, path: string): string | undefined {
+  if (typeof data === "string") return data;
+  if (data instanceof ArrayBuffer) return new TextDecoder().decode(data);
+  if (Array.isArray(data) || typeof data !== "object" || data === null) return undefined;
+  if ("content" in data && typeof data.content === "string")
+    return Buffer.from(data.content, "base64").toString("utf8");
+  if ("type" in data && data.type !== "file") return undefined;
+  throw new BatonError("github-failed", `GitHub's answer about ${path} holds no content`);
+}
+
+/** docs.github.com "Linking a pull request to an issue": the nine keywords, a colon allowed, the issue short, qualified or as address. */
+function closes({ owner, name }: Pick<RepoRef, "owner" | "name">, number: number): RegExp {
+  const full = `${owner}/${name}`.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(
+    `\\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\\s+(?:(?:${full})?#|https?://[^\\s]{1,200}/${full}/issues/)${number}\\b`,
+    "i",
+  );
+}

@@ -1,0 +1,133 @@
+// What Baton answers when people write to it: short, kind, and always with a way on. Commands stand in code spans,
+// so that no answer can be read as a command.
+import { assertNever } from "../core/errors.ts";
+import type { Reply } from "../engine/ports.ts";
+import type { State } from "../engine/state.ts";
+import { bullets, stack, table } from "./markdown.ts";
+import type { Neutral } from "./neutral.ts";
+import { costLine, nextStep, position, stageLines, stateWord, type Links } from "./progress.ts";
+
+export interface ReplyOptions {
+  readonly neutral: Neutral;
+  readonly links: Links;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** The Markdown of an answer, without marker. */
+export function renderReply(reply: Reply, options: ReplyOptions): string {
+  const { neutral } = options;
+  switch (reply.kind) {
+    case "refused":
+      return stack(
+        quoted(reply.quote, neutral),
+        `I have not done this: ${neutral.line(reply.why)}`,
+        `**Who may:** ${neutral.line(reply.who)}`,
+        `**Next:** ${commands(reply.next, neutral)}`,
+      );
+    case "unknown-verb":
+      return stack(
+        quoted(reply.quote, neutral),
+        reply.nearest === undefined
+          ? "I do not know this command. `/agent help` lists what I know."
+          : `I do not know this command. Did you mean \`/agent ${neutral.plain(reply.nearest, 40)}\`? \`/agent help\` lists what I know.`,
+      );
+    case "not-yet":
+      return stack(
+        quoted(reply.quote, neutral),
+        `${neutral.code(reply.verb, 40)} is a command I will learn, but I cannot do it yet. Nothing was started; \`/agent help\` lists what works today.`,
+      );
+    case "invalid-flags":
+      return stack(
+        quoted(reply.quote, neutral),
+        "I did not start, because I could not read this:",
+        bullets(reply.problems.slice(0, 10).map((problem) => neutral.line(problem))),
+        "Please write the command again in a new comment.",
+      );
+    case "config-broken":
+      return stack(
+        quoted(reply.quote, neutral),
+        "I did not start, because `.github/baton.yml` on the default branch is not valid:",
+        bullets(reply.problems.slice(0, 20).map((problem) => neutral.line(problem))),
+        "Once it is mended there, write the command again.",
+      );
+    case "already-running":
+      return stack(
+        quoted(reply.quote, neutral),
+        `I am already at work on this (${runLink(reply.run, options.links)}); one run at a time keeps things clear. The status card above shows how far it is; \`/agent stop\` ends it.`,
+      );
+    case "nothing-running":
+      return stack(quoted(reply.quote, neutral), `Nothing is running here. ${commands(reply.next, neutral)}`);
+    case "help":
+      return help(reply.verbs, neutral);
+    case "status":
+      return reply.state ? status(reply.state, options) : "There has been no run here yet. `/agent fix` starts one.";
+    case "why":
+      return why(reply.state, options);
+    default:
+      return assertNever(reply);
+  }
+}
+
+function quoted(quote: string, neutral: Neutral): string {
+  const code = neutral.code(quote, 300);
+  return code === "" ? "" : `> ${code}`;
+}
+
+/** Advice from Baton's own code, in which commands may stand bare or in code spans already. */
+function commands(text: string, neutral: Neutral): string {
+  return neutral.line(text, 600);
+}
+
+function runLink(run: Parameters<NonNullable<Links["run"]>>[0], links: Links): string {
+  const page = links.run?.(run);
+  return page === undefined ? `run \`${run}\`` : `[run ${run}](${page})`;
+}
+
+function help(verbs: Extract<Reply, { kind: "help" }>["verbs"], neutral: Neutral): string {
+  const rows = (available: boolean) =>
+    verbs
+      .filter((verb) => verb.available === available)
+      .map((verb) => [neutral.code(verb.usage, 120).replaceAll("|", "\\|"), neutral.cell(verb.summary, 200)]);
+  const later = rows(false).map(([usage]) => usage);
+  return stack(
+    "Write one of these at the start of a line of a new comment:",
+    table(["Command", "What it does"], rows(true)),
+    later.length > 0 && `Not yet: ${later.join(", ")}.`,
+  );
+}
+
+function status(state: State, { neutral, links, now }: ReplyOptions): string {
+  const { sign, word } = stateWord(state);
+  const place = position(state);
+  return stack(
+    `${sign} **${word}**${place === undefined ? "" : `, ${place}`} · ${costLine(state, now)} · ${runLink(state.runId, links)}`,
+    bullets(
+      stageLines(state, neutral).map(
+        (stage) => `${stage.sign} **${stage.name}**${stage.text === "" ? "" : ` · ${stage.text}`}`,
+      ),
+    ),
+    `**Next:** ${nextStep(state)}`,
+  );
+}
+
+function why(state: State, { neutral, links }: ReplyOptions): string {
+  const { routed, finished } = state;
+  const triage = routed?.triage;
+  const unhappy = finished && finished.outcome !== "succeeded" && finished.outcome !== "triaged";
+  return stack(
+    `About ${runLink(state.runId, links)}, asked for with ${neutral.code(state.created.request.quote, 200)}:`,
+    bullets(
+      [
+        triage &&
+          `**Route:** ${triage.type}, ${Math.round(triage.confidence * 100)} % sure, next best ${triage.runnerUp}${routed.source === "heuristic" ? " (by rules of thumb; no model could be reached)" : ""}`,
+        routed && `**Because:** ${neutral.line(routed.why)}`,
+        triage &&
+          triage.evidence.length > 0 &&
+          `**From the issue:** ${triage.evidence.map((quote) => `“${neutral.line(quote, 200)}”`).join(", ")}`,
+        unhappy && `**It ended** (${finished.outcome}, \`${finished.code}\`): ${neutral.line(finished.message, 1_200)}`,
+      ].filter((item): item is string => typeof item === "string"),
+    ),
+    `**Next:** ${nextStep(state)}`,
+  );
+}
