@@ -30,5 +30,21 @@ test("the CI script is executable and its shell takes it", () => {
 });
 
 test("the CI script installs what tests may not be left out for", () => {
-  for (const name of ["git", "bubblewrap", "socat", "ripgrep", "chromium"]) expect(read(".ci/run")).toContain(name);
+  for (const name of ["git", "bubblewrap", "socat", "ripgrep", "chromium", "postgresql", "redis-server"])
+    expect(read(".ci/run")).toContain(name);
+});
+
+// npm ci refuses a lock file without the optional packages of other platforms, and npm leaves those out that a registry mirror lacks.
+test("the lock file holds every optional package, so that npm ci works on every platform", () => {
+  const Locked = z.object({ optionalDependencies: z.record(z.string(), z.string()).default({}) });
+  const { packages } = z
+    .object({ packages: z.record(z.string(), Locked) })
+    .parse(JSON.parse(read("package-lock.json")));
+  const missing = Object.entries(packages).flatMap(([path, { optionalDependencies }]) =>
+    Object.keys(optionalDependencies).filter(
+      (name) =>
+        !Object.hasOwn(packages, `${path}/node_modules/${name}`) && !Object.hasOwn(packages, `node_modules/${name}`),
+    ),
+  );
+  expect(missing).toEqual([]);
 });
