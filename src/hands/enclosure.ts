@@ -1,10 +1,11 @@
 // What a bubblewrap sandbox of Baton consists of: the one place that decides what a tool can see and what it can write.
 // It sees the system's programs and libraries, read-only; a handful of files of /etc; its work tree; and what lies beside that
-// tree under the two names below. Nothing is mounted inside the work tree: a link committed there would make bubblewrap
+// tree under the names of core/beside.ts. Nothing is mounted inside the work tree: a link committed there would make bubblewrap
 // below 0.12 create files on the host (CVE-2026-87766).
 import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { totalmem } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { beside } from "../core/beside.ts";
 
 /** Where a sandbox shows things. Fixed, so that nothing of the host's own paths is seen. */
 export const inside = {
@@ -15,13 +16,6 @@ export const inside = {
   baton: "/opt/baton",
   proxy: "/run/baton/registries.sock",
 } as const;
-
-/**
- * What the host may lay beside (never inside) a work tree, for its sandbox. `home`: a folder shown writable as the home folder,
- * so that what an install leaves there outlives the command. `objects`: a link to a folder of git objects, shown read-only;
- * the tree's alternates name it relatively, which holds on both sides.
- */
-export const beside = { home: "baton-home", objects: "baton-objects" } as const;
 
 /** Bounds that hold for every command in a sandbox, besides its time. Sizes in bytes. */
 export const limits = {

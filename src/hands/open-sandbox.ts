@@ -4,13 +4,13 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { beside } from "../core/beside.ts";
 import type { CommandResult, Execute } from "../core/command.ts";
 import { BatonError } from "../core/errors.ts";
 import { execute, executeAs } from "../core/exec.ts";
 import type { Log } from "../core/log.ts";
 import type { ProcessOptions } from "../core/process.ts";
 import {
-  beside,
   enclose,
   type Enclosure,
   environmentInside,

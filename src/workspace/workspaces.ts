@@ -39,8 +39,6 @@ export interface Workspaces {
   tree(repo: RepoSource, commit: Sha, signal: AbortSignal): Promise<Sha>;
   /** Every file path at a commit. */
   paths(repo: RepoSource, commit: Sha, signal: AbortSignal): Promise<string[]>;
-  /** Deletes a run's commits and clones that are left. */
-  forget(runId: string): Promise<void>;
   /** Writes a commit of the mirror as a branch into another repository on this machine (a local run's result). Refuses to move an existing branch. */
   deliver(repo: RepoSource, commit: Sha, target: string, branch: string, signal: AbortSignal): Promise<void>;
 }

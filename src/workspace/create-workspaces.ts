@@ -1,0 +1,147 @@
+// The workspaces of one Baton process, over one home folder.
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, isAbsolute, join } from "node:path";
+import { BatonError } from "../core/errors.ts";
+import { type Sha, sha } from "../core/ids.ts";
+import { openClone } from "./clone.ts";
+import { fileChanges, rawChanges } from "./diff.ts";
+import { createGit, diskFull, type Git, gitFailed, lenient } from "./git.ts";
+import { createLeases } from "./lease.ts";
+import { branchName, createMirrors, type Mirror } from "./mirror.ts";
+import type { RepoSource, Workspaces, WorkspacesOptions } from "./workspaces.ts";
+
+const DEFAULT_PATCH_BYTES = 200 * 1024;
+/** The largest file `file` reads. */
+const MAX_FILE_BYTES = 32 * 1024 ** 2;
+
+/** Opens mirrors and clones under `home`, and begins to delete what dead processes left there. Disposing waits until nothing is being deleted. */
+export async function createWorkspaces(options: WorkspacesOptions): Promise<Workspaces & AsyncDisposable> {
+  if (!isAbsolute(options.home))
+    throw new BatonError("invalid-usage", `the home folder ${JSON.stringify(options.home)} is not absolute`);
+  const git = createGit(options.onHost);
+  const leases = createLeases(options.home, options.onHost);
+  const mirrors = createMirrors(git, options);
+  await leases.sweep();
+
+  /** The mirror, with these commits in it. */
+  async function mirrorWith(repo: RepoSource, commits: readonly Sha[], signal: AbortSignal): Promise<Mirror> {
+    const mirror = await mirrors.of(repo);
+    for (const commit of commits) await mirror.need(commit, signal);
+    return mirror;
+  }
+
+  return {
+    resolve: (repo, branch, signal) =>
+      guarded("fetching", async () => {
+        const mirror = await mirrors.of(repo);
+        return await mirror.fetchBranch(branch, signal);
+      }),
+    open: (repo, commit, signal) =>
+      guarded("making a clone", async () => {
+        const mirror = await mirrorWith(repo, [commit], signal);
+        const clone = await openClone({ git, leases, inSandbox: options.inSandbox, mirror, commit }, signal);
+        return { ...clone, collect: (message, until) => guarded("collecting", () => clone.collect(message, until)) };
+      }),
+    changes: async (repo, from, to, signal) => {
+      const mirror = await mirrorWith(repo, [from, to], signal);
+      return fileChanges(await rawChanges(git, mirror.folder, from, to, signal));
+    },
+    patch: async (repo, from, to, signal, maxBytes = DEFAULT_PATCH_BYTES) => {
+      const mirror = await mirrorWith(repo, [from, to], signal);
+      const plain = ["--no-renames", "--no-ext-diff", "--no-textconv", "--no-color"] as const;
+      const args = ["diff-tree", "-p", "-r", ...plain, from, to] as const;
+      return await git.run({ args, at: mirror.folder, maxOutputBytes: maxBytes, cut: true }, signal);
+    },
+    file: async (repo, commit, path, signal) => {
+      const mirror = await mirrorWith(repo, [commit], signal);
+      return await readBlob(git, mirror.folder, commit, path, signal);
+    },
+    tree: async (repo, commit, signal) => {
+      const mirror = await mirrorWith(repo, [commit], signal);
+      const at = await git.run({ args: ["rev-parse", "--verify", `${commit}^{tree}`], at: mirror.folder }, signal);
+      return sha(at.trim());
+    },
+    paths: async (repo, commit, signal) => {
+      const mirror = await mirrorWith(repo, [commit], signal);
+      const args = ["ls-tree", "-r", "-z", "--full-tree", commit] as const;
+      const listed = await git.run({ args, at: mirror.folder, maxOutputBytes: 256 * 1024 ** 2 }, signal);
+      return listed.split("\0").flatMap((line) => /^100\d{3} blob [0-9a-f]+\t([\s\S]+)$/.exec(line)?.[1] ?? []);
+    },
+    deliver: async (repo, commit, target, branch, signal) => {
+      const mirror = await mirrorWith(repo, [commit], signal);
+      await deliver(git, mirror, commit, target, branchName(branch), signal);
+    },
+    async [Symbol.asyncDispose]() {
+      await leases.settle();
+    },
+  };
+}
+
+/** A full disk has one name, whoever noticed it first. */
+async function guarded<T>(during: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT"))
+      throw diskFull(during, error);
+    throw error;
+  }
+}
+
+async function readBlob(
+  git: Git,
+  at: string,
+  commit: Sha,
+  path: string,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  if (path === "" || path.split("/").some((part) => part === "" || part === "." || part === "..")) return undefined;
+  const listed = await git.run({ args: ["ls-tree", "-z", "-l", "--full-tree", commit, "--", path], at }, signal);
+  const [, object, length] = /^100\d{3} blob ([0-9a-f]{40}) +(\d+)\t/.exec(listed) ?? [];
+  if (object === undefined) return undefined;
+  const size = Number(length);
+  if (size > MAX_FILE_BYTES)
+    throw new BatonError("git-failed", `${path} is ${size} bytes; Baton reads files of at most ${MAX_FILE_BYTES}`);
+  // A command's output is text, and this file may not be: git writes it into a file, whose name it prints.
+  const folder = await mkdtemp(join(tmpdir(), "baton-blob-"));
+  try {
+    const name = await git.run({ args: [`--git-dir=${at}`, "unpack-file", object], at: folder }, signal);
+    return await readFile(join(folder, basename(name.trim())));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Creates the branch, or throws when there is one: a local result never moves what a person has. */
+async function deliver(
+  git: Git,
+  mirror: Mirror,
+  commit: Sha,
+  target: string,
+  branch: string,
+  signal: AbortSignal,
+): Promise<void> {
+  if ((await stat(target).catch(() => undefined))?.isDirectory() !== true)
+    throw new BatonError("not-found", `there is no folder ${target} to write the branch ${branch} into`);
+  // The person's own repository, named by them: whoever its folder belongs to.
+  const config = { "safe.directory": "*" };
+  const source = `refs/baton/delivered/${commit}`;
+  await git.run({ args: ["update-ref", source, commit], at: mirror.folder }, signal);
+  await git.run(
+    {
+      args: ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", mirror.folder, source],
+      at: target,
+      protocol: "file",
+      config: { ...config, ...lenient },
+    },
+    signal,
+  );
+  // Zeros as the old value: git itself refuses when the branch exists by now.
+  const call = { args: ["update-ref", `refs/heads/${branch}`, commit, "0".repeat(40)], at: target, config } as const;
+  const created = await git.attempt(call, signal);
+  if (created.exitCode === 0) return;
+  if (/already exists|reference already/.test(created.stderr))
+    throw new BatonError("git-failed", `${target} already has a branch ${branch}; delete or rename it, then try again`);
+  throw gitFailed(call, created);
+}

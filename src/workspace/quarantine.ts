@@ -1,0 +1,146 @@
+// The only way work comes in: bundle → a repository nobody trusts → a second one, checked object by object on the way
+// (a bundle itself is not checked by git 2.39) → the raw list of what differs, judged by policy → one commit of Baton's own making
+// → the mirror, by an explicit name. Author, dates, message and history of what the agent committed do not come with it.
+import { constants } from "node:fs";
+import { copyFile, mkdir, open, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BatonError } from "../core/errors.ts";
+import { type Sha, sha } from "../core/ids.ts";
+import { fileChanges, rawChanges, type RawChange } from "./diff.ts";
+import type { FileChange } from "./file-change.ts";
+import type { Git } from "./git.ts";
+import type { Mirror } from "./mirror.ts";
+import { importLimits, refusals } from "./policy.ts";
+
+export type Imported =
+  | { readonly type: "collected"; readonly commit: Sha; readonly changes: FileChange[] }
+  | { readonly type: "refused"; readonly reasons: string[] };
+
+export interface Import {
+  readonly git: Git;
+  readonly mirror: Mirror;
+  /** An empty folder for the two repositories. */
+  readonly folder: string;
+  /** The bundle, as the agent's side left it. */
+  readonly bundle: string;
+  readonly start: Sha;
+  readonly message: string;
+}
+
+const no = (reason: string): Imported => ({ type: "refused", reasons: [reason] });
+
+/** Takes a bundle in, or says why not. Throws only for broken infrastructure. */
+export async function importWork(work: Import, signal: AbortSignal): Promise<Imported> {
+  const { git, mirror, start } = work;
+  const bundle = join(work.folder, "work.bundle");
+  const taken = await takeFile(work.bundle, bundle);
+  if (taken !== undefined) return no(taken);
+
+  const unpacked = await bare(work, "unpacked", signal);
+  const checked = await bare(work, "checked", signal);
+  for (const [from, to] of [
+    [bundle, unpacked],
+    [unpacked, checked],
+  ] as const) {
+    const fetched = await git.attempt(
+      {
+        args: ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", from, "refs/heads/work:refs/heads/work"],
+        at: to,
+        protocol: "file",
+        config: { "fetch.unpackLimit": "1" },
+      },
+      signal,
+    );
+    if (fetched.timedOut) return no("the work took too long to check");
+    if (fetched.exitCode !== 0) return no(`git refuses the work's objects: ${complaint(fetched.stderr)}`);
+  }
+
+  const named = await git.attempt({ args: ["rev-parse", "--verify", "refs/heads/work^{tree}"], at: checked }, signal);
+  const tree = named.stdout.trim();
+  if (named.exitCode !== 0 || !/^[0-9a-f]{40}$/.test(tree)) return no("the work holds no tree");
+  const changes = await rawChanges(git, checked, start, tree, signal);
+  if (changes.length === 0) return { type: "collected", commit: start, changes: [] };
+  const reasons = refusals(await withSizes(git, checked, changes, signal));
+  if (reasons.length > 0) return { type: "refused", reasons };
+
+  const made = await git.run(
+    { args: ["commit-tree", tree, "-p", start, "-F", "-"], at: checked, stdin: work.message },
+    signal,
+  );
+  const commit = sha(made.trim());
+  await git.run({ args: ["update-ref", "refs/heads/made", commit], at: checked }, signal);
+  await mirror.exclusively(() =>
+    git.run(
+      {
+        args: ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", checked, `refs/heads/made:${keptRef(commit)}`],
+        at: mirror.folder,
+        protocol: "file",
+      },
+      signal,
+    ),
+  );
+  return { type: "collected", commit, changes: fileChanges(changes) };
+}
+
+/** Where the mirror keeps collected work, so that it is never pruned. */
+export function keptRef(commit: Sha): string {
+  return `refs/baton/kept/${commit}`;
+}
+
+/** Copies a plain file of bounded size; links, pipes and devices are not opened. The reason when it is not one. */
+async function takeFile(from: string, to: string): Promise<string | undefined> {
+  let source;
+  try {
+    source = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    if (["ENOENT", "ELOOP", "ENXIO", "EACCES", "EISDIR"].includes(code))
+      return `the packed work is not a plain file (${code})`;
+    throw error;
+  }
+  await using file = source;
+  const { size } = await file.stat();
+  if (!(await file.stat()).isFile()) return "the packed work is not a plain file";
+  if (size > importLimits.bundle) return `the packed work is ${size} bytes, at most ${importLimits.bundle} are taken`;
+  // Read by the size just seen: a file that still grows is cut, and then refused by git.
+  const bytes = Buffer.alloc(size);
+  let at = 0;
+  while (at < size) {
+    const { bytesRead } = await file.read(bytes, at, size - at, at);
+    if (bytesRead === 0) break;
+    at += bytesRead;
+  }
+  await writeFile(to, bytes.subarray(0, at), { mode: 0o600 });
+  return undefined;
+}
+
+/** A bare repository that sees the mirror's objects without having them; it knows the start, which the bundle builds on. */
+async function bare(work: Import, name: string, signal: AbortSignal): Promise<string> {
+  const folder = join(work.folder, name);
+  await mkdir(folder);
+  await work.git.run({ args: ["init", "--quiet", "--bare", "--template=", "."], at: folder }, signal);
+  await writeFile(join(folder, "objects/info/alternates"), `${join(work.mirror.folder, "objects")}\n`);
+  await copyFile(join(work.mirror.folder, "shallow"), join(folder, "shallow")).catch(() => undefined);
+  await work.git.run({ args: ["update-ref", "refs/heads/start", work.start], at: folder }, signal);
+  return folder;
+}
+
+async function withSizes(git: Git, at: string, changes: readonly RawChange[], signal: AbortSignal) {
+  const blobs = changes.filter(({ mode }) => mode.startsWith("100"));
+  const stdin = blobs.map(({ object }) => `${object}\n`).join("");
+  const listed = blobs.length === 0 ? "" : await git.run({ args: ["cat-file", "--batch-check"], at, stdin }, signal);
+  const sizes = new Map<string, number>();
+  for (const line of listed.split("\n")) {
+    const [object, type, size] = line.split(" ");
+    if (object !== undefined && type === "blob") sizes.set(object, Number(size));
+  }
+  return changes.map(({ path, mode, object }) => {
+    const size = mode.startsWith("100") ? sizes.get(object) : 0;
+    if (size === undefined) throw new BatonError("git-failed", `the object ${object} of ${path} is missing`);
+    return { path, mode, size };
+  });
+}
+
+function complaint(text: string): string {
+  return text.trim().split("\n").slice(0, 5).join("; ").slice(0, 500);
+}
