@@ -7,6 +7,8 @@ import { quote, type Problem } from "./source-file.ts";
 /** More YAML than this is refused unread; it keeps the worst case under 100 ms. */
 export const MAX_YAML_BYTES = 16 * 1024;
 const MAX_DEPTH = 20;
+/** Broken YAML gives a problem per character; only so many are put into words. */
+const MAX_SYNTAX_PROBLEMS = 100;
 
 /** A value and where it stands. `entries` are the values inside it, by key or index. */
 export interface Located {
@@ -25,18 +27,12 @@ export function parseLocatedYaml(
 ): { type: "ok"; root: Located } | { type: "invalid"; problems: Problem[] } {
   if (Buffer.byteLength(yaml, "utf8") > MAX_YAML_BYTES)
     return { type: "invalid", problems: [{ offset: start, message: "more than 16 KiB of YAML — make it shorter" }] };
-  const document = parseDocument(yaml, {
-    prettyErrors: false,
-    // Checked below, because the library compares every key with every other one.
-    uniqueKeys: false,
-    stringKeys: true,
-    logLevel: "error",
-  });
+  const document = parseQuickly(yaml);
   // Tags are refused one by one below.
   const found = [...document.errors, ...document.warnings].filter(({ code }) => code !== "TAG_RESOLVE_FAILED");
   // What is missing at the end is shown behind the last thing that is there.
   const end = yaml.trimEnd().length;
-  const problems: Problem[] = found.map(({ code, pos, message }) => {
+  const problems: Problem[] = found.slice(0, MAX_SYNTAX_PROBLEMS).map(({ code, pos, message }) => {
     const offset = Math.min(pos[0], end);
     const what = `${message.split("\n")[0]} (${quote(lineAround(yaml, offset))})`;
     return { offset: start + offset, message: `${what} — ${advice[code] ?? "mend the YAML here"}` };
@@ -44,6 +40,18 @@ export function parseLocatedYaml(
   const root = locate(document.contents, { offset: start, keyOffset: start, depth: 0 }, start, problems);
   if (problems.length > 0) return { type: "invalid", problems };
   return { type: "ok", root: root.value === null ? { ...root, value: {} } : root };
+}
+
+/** The library makes an Error object per problem, and broken text has thousands: their stack traces, which nobody reads, would be four fifths of the time. */
+function parseQuickly(yaml: string): ReturnType<typeof parseDocument> {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    // Duplicate keys are found below: the library compares every key with every other one.
+    return parseDocument(yaml, { prettyErrors: false, uniqueKeys: false, stringKeys: true, logLevel: "error" });
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
 }
 
 const advice: Readonly<Record<string, string>> = {
