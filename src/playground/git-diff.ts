@@ -1,0 +1,98 @@
+// What changed between two commits, file by file, as GitHub lists it.
+import type { Commit, GitRepository } from "./git-repository.ts";
+
+/** git's name of the tree without entries: what the first commit is compared with. */
+const EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
+export interface ChangedFile {
+  readonly path: string;
+  readonly previous: string | undefined;
+  readonly status: "added" | "removed" | "modified" | "renamed" | "changed";
+  /** The blob on the new side; on the old side when removed. */
+  readonly blob: string;
+  readonly additions: number;
+  readonly deletions: number;
+  /** From the first `@@` on; undefined for binary files and pure renames. */
+  readonly patch: string | undefined;
+}
+
+const statuses: Readonly<Record<string, ChangedFile["status"]>> = {
+  A: "added",
+  D: "removed",
+  M: "modified",
+  R: "renamed",
+  T: "changed",
+};
+
+/** The unified diff from one commit or tree to another, renames followed. */
+export async function diffText(git: GitRepository, from: string | undefined, to: string): Promise<string> {
+  return await git.text(["diff", "-M", "--full-index", "--no-color", "--no-ext-diff", from ?? EMPTY_TREE, to]);
+}
+
+export async function changedFiles(git: GitRepository, from: string | undefined, to: string): Promise<ChangedFile[]> {
+  const range = [from ?? EMPTY_TREE, to];
+  const [raw, counts, patches] = await Promise.all([
+    git.text(["diff", "-M", "--raw", "-z", "--abbrev=40", "--no-ext-diff", ...range]),
+    git.text(["diff", "-M", "--numstat", "-z", "--no-ext-diff", ...range]),
+    diffText(git, from, to),
+  ]);
+  const sections = patches.split(/^(?=diff --git )/m).filter((section) => section.startsWith("diff --git "));
+  const numbers = countsOf(counts);
+  return parseRaw(raw).map((file, position) => {
+    const section = sections[position] ?? "";
+    const start = section.search(/^@@ /m);
+    const [additions, deletions] = numbers[position] ?? [0, 0];
+    return { ...file, additions, deletions, patch: start < 0 ? undefined : section.slice(start).replace(/\n$/, "") };
+  });
+}
+
+function parseRaw(raw: string): Omit<ChangedFile, "additions" | "deletions" | "patch">[] {
+  const parts = raw.split("\0");
+  const found = [];
+  for (let at = 0; at < parts.length;) {
+    const [, , oldBlob = "", newBlob = "", letter = ""] = (parts[at] ?? "").split(" ");
+    if (letter === "") break;
+    const moved = letter.startsWith("R") || letter.startsWith("C");
+    const previous = moved ? parts[at + 1] : undefined;
+    const path = parts[at + (moved ? 2 : 1)] ?? "";
+    const status = statuses[letter[0] ?? ""] ?? "changed";
+    found.push({ path, previous, status, blob: status === "removed" ? oldBlob : newBlob });
+    at += moved ? 3 : 2;
+  }
+  return found;
+}
+
+function countsOf(numstat: string): [number, number][] {
+  const parts = numstat.split("\0");
+  const found: [number, number][] = [];
+  for (let at = 0; at < parts.length;) {
+    const [added, deleted, path] = (parts[at] ?? "").split("\t");
+    if (added === undefined || deleted === undefined) break;
+    found.push([Number(added) || 0, Number(deleted) || 0]);
+    // A rename has an empty path here and its two paths after it.
+    at += path === "" ? 3 : 1;
+  }
+  return found;
+}
+
+/** The commit both sides come from; undefined when they have none. */
+export async function mergeBase(git: GitRepository, a: string, b: string): Promise<string | undefined> {
+  const found = await git.git(["merge-base", a, b], { accept: [1] });
+  return found.code === 0 ? found.stdout.toString("utf8").trim() : undefined;
+}
+
+/** Commits of `to` that `from` does not have, oldest first. */
+export async function commitsBetween(git: GitRepository, from: string, to: string): Promise<Commit[]> {
+  const ids = (await git.text(["rev-list", "--reverse", "--topo-order", `${from}..${to}`])).split("\n").filter(Boolean);
+  const commits = await Promise.all(ids.map((id) => git.readCommit(id)));
+  return commits.filter((commit) => commit !== undefined);
+}
+
+export async function countBetween(git: GitRepository, from: string, to: string): Promise<number> {
+  return Number((await git.text(["rev-list", "--count", `${from}..${to}`])).trim());
+}
+
+/** True when the two can be merged without a conflict. */
+export async function mergesCleanly(git: GitRepository, base: string, head: string): Promise<boolean> {
+  return (await git.git(["merge-tree", "--write-tree", base, head], { accept: [1, 128] })).code === 0;
+}

@@ -1,0 +1,286 @@
+// One bare git repository, by git's own plumbing. Bytes in, bytes out: file contents may be anything.
+// Every command gets an explicit environment, so that nobody's git configuration changes what the playground does.
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BatonError } from "../core/errors.ts";
+import { startProcess } from "../core/process.ts";
+
+const TIMEOUT_MS = 60_000;
+export const ZERO = "0".repeat(40);
+
+export interface Signature {
+  readonly name: string;
+  readonly email: string;
+  /** ISO 8601. */
+  readonly date: string;
+}
+
+export interface Commit {
+  readonly sha: string;
+  readonly tree: string;
+  readonly parents: readonly string[];
+  readonly author: Signature;
+  readonly committer: Signature;
+  readonly message: string;
+}
+
+export interface TreeEntry {
+  readonly mode: string;
+  readonly type: string;
+  readonly sha: string;
+  readonly path: string;
+  /** Bytes; undefined for what is not a blob. */
+  readonly size: number | undefined;
+}
+
+export interface Ref {
+  /** In full: `refs/heads/main`. */
+  readonly name: string;
+  readonly sha: string;
+  readonly type: string;
+}
+
+/** A change of a tree: content, an object that exists, or null to delete. */
+export interface TreeChange {
+  readonly path: string;
+  readonly mode: string;
+  readonly sha: string | null;
+}
+
+interface Result {
+  readonly code: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+export interface GitRepository {
+  readonly folder: string;
+  /** Runs `git` here; throws `git-failed` when it fails, unless its exit code is in `accept`. */
+  git(args: readonly string[], options?: GitOptions): Promise<Result>;
+  text(args: readonly string[], options?: GitOptions): Promise<string>;
+  /** The commit a name stands for: a branch, a tag, a full or short id. */
+  commitOf(name: string): Promise<string | undefined>;
+  /** The kind of an object, undefined when there is none. */
+  typeOf(sha: string): Promise<string | undefined>;
+  readCommit(sha: string): Promise<Commit | undefined>;
+  writeCommit(commit: Omit<Commit, "sha">): Promise<string>;
+  readBlob(sha: string): Promise<Buffer>;
+  writeBlob(content: Uint8Array): Promise<string>;
+  /** Entries of a tree, or of a commit's tree; `path` names one entry or, with a slash at its end, the entries of a folder. */
+  listTree(treeish: string, options?: { recursive?: boolean; path?: string }): Promise<TreeEntry[]>;
+  /** A new tree; undefined when a change does not fit (deletes what is not there). */
+  writeTree(base: string | undefined, changes: readonly TreeChange[]): Promise<string | undefined>;
+  refs(prefix?: string): Promise<Ref[]>;
+  ref(name: string): Promise<Ref | undefined>;
+  /** Moves, makes (`from` = zeros) or deletes (`to` undefined) a ref; false when it no longer is where it was. */
+  moveRef(name: string, from: string, to: string | undefined): Promise<boolean>;
+  isAncestor(ancestor: string, descendant: string): Promise<boolean>;
+  /** One after another: what reads refs and then changes them. */
+  alone<T>(work: () => Promise<T>): Promise<T>;
+}
+
+interface GitOptions {
+  readonly stdin?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly accept?: readonly number[];
+}
+
+/** The environment of every git process: PATH and nothing of the machine's or the user's configuration. */
+export function gitEnvironment(path: string): Record<string, string> {
+  return {
+    PATH: path,
+    HOME: "/nonexistent",
+    LC_ALL: "C",
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_TERMINAL_PROMPT: "0",
+  };
+}
+
+/**
+ * Told by the environment what the pusher may do, because only git knows what a push changes before it is accepted.
+ * The message is GitHub's.
+ */
+const preReceive = `#!/bin/sh
+zero=${ZERO}
+while read -r old new ref; do
+  case "$ref" in refs/pull/*) echo "deny updating a hidden ref" >&2; exit 1 ;; esac
+  [ "$PLAYGROUND_MAY_CHANGE_WORKFLOWS" = yes ] && continue
+  [ "$new" = $zero ] && continue
+  touched=$(git log --format= --name-only "$new" --not --all -- .github/workflows | head -n 1)
+  if [ -n "$touched" ]; then
+    echo "refusing to allow a GitHub App to create or update workflow \\\`$touched\\\` without \\\`workflows\\\` permission" >&2
+    exit 1
+  fi
+done
+`;
+
+/** Makes an empty bare repository in `folder`, which must not exist. */
+export async function createGitRepository(options: {
+  readonly folder: string;
+  readonly path: string;
+  readonly defaultBranch: string;
+}): Promise<GitRepository> {
+  const { folder } = options;
+  await mkdir(folder, { recursive: true });
+  const repository = openRepository(folder, options.path);
+  await repository.git(["init", "--quiet", "--bare", `--initial-branch=${options.defaultBranch}`, "."]);
+  await repository.git(["config", "http.receivepack", "true"]);
+  await repository.git(["config", "uploadpack.allowAnySHA1InWant", "true"]);
+  await repository.git(["config", "gc.auto", "0"]);
+  const hook = join(folder, "hooks", "pre-receive");
+  await mkdir(join(folder, "hooks"), { recursive: true });
+  await writeFile(hook, preReceive);
+  await chmod(hook, 0o755);
+  return repository;
+}
+
+function openRepository(folder: string, path: string): GitRepository {
+  let index = 0;
+  let last: Promise<unknown> = Promise.resolve();
+
+  const git: GitRepository["git"] = async (args, options = {}) => {
+    const group = startProcess({
+      argv: ["git", ...args],
+      cwd: folder,
+      env: { ...gitEnvironment(path), GIT_DIR: folder, ...options.env },
+      withStdin: options.stdin !== undefined,
+    });
+    if ("notStarted" in group) throw new BatonError("git-failed", `git could not be started: ${group.notStarted}`);
+    const stdout: Uint8Array[] = [];
+    const stderr: Uint8Array[] = [];
+    group.stdout.on("data", (chunk: Uint8Array) => stdout.push(chunk));
+    group.stderr.on("data", (chunk: Uint8Array) => stderr.push(chunk));
+    const timer = setTimeout(() => group.end(0), TIMEOUT_MS);
+    group.stdin?.end(options.stdin);
+    const end = await group.ended;
+    clearTimeout(timer);
+    const code = end.type === "exited" ? end.exitCode : null;
+    const said = Buffer.concat(stderr).toString("utf8");
+    if (code !== 0 && !(code !== null && options.accept?.includes(code))) {
+      const why = end.type === "not-started" ? end.reason : `exit code ${code}: ${said.trim()}`;
+      throw new BatonError("git-failed", `git ${args.join(" ")} in ${folder} failed: ${why}`);
+    }
+    return { code, stdout: Buffer.concat(stdout), stderr: said };
+  };
+  const text: GitRepository["text"] = async (args, options) => (await git(args, options)).stdout.toString("utf8");
+
+  return {
+    folder,
+    git,
+    text,
+    async commitOf(name) {
+      if (name.startsWith("-") || name.includes("..") || name === "") return undefined;
+      const tried = name.startsWith("refs/")
+        ? [name]
+        : [`refs/heads/${name}`, `refs/tags/${name}`, `refs/${name}`, name];
+      for (const candidate of tried) {
+        const found = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${candidate}^{commit}`], {
+          accept: [1, 128],
+        });
+        if (found.code === 0) return found.stdout.toString("utf8").trim();
+      }
+      return undefined;
+    },
+    async typeOf(sha) {
+      if (!/^[0-9a-f]{40}$/.test(sha)) return undefined;
+      const found = await git(["cat-file", "-t", sha], { accept: [128] });
+      return found.code === 0 ? found.stdout.toString("utf8").trim() : undefined;
+    },
+    async readCommit(sha) {
+      if ((await this.typeOf(sha)) !== "commit") return undefined;
+      return parseCommit(sha, await text(["cat-file", "commit", sha]));
+    },
+    async writeCommit({ tree, parents, author, committer, message }) {
+      const lines = [
+        `tree ${tree}`,
+        ...parents.map((parent) => `parent ${parent}`),
+        `author ${identity(author)}`,
+        `committer ${identity(committer)}`,
+      ];
+      const stdin = `${lines.join("\n")}\n\n${message}`;
+      return (await text(["hash-object", "-t", "commit", "-w", "--stdin"], { stdin })).trim();
+    },
+    readBlob: async (sha) => (await git(["cat-file", "blob", sha])).stdout,
+    writeBlob: async (content) => (await text(["hash-object", "-w", "--stdin"], { stdin: content })).trim(),
+    async listTree(treeish, { recursive = false, path: inside } = {}) {
+      const args = ["ls-tree", "-z", "-l", ...(recursive ? ["-r", "-t"] : []), treeish];
+      const listed = await text(inside === undefined ? args : [...args, "--", inside]);
+      return listed.split("\0").filter(Boolean).map(parseEntry);
+    },
+    async writeTree(base, changes) {
+      index += 1;
+      const file = join(folder, `playground-index-${index}`);
+      const env = { GIT_INDEX_FILE: file };
+      try {
+        await git(base === undefined ? ["read-tree", "--empty"] : ["read-tree", base], { env });
+        const there = new Set((await text(["ls-files", "-z"], { env })).split("\0"));
+        for (const { path: at, sha } of changes) if (sha === null && !there.has(at)) return undefined;
+        const folders = changes.filter(({ mode, sha }) => mode === "040000" && sha !== null);
+        const files = changes.filter((change) => !folders.includes(change));
+        const lines = files.map(({ path: at, mode, sha }) => `${sha === null ? 0 : mode} ${sha ?? ZERO}\t${at}\0`);
+        await git(["update-index", "-z", "--index-info"], { env, stdin: lines.join("") });
+        for (const { path: at, sha } of folders) await git(["read-tree", `--prefix=${at}/`, sha ?? ZERO], { env });
+        return (await text(["write-tree"], { env })).trim();
+      } finally {
+        await rm(file, { force: true });
+      }
+    },
+    async refs(prefix = "refs/") {
+      const listed = await text(["for-each-ref", "--format=%(refname) %(objectname) %(objecttype)", prefix]);
+      return listed
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => {
+          const [name = "", sha = "", type = ""] = line.split(" ");
+          return { name, sha, type };
+        });
+    },
+    async ref(name) {
+      return (await this.refs(name)).find((ref) => ref.name === name);
+    },
+    async moveRef(name, from, to) {
+      const args = to === undefined ? ["update-ref", "-d", name, from] : ["update-ref", name, to, from];
+      return (await git(args, { accept: [1, 128] })).code === 0;
+    },
+    async isAncestor(ancestor, descendant) {
+      return (await git(["merge-base", "--is-ancestor", ancestor, descendant], { accept: [1, 128] })).code === 0;
+    },
+    alone(work) {
+      const next = last.then(work, work);
+      last = next.catch(() => {});
+      return next;
+    },
+  };
+}
+
+function identity({ name, email, date }: Signature): string {
+  const clean = (value: string) => value.replaceAll(/[<>\n]/g, "");
+  return `${clean(name)} <${clean(email)}> ${Math.floor(Date.parse(date) / 1000)} +0000`;
+}
+
+function parseIdentity(line: string): Signature {
+  const [, name = "", email = "", seconds = "0"] = /^(.*?) ?<(.*?)> (-?\d+)/.exec(line) ?? [];
+  return { name, email, date: new Date(Number(seconds) * 1000).toISOString().replace(".000Z", "Z") };
+}
+
+function parseCommit(sha: string, raw: string): Commit {
+  const end = raw.indexOf("\n\n");
+  const head = raw.slice(0, end).split("\n");
+  const all = (key: string) =>
+    head.filter((line) => line.startsWith(`${key} `)).map((line) => line.slice(key.length + 1));
+  return {
+    sha,
+    tree: all("tree")[0] ?? "",
+    parents: all("parent"),
+    author: parseIdentity(all("author")[0] ?? ""),
+    committer: parseIdentity(all("committer")[0] ?? ""),
+    message: raw.slice(end + 2).replace(/\n$/, ""),
+  };
+}
+
+function parseEntry(line: string): TreeEntry {
+  const [, mode = "", type = "", sha = "", size = "-", path = ""] =
+    /^(\d+) (\w+) (\w+) +(\S+)\t(.*)$/s.exec(line) ?? [];
+  return { mode, type, sha, path, size: size === "-" ? undefined : Number(size) };
+}

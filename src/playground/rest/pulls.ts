@@ -1,0 +1,169 @@
+// Pull requests.
+import { Hono } from "hono";
+import { z } from "zod";
+import { changedFiles, commitsBetween, diffText } from "../git-diff.ts";
+import { editIssue } from "../issues.ts";
+import { openPull, requestReview } from "../pulls.ts";
+import { commitShape } from "../shapes/commits.ts";
+import { fileShape, pullShape, simplePullShape, startOfPull } from "../shapes/pulls.ts";
+import { changed, hasRole, type World } from "../state.ts";
+import { accountOfActor } from "../tokens.ts";
+import {
+  accounts,
+  answer,
+  bodyOf,
+  bodyText,
+  doer,
+  here,
+  invalid,
+  notFound,
+  page,
+  param,
+  Refusal,
+  type RestContext,
+  type RestEnv,
+  sorted,
+} from "./exchange.ts";
+import { wants } from "./repositories.ts";
+
+const newPull = z.strictObject({
+  title: z.string(),
+  head: z.string(),
+  base: z.string(),
+  body: bodyText.nullish(),
+  draft: z.boolean().default(false),
+  maintainer_can_modify: z.boolean().optional(),
+});
+const changedPull = z.strictObject({
+  title: z.string().optional(),
+  body: bodyText.nullish(),
+  state: z.enum(["open", "closed"]).optional(),
+  base: z.string().optional(),
+  maintainer_can_modify: z.boolean().optional(),
+});
+const reviewers = z.strictObject({
+  reviewers: z.array(z.string()).default([]),
+  team_reviewers: z.array(z.string()).default([]),
+});
+
+export function pullRoutes(world: World): Hono<RestEnv> {
+  const rest = new Hono<RestEnv>();
+  const base = "/repos/:owner/:repo/pulls";
+  const one = `${base}/:number{[0-9]+}`;
+
+  const pullHere = (c: RestContext, level: "read" | "write") => {
+    const { actor, repo } = here(c, world, level, "pull_requests");
+    const issue = repo.issues.get(Number(param(c, "number")));
+    if (!issue?.pull) throw notFound();
+    return { actor, repo, issue, pull: issue.pull };
+  };
+
+  rest.get(base, (c) => {
+    const { repo } = here(c, world, "read", "pull_requests");
+    const state = c.req.query("state") ?? "open";
+    const { head, base: into } = c.req.query();
+    const found = sorted(c, [...repo.issues.values()]).flatMap((issue) => {
+      const { pull } = issue;
+      if (!pull || (state !== "all" && issue.state !== state)) return [];
+      // As on GitHub: a head without its owner is no filter at all.
+      if (head?.includes(":") && head !== `${repo.owner.login}:${pull.headRef}`) return [];
+      return into === undefined || into === pull.baseRef ? [simplePullShape(world, repo, issue, pull)] : [];
+    });
+    return answer(c, page(c, world, found));
+  });
+
+  rest.post(base, async (c) => {
+    const { actor, repo } = here(c, world, "write", "pull_requests");
+    const asked = await bodyOf(c, newPull);
+    if (asked.title.trim() === "") throw invalid("PullRequest", "title", "missing_field");
+    const { title, head, base: into, draft } = asked;
+    const opened = await openPull(world, repo, doer(actor), {
+      title,
+      head,
+      base: into,
+      draft,
+      body: asked.body ?? null,
+    });
+    if (opened.type === "refused") {
+      if (opened.field !== undefined) throw invalid("PullRequest", opened.field, "invalid");
+      throw new Refusal(422, "Validation Failed", {
+        errors: [{ resource: "PullRequest", code: "custom", message: opened.message }],
+      });
+    }
+    return answer(c, await pullShape(world, repo, opened.issue, opened.pull), 201);
+  });
+
+  rest.get(one, async (c) => {
+    const { repo, issue, pull } = pullHere(c, "read");
+    if (wants(c, "diff")) {
+      const text = await diffText(repo.git, await startOfPull(repo, pull), pull.headSha);
+      return c.body(text, 200, { "content-type": "application/vnd.github.diff; charset=utf-8" });
+    }
+    return answer(c, await pullShape(world, repo, issue, pull));
+  });
+
+  rest.patch(one, async (c) => {
+    const { actor, repo, issue, pull } = pullHere(c, "write");
+    const asked = await bodyOf(c, changedPull);
+    const by = doer(actor);
+    if (
+      actor.type !== "installation" &&
+      by.account.id !== issue.by.account.id &&
+      !hasRole(repo, accountOfActor(actor), "triage")
+    )
+      throw new Refusal(403, "Must have triage access to Repository.");
+    if (asked.base !== undefined && asked.base !== pull.baseRef)
+      throw new Refusal(422, `The playground keeps a pull request's base; it is ${pull.baseRef}.`);
+    const { title, body, state } = asked;
+    if (state === "open" && pull.mergedAt !== null)
+      throw new Refusal(422, "Validation Failed", {
+        errors: [{ resource: "PullRequest", code: "custom", message: "Cannot reopen a merged pull request" }],
+      });
+    await editIssue(world, repo, issue, by, { title, body, state });
+    return answer(c, await pullShape(world, repo, issue, pull));
+  });
+
+  rest.get(`${one}/files`, async (c) => {
+    const { repo, pull } = pullHere(c, "read");
+    const files = await changedFiles(repo.git, await startOfPull(repo, pull), pull.headSha);
+    return answer(
+      c,
+      page(c, world, files).map((file) => fileShape(world, repo, pull.headSha, file)),
+    );
+  });
+
+  rest.get(`${one}/commits`, async (c) => {
+    const { repo, pull } = pullHere(c, "read");
+    const commits = await commitsBetween(repo.git, await startOfPull(repo, pull), pull.headSha);
+    return answer(
+      c,
+      page(c, world, commits).map((commit) => commitShape(world, repo, commit)),
+    );
+  });
+
+  rest.post(`${one}/requested_reviewers`, async (c) => {
+    const { actor, repo, issue, pull } = pullHere(c, "write");
+    const people = accounts(world, (await bodyOf(c, reviewers)).reviewers, "PullRequest", "reviewers");
+    const author = people.find(({ id }) => id === issue.by.account.id);
+    if (author) throw new Refusal(422, "Review cannot be requested from pull request author.");
+    const stranger = people.find((person) => !repo.roles.has(person.id) && person.id !== repo.owner.id);
+    if (stranger)
+      throw new Refusal(
+        422,
+        `Reviews may only be requested from collaborators. One or more of the users or teams you specified is not a collaborator of the ${repo.fullName} repository.`,
+      );
+    await requestReview(world, repo, issue, pull, doer(actor), people);
+    return answer(c, simplePullShape(world, repo, issue, pull), 201);
+  });
+
+  rest.delete(`${one}/requested_reviewers`, async (c) => {
+    const { repo, issue, pull } = pullHere(c, "write");
+    const people = accounts(world, (await bodyOf(c, reviewers)).reviewers, "PullRequest", "reviewers");
+    for (const person of people.filter((account) => pull.reviewers.includes(account)))
+      pull.reviewers.splice(pull.reviewers.indexOf(person), 1);
+    changed(world);
+    return answer(c, simplePullShape(world, repo, issue, pull));
+  });
+
+  return rest;
+}

@@ -1,0 +1,278 @@
+// What the playground knows: accounts, apps, repositories, issues, comments, pull requests, check runs. All of it in memory;
+// only git objects and refs are on disk, in real bare repositories. The words here are GitHub's, not Baton's.
+import type { Clock } from "../core/clock.ts";
+import type { GitRepository } from "./git-repository.ts";
+
+/** What a person may do in a repository, weakest first. */
+export const roles = ["none", "read", "triage", "write", "maintain", "admin"] as const;
+export type Role = (typeof roles)[number];
+
+export type Level = "read" | "write";
+/** What an App, or a token narrowed from it, may do: `{ issues: "write", contents: "read" }`. */
+export type Permissions = Readonly<Record<string, Level | "admin">>;
+
+export interface Account {
+  readonly id: number;
+  readonly login: string;
+  readonly type: "User" | "Bot" | "Organization";
+}
+
+export interface App {
+  readonly id: number;
+  readonly slug: string;
+  readonly name: string;
+  readonly clientId: string;
+  /** PEM; its App's tokens are checked with it. */
+  readonly publicKey: string;
+  readonly installationId: number;
+  readonly permissions: Permissions;
+  readonly events: readonly string[];
+  /** Full names ("owner/name") the installation covers; undefined: every repository here. */
+  readonly repositories: readonly string[] | undefined;
+  readonly bot: Account;
+  webhook: { readonly url: string; readonly secret: string } | undefined;
+}
+
+/** Who does something: an account, and the App it acts through, if any. */
+export interface Doer {
+  readonly account: Account;
+  readonly app?: App | undefined;
+}
+
+export interface Reaction {
+  readonly id: number;
+  readonly content: string;
+  readonly by: Account;
+  readonly at: string;
+}
+
+export interface Label {
+  readonly id: number;
+  readonly name: string;
+  readonly color: string;
+  readonly description: string | null;
+}
+
+/** An earlier body, and when (milliseconds since 1970) and by whom it was replaced. */
+export interface Edit {
+  readonly at: number;
+  readonly by: string;
+  readonly before: string;
+}
+
+export interface Comment {
+  readonly id: number;
+  readonly issue: number;
+  readonly by: Doer;
+  body: string;
+  readonly createdAt: string;
+  updatedAt: string;
+  readonly edits: Edit[];
+  readonly reactions: Reaction[];
+}
+
+/** A line between the comments of an issue's page. */
+export interface Happening {
+  readonly at: string;
+  readonly by: Account;
+  readonly what:
+    | "closed"
+    | "reopened"
+    | "labeled"
+    | "unlabeled"
+    | "assigned"
+    | "unassigned"
+    | "renamed"
+    | "pushed"
+    | "merged";
+  readonly detail: string;
+  readonly color?: string;
+}
+
+export interface PullRequest {
+  readonly headRef: string;
+  headSha: string;
+  readonly baseRef: string;
+  /** The base branch's commit when the pull request was opened. */
+  readonly baseSha: string;
+  draft: boolean;
+  mergedAt: string | null;
+  mergedBy: Account | null;
+  mergeSha: string | null;
+  readonly reviewers: Account[];
+}
+
+export interface Issue {
+  readonly id: number;
+  readonly number: number;
+  readonly by: Doer;
+  title: string;
+  body: string | null;
+  state: "open" | "closed";
+  stateReason: "completed" | "not_planned" | "reopened" | "duplicate" | null;
+  readonly labels: Label[];
+  readonly assignees: Account[];
+  readonly createdAt: string;
+  updatedAt: string;
+  closedAt: string | null;
+  closedBy: Account | null;
+  locked: boolean;
+  readonly edits: Edit[];
+  readonly reactions: Reaction[];
+  readonly happenings: Happening[];
+  readonly pull: PullRequest | undefined;
+}
+
+/** A remark on lines of a file, as the App gave it. */
+export interface Annotation {
+  readonly path: string;
+  readonly start_line: number;
+  readonly end_line: number;
+  readonly annotation_level: "notice" | "warning" | "failure";
+  readonly message: string;
+  readonly start_column?: number | undefined;
+  readonly end_column?: number | undefined;
+  readonly title?: string | undefined;
+  readonly raw_details?: string | undefined;
+}
+
+export interface CheckRun {
+  readonly id: number;
+  readonly app: App;
+  headSha: string;
+  name: string;
+  status: "queued" | "in_progress" | "completed";
+  conclusion: string | null;
+  startedAt: string;
+  completedAt: string | null;
+  externalId: string;
+  detailsUrl: string;
+  title: string | null;
+  summary: string | null;
+  text: string | null;
+  readonly annotations: Annotation[];
+  actions: readonly { readonly label: string; readonly description: string; readonly identifier: string }[];
+}
+
+export interface Repository {
+  readonly id: number;
+  readonly owner: Account;
+  readonly name: string;
+  readonly fullName: string;
+  readonly private: boolean;
+  readonly description: string | null;
+  readonly defaultBranch: string;
+  readonly git: GitRepository;
+  /** By account id; accounts that are not in it have none, or read where the repository is public. */
+  readonly roles: Map<number, Role>;
+  readonly labels: Label[];
+  readonly issues: Map<number, Issue>;
+  readonly comments: Map<number, Comment>;
+  readonly checkRuns: CheckRun[];
+  /** Commits GitHub would show as Verified. */
+  readonly verified: Set<string>;
+  readonly createdAt: string;
+  pushedAt: string;
+  nextNumber: number;
+}
+
+export interface InstallationToken {
+  readonly token: string;
+  readonly app: App;
+  readonly permissions: Permissions;
+  /** Repository ids; undefined: all that the installation covers. */
+  readonly repositories: readonly number[] | undefined;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+/** Something to tell the Apps that listen: an event with its action (none for `push`) and what belongs to it. */
+export interface Announcement {
+  readonly event: string;
+  readonly action?: string;
+  readonly by: Account;
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** Only this App hears it (check runs). */
+  readonly only?: App;
+}
+
+export interface World {
+  /** Without a slash at the end. */
+  url: string;
+  apiUrl: string;
+  readonly clock: Clock;
+  /** By login, in lower case. */
+  readonly accounts: Map<string, Account>;
+  /** By full name, in lower case. */
+  readonly repositories: Map<string, Repository>;
+  readonly apps: App[];
+  /** Personal tokens: token → account. */
+  readonly personalTokens: Map<string, Account>;
+  readonly installationTokens: Map<string, InstallationToken>;
+  /** Grows with every change: what live pages watch. */
+  version: number;
+  readonly watchers: Set<() => void>;
+  newId(): number;
+  announce(repository: Repository, announcement: Announcement): void;
+}
+
+/** An empty world. Ids are counted from 1001, so that they are not mistaken for issue numbers. */
+export function createWorld(clock: Clock): World {
+  let id = 1000;
+  return {
+    url: "",
+    apiUrl: "",
+    clock,
+    accounts: new Map(),
+    repositories: new Map(),
+    apps: [],
+    personalTokens: new Map(),
+    installationTokens: new Map(),
+    version: 0,
+    watchers: new Set(),
+    newId: () => (id += 1),
+    announce() {},
+  };
+}
+
+/** Now, as GitHub writes it: UTC, whole seconds. */
+export function timestamp(world: World): string {
+  return new Date(world.clock.now()).toISOString().replace(/\.\d{3}Z$/, "Z");
+}
+
+/** Says that something changed; pages that watch hear it. */
+export function changed(world: World): void {
+  world.version += 1;
+  for (const watcher of world.watchers) watcher();
+}
+
+export function findRepository(world: World, owner: string, name: string): Repository | undefined {
+  return world.repositories.get(`${owner}/${name}`.toLowerCase());
+}
+
+export function findAccount(world: World, login: string): Account | undefined {
+  return world.accounts.get(login.toLowerCase());
+}
+
+/** The role of an account: the owner is admin; what is public everybody may read. */
+export function roleOf(repository: Repository, account: Account | undefined): Role {
+  const open: Role = repository.private ? "none" : "read";
+  if (!account) return open;
+  if (account.id === repository.owner.id) return "admin";
+  const given = repository.roles.get(account.id) ?? "none";
+  return roles.indexOf(given) > roles.indexOf(open) ? given : open;
+}
+
+export function hasRole(repository: Repository, account: Account | undefined, least: Role): boolean {
+  return roles.indexOf(roleOf(repository, account)) >= roles.indexOf(least);
+}
+
+/** True when the App is installed on the repository. */
+export function covers(app: App, repository: Repository): boolean {
+  return app.repositories?.some((name) => name.toLowerCase() === repository.fullName.toLowerCase()) ?? true;
+}
+
+export function reaches(permissions: Permissions, name: string, level: Level): boolean {
+  const given = permissions[name];
+  return given === "write" || given === "admin" || (given === "read" && level === "read");
+}
