@@ -8,12 +8,12 @@ import { randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parse } from "yaml";
 import { z } from "zod";
 import { BatonError, messageOf } from "../core/errors.ts";
-import type { Log } from "../core/log.ts";
+import { silentLog, type Log } from "../core/log.ts";
 import { WEBHOOK_PATH } from "./probot-app.ts";
 
 export interface SetupOptions {
@@ -28,19 +28,16 @@ export interface SetupOptions {
   readonly publicUrl?: string | undefined;
   /** Creates the App for an organisation instead of the visitor's own account. */
   readonly organization?: string | undefined;
-  /** Absolute path of app.yml. */
-  readonly appFile: string;
-  /** Absolute path of the .env that `npm start` reads. */
-  readonly envFile: string;
-  readonly version: string;
-  /** Says a line to the person at the terminal. */
-  readonly say: (line: string) => void;
-  readonly log: Log;
+  /** The file `npm start` reads its variables from. Default: `.env` in the working folder. */
+  readonly envFile?: string;
+  /** Says a line to the person at the terminal. Default: standard output. */
+  readonly say?: (line: string) => void;
+  readonly log?: Log;
 }
 
 export interface Setup extends AsyncDisposable {
   /** Where the page is. */
-  readonly url: string;
+  readonly address: string;
   /** Resolves when the credentials are written. */
   readonly done: Promise<void>;
 }
@@ -65,16 +62,14 @@ const Imported = z.object({
 /** Never a destination GitHub could reach: for an App created from a page that GitHub cannot reach either. */
 const UNREACHABLE_HOOK = `https://example.com${WEBHOOK_PATH}`;
 
+/** What the App may do and is told; the one source of it. */
+export const APP_FILE = join(import.meta.dirname, "../../app.yml");
+
 /** Listens at once. Throws `invalid-environment` when the port is taken, `invalid-config` for an app.yml that is not one. */
 export async function openSetup(options: SetupOptions): Promise<Setup> {
-  const { host, port, envFile, say, log } = options;
-  const read = AppFile.safeParse(parse(await readFile(options.appFile, "utf8")));
-  if (!read.success)
-    throw new BatonError(
-      "invalid-config",
-      `${options.appFile} does not describe a GitHub App: ${z.prettifyError(read.error)}`,
-    );
-  const app = read.data;
+  const { host, port, envFile = resolve(".env"), log = silentLog } = options;
+  const say = options.say ?? ((line: string) => void process.stdout.write(`${line}\n`));
+  const app = await readAppFile();
   const pages = await loadPages();
   const state = randomUUID();
   const done = Promise.withResolvers<void>();
@@ -108,7 +103,7 @@ export async function openSetup(options: SetupOptions): Promise<Setup> {
           pages.setupView({
             name: app.name,
             description: `${app.description} ${hook === undefined ? localAdvice : ""}`.trim(),
-            version: options.version,
+            version: "",
             createAppUrl: `${options.serverUrl.replace(/\/+$/, "")}${account}/settings/apps/new?state=${state}`,
             manifest: escape(JSON.stringify(manifestFor(app, base, hook))),
           }),
@@ -163,7 +158,7 @@ export async function openSetup(options: SetupOptions): Promise<Setup> {
       response.end(`${messageOf(error)}\n`);
     });
   });
-  await new Promise<void>((resolve, reject) => {
+  await new Promise<void>((ready, reject) => {
     server.once("error", (error) =>
       reject(
         new BatonError(
@@ -173,28 +168,34 @@ export async function openSetup(options: SetupOptions): Promise<Setup> {
         ),
       ),
     );
-    server.listen(port, host, resolve);
+    server.listen(port, host, ready);
   });
-  const address = server.address();
-  const taken = typeof address === "object" && address !== null ? address.port : port;
-  const url = `http://${host.includes(":") ? `[${host}]` : host}:${taken}`;
+  const bound = server.address();
+  const taken = typeof bound === "object" && bound !== null ? bound.port : port;
+  const address = `http://${host.includes(":") ? `[${host}]` : host}:${taken}`;
   say("Baton has no GitHub App yet: APP_ID, PRIVATE_KEY and WEBHOOK_SECRET are not set.");
-  say(`Open ${url} and press "Register GitHub App". It asks for the permissions in app.yml, and nothing more.`);
+  say(`Open ${address} and press "Register GitHub App". It asks for the permissions in app.yml, and nothing more.`);
   say(
     "GitHub sends deliveries to the address at which you open that page; from this machine only, use a tunnel and open its address.",
   );
   return {
-    url,
+    address,
     done: done.promise,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await new Promise((closed) => server.close(closed));
     },
   };
 }
 
 const localAdvice =
   "(You have opened this page at a local address, which GitHub cannot reach: the App is created with its webhook switched off.)";
+
+async function readAppFile(): Promise<z.infer<typeof AppFile>> {
+  const read = AppFile.safeParse(parse(await readFile(APP_FILE, "utf8")));
+  if (read.success) return read.data;
+  throw new BatonError("invalid-config", `${APP_FILE} does not describe a GitHub App: ${z.prettifyError(read.error)}`);
+}
 
 /** What GitHub creates the App from: app.yml and the addresses. */
 function manifestFor(app: z.infer<typeof AppFile>, base: string, hook: string | undefined): Record<string, unknown> {

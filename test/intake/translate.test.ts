@@ -1,0 +1,114 @@
+// What a delivery asks for; and every payload GitHub gives as an example is taken without an error.
+import { createRequire } from "node:module";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { translate } from "#src/intake/translate.ts";
+import { commentPayload, issuePayload, self } from "#test/support/intake-world.ts";
+
+const Examples = z.array(z.object({ name: z.string(), examples: z.array(z.record(z.string(), z.unknown())) }));
+const examples = Examples.parse(createRequire(import.meta.url)("@octokit/webhooks-examples"));
+
+const because = (name: string, payload: unknown) => {
+  const translation = translate(name, payload, self);
+  return translation.type === "nothing" ? translation.because : translation.intent.door;
+};
+
+describe("GitHub's own examples", () => {
+  test.each(examples.map(({ name, examples: payloads }) => [name, payloads] as const))("%s", (name, payloads) => {
+    expect(payloads.length).toBeGreaterThan(0);
+    for (const payload of payloads) expect(because(name, payload)).not.toContain("not as GitHub describes it");
+  });
+
+  test("opened issues among them are intents", () => {
+    const opened =
+      examples.find(({ name }) => name === "issues")?.examples.filter(({ action }) => action === "opened") ?? [];
+    expect(opened.length).toBeGreaterThan(2);
+    for (const payload of opened) expect(because("issues", payload)).toBe("opened");
+  });
+});
+
+describe("what asks for something", () => {
+  test("an opened issue, with the text it was opened with", () => {
+    expect(translate("issues", issuePayload("opened"), self)).toMatchObject({
+      type: "intent",
+      intent: {
+        door: "opened",
+        repo: { id: 1, owner: "octo", name: "tab", defaultBranch: "main", installationId: 5 },
+        subject: { kind: "issue", number: 12, author: { login: "reporter", id: 99 } },
+        actor: { person: { login: "reporter", id: 99 }, app: undefined },
+        text: { title: "Splitting loses a cent" },
+        assigned: false,
+      },
+    });
+  });
+
+  test.each([
+    ["agent", undefined],
+    ["Agent", undefined],
+    ["agent:bug", "bug"],
+    ["AGENT:Refactor", "refactor"],
+    ["agent:nonsense", "nonsense"],
+  ])("the label %s", (label, type) => {
+    expect(translate("issues", issuePayload("labeled", { label }), self)).toMatchObject({
+      intent: { door: "label", label, type, actor: { person: { login: "maria" } } },
+    });
+  });
+
+  test("a command in a comment", () => {
+    expect(translate("issue_comment", commentPayload("/agent fix"), self)).toMatchObject({
+      intent: { door: "comment", commentId: 1_000, reading: { commands: [{ verb: "fix" }] } },
+    });
+  });
+
+  test("an App that writes in a person's name is no person", () => {
+    const payload = commentPayload("/agent fix", { comment: { performed_via_github_app: { id: 1, slug: "other" } } });
+    expect(translate("issue_comment", payload, self)).toMatchObject({ intent: { actor: { app: "other" } } });
+  });
+
+  test("a closed issue", () => {
+    expect(because("issues", issuePayload("closed"))).toBe("closed");
+  });
+});
+
+describe("what asks for nothing", () => {
+  const own = { login: "baton-app[bot]", id: 1, type: "Bot" };
+  const marked = "/agent fix\n<!-- baton:reply:x -->";
+  test.each([
+    ["its own comment", "issue_comment", commentPayload("/agent fix", { by: own })],
+    [
+      "its own comment, in other letters",
+      "issue_comment",
+      commentPayload("/agent fix", { by: { ...own, login: "Baton-App[bot]" } }),
+    ],
+    [
+      "a comment through its App",
+      "issue_comment",
+      commentPayload("/agent fix", { comment: { performed_via_github_app: { id: 4711 } } }),
+    ],
+    ["text with its marker", "issue_comment", commentPayload(marked)],
+    [
+      "a comment of somebody else than the sender",
+      "issue_comment",
+      commentPayload("/agent fix", { comment: { user: { login: "other", id: 8 } } }),
+    ],
+    ["an edited comment", "issue_comment", commentPayload("/agent fix", { action: "edited" })],
+    ["a deleted comment", "issue_comment", commentPayload("/agent fix", { action: "deleted" })],
+    ["a comment without a command", "issue_comment", commentPayload("please fix")],
+    ["an empty comment", "issue_comment", commentPayload("")],
+    ["its own issue", "issues", issuePayload("opened", { sender: own })],
+    ["its own label", "issues", issuePayload("labeled", { label: "agent", sender: own })],
+    ["its own closing", "issues", issuePayload("closed", { sender: own })],
+    ["an issue with its marker", "issues", issuePayload("opened", { issue: { body: "<!-- baton:dashboard -->" } })],
+    ["an issue opened with the label", "issues", issuePayload("opened", { issue: { labels: [{ name: "agent" }] } })],
+    ["another label", "issues", issuePayload("labeled", { label: "agent/running" })],
+    ["a label like it", "issues", issuePayload("labeled", { label: "agents" })],
+    ["an edited issue", "issues", issuePayload("edited")],
+    ["an event nobody asked for", "push", { ref: "x" }],
+    ["a payload that is none", "issues", null],
+    ["a payload of another shape", "issues", { action: "opened", issue: "x" }],
+    ["a number that is none", "issues", issuePayload("opened", { issue: { number: "12" } })],
+    ["a name from the prototype", "__proto__", { action: "constructor" }],
+  ])("%s", (_, name, payload) => {
+    expect(translate(name, payload, self)).toMatchObject({ type: "nothing" });
+  });
+});

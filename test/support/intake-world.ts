@@ -1,0 +1,252 @@
+// A world for the intake without GitHub: what a reader would find is set by hand, and everything said or rung is recorded.
+import { systemClock } from "#src/core/clock.ts";
+import { BatonError } from "#src/core/errors.ts";
+import { sha, type RunId, type Sha } from "#src/core/ids.ts";
+import { silentLog } from "#src/core/log.ts";
+import type { Person, RepoRef, Subject } from "#src/engine/events.ts";
+import type { EventLog, GitHubReader, Publisher, Reply } from "#src/engine/ports.ts";
+import { fold, type State } from "#src/engine/state.ts";
+import { createIntake, type Intake, type IntakeParts } from "#src/intake/handle.ts";
+import type { Role } from "#src/intake/verbs.ts";
+import type { Deliveries, Delivery, KeptDelivery } from "#src/store/deliveries.ts";
+import { createMemoryLog } from "#src/store/memory-log.ts";
+import { bugWorkflow } from "#test/support/engine-world.ts";
+
+export const self = { appId: 4711, login: "baton-app[bot]", slug: "baton-app" };
+export const maria: Person = { login: "maria", id: 7 };
+
+/** Deliveries that are gone with the test. */
+export class MemoryDeliveries implements Deliveries {
+  readonly kept = new Map<string, KeptDelivery>();
+  readonly notes = new Map<string, string>();
+
+  keep(delivery: Delivery): Promise<"kept" | "known"> {
+    if (this.kept.has(delivery.id)) return Promise.resolve("known");
+    this.kept.set(delivery.id, { ...delivery, receivedAt: Date.now(), handledAt: undefined });
+    return Promise.resolve("kept");
+  }
+  read(id: string): Promise<KeptDelivery | undefined> {
+    return Promise.resolve(this.kept.get(id));
+  }
+  handled(id: string, note: string): Promise<void> {
+    const delivery = this.kept.get(id);
+    if (!delivery) throw new BatonError("not-found", `delivery ${id} was never kept`);
+    this.kept.set(id, { ...delivery, handledAt: Date.now() });
+    this.notes.set(id, note);
+    return Promise.resolve();
+  }
+  pending(): Promise<string[]> {
+    return Promise.resolve(
+      [...this.kept.values()].filter(({ handledAt }) => handledAt === undefined).map(({ id }) => id),
+    );
+  }
+}
+
+/** A repository as a test describes it. Every method counts its calls; `down` makes all of them fail as a GitHub that does not answer. */
+export class StagedReader implements GitHubReader {
+  readonly calls: string[] = [];
+  down = false;
+  roles: Record<string, Role | "error"> = { maria: "write" };
+  files: Record<string, string> = {};
+  branches: Record<string, Sha> = { main: sha("a".repeat(40)), "release/1.x": sha("b".repeat(40)) };
+  found: NonNullable<Awaited<ReturnType<GitHubReader["issue"]>>> | undefined = {
+    title: "edited since",
+    body: "edited since",
+    author: { login: "reporter", id: 99 },
+    state: "open",
+    locked: false,
+    isPull: false,
+    url: "https://github.com/octo/tab/issues/12",
+    labels: [],
+    assignees: [],
+  };
+  said: Awaited<ReturnType<GitHubReader["comments"]>> = [];
+  closing: number[] = [];
+
+  #called<T>(name: string, value: T): Promise<T> {
+    this.calls.push(name);
+    if (this.down)
+      return Promise.reject(new BatonError("github-failed", "GitHub does not answer", { retryable: true }));
+    return Promise.resolve(value);
+  }
+
+  repository(): Promise<RepoRef> {
+    return Promise.reject(new Error("the intake takes the repository from the delivery"));
+  }
+  permission(_: RepoRef, person: Person): Promise<Role> {
+    const role = this.roles[person.login] ?? "none";
+    if (role === "error") return Promise.reject(new BatonError("github-failed", "GitHub does not answer"));
+    return this.#called("permission", role);
+  }
+  file(_: RepoRef, path: string): Promise<string | undefined> {
+    return this.#called("file", this.files[path]);
+  }
+  issue(): ReturnType<GitHubReader["issue"]> {
+    return this.#called("issue", this.found);
+  }
+  comments(): ReturnType<GitHubReader["comments"]> {
+    return this.#called("comments", this.said);
+  }
+  labels(): Promise<string[]> {
+    return this.#called("labels", ["bug", "docs"]);
+  }
+  head(_: RepoRef, branch: string): Promise<Sha> {
+    const commit = this.branches[branch];
+    if (commit === undefined) return Promise.reject(new BatonError("github-failed", `no branch ${branch}`));
+    return this.#called("head", commit);
+  }
+  pullRequestsClosing(): Promise<number[]> {
+    return this.#called("pulls", this.closing);
+  }
+}
+
+/** Keeps what was said, once per key, as the real publisher does. */
+export class RecordingPublisher implements Pick<Publisher, "reply" | "acknowledge" | "removeLabel"> {
+  readonly replies: { key: string; number: number; reply: Reply }[] = [];
+  readonly acknowledged: number[] = [];
+  readonly removed: string[] = [];
+
+  reply(_: RepoRef, { number }: Subject, key: string, reply: Reply): Promise<void> {
+    if (!this.replies.some((said) => said.key === key)) this.replies.push({ key, number, reply });
+    return Promise.resolve();
+  }
+  acknowledge(_: RepoRef, comment: number): Promise<void> {
+    this.acknowledged.push(comment);
+    return Promise.resolve();
+  }
+  removeLabel(_: RepoRef, __: Subject, label: string): Promise<void> {
+    this.removed.push(label);
+    return Promise.resolve();
+  }
+  get kinds(): string[] {
+    return this.replies.map(({ reply }) => reply.kind);
+  }
+  /** The only answer given, as the kind it should be. */
+  only<K extends Reply["kind"]>(kind: K): Extract<Reply, { kind: K }> {
+    const [said] = this.replies;
+    const is = (reply: Reply | undefined): reply is Extract<Reply, { kind: K }> => reply?.kind === kind;
+    if (this.replies.length !== 1 || !is(said?.reply))
+      throw new Error(`expected one ${kind}, said ${JSON.stringify(this.replies)}`);
+    return said.reply;
+  }
+}
+
+export interface World {
+  readonly intake: Intake;
+  readonly deliveries: MemoryDeliveries;
+  readonly reader: StagedReader;
+  readonly publisher: RecordingPublisher;
+  readonly log: EventLog;
+  readonly rung: string[];
+  /** Delivers, handles, and gives the note. */
+  send(name: string, payload: unknown, id?: string): Promise<string>;
+  /** The states of every run about an issue, newest first. */
+  runs(number?: number): Promise<State[]>;
+  only(): Promise<State>;
+}
+
+let deliveryCount = 0;
+
+/** A fresh world; parts may be replaced. */
+export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
+  const deliveries = new MemoryDeliveries();
+  const reader = new StagedReader();
+  const publisher = new RecordingPublisher();
+  const log = parts.log ?? createMemoryLog({ clock: systemClock });
+  const rung: string[] = [];
+  const intake = createIntake({
+    deliveries,
+    log,
+    reader,
+    publisher,
+    self,
+    journal: silentLog,
+    bell: {
+      ring: (_, id) => {
+        rung.push(id);
+        return Promise.resolve();
+      },
+    },
+    workflows: {
+      names: () => ["bug"],
+      load: (name) => Promise.resolve(name === "own" ? bugWorkflow : undefined),
+    },
+    ...parts,
+  });
+  const runs = async (number = 12) => {
+    const ids: RunId[] = await log.runsOf({ id: 1, owner: "octo", name: "tab" }, { number });
+    return Promise.all(ids.map(async (id) => fold(await log.read(id))));
+  };
+  return {
+    intake,
+    deliveries,
+    reader,
+    publisher,
+    log,
+    rung,
+    runs,
+    async send(name, payload, id = `delivery-${(deliveryCount += 1)}`) {
+      await deliveries.keep({ id, name, payload: JSON.stringify(payload) });
+      await intake.handle(id, AbortSignal.timeout(20_000));
+      return deliveries.notes.get(id) ?? "";
+    },
+    async only() {
+      const [run, ...more] = await runs();
+      if (!run || more.length > 0) throw new Error(`expected one run, there are ${more.length + (run ? 1 : 0)}`);
+      return run;
+    },
+  };
+}
+
+const repository = {
+  id: 1,
+  name: "tab",
+  owner: { login: "octo", id: 2 },
+  private: false,
+  default_branch: "main",
+  clone_url: "https://github.com/octo/tab.git",
+};
+
+const issue = {
+  number: 12,
+  html_url: "https://github.com/octo/tab/issues/12",
+  title: "Splitting loses a cent",
+  body: "Ten dollars by three <!-- ignore this --> only adds up to $9.99.",
+  user: { login: "reporter", id: 99, type: "User" },
+  labels: [{ name: "bug" }],
+  assignees: [],
+  updated_at: "2026-11-20T12:00:00Z",
+};
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** An `issues` payload; `issue` is merged. */
+export function issuePayload(action: string, change: { sender?: Fields; issue?: Fields; label?: string } = {}): Fields {
+  return {
+    action,
+    repository,
+    installation: { id: 5 },
+    sender: { ...maria, type: "User", ...change.sender },
+    issue: { ...issue, ...change.issue },
+    ...(change.label === undefined ? {} : { label: { name: change.label } }),
+  };
+}
+
+/** An `issue_comment` payload of a new comment by maria. */
+export function commentPayload(
+  body: string,
+  change: { by?: Fields; comment?: Fields; issue?: Fields; action?: string } = {},
+): Fields {
+  const by = { ...maria, type: "User", ...change.by };
+  return {
+    ...issuePayload(change.action ?? "created", { sender: by, ...(change.issue ? { issue: change.issue } : {}) }),
+    comment: {
+      id: 1_000,
+      body,
+      user: by,
+      created_at: "2026-11-20T12:00:00Z",
+      performed_via_github_app: null,
+      ...change.comment,
+    },
+  };
+}
