@@ -181,16 +181,31 @@ function paragraph(children: PhrasingContent[]): Paragraph {
 }
 
 function phrasing(nodes: readonly PhrasingContent[], redact: Redact): PhrasingContent[] {
-  const safe = nodes.flatMap((node) => phrase(node, redact));
+  const kept = merged(nodes.flatMap((node) => phrase(node, redact)));
   // A secret cut up by emphasis or written in character references is whole again on the page.
-  const shown = textOf(safe);
-  return redact(shown) === shown ? safe : inert(redact(shown));
+  const shown = textOf(kept);
+  const clean = redact(shown);
+  if (clean !== shown) return inert(clean);
+  return kept.flatMap((node) => (node.type === "text" ? inert(node.value) : [node]));
 }
 
+/** Neighbouring texts as one: "@" and "ada" from two nodes make a mention together. */
+function merged(nodes: readonly PhrasingContent[]): PhrasingContent[] {
+  const result: PhrasingContent[] = [];
+  for (const node of nodes) {
+    const last = result.at(-1);
+    if (node.type === "text" && last?.type === "text")
+      result[result.length - 1] = { type: "text", value: last.value + node.value };
+    else result.push(node);
+  }
+  return result;
+}
+
+/** A node as harmless nodes; its texts are made harmless later, when they are joined with their neighbours. */
 function phrase(node: PhrasingContent, redact: Redact): PhrasingContent[] {
   switch (node.type) {
     case "text":
-      return inert(visible(node.value));
+      return [{ type: "text", value: visible(node.value) }];
     case "emphasis":
     case "strong":
     case "delete":
@@ -202,14 +217,16 @@ function phrase(node: PhrasingContent, redact: Redact): PhrasingContent[] {
     case "link": {
       const shown = textOf(node.children);
       const address: PhrasingContent = { type: "inlineCode", value: visible(node.url) || " " };
-      if (shown === node.url || `mailto:${shown}` === node.url) return [{ type: "inlineCode", value: shown }];
-      return [...phrasing(node.children, redact), { type: "text", value: " (" }, address, { type: "text", value: ")" }];
+      if (node.url === shown || node.url === `mailto:${shown}` || node.url === `http://${shown}`)
+        return [{ type: "inlineCode", value: visible(shown) || " " }];
+      const inside = node.children.flatMap((child) => phrase(child, redact));
+      return [...inside, { type: "text", value: " (" }, address, { type: "text", value: ")" }];
     }
     case "linkReference":
-      return phrasing(node.children, redact);
+      return node.children.flatMap((child) => phrase(child, redact));
     case "image":
     case "imageReference":
-      return inert(`(image${node.alt ? `: ${visible(node.alt)}` : ""})`);
+      return [{ type: "text", value: `(image${node.alt ? `: ${visible(node.alt)}` : ""})` }];
     case "html":
       return htmlAsCode(node.value);
     default:

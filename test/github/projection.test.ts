@@ -1,0 +1,346 @@
+// What people see of a run: one card, edited seldom and always a last time; labels one at a time; one comment at the end; nothing doubled.
+import { rmSync } from "node:fs";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import type { RunId } from "#src/core/ids.ts";
+import { silentLog } from "#src/core/log.ts";
+import type { RecordedEvent } from "#src/engine/events.ts";
+import { createClient } from "#src/github/client.ts";
+import { createProjection, type GitHubProjection } from "#src/github/projection.ts";
+import { createPublisher } from "#src/github/publisher.ts";
+import { createMemoryOutbox, type Outbox } from "#src/store/outbox.ts";
+import { bareRepository, BreakingGitHub, git, writeCommit } from "#test/support/breaking-github.ts";
+import { GitWorkspaces } from "#test/support/git-workspaces.ts";
+import { HandTiming } from "#test/support/hand-timing.ts";
+import { recordedRuns, RunScript } from "#test/support/recorded-run.ts";
+
+const bare = bareRepository();
+afterAll(() => rmSync(bare, { recursive: true, force: true }));
+const self = { login: "baton[bot]", id: 1, appId: undefined };
+const links = { serverUrl: "https://github.com" };
+
+/** A log that holds as many of a run's events as it is told to. */
+class GrowingLog {
+  readonly #all: readonly RecordedEvent[];
+  length: number;
+  constructor(all: readonly RecordedEvent[], length = all.length) {
+    this.#all = all;
+    this.length = length;
+  }
+  read(_run: RunId, after = 0): Promise<RecordedEvent[]> {
+    return Promise.resolve(this.#all.slice(after, this.length));
+  }
+}
+
+interface World {
+  readonly github: BreakingGitHub;
+  readonly log: GrowingLog;
+  readonly timing: HandTiming;
+  readonly outbox: Outbox;
+  readonly run: RunId;
+  projection(): GitHubProjection;
+}
+
+const open: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0).toReversed()) await one[Symbol.asyncDispose]();
+});
+
+async function openWorld(script: RunScript, options: { length?: number; impatient?: boolean } = {}): Promise<World> {
+  const github = await BreakingGitHub.open(bareRepository(bare));
+  open.push({
+    [Symbol.asyncDispose]: async () => {
+      expect(github.complaints).toEqual([]);
+      await github[Symbol.asyncDispose]();
+    },
+  });
+  const log = new GrowingLog(script.events, options.length);
+  const timing = new HandTiming({ impatient: options.impatient ?? false });
+  const outbox = createMemoryOutbox(timing);
+  return {
+    github,
+    log,
+    timing,
+    outbox,
+    run: script.state.runId,
+    projection() {
+      const projection = createProjection({
+        log,
+        octokitFor: () => createClient({ token: "t", apiUrl: github.url, log: silentLog }),
+        outbox,
+        redact: (text) => text,
+        self,
+        links,
+        journal: silentLog,
+        timing,
+      });
+      open.push(projection);
+      return projection;
+    },
+  };
+}
+
+const cardOf = (github: BreakingGitHub) => github.comments.filter(({ body }) => body.startsWith("<!-- baton:status:"));
+
+describe("the card", () => {
+  test("is one comment, edited, and its last state is always shown", async () => {
+    const w = await openWorld(recordedRuns.succeeded(), { length: 2 });
+    const projection = w.projection();
+    projection.touch(w.run);
+    await vi.waitFor(() => expect(cardOf(w.github)[0]?.body).toContain("Running"));
+    w.log.length = 6;
+    projection.touch(w.run);
+    await vi.waitFor(() => expect(w.timing.waiting).toBe(1));
+    w.log.length = 1_000;
+    await projection.settle(w.run);
+    expect(cardOf(w.github)).toHaveLength(1);
+    expect(cardOf(w.github)[0]).toMatchObject({ edits: 1, body: expect.stringContaining("### ✅ Succeeded") });
+  });
+
+  test("is edited at most once in five seconds, however much happens", async () => {
+    const script = recordedRuns.succeeded();
+    const w = await openWorld(script, { length: 1 });
+    const projection = w.projection();
+    projection.touch(w.run);
+    await vi.waitFor(() => expect(cardOf(w.github)).toHaveLength(1));
+    for (let length = 2; length < 14; length += 1) {
+      w.log.length = length;
+      projection.touch(w.run);
+    }
+    await vi.waitFor(() => expect(w.timing.waiting).toBe(1));
+    w.timing.forward(4_999);
+    projection.touch(w.run);
+    await vi.waitFor(() => expect(w.timing.waiting).toBe(1));
+    expect(cardOf(w.github)[0]?.edits).toBe(0);
+    w.timing.forward(1);
+    await vi.waitFor(() => expect(cardOf(w.github)[0]?.edits).toBe(1));
+  });
+
+  test("a whole run with a touch after every event stays within the numbers", async () => {
+    const w = await openWorld(recordedRuns["sent back, then succeeded"](), { length: 1 });
+    const projection = w.projection();
+    for (let length = 1; length <= recordedRuns["sent back, then succeeded"]().events.length; length += 1) {
+      w.log.length = length;
+      projection.touch(w.run);
+      await vi.waitFor(() => expect(w.timing.waiting).toBeLessThanOrEqual(1));
+      w.timing.forward(8_000);
+    }
+    await projection.settle(w.run);
+    expect(cardOf(w.github)[0]?.edits).toBeLessThanOrEqual(12);
+    expect(w.github.count("POST", /comments$/)).toBe(2);
+  });
+
+  test("costs nothing when nothing has changed", async () => {
+    const w = await openWorld(recordedRuns.succeeded(), { length: 5, impatient: true });
+    const projection = w.projection();
+    await projection.settle(w.run);
+    const calls = w.github.calls.length;
+    await projection.settle(w.run);
+    await projection.settle(w.run);
+    expect(w.github.calls).toHaveLength(calls);
+  });
+
+  test("is not written again where somebody deleted it", async () => {
+    const w = await openWorld(recordedRuns.succeeded(), { length: 5, impatient: true });
+    const projection = w.projection();
+    await projection.settle(w.run);
+    w.github.comments.length = 0;
+    w.log.length = 1_000;
+    await projection.settle(w.run);
+    expect(w.github.comments).toEqual([]);
+  });
+
+  test("a process that comes after a crash edits the same card", async () => {
+    const w = await openWorld(recordedRuns.failed(), { length: 5, impatient: true });
+    await w.projection().settle(w.run);
+    w.log.length = 1_000;
+    await w.projection().settle(w.run);
+    expect(cardOf(w.github)).toMatchObject([{ body: expect.stringContaining("### ❌ Failed") }]);
+  });
+
+  test("two processes that begin at once leave one card", async () => {
+    const w = await openWorld(recordedRuns.succeeded(), { impatient: true });
+    await Promise.all([w.projection().settle(w.run), w.projection().settle(w.run)]);
+    expect(cardOf(w.github)).toHaveLength(1);
+    expect(w.github.comments).toHaveLength(2);
+  });
+});
+
+describe("a broken GitHub", () => {
+  test("hurts nobody, and the last state is shown when it is back", async () => {
+    const w = await openWorld(recordedRuns.succeeded(), { impatient: true });
+    let left = 12;
+    w.github.faults = () => ((left -= 1) >= 0 ? { when: "before", status: 500 } : undefined);
+    await w.projection().settle(w.run);
+    await vi.waitFor(() => expect(cardOf(w.github)).toHaveLength(1));
+    expect(w.github.issueLabels).toContain("agent/in-pr");
+  });
+
+  test("an answer that is lost after the card was written makes no second card", async () => {
+    const w = await openWorld(recordedRuns.succeeded(), { impatient: true });
+    let lost = 0;
+    w.github.faults = ({ method }) => (method === "POST" && (lost += 1) <= 2 ? { when: "after", how: 502 } : undefined);
+    await w.projection().settle(w.run);
+    expect(cardOf(w.github)).toHaveLength(1);
+    expect(w.github.comments).toHaveLength(2);
+  });
+
+  test("settle gives up after its time, and does not throw", async () => {
+    const w = await openWorld(recordedRuns.succeeded(), {});
+    w.github.faults = () => ({ when: "before", status: 500 });
+    const settled = w.projection().settle(w.run);
+    await vi.waitFor(() => expect(w.timing.waiting).toBeGreaterThan(1));
+    w.timing.forward(60_000);
+    await settled;
+    expect(w.github.comments).toEqual([]);
+    w.github.faults = () => undefined;
+    await vi.waitFor(() => {
+      w.timing.forward(5_000);
+      expect(w.github.issueLabels).toContain("agent/in-pr");
+    });
+  });
+
+  test("a card that still says running is mended at the next start", async () => {
+    const w = await openWorld(recordedRuns["out of budget"](), { length: 6, impatient: true });
+    await w.projection().settle(w.run);
+    expect(cardOf(w.github)[0]?.body).toContain("Running");
+    w.log.length = 1_000;
+    const next = w.projection();
+    await next.refresh([w.run]);
+    await vi.waitFor(() => expect(cardOf(w.github)[0]?.body).toContain("Failed (out of budget)"));
+    await next.settle(w.run);
+    const calls = w.github.calls.length;
+    await w.projection().refresh([w.run]);
+    expect(w.github.calls).toHaveLength(calls);
+  });
+});
+
+describe("labels and reactions", () => {
+  test("one state label at a time, and what triage found from labels that exist", async () => {
+    const w = await openWorld(recordedRuns.succeeded({ labels: ["bug", "agent"] }), { length: 6, impatient: true });
+    w.github.issueLabels = ["agent/failed", "help wanted"];
+    const projection = w.projection();
+    await projection.settle(w.run);
+    expect(w.github.issueLabels).toEqual(["help wanted", "agent/running", "bug"]);
+    w.log.length = 1_000;
+    await projection.settle(w.run);
+    expect(w.github.issueLabels).toEqual(["help wanted", "bug", "agent/in-pr"]);
+    expect(w.github.labels).toContain("agent/in-pr");
+  });
+
+  test("a model cannot set a label that starts a run", async () => {
+    const script = new RunScript({ labels: ["agent", "agent:bug", "bug"] }).driven();
+    script.routed({
+      ...(recordedRuns.succeeded().state.routed?.triage ?? never()),
+      labels: ["agent", "agent:bug", "bug"],
+    });
+    const w = await openWorld(script, { impatient: true });
+    await w.projection().settle(w.run);
+    expect(w.github.issueLabels).toEqual(["agent/running", "bug"]);
+  });
+
+  test.each([
+    ["succeeded", "rocket"],
+    ["could not reproduce", "confused"],
+    ["stopped", "confused"],
+  ] as const)("%s: 👀 gives way to %s", async (name, content) => {
+    const w = await openWorld(recordedRuns[name](), { impatient: true });
+    const publisher = createPublisher({
+      octokitFor: () => createClient({ token: "t", apiUrl: w.github.url, log: silentLog }),
+      outbox: w.outbox,
+      workspaces: new GitWorkspaces(bare),
+      redact: (text) => text,
+      self,
+      links,
+      log: silentLog,
+      timing: w.timing,
+    });
+    await publisher.acknowledge(recordedRuns[name]().state.created.repo, 99);
+    await w.projection().settle(w.run);
+    expect(w.github.reactions).toMatchObject([{ comment: 99, content }]);
+  });
+});
+
+describe("the comment at the end", () => {
+  test.each(Object.keys(recordedRuns) as (keyof typeof recordedRuns)[])("%s", async (name) => {
+    const w = await openWorld(recordedRuns[name](), { impatient: true });
+    await w.projection().settle(w.run);
+    const said = w.github.comments.filter(({ body }) => body.startsWith("<!-- baton:end:"));
+    const silent = ["dry run", "triaged", "stopped", "issue closed"].includes(name);
+    expect(said).toHaveLength(silent ? 0 : 1);
+    if (!silent) expect(said[0]?.body).toContain(`${w.github.url}/octo/tab/issues/12#issuecomment-`);
+  });
+
+  test("a dry run and a local run write nothing anywhere", async () => {
+    for (const script of [
+      recordedRuns["dry run"](),
+      recordedRuns.succeeded({ subject: { kind: "local", number: 0, url: "", author: { login: "me", id: 0 } } }),
+    ]) {
+      const w = await openWorld(script, { impatient: true });
+      await w.projection().settle(w.run);
+      expect(w.github.calls).toEqual([]);
+    }
+  });
+
+  test("bots are not called by name", async () => {
+    const w = await openWorld(
+      recordedRuns.asked({ request: { door: "comment", by: { login: "other[bot]", id: 55 }, quote: "/agent fix" } }),
+      { impatient: true },
+    );
+    await w.projection().settle(w.run);
+    expect(w.github.comments.at(-1)?.body).not.toContain("@");
+  });
+});
+
+test("a whole run, published and shown, stays within 25 requests, 6 of which make content", async () => {
+  const folder = bareRepository();
+  const base = writeCommit(folder, { "src/split.js": "floor\n" }, []);
+  git(folder, ["update-ref", "refs/heads/main", base]);
+  const head = writeCommit(folder, { "src/split.js": "rest\n", "test/a.test.js": "1\n" }, [base]);
+  const script = new RunScript({ base: { branch: "main", commit: base } })
+    .driven()
+    .routed()
+    .stage("reproduce", { commit: head })
+    .stage("diagnose")
+    .stage("fix", { commit: head })
+    .stage("verify")
+    .stage("review")
+    .stage("publish");
+  const before = script.events.length;
+  script.opened();
+  const github = await BreakingGitHub.open(folder);
+  open.push(github);
+  const timing = new HandTiming();
+  const log = new GrowingLog(script.events, 1);
+  const outbox = createMemoryOutbox(timing);
+  const octokitFor = () => createClient({ token: "t", apiUrl: github.url, log: silentLog });
+  const common = { octokitFor, outbox, redact: (text: string) => text, self, links, timing };
+  const publisher = createPublisher({ ...common, workspaces: new GitWorkspaces(folder), log: silentLog });
+  const projection = createProjection({ ...common, log, journal: silentLog });
+  open.push(projection);
+  await publisher.acknowledge(script.state.created.repo, 99);
+  for (let length = 1; length <= before; length += 1) {
+    log.length = length;
+    projection.touch(script.state.runId);
+    await vi.waitFor(() => expect(timing.waiting).toBeLessThanOrEqual(1));
+    timing.forward(script.pace);
+  }
+  const published = new RunScript({ ...script.state.created }).state;
+  expect(published.runId).toBe(script.state.runId);
+  const { fold } = await import("#src/engine/state.ts");
+  const answer = await publisher.openPullRequest(fold(script.events.slice(0, before)), new AbortController().signal);
+  expect(answer).toMatchObject({ type: "opened" });
+  log.length = 1_000;
+  await projection.settle(script.state.runId);
+  const creating = github.count("POST", /\/(comments|pulls|git\/\w+)$/);
+  const edits = github.count("PATCH", /./);
+  expect({ all: github.calls.length <= 25, creating, edits: edits <= 12 }).toEqual({
+    all: true,
+    creating: 6,
+    edits: true,
+  });
+  expect(github.complaints).toEqual([]);
+});
+
+function never(): never {
+  throw new Error("the run has no triage");
+}
