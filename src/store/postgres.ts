@@ -22,6 +22,8 @@ export async function openPostgres(url: string, log: Log): Promise<Database> {
   const { name, config } = readAddress(url);
   const pool = new Pool({ ...config, max: CONNECTIONS, query_timeout: QUERY_MS });
   pool.on("error", (error) => log.warn("an idle database connection broke", { error: messageOf(error) }));
+  // A connection that breaks in somebody's hands also fails that one's query; unheard, its event would end the process.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   const ears = new Ears(config, name, log);
 
   async function query<Row extends object>(by: Queryable, text: string, params?: readonly unknown[]): Promise<Row[]> {
@@ -121,6 +123,7 @@ class Ears {
       const client = await this.#client;
       await client.query(`LISTEN "${channel}"`);
     } catch (error) {
+      this.#client = undefined;
       known.delete(listener);
       throw databaseError(error, this.#name);
     }
@@ -139,16 +142,18 @@ class Ears {
 
   async #connect(): Promise<Client> {
     const client = new Client(this.#config);
-    let broken = false;
+    let up = false;
     const breaks = (error?: Error) => {
-      if (broken) return;
-      broken = true;
+      if (!up) return;
+      up = false;
       void client.end().catch(() => undefined);
       if (this.#closing.signal.aborted) return;
       this.#log.warn("the database connection that listens broke", { error: messageOf(error ?? "it was closed") });
       this.#client = this.#reconnect();
       this.#client.catch(() => undefined);
     };
+    client.on("error", breaks);
+    client.on("end", breaks);
     client.on("notification", ({ channel, payload }) => {
       for (const listener of this.#listeners.get(channel) ?? []) listener.heard(payload ?? "");
     });
@@ -156,13 +161,10 @@ class Ears {
       await client.connect();
       for (const channel of this.#listeners.keys()) await client.query(`LISTEN "${channel}"`);
     } catch (error) {
-      client.on("error", () => undefined);
       await client.end().catch(() => undefined);
-      this.#client = undefined;
       throw error;
     }
-    client.on("error", breaks);
-    client.on("end", breaks);
+    up = true;
     return client;
   }
 

@@ -1,10 +1,10 @@
 // The whole store as processes use it: opened, killed, opened again, shared, refused.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runId } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import { RunEvent } from "#src/engine/events.ts";
@@ -28,21 +28,40 @@ function start(program: string, ...args: string[]) {
 }
 
 describe("an embedded store", () => {
+  let seed: Awaited<ReturnType<typeof temporaryFolder>>;
+  beforeAll(async () => {
+    seed = await temporaryFolder();
+    await (await open(seed.path))[Symbol.asyncDispose]();
+  });
+  afterAll(async () => {
+    await seed[Symbol.asyncDispose]();
+  });
+
+  /** A folder with an empty database in it: a copy, because making one takes two seconds. */
+  async function usedFolder() {
+    const folder = await temporaryFolder();
+    await cp(seed.path, folder.path, { recursive: true });
+    return folder;
+  }
+
   test("loses no acknowledged event when its process is killed while appending, three times over", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = await usedFolder();
     let run = "";
     let acknowledged = 0;
     for (const appends of [30, 75, 51]) {
       const { child, lines, ended } = start("appending-child.ts", folder.path, run);
       await lines.next();
       run = (await lines.next()).value ?? "";
-      for (let i = 0; i < appends; i++) acknowledged = Number((await lines.next()).value);
+      const first = Number((await lines.next()).value);
+      // It goes on behind what it found, so a lost event would show as a number given twice.
+      expect(first).toBeGreaterThan(acknowledged);
+      for (let i = 1; i < appends; i++) acknowledged = Number((await lines.next()).value);
       child.kill("SIGKILL");
       await ended;
     }
     await using store = await open(folder.path);
     const events = await store.log.read(runId(run));
-    expect(acknowledged).toBe(1 + 30 + 75 + 51);
+    expect(acknowledged).toBeGreaterThanOrEqual(1 + 30 + 75 + 51);
     expect(events.length).toBeGreaterThanOrEqual(acknowledged);
     expect(await store.log.unfinished()).toEqual([run]);
   });
@@ -60,7 +79,7 @@ describe("an embedded store", () => {
   });
 
   test("is refused while another process has the folder, naming it, and let in when that one is gone", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = await usedFolder();
     const { child, lines, ended } = start("appending-child.ts", folder.path);
     await lines.next();
     await lines.next();
@@ -78,7 +97,7 @@ describe("an embedded store", () => {
   });
 
   test("is not kept out by a lock whose process id belongs to another program now", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = await usedFolder();
     await writeFile(join(folder.path, "lock"), `${process.ppid} 1`);
     await using store = await open(folder.path);
     expect(await store.healthy()).toBe(true);
@@ -86,7 +105,7 @@ describe("an embedded store", () => {
   });
 
   test("keeps what it was given from one opening to the next, and says so when the folder is damaged", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = await usedFolder();
     {
       await using store = await open(folder.path);
       await store.deliveries.keep({ id: "d", name: "issues", payload: "{}" });
@@ -107,7 +126,7 @@ describe("an embedded store", () => {
   });
 
   test("lets its process end by itself once it is closed", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = await usedFolder();
     const { child, lines, ended } = start("once-child.ts", folder.path);
     expect((await lines.next()).value).toBe(`delivery of-${child.pid} true`);
     expect((await lines.next()).value).toBe("closed");

@@ -1,7 +1,12 @@
 // What every bell must do, wherever its rings are kept: the same cases for PGlite, PostgreSQL and Redis.
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { messageOf } from "#src/core/errors.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { Bell, BellTopic } from "#src/engine/ports.ts";
 import { type Database, openDatabase } from "#src/store/database.ts";
@@ -18,22 +23,22 @@ interface Place extends AsyncDisposable {
 
 const family = `baton-test-${randomUUID().slice(0, 8)}`;
 
+const embedded = await openDatabase({ memory: true, log: silentLog });
+afterAll(async () => {
+  await embedded[Symbol.asyncDispose]();
+});
+
 const places: readonly { name: string; here: boolean; open: () => Promise<Place> }[] = [
-  ...databases,
+  { name: "PGlite", here: true, open: async () => ({ database: embedded, async [Symbol.asyncDispose]() {} }) },
+  ...databases.filter(({ name }) => name !== "PGlite"),
   {
     name: "Redis",
     here: await needs("redis"),
-    async open() {
-      const database = await openDatabase({ memory: true, log: silentLog });
-      return {
-        database,
-        redisUrl,
-        async [Symbol.asyncDispose]() {
-          await database[Symbol.asyncDispose]();
-          await emptyRedis(redisUrl, family);
-        },
-      };
-    },
+    open: async () => ({
+      database: embedded,
+      redisUrl,
+      [Symbol.asyncDispose]: () => emptyRedis(redisUrl, family),
+    }),
   },
 ];
 
@@ -47,6 +52,57 @@ class Door {
   }
   open(): void {
     this.#opened.resolve();
+  }
+}
+
+/** A Redis of this test's own, to be taken away and given back. It keeps nothing: back means empty. */
+class PrivateRedis implements AsyncDisposable {
+  readonly url: string;
+  readonly #port: number;
+  #child: ChildProcess | undefined;
+
+  constructor(port: number) {
+    this.#port = port;
+    this.url = `redis://127.0.0.1:${port}`;
+  }
+
+  static async start(): Promise<PrivateRedis> {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("no port");
+    server.close();
+    await once(server, "close");
+    const redis = new PrivateRedis(address.port);
+    await redis.restart();
+    return redis;
+  }
+
+  async restart(): Promise<void> {
+    const child = spawn("redis-server", [
+      "--port",
+      String(this.#port),
+      "--bind",
+      "127.0.0.1",
+      "--save",
+      "",
+      "--dir",
+      tmpdir(),
+    ]);
+    this.#child = child;
+    for await (const chunk of child.stdout) if (String(chunk).includes("Ready to accept connections")) break;
+    child.stdout.resume();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child?.exitCode !== null) return;
+    const ended = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 }
 
@@ -252,6 +308,57 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
     door.open();
   });
 
+  test.runIf(name !== "Redis")("waits with a second look while its lock runs out under the first one", async () => {
+    const prefix = nextPrefix();
+    await using one = await bell({ prefix });
+    const door = new Door();
+    let most = 0;
+    let at = 0;
+    let done = 0;
+    await one.answer(
+      async () => {
+        most = Math.max(most, ++at);
+        await door.pass();
+        at--;
+        done++;
+      },
+      { parallel: 2 },
+    );
+    await one.ring("run", "r");
+    await expect.poll(() => door.waiting).toBe(1);
+    // What another process's check for silent ones does, after the database was away for longer than the lock lasts.
+    const running = () =>
+      place.database.query(
+        "SELECT id FROM bullmq.job WHERE queue = $1 AND state = 'active' AND lock_token IS NOT NULL",
+        [prefix],
+      );
+    await place.database.query(
+      "UPDATE bullmq.job SET state = 'waiting', lock_token = NULL, locked_until_ms = NULL WHERE queue = $1",
+      [prefix],
+    );
+    await place.database.query("SELECT pg_notify('bullmq_jobs', $1)", [prefix]);
+    await expect.poll(running).toHaveLength(1);
+    door.open();
+    await expect.poll(() => done).toBe(2);
+    expect(most).toBe(1);
+  });
+
+  test.runIf(name === "PostgreSQL")("is never given up as hopeless, however often its looker has died", async () => {
+    const prefix = nextPrefix();
+    const one = await bell({ prefix, closeMs: 50 });
+    const door = new Door();
+    await one.answer(async () => door.pass(), { parallel: 1 });
+    await one.ring("run", "r");
+    await expect.poll(() => door.waiting).toBe(1);
+    await place.database.query("UPDATE bullmq.job SET stalled_count = 900 WHERE queue = $1", [prefix]);
+    await one[Symbol.asyncDispose]();
+    await using next = await bell({ prefix });
+    let looks = 0;
+    await next.answer(async () => void looks++, { parallel: 1 });
+    await expect.poll(() => looks, { timeout: 4_000 }).toBe(1);
+    door.open();
+  });
+
   test("stops looking when only the answering is closed, and still takes rings", async () => {
     await using one = await bell();
     const looked: string[] = [];
@@ -265,15 +372,35 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
   });
 });
 
-describe("a bell without its Redis", () => {
+describe("a bell without its Redis", async () => {
   test("cannot be opened, and says which Redis it wanted, without the password", async () => {
-    await using database = await openDatabase({ memory: true, log: silentLog });
     await expect(
-      openBell({ database, redisUrl: "redis://:secret-password@127.0.0.1:1", log: silentLog }),
+      openBell({ database: embedded, redisUrl: "redis://:secret-password@127.0.0.1:1", log: silentLog }),
     ).rejects.toMatchObject({
       code: "database-failed",
       retryable: true,
       message: expect.stringMatching(/^Redis at redis:\/\/127\.0\.0\.1:1 cannot be reached: .*ECONNREFUSED/),
     });
+  });
+
+  test.runIf(await needs("redis"))("says so at once when it is rung, and works again when Redis is back", async () => {
+    await using server = await PrivateRedis.start();
+    await using one = await openBell({ database: embedded, redisUrl: server.url, log: silentLog });
+    const looked: string[] = [];
+    await one.answer(async (_, id) => void looked.push(id), { parallel: 1 });
+    await one.ring("run", "before");
+    await expect.poll(() => looked).toEqual(["before"]);
+
+    await server.stop();
+    await expect
+      .poll(() => one.ring("run", "away").then(() => "rung", messageOf))
+      .toMatch(/could not be rung for run away/);
+    const begun = performance.now();
+    await expect(one.ring("run", "away")).rejects.toMatchObject({ code: "database-failed", retryable: true });
+    expect(performance.now() - begun).toBeLessThan(1_000);
+
+    await server.restart();
+    await expect.poll(() => one.ring("run", "after").then(() => "rung", messageOf), { timeout: 10_000 }).toBe("rung");
+    await expect.poll(() => looked, { timeout: 10_000 }).toContain("after");
   });
 });
