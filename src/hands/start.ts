@@ -32,7 +32,8 @@ export async function startToolProcess(launch: ProcessOptions, signal: AbortSign
 
   const fail = (error: BatonError): BatonError => {
     failure ??= error;
-    group.end(0);
+    // SIGTERM first: without a sandbox, the process itself must end the shell it has running.
+    group.end();
     ready.reject(failure);
     for (const call of pending.values()) call.reject(failure);
     pending.clear();
@@ -95,7 +96,7 @@ export async function startToolProcess(launch: ProcessOptions, signal: AbortSign
     async [Symbol.asyncDispose]() {
       failure ??= gone("it was ended");
       group.stdin?.end();
-      const impatient = setTimeout(() => group.end(0), FAREWELL_MS);
+      const impatient = setTimeout(() => group.end(), FAREWELL_MS);
       await group.ended;
       clearTimeout(impatient);
     },

@@ -19,15 +19,16 @@ export function createToolbox(workdir: string, timeMs: number = TOOL_TIME.usual)
     if (tool === undefined)
       throw new Error(`there is no tool "${request.name}"; there are ${tools.map((known) => known.name).join(", ")}`);
     if (!isRecord(request.input)) throw new Error(`${request.name}: the input must be an object`);
-    const limit = request.name === "bash" ? timeOf(request.input["timeout_ms"], timeMs) : timeMs;
-    const input = request.name === "bash" ? { ...request.input, timeout_ms: limit } : request.input;
-    const signal = AbortSignal.timeout(limit);
-    const toolUse = { type: "tool_use" as const, id: `${request.id}`, name: request.name, input };
-    const content = tool.run(input, { toolUse, toolUseBlock: toolUse, signal });
-    // The shell keeps its own time and its calls wait for one another; read, write, edit and glob know no signal.
-    return textOf(
-      request.name === "bash" ? await content : await Promise.race([content, late(signal, request, limit)]),
-    );
+    const toolUse = { type: "tool_use" as const, id: `${request.id}`, name: request.name, input: request.input };
+    if (request.name === "bash") {
+      // The shell keeps its own time, from when its turn comes: calls wait for those before them.
+      const input = { ...request.input, timeout_ms: timeOf(request.input["timeout_ms"], timeMs) };
+      return textOf(await tool.run(input, { toolUse, toolUseBlock: toolUse }));
+    }
+    const signal = AbortSignal.timeout(timeMs);
+    const content = tool.run(request.input, { toolUse, toolUseBlock: toolUse, signal });
+    // grep obeys the signal; read, write, edit and glob know none.
+    return textOf(await Promise.race([content, late(signal, request.name, timeMs)]));
   }
 
   return {
@@ -49,9 +50,9 @@ export function timeOf(asked: unknown, usual: number): number {
   return typeof asked === "number" && asked > 0 ? Math.min(Math.ceil(asked), TOOL_TIME.most) : usual;
 }
 
-async function late(signal: AbortSignal, request: ToolRequest, limit: number): Promise<never> {
+async function late(signal: AbortSignal, name: string, limit: number): Promise<never> {
   return await new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(new Error(`${request.name}: no answer within ${limit} ms`)), {
+    signal.addEventListener("abort", () => reject(new Error(`${name}: no answer within ${limit} ms`)), {
       once: true,
     });
   });
