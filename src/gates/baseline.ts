@@ -187,8 +187,16 @@ async function putBack(context: GateContext, workspace: Workspace, { restore, re
   if (restore.length > 0)
     await runOwn(context, workspace, label, [
       "git",
-      ...["-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null", "--literal-pathspecs", "checkout", "--quiet"],
-      ...[context.request.base, "--", ...restore],
+      "-c",
+      "safe.directory=*",
+      "-c",
+      "core.hooksPath=/dev/null",
+      "--literal-pathspecs",
+      "checkout",
+      "--quiet",
+      context.request.base,
+      "--",
+      ...restore,
     ]);
 }
 

@@ -19,7 +19,7 @@ const off: readonly RegExp[] = [
   /\b(?:it|test|describe|suite|context|specify|bench|t)(?:\.\w+)*\.(?:skip|todo|only|fails|failing|skipIf|runIf)\b/,
   /\b(?:x|f)(?:it|describe|test|context|specify|feature|scenario)\s*[.(]/,
   /\b(?:this|t|ctx|context|task)\.(?:skip|todo)\s*\(/,
-  /[{,]\s*["']?(?:skip|todo|only)["']?\s*:\s*(?!false\b|undefined\b)/,
+  /[{,]\s*["']?(?:skip|todo|only)["']?\s*:(?!\s*(?:false|undefined)\b)/,
   /\bpytest\.(?:mark\.(?:skip|skipif|xfail)|skip|xfail|importorskip)\b/,
   /\bunittest\.(?:skip\w*|expectedFailure)\b|@(?:skip|skipIf|skipUnless|expectedFailure)\b/,
   /\b(?:self\.skipTest\(|raise\s+(?:unittest\.)?SkipTest\b|__test__\s*=\s*False|collect_ignore)/,

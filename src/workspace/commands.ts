@@ -86,7 +86,7 @@ const dependencies = z.record(z.string(), z.unknown()).optional().catch(undefine
 const Manifest = z.object({
   scripts: z.record(z.string(), z.string()).catch({}),
   packageManager: z.string().optional().catch(undefined),
-  workspaces: z.unknown(),
+  workspaces: z.unknown().optional(),
   dependencies,
   devDependencies: dependencies,
   optionalDependencies: dependencies,

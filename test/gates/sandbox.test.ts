@@ -1,0 +1,68 @@
+// All gates, one after the other: in the real sandbox, and on a Python repository.
+import { spawnSync } from "node:child_process";
+import { describe, expect, test } from "vitest";
+import type { Execute } from "#src/core/command.ts";
+import { silentLog } from "#src/core/log.ts";
+import { openSandbox } from "#src/hands/open-sandbox.ts";
+import type { Reproduction } from "#src/workflows/artifacts.ts";
+import { needs } from "../support/needs.ts";
+import { openGateWorld, plainly, type Files } from "./gate-world.ts";
+import { fixed, reproduced, reproduction, tab } from "./tab.ts";
+
+interface Bug {
+  readonly start: Files;
+  readonly test: Files;
+  readonly fix: Files;
+  readonly value: Reproduction;
+}
+
+const shop: Bug = {
+  start: {
+    "shop.py": "def split(total, people):\n    return [total // people] * people\n",
+    "test_shop.py": "from shop import split\n\ndef test_even():\n    assert split(4, 2) == [2, 2]\n",
+  },
+  test: { "test_lost.py": "from shop import split\n\ndef test_lost():\n    assert sum(split(10, 3)) == 10\n" },
+  fix: {
+    "shop.py":
+      "def split(total, people):\n    each, rest = divmod(total, people)\n    return [each + (i < rest) for i in range(people)]\n",
+  },
+  value: {
+    reproduced: true,
+    testFiles: ["test_lost.py"],
+    command: "python3 -m pytest -q test_lost.py",
+    expectedFailure: "assert 9 == 10",
+    notes: "9",
+  },
+};
+
+const pytest = spawnSync("python3", ["-m", "pytest", "--version"], { stdio: "ignore" }).status === 0;
+if (!pytest) process.stderr.write("left out: a test that needs pytest, which this machine does not have\n");
+
+async function work({ start, test: added, fix, value }: Bug, run: Execute) {
+  await using world = await openGateWorld(start, { run, inSandbox: run });
+  const commit = await world.commit(added);
+  const head = await world.commit(fix, commit);
+  const results = [];
+  for (const gate of ["red", "scope", "integrity", "green", "baseline"] as const)
+    results.push(await world.check({ gate, head: gate === "red" ? commit : head, reproduction: { value, commit } }));
+  return results;
+}
+
+describe.skipIf(!(await needs("bubblewrap")))("in the sandbox", () => {
+  test("a fix goes from red to green, and the report is read from where only the sandbox sees it", async () => {
+    await using sandbox = await openSandbox({ mode: "required", log: silentLog });
+    const results = await work({ start: tab, test: reproduced, fix: fixed, value: reproduction }, sandbox.run);
+    expect(results.map(({ code, summary }) => [code, summary.includes("could not")])).toEqual(
+      ["red", "in-scope", "intact", "green", "no-worse"].map((code) => [code, false]),
+    );
+    expect(results[0]?.notes).toEqual(["fails: test/split.test.js › no cent is lost"]);
+    expect(results[4]?.summary).toContain("2 tests before, 3 with the change");
+  });
+});
+
+test.skipIf(!pytest)("with pytest, outside the sandbox", async () => {
+  const results = await work(shop, plainly);
+  expect(results.map(({ code }) => code)).toEqual(["red", "in-scope", "intact", "green", "no-worse"]);
+  expect(results[0]?.notes).toEqual(["fails: test_lost › test_lost"]);
+  expect(results[4]?.summary).toContain("1 test before, 2 with the change");
+});
