@@ -36,6 +36,8 @@ export interface GroupProcess {
 const GRACE_MS = 1_000;
 /** How long output may keep coming after the leader ended: only a process that left the group can still hold the pipe. */
 const DRAIN_MS = 250;
+/** The same when output does keep coming. */
+const MOST_DRAIN_MS = 5_000;
 /** How long after SIGKILL a leader that cannot die (uninterruptible sleep) is waited for. */
 const UNDEAD_MS = 2_000;
 
@@ -93,7 +95,18 @@ export function startProcess(options: ProcessOptions): GroupProcess | { readonly
   });
   child.once("exit", (exitCode, signal) => {
     killGroup("SIGKILL");
-    later(DRAIN_MS, () => settle({ type: "exited", exitCode, signal }));
+    const drained = () => settle({ type: "exited", exitCode, signal });
+    const deadline = performance.now() + MOST_DRAIN_MS;
+    // Where the event loop was held up, the timer comes before the output that has long arrived: so look once more, after reading.
+    const wait = (read: number) =>
+      later(DRAIN_MS, () =>
+        setImmediate(() => {
+          const now = bytesRead(stdout) + bytesRead(stderr);
+          if (now === read || performance.now() > deadline) setImmediate(drained);
+          else if (!settled) wait(now);
+        }),
+      );
+    wait(bytesRead(stdout) + bytesRead(stderr));
   });
   child.once("close", (exitCode, signal) => settle({ type: "exited", exitCode, signal }));
 
@@ -115,6 +128,10 @@ export function startProcess(options: ProcessOptions): GroupProcess | { readonly
       else later(graceMs, kill);
     },
   };
+}
+
+function bytesRead(stream: Readable): number {
+  return "bytesRead" in stream && typeof stream.bytesRead === "number" ? stream.bytesRead : 0;
 }
 
 function reasonOf(error: unknown, cwd: string): string {
