@@ -17,7 +17,7 @@ import { endingMarker, renderEnding } from "./ending-comment.ts";
 import { setLabels, stateLabelOf, triageLabels, type StateLabel } from "./labels.ts";
 import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
-import { stageLines, stateWord, type Links } from "./progress.ts";
+import { stateWord, type Links } from "./progress.ts";
 import { addReaction, reactionKey, removeReaction, type Reaction } from "./reactions.ts";
 import { createRequests, isRefused, systemTiming } from "./requests.ts";
 
@@ -41,10 +41,11 @@ export interface GitHubProjection extends Projection, AsyncDisposable {
   refresh(runs: readonly RunId[]): Promise<void>;
 }
 
-/** Edits that come at the shortest distance; after them the distance doubles each time. */
-const QUICK_EDITS = 4;
+/** Edits for real news that come at the shortest distance; after them the distance doubles each time. */
+const QUICK_EDITS = 6;
+/** Another turn, another passed gate: shown after a minute, then two, then four. */
+const SMALL_NEWS_FACTOR = 12;
 const LONGEST_GAP_MS = 300_000;
-const SMALL_NEWS_FACTOR = 6;
 /** How soon a failed showing is tried again, when nothing else happens. */
 const RETRY_MS = [5_000, 15_000, 60_000, 300_000];
 
@@ -57,6 +58,7 @@ interface Shown {
   news: string;
   editedAt: number;
   edits: number;
+  smallEdits: number;
   label: StateLabel | undefined;
   failures: number;
   dirty: boolean;
@@ -87,6 +89,7 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
       news: "",
       editedAt: Number.NEGATIVE_INFINITY,
       edits: 0,
+      smallEdits: 0,
       label: undefined,
       failures: 0,
       dirty: false,
@@ -148,9 +151,9 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
   /** Milliseconds between the last edit and the next. */
   function gap(state: State, entry: Shown): number {
     if (state.finished || entry.card === undefined) return entry.card === undefined ? 0 : Math.min(editEveryMs, 1_000);
-    const growth = 2 ** Math.max(0, entry.edits - QUICK_EDITS);
-    const factor = newsOf(state) === entry.news ? SMALL_NEWS_FACTOR : 1;
-    return Math.min(editEveryMs * factor * growth, LONGEST_GAP_MS);
+    const small = newsOf(state) === entry.news;
+    const growth = 2 ** (small ? entry.smallEdits : Math.max(0, entry.edits - QUICK_EDITS));
+    return Math.min(editEveryMs * (small ? SMALL_NEWS_FACTOR : 1) * growth, LONGEST_GAP_MS);
   }
 
   async function show(state: State, entry: Shown): Promise<void> {
@@ -185,6 +188,7 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
       }
       if (await comments.edit(repo, entry.card.id, body)) {
         entry.edits += 1;
+        if (newsOf(state) === entry.news) entry.smallEdits += 1;
         return remember(entry, state, body);
       }
     } catch (error) {
@@ -269,15 +273,14 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
       enough.abort();
     },
   };
+}
 
-  /** What makes an edit worth hurrying: state, stages, gates; not turns, time or money. */
-  function newsOf(state: State): string {
-    return [
-      stateWord(state).word,
-      state.routed ? "routed" : "",
-      ...stageLines(state, neutral).map(({ name, sign, text }) => `${name} ${sign} ${text.replace(/\d+ turns?/, "")}`),
-    ].join("\n");
-  }
+/** What makes an edit worth hurrying: the state, a stage that begins, a check that says no. */
+function newsOf(state: State): string {
+  const stages = [...state.stages.values()].map(({ name, attempts, current }) =>
+    [name, attempts.length, current?.failure !== undefined, current?.gates.some((gate) => !gate.passed)].join(),
+  );
+  return [stateWord(state).word, state.routed !== undefined, ...stages].join("\n");
 }
 
 /** Local runs and dry runs show nothing on GitHub. */

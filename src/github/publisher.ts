@@ -74,6 +74,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const branches = createBranches({ requests, once, outbox, workspaces, redact, self });
   /** When answers were given, by issue. */
   const replied = new Map<string, number[]>();
+  /** Titles of pull requests by repository; a style does not change within the hour. */
+  const titlesOf = new Map<number, { at: number; titles: readonly string[] }>();
 
   /** The subject must still want it. */
   async function subjectRefuses(
@@ -106,7 +108,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
 
   /** Titles of the latest pull requests; none when GitHub does not say. */
-  async function recentTitles(repo: RepoRef, signal: AbortSignal): Promise<string[]> {
+  async function recentTitles(repo: RepoRef, signal: AbortSignal): Promise<readonly string[]> {
+    const known = titlesOf.get(repo.id);
+    if (known && timing.now() - known.at < HOUR_MS) return known.titles;
     try {
       const { data } = await requests.read(
         repo,
@@ -115,7 +119,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
           octokit.request("GET /repos/{owner}/{repo}/pulls", { ...place(repo), state: "all", per_page: 20, request }),
         signal,
       );
-      return data.filter(({ user }) => !isSelf(self, user)).map(({ title }) => title);
+      const titles = data.filter(({ user }) => !isSelf(self, user)).map(({ title }) => title);
+      titlesOf.set(repo.id, { at: timing.now(), titles });
+      return titles;
     } catch (error) {
       signal.throwIfAborted();
       log.info("the titles of earlier pull requests are not known", { error: messageOf(error) });

@@ -86,7 +86,10 @@ export const richDiagnosis: Artifact = {
   }),
 };
 
-/** Writes a log step by step; every step takes `pace` milliseconds of the run's time. */
+/** Events that take their time; the others follow at once. */
+const slow = new Set<RunEvent["type"]>(["run.routed", "agent.turn", "gate.checked", "pull_request.opened"]);
+
+/** Writes a log step by step; triage, turns and gates each take `pace` milliseconds of the run's time. */
 export class RunScript {
   readonly #events: RecordedEvent[] = [];
   readonly pace: number;
@@ -94,7 +97,7 @@ export class RunScript {
 
   constructor(first: Partial<EventOf<"run.created">> = {}, options: { at?: number; pace?: number } = {}) {
     this.#at = options.at ?? Date.UTC(2026, 10, 20, 12);
-    this.pace = options.pace ?? 8_000;
+    this.pace = options.pace ?? 12_000;
     this.add(created(first));
   }
 
@@ -108,8 +111,8 @@ export class RunScript {
 
   add(...events: RunEvent[]): this {
     for (const event of events) {
+      this.#at += slow.has(event.type) ? this.pace : 20;
       this.#events.push({ version: this.#events.length + 1, at: this.#at, event });
-      this.#at += this.pace;
     }
     return this;
   }
