@@ -86,6 +86,7 @@ const between = new Set(" \t0123456789");
  * Fenced code blocks that stand at the very beginning of their lines, outside of everything else; undefined when that is not certain.
  * It is certain when no line outside of them could open an HTML block or a fence inside a list or quote: an unindented
  * fence closes every list and quote, so nothing else can hold it (CommonMark 0.31, sections 4.5, 4.6 and 5).
+ * Text with definitions stays whole too, because what they define may be used on the other side of a fence.
  */
 function splitFences(text: string): Omit<Piece, "tree">[] | undefined {
   const pieces: Omit<Piece, "tree">[] = [];
@@ -107,7 +108,7 @@ function splitFences(text: string): Omit<Piece, "tree">[] | undefined {
       }
     } else {
       fence = /^(`{3,}(?=[^`]*$)|~{3,})/.exec(line)?.[1];
-      if (fence === undefined && /^[\s>*+\-\d.)]*(?:<|```|~~~|\[\^)/.test(line)) return undefined;
+      if (fence === undefined && /^[\s>*+\-\d.)]*(?:<|```|~~~|\[[^\]]{1,999}\]:)/.test(line)) return undefined;
       if (fence !== undefined) take("text", at);
     }
     at = end;
