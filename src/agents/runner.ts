@@ -226,7 +226,8 @@ function headline(artifact: Artifact): string {
       : artifact.name === "Reproduction"
         ? "a test that shows the bug"
         : artifact.name;
-  return clip(text.split("\n")[0] ?? "", 100);
+  const [line = ""] = clip(text, 1_000).split("\n");
+  return line.length <= 72 ? line : `${line.slice(0, 71).trimEnd()}…`.toWellFormed();
 }
 
 /** What a change says it touched is a claim; what was collected is a fact. */

@@ -102,6 +102,10 @@ export function summarise(state: State): Record<string, unknown> {
         passed,
         code,
         summary,
+        // What decided: the last command; null for gates that compare commits and run nothing.
+        command: evidence.at(-1)?.argv.join(" ") ?? null,
+        commit: evidence.at(-1)?.commit ?? null,
+        exitCode: evidence.at(-1)?.exitCode ?? null,
         seconds,
         commands: evidence.map(({ label, argv, commit, exitCode, seconds: took }) => ({
           label,

@@ -1,12 +1,9 @@
 // What the scripted model says about the sample repository: two real bugs, worked the way a careful agent would.
 // Everything else it is asked about it answers honestly: it knows these two bugs only.
+import { readdir, readFile } from "node:fs/promises";
+import { join, relative } from "node:path";
 import type { Diagnosis, Reproduction, Review, Triage } from "../workflows/artifacts.ts";
-
-/** One reply of the model: words, and the tools it calls. */
-export interface SampleTurn {
-  readonly text?: string;
-  readonly tools: readonly { readonly name: string; readonly input: unknown }[];
-}
+import type { Script, ScriptedCall, ScriptedTurn } from "./scripted-model.ts";
 
 interface SampleBug {
   readonly title: string;
@@ -14,7 +11,7 @@ interface SampleBug {
   /** Says whether an agent's brief is about this bug. */
   readonly matches: RegExp;
   readonly triage: Triage;
-  readonly agents: Readonly<Record<string, readonly SampleTurn[]>>;
+  readonly agents: Readonly<Record<string, readonly ScriptedTurn[]>>;
 }
 
 const bash = (command: string) => ({ name: "bash", input: { command } });
@@ -24,7 +21,7 @@ const edit = (path: string, before: string, after: string) => ({
   name: "edit",
   input: { file_path: path, old_string: before, new_string: after },
 });
-const finish = (input: unknown) => ({ name: "finish", input });
+const finish = (input: Readonly<Record<string, unknown>>) => ({ name: "finish", input });
 
 const approve: Review = { verdict: "approve", findings: [] };
 
@@ -239,7 +236,7 @@ const bugs = [lostCent, thousands];
 export const sampleIssues = { first: lostCent, second: thousands };
 
 /** The scripted replies of `agent` to a brief, in order of turns. */
-export function sampleReplies(agent: string, brief: string): readonly SampleTurn[] {
+function sampleReplies(agent: string, brief: string): readonly ScriptedTurn[] {
   const bug = bugs.find(({ matches }) => matches.test(brief));
   if (agent === "triager") return [{ tools: [finish(bug?.triage ?? unknownIssue)] }];
   const replies = bug?.agents[agent];
@@ -280,3 +277,22 @@ const unknownIssue: Triage = {
   summary: honest,
   evidence: [],
 };
+
+/** Where the sample repository's files are. */
+export const sampleFolder = join(import.meta.dirname, "sample");
+
+/** The sample repository: path → text. */
+export async function sampleFiles(): Promise<Record<string, string>> {
+  const entries = await readdir(sampleFolder, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(sampleFolder, join(entry.parentPath, entry.name)));
+  return Object.fromEntries(
+    await Promise.all(paths.map(async (path) => [path, await readFile(join(sampleFolder, path), "utf8")])),
+  );
+}
+
+/** The script for `openScriptedModel`: every agent, for whichever issue its brief is about, each reply after `delayMs`. */
+export function sampleScript(delayMs = 0): (call: ScriptedCall) => Script {
+  return ({ agent, brief }) => ({ [agent]: [sampleReplies(agent, brief).map((turn) => ({ ...turn, delayMs }))] });
+}

@@ -6,6 +6,8 @@ import type { FileChange } from "./file-change.ts";
 
 /** As much of a repository as git needs. */
 export interface RepoSource {
+  /** GitHub's id; 0 or absent for a local folder. */
+  readonly id?: number | undefined;
   readonly owner: string;
   readonly name: string;
   /** An https or loopback address, or an absolute path. Never holds a credential. */

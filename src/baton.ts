@@ -1,0 +1,205 @@
+// The composition root: read this first. `openParts` builds what works a run (sandbox, workspaces, agents, gates, triage);
+// `openBaton` adds what a server needs (store, webhooks, intake, publisher, projection) and answers the bell.
+// A delivery rings the bell, the intake turns it into a run, the run rings the bell, and the engine drives it to its end.
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { createAgentRunner } from "./agents/runner.ts";
+import { createModel } from "./agents/model.ts";
+import { systemClock } from "./core/clock.ts";
+import { BatonError, messageOf } from "./core/errors.ts";
+import { execute } from "./core/exec.ts";
+import { runId } from "./core/ids.ts";
+import type { Log } from "./core/log.ts";
+import { createRedact, type Redact } from "./core/redact.ts";
+import { drive, type Engine } from "./engine/drive.ts";
+import { RunEvent, type RepoRef } from "./engine/events.ts";
+import type { Publisher, Projection, EventLog, WorkflowSource } from "./engine/ports.ts";
+import type { Env } from "./env.ts";
+import { createGates } from "./gates/create-gates.ts";
+import { createProjection } from "./github/projection.ts";
+import { createPublisher } from "./github/publisher.ts";
+import { createGitHubReader } from "./github/reader.ts";
+import { openSandbox } from "./hands/open-sandbox.ts";
+import type { Sandbox } from "./hands/sandbox.ts";
+import { createIntake } from "./intake/handle.ts";
+import { openWebhooks, type AppWebhooks } from "./intake/probot-app.ts";
+import { openStore, type Store } from "./store/open-store.ts";
+import { createTriager } from "./triage/triager.ts";
+import { createLibrary, withOverrides, type Library } from "./workflows/load.ts";
+import { createWorkspaces } from "./workspace/create-workspaces.ts";
+import type { RepoSource, Workspaces } from "./workspace/workspaces.ts";
+
+/** Runs worked at once by one process. */
+const PARALLEL = 4;
+/** How often runs and deliveries that nobody rings for are looked for, in milliseconds. */
+const SWEEP_MS = 60_000;
+
+/** What works runs, whoever asked for them. */
+export interface Parts extends AsyncDisposable {
+  readonly sandbox: Sandbox;
+  readonly workspaces: Workspaces;
+  readonly workflows: WorkflowSource;
+  readonly redact: Redact;
+  /** The engine over these parts, with a log, a publisher and a projection of the caller's. */
+  engine(edges: { log: EventLog; publisher: Publisher; projection: Projection }): Engine;
+}
+
+export interface PartsOptions {
+  readonly env: Env;
+  readonly journal: Log;
+  /** The token git fetches a repository with, if it needs one. */
+  readonly credential: (repo: RepoSource) => Promise<string | undefined>;
+}
+
+/** Opens the sandbox and everything that works in it. Throws `sandbox-missing` with the install line where bubblewrap is absent. */
+export async function openParts({ env, journal, credential }: PartsOptions): Promise<Parts> {
+  await mkdir(env.home, { recursive: true });
+  await using undo = new AsyncDisposableStack();
+  const sandbox = undo.use(await openSandbox({ mode: env.sandbox, log: journal }));
+  const workspaces = undo.use(
+    await createWorkspaces({ home: env.home, onHost: execute, inSandbox: sandbox.run, credential }),
+  );
+  const model = createModel({
+    apiKey: env.model?.apiKey ?? "",
+    baseURL: env.model?.baseURL ?? "",
+    log: journal,
+  });
+  const own = await createLibrary();
+  const libraryAt = (at: { repo: RepoRef; base: Parameters<Workspaces["file"]>[1] }, signal: AbortSignal): Library =>
+    withOverrides(own, async (path) => {
+      const bytes = await workspaces.file(at.repo, at.base, path, signal);
+      return bytes && new TextDecoder().decode(bytes);
+    });
+  const agents = {
+    load: (name: string, at: Parameters<WorkflowSource["load"]>[1], signal: AbortSignal) =>
+      libraryAt(at, signal).agents.load(name),
+  };
+  const workflows: WorkflowSource = {
+    load: (name, at, signal) => libraryAt(at, signal).workflows.load(name),
+    names: () => own.workflows.names(),
+  };
+  const opened = undo.move();
+  return {
+    sandbox,
+    workspaces,
+    workflows,
+    redact: createRedact(env.secrets),
+    engine: (edges) => ({
+      ...edges,
+      triager: createTriager({ model, agents, log: journal }),
+      agents: createAgentRunner({ model, workspaces, sandbox, agents, log: journal }),
+      gates: createGates({ workspaces, run: sandbox.run, log: journal }),
+      workflows,
+      clock: systemClock,
+      journal,
+    }),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+export interface Baton extends AsyncDisposable {
+  readonly parts: Parts;
+  readonly store: Store;
+  readonly engine: Engine;
+  /** Answers `POST /api/github/webhooks`; false for other paths. */
+  readonly webhooks: AppWebhooks["handle"];
+  /** True when a delivery would be kept and a run could start. */
+  ready(): Promise<boolean>;
+}
+
+/** Opens a whole Baton for a GitHub App and starts working what is due. Disposing parks runs that are under way. */
+export async function openBaton(env: Env, journal: Log): Promise<Baton> {
+  const { app } = env;
+  if (!app) throw new Error("openBaton needs an App's credentials");
+  await using undo = new AsyncDisposableStack();
+  const store = undo.use(
+    await openStore({
+      databaseUrl: env.databaseUrl,
+      redisUrl: env.redisUrl,
+      folder: join(env.home, "database"),
+      parse: (json) => RunEvent.parse(json),
+      log: journal,
+    }),
+  );
+  const webhooks = await openWebhooks({
+    appId: app.id,
+    privateKey: app.privateKey,
+    secrets: app.webhookSecrets,
+    apiUrl: env.apiUrl,
+    deliveries: store.deliveries,
+    stored: (id) => store.bell.ring("delivery", id),
+    log: journal,
+  });
+  const octokitFor = ({ owner, name, installationId }: Pick<RepoRef, "owner" | "name" | "installationId">) => {
+    if (installationId === undefined)
+      throw new BatonError("github-failed", `the App is not installed on ${owner}/${name}`);
+    return webhooks.octokitFor(installationId);
+  };
+  const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks) }));
+  const { redact, workspaces, workflows } = parts;
+  const { slug, login } = await webhooks.whoAmI();
+  const self = { slug, login, id: undefined, appId: app.id };
+  const links = { serverUrl: env.serverUrl };
+  const projection = undo.use(
+    createProjection({ log: store.log, octokitFor, outbox: store.outbox, redact, self, links, journal }),
+  );
+  const publisher = createPublisher({
+    octokitFor,
+    outbox: store.outbox,
+    workspaces,
+    redact,
+    self,
+    links,
+    log: journal,
+  });
+  const engine = parts.engine({ log: store.log, publisher, projection });
+  const reader = createGitHubReader({ octokitFor, log: journal });
+  const intake = createIntake({ ...store, reader, publisher, workflows, self, journal });
+
+  const answering = await store.bell.answer(
+    async (topic, id, signal) => {
+      if (topic === "delivery") await intake.handle(id, signal);
+      else await drive(runId(id), engine, signal);
+    },
+    { parallel: PARALLEL },
+  );
+  undo.use(answering);
+  const unfinished = await store.log.unfinished();
+  await projection.refresh(unfinished);
+  const sweep = async () => {
+    for (const id of await store.deliveries.pending()) await store.bell.ring("delivery", id);
+    for (const id of await store.log.unfinished()) await store.bell.ring("run", id);
+  };
+  await sweep();
+  const timer = setInterval(() => {
+    sweep().catch((error: unknown) => journal.warn("the sweep for forgotten work failed", { error: messageOf(error) }));
+  }, SWEEP_MS);
+  undo.defer(() => clearInterval(timer));
+
+  let closing = false;
+  const opened = undo.move();
+  return {
+    parts,
+    store,
+    engine,
+    webhooks: (request, response) => webhooks.handle(request, response),
+    ready: async () => !closing && (await store.healthy()),
+    [Symbol.asyncDispose]: async () => {
+      closing = true;
+      await opened.disposeAsync();
+    },
+  };
+}
+
+/** Tokens to fetch code with: one repository, read only, used until ten minutes before they end. */
+function fetchTokens(webhooks: AppWebhooks): PartsOptions["credential"] {
+  const tokens = new Map<number, { token: string; expiresAt: number }>();
+  return async ({ id, installationId }) => {
+    if (id === undefined || installationId === undefined) return undefined;
+    const known = tokens.get(id);
+    if (known && known.expiresAt - 600_000 > systemClock.now()) return known.token;
+    const fresh = await webhooks.tokenFor(installationId, { repositoryId: id, permissions: { contents: "read" } });
+    tokens.set(id, fresh);
+    return fresh.token;
+  };
+}

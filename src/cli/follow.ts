@@ -1,0 +1,44 @@
+// Follows runs in a log and tells each event once, in order.
+import type { RunId } from "../core/ids.ts";
+import type { RecordedEvent } from "../engine/events.ts";
+import type { EventLog } from "../engine/ports.ts";
+import { apply, fold, type State } from "../engine/state.ts";
+
+export interface Following extends AsyncDisposable {
+  /** Resolves with the state of a run that has ended, once everything of it has been told. */
+  ended(run: RunId): Promise<State>;
+}
+
+/** Tells every run that appears in `log` from now on. */
+export function follow(log: EventLog, told: (event: RecordedEvent, state: State) => void): Following {
+  const states = new Map<RunId, State>();
+  const waiting = new Map<RunId, ((state: State) => void)[]>();
+  let turn: Promise<void> = Promise.resolve();
+
+  async function catchUp(run: RunId): Promise<void> {
+    for (const recorded of await log.read(run, states.get(run)?.version ?? 0)) {
+      const before = states.get(run);
+      const state = before ? apply(before, recorded) : fold([recorded]);
+      states.set(run, state);
+      told(recorded, state);
+    }
+    const state = states.get(run);
+    if (state?.finished) for (const resolve of waiting.get(run)?.splice(0) ?? []) resolve(state);
+  }
+
+  const look = (run: RunId) => {
+    turn = turn.then(() => catchUp(run)).catch(() => undefined);
+  };
+  const following = log.follow(look);
+  return {
+    ended: (run) =>
+      new Promise((resolve) => {
+        waiting.set(run, [...(waiting.get(run) ?? []), resolve]);
+        look(run);
+      }),
+    [Symbol.asyncDispose]: async () => {
+      following[Symbol.dispose]();
+      await turn;
+    },
+  };
+}

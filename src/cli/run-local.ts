@@ -1,0 +1,117 @@
+// One run on a local clone with no GitHub at all: the issue is a Markdown file, the result a branch and a pull-request text.
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { basename, join, resolve } from "node:path";
+import { succeeded } from "../core/command.ts";
+import { BatonError, messageOf } from "../core/errors.ts";
+import { execute } from "../core/exec.ts";
+import type { RepoRef } from "../engine/events.ts";
+import { createLocalPublisher } from "../github/local-publisher.ts";
+import { CONFIG_FILE } from "../intake/handle.ts";
+import { createRunEvent, pinInput } from "../intake/pin.ts";
+import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
+import { defaultRepoConfig, type RepoConfig } from "../workflows/repo-config.ts";
+import type { Case, CaseOptions } from "./run.ts";
+
+/** Reads the issue from a file: its first heading (or line) is the title. The run starts from the commit that is checked out. */
+export async function openLocalCase({
+  id,
+  target,
+  repo: folder,
+  flags,
+  env,
+  parts,
+  print,
+  signal,
+}: CaseOptions): Promise<Case> {
+  const { title, body } = await readIssue(target);
+  const root = (
+    await git(
+      folder,
+      ["rev-parse", "--show-toplevel"],
+      signal,
+      `${resolve(folder)} is not a git repository; name one with --repo`,
+    )
+  ).trim();
+  const branch = (
+    await git(
+      root,
+      ["symbolic-ref", "--short", "HEAD"],
+      signal,
+      `${root} has no branch checked out; check one out first`,
+    )
+  ).trim();
+  if ((await git(root, ["status", "--porcelain", "--untracked-files=no"], signal)).trim() !== "") {
+    print("There are uncommitted changes; the run starts from the last commit and does not see them.");
+  }
+  const name = `${basename(root)}-${createHash("sha256").update(root).digest("hex").slice(0, 8)}`;
+  const repo: RepoRef = { id: 0, owner: "local", name, private: true, defaultBranch: branch, cloneUrl: root };
+  const commit = await parts.workspaces.resolve(repo, flags.base ?? branch, signal);
+  const by = { login: userInfo().username, id: 0 };
+  const { redact, workspaces } = parts;
+  return {
+    created: createRunEvent({
+      runId: id,
+      repo,
+      subject: { kind: "local", number: 0, url: "", author: by },
+      request: { door: "cli", by, quote: `baton run ${target}` },
+      input: pinInput({ title, body }),
+      base: { branch: flags.base ?? branch, commit },
+      wanted: "work",
+      config: await readConfig(parts, repo, commit, signal),
+      labels: [],
+      flags,
+    }),
+    publisher: createLocalPublisher({
+      workspaces,
+      redact,
+      links: { serverUrl: env.serverUrl },
+      target: root,
+      textFile: join(env.home, "pull-requests", `${id}.md`),
+      print,
+    }),
+    projection: { touch() {}, settle: () => Promise.resolve() },
+  };
+}
+
+async function readIssue(file: string): Promise<{ title: string; body: string }> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    throw new BatonError("not-found", `the issue ${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  });
+  const [first = "", ...rest] = text.trim().split("\n");
+  const title = first.replace(/^#+\s*/, "").trim();
+  if (title === "")
+    throw new BatonError(
+      "invalid-usage",
+      `the issue ${file} is empty; its first line is the title, the rest the description`,
+    );
+  return { title, body: rest.join("\n").trim() };
+}
+
+async function readConfig(
+  { workspaces }: CaseOptions["parts"],
+  repo: RepoRef,
+  commit: Parameters<typeof workspaces.file>[1],
+  signal: AbortSignal,
+): Promise<RepoConfig> {
+  const bytes = await workspaces.file(repo, commit, CONFIG_FILE, signal);
+  if (!bytes) return defaultRepoConfig;
+  const parsed = parseRepoConfig(new TextDecoder().decode(bytes), CONFIG_FILE);
+  if (parsed.type === "invalid") throw new BatonError("invalid-config", parsed.problems.join("\n"));
+  return parsed.config;
+}
+
+async function git(cwd: string, args: string[], signal: AbortSignal, otherwise?: string): Promise<string> {
+  const result = await execute(
+    {
+      argv: ["git", ...args],
+      cwd: resolve(cwd),
+      env: { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: "/nonexistent" },
+      timeoutMs: 30_000,
+    },
+    signal,
+  );
+  if (succeeded(result)) return result.stdout;
+  throw new BatonError("git-failed", otherwise ?? `git ${args.join(" ")} failed in ${cwd}: ${result.output.trim()}`);
+}
