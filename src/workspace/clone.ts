@@ -40,20 +40,27 @@ export async function openClone(options: CloneOptions, signal: AbortSignal): Pro
   let packs = 0;
   let given: Promise<void> | undefined;
 
+  async function untracked(signal: AbortSignal): Promise<string[]> {
+    const during = "listing the files of a workspace";
+    const listed = trusted(await inClone.untracked(exclude, signal), during, signal);
+    if (!succeeded(listed) || listed.truncated) throw clumsy(during, listed);
+    return listed.stdout.split("\0").filter((path) => path !== "");
+  }
+
   return {
     folder,
     commit,
     async install(command, signal) {
+      const before = new Set(await untracked(signal));
       const result = await inSandbox(
         { argv: ["/bin/sh", "-c", command], cwd: folder, timeoutMs: INSTALL_MS, network: "registries" },
         signal,
       );
-      const listed = trusted(await inClone.untracked(exclude, signal), "listing what the install left", signal);
-      if (!succeeded(listed) || listed.truncated) throw clumsy("listing what the install left", listed);
-      const lines = listed.stdout.split("\0").flatMap((path) => (path === "" ? [] : (excludeLine(path) ?? [])));
-      const patterns = lines.map((line) => `${line}\n`).join("");
-      exclude += patterns;
-      if (patterns !== "") trusted(await inClone.ignore(patterns, signal), "ignoring what the install left", signal);
+      const left = (await untracked(signal)).filter((path) => !before.has(path));
+      const patterns = left.flatMap((path) => excludeLine(path) ?? []).map((line) => `${line}\n`);
+      exclude += patterns.join("");
+      if (patterns.length > 0)
+        trusted(await inClone.ignore(patterns.join(""), signal), "ignoring what it left", signal);
       return result;
     },
     async collect(message, signal) {
