@@ -10,7 +10,7 @@ import { openEventLog } from "#src/store/event-log.ts";
 import { createMemoryLog, openFileLog } from "#src/store/memory-log.ts";
 import type { Database } from "#src/store/database.ts";
 import { created } from "#test/support/engine-world.ts";
-import { databases, temporaryFolder } from "./databases.ts";
+import { databases, temporaryFolder, soon } from "./databases.ts";
 
 const parse = (json: unknown) => RunEvent.parse(json);
 
@@ -208,16 +208,16 @@ describe.each(logs.filter(({ here }) => here))("the event log in $name", ({ name
     const heard: RunId[] = [];
     const following = log.follow((run) => heard.push(run));
     const run = await start();
-    await expect.poll(() => heard).toContain(run);
+    await expect.poll(() => heard, soon).toContain(run);
     heard.length = 0;
     await log.append(run, 1, [driven("a")]);
-    await expect.poll(() => heard).toContain(run);
+    await expect.poll(() => heard, soon).toContain(run);
     following[Symbol.dispose]();
     heard.length = 0;
     const heardByOther: RunId[] = [];
     using _other = log.follow((id) => heardByOther.push(id));
     await log.append(run, 2, [driven("b")]);
-    await expect.poll(() => heardByOther).toContain(run);
+    await expect.poll(() => heardByOther, soon).toContain(run);
     expect(heard).toEqual([]);
   });
 

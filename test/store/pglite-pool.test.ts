@@ -2,6 +2,7 @@
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PglitePool } from "#src/store/pglite-pool.ts";
+import { soon } from "./databases.ts";
 
 let db: PGlite;
 let pool: PglitePool;
@@ -55,6 +56,6 @@ test("tells every client that has not been released what was notified", async ()
   await one.query("-- a comment first, as BullMQ writes it\nLISTEN things;");
   gone.release();
   await pool.query("SELECT pg_notify('things', 'news')");
-  await expect.poll(() => heard).toEqual(["one things news"]);
+  await expect.poll(() => heard, soon).toEqual(["one things news"]);
   one.release();
 });

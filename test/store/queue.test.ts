@@ -12,7 +12,7 @@ import type { Bell, BellTopic } from "#src/engine/ports.ts";
 import { type Database, openDatabase } from "#src/store/database.ts";
 import { openBell, type BellOptions } from "#src/store/queue.ts";
 import { needs } from "#test/support/needs.ts";
-import { databases, emptyRedis } from "./databases.ts";
+import { databases, emptyRedis, soon } from "./databases.ts";
 
 const redisUrl = "redis://127.0.0.1:6379";
 
@@ -129,7 +129,7 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
     await one.ring("run", "r-1");
     const looked: string[] = [];
     await one.answer(async (topic, id) => void looked.push(`${topic} ${id}`), { parallel: 1 });
-    await expect.poll(() => looked).toEqual(["delivery d-1", "run r-1"]);
+    await expect.poll(() => looked, soon).toEqual(["delivery d-1", "run r-1"]);
   });
 
   test("is looked at once for many rings that wait", async () => {
@@ -139,7 +139,7 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
     await one.ring("run", "last");
     const looked: string[] = [];
     await one.answer(async (topic, id) => void looked.push(`${topic} ${id}`), { parallel: 1 });
-    await expect.poll(() => looked).toEqual(["run same", "delivery same", "run last"]);
+    await expect.poll(() => looked, soon).toEqual(["run same", "delivery same", "run last"]);
   });
 
   test("is looked at again, after the look, when it was rung during one", async () => {
@@ -157,14 +157,14 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
       { parallel: 4 },
     );
     await one.ring("run", "r");
-    await expect.poll(() => door.waiting).toBe(1);
+    await expect.poll(() => door.waiting, soon).toBe(1);
     for (let i = 0; i < 5; i++) await one.ring("run", "r");
     await one.ring("run", "other");
-    await expect.poll(() => looks).toBe(2);
+    await expect.poll(() => looks, soon).toBe(2);
     door.open();
-    await expect.poll(() => looks).toBe(3);
+    await expect.poll(() => looks, soon).toBe(3);
     await one.ring("run", "end");
-    await expect.poll(() => looks).toBe(4);
+    await expect.poll(() => looks, soon).toBe(4);
     expect(most).toBe(2);
   });
 
@@ -196,7 +196,7 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
         }
       }),
     );
-    await expect.poll(() => Object.fromEntries(seen)).toEqual({ a: 40, b: 40, c: 40, d: 40 });
+    await expect.poll(() => Object.fromEntries(seen), soon).toEqual({ a: 40, b: 40, c: 40, d: 40 });
     expect(clashes).toEqual([]);
   });
 
@@ -216,9 +216,9 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
       { parallel: 3 },
     );
     for (let i = 0; i < 9; i++) await one.ring("run", `r${i}`);
-    await expect.poll(() => door.waiting).toBe(3);
+    await expect.poll(() => door.waiting, soon).toBe(3);
     door.open();
-    await expect.poll(() => done).toBe(9);
+    await expect.poll(() => done, soon).toBe(9);
     expect(most).toBe(3);
   });
 
@@ -234,12 +234,12 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
       { parallel: 1 },
     );
     await one.ring("run", "r");
-    await expect.poll(() => looks, { timeout: 5_000 }).toBe(5);
+    await expect.poll(() => looks, soon).toBe(5);
     await one.ring("run", "end");
-    await expect.poll(() => looks, { timeout: 5_000 }).toBe(10);
+    await expect.poll(() => looks, soon).toBe(10);
     works = true;
     await one.ring("run", "r");
-    await expect.poll(() => looks).toBe(11);
+    await expect.poll(() => looks, soon).toBe(11);
   });
 
   test("is looked at now, not after the pause, when it is rung after a failure", async () => {
@@ -256,14 +256,14 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
       { parallel: 1 },
     );
     await one.ring("run", "r");
-    await expect.poll(() => failed.waiting).toBe(1);
+    await expect.poll(() => failed.waiting, soon).toBe(1);
     failed.open();
     // Whether a ring still meets the look or already the pause after it: one of them brings the next look.
     await expect
       .poll(async () => {
         await one.ring("run", "r");
         return looks;
-      })
+      }, soon)
       .toBeGreaterThan(1);
   });
 
@@ -281,12 +281,12 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
         { parallel: 2 },
       );
       await one.ring("run", "a");
-      await expect.poll(() => looked).toEqual(["a"]);
+      await expect.poll(() => looked, soon).toEqual(["a"]);
     }
     expect(looked).toEqual(["a", "a parked"]);
     await using next = await bell({ prefix });
     await next.answer(async (_, id) => void looked.push(`${id} again`), { parallel: 2 });
-    await expect.poll(() => looked).toEqual(["a", "a parked", "a again"]);
+    await expect.poll(() => looked, soon).toEqual(["a", "a parked", "a again"]);
   });
 
   test("closes in time when a handler does not end, and what it looked at is looked at again", async () => {
@@ -295,7 +295,7 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
     const door = new Door();
     await one.answer(async () => door.pass(), { parallel: 1 });
     await one.ring("run", "stuck");
-    await expect.poll(() => door.waiting).toBe(1);
+    await expect.poll(() => door.waiting, soon).toBe(1);
     const begun = performance.now();
     await one[Symbol.asyncDispose]();
     expect(performance.now() - begun).toBeLessThan(2_000);
@@ -304,7 +304,7 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
     let looks = 0;
     await next.answer(async () => void looks++, { parallel: 1 });
     // Nobody rings: a lock that nobody renews any more runs out.
-    await expect.poll(() => looks, { timeout: 4_000 }).toBe(1);
+    await expect.poll(() => looks, soon).toBe(1);
     door.open();
   });
 
@@ -325,7 +325,7 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
       { parallel: 2 },
     );
     await one.ring("run", "r");
-    await expect.poll(() => door.waiting).toBe(1);
+    await expect.poll(() => door.waiting, soon).toBe(1);
     // What another process's check for silent ones does, after the database was away for longer than the lock lasts.
     const running = () =>
       place.database.query(
@@ -337,9 +337,9 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
       [prefix],
     );
     await place.database.query("SELECT pg_notify('bullmq_jobs', $1)", [prefix]);
-    await expect.poll(running).toHaveLength(1);
+    await expect.poll(running, soon).toHaveLength(1);
     door.open();
-    await expect.poll(() => done).toBe(2);
+    await expect.poll(() => done, soon).toBe(2);
     expect(most).toBe(1);
   });
 
@@ -349,13 +349,13 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
     const door = new Door();
     await one.answer(async () => door.pass(), { parallel: 1 });
     await one.ring("run", "r");
-    await expect.poll(() => door.waiting).toBe(1);
+    await expect.poll(() => door.waiting, soon).toBe(1);
     await place.database.query("UPDATE bullmq.job SET stalled_count = 900 WHERE queue = $1", [prefix]);
     await one[Symbol.asyncDispose]();
     await using next = await bell({ prefix });
     let looks = 0;
     await next.answer(async () => void looks++, { parallel: 1 });
-    await expect.poll(() => looks, { timeout: 4_000 }).toBe(1);
+    await expect.poll(() => looks, soon).toBe(1);
     door.open();
   });
 
@@ -364,11 +364,11 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
     const looked: string[] = [];
     const answering = await one.answer(async (_, id) => void looked.push(id), { parallel: 1 });
     await one.ring("run", "a");
-    await expect.poll(() => looked).toEqual(["a"]);
+    await expect.poll(() => looked, soon).toEqual(["a"]);
     await answering[Symbol.asyncDispose]();
     await one.ring("run", "b");
     await one.answer(async (_, id) => void looked.push(`${id} by the next`), { parallel: 1 });
-    await expect.poll(() => looked).toEqual(["a", "b by the next"]);
+    await expect.poll(() => looked, soon).toEqual(["a", "b by the next"]);
   });
 });
 
@@ -389,18 +389,18 @@ describe("a bell without its Redis", async () => {
     const looked: string[] = [];
     await one.answer(async (_, id) => void looked.push(id), { parallel: 1 });
     await one.ring("run", "before");
-    await expect.poll(() => looked).toEqual(["before"]);
+    await expect.poll(() => looked, soon).toEqual(["before"]);
 
     await server.stop();
     await expect
-      .poll(() => one.ring("run", "away").then(() => "rung", messageOf))
+      .poll(() => one.ring("run", "away").then(() => "rung", messageOf), soon)
       .toMatch(/could not be rung for run away/);
     const begun = performance.now();
     await expect(one.ring("run", "away")).rejects.toMatchObject({ code: "database-failed", retryable: true });
     expect(performance.now() - begun).toBeLessThan(1_000);
 
     await server.restart();
-    await expect.poll(() => one.ring("run", "after").then(() => "rung", messageOf), { timeout: 10_000 }).toBe("rung");
-    await expect.poll(() => looked, { timeout: 10_000 }).toContain("after");
+    await expect.poll(() => one.ring("run", "after").then(() => "rung", messageOf), soon).toBe("rung");
+    await expect.poll(() => looked, soon).toContain("after");
   });
 });
