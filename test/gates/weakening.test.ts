@@ -66,6 +66,12 @@ describe("what may be done to an existing test file", () => {
       js.replace('test("two"', 'test("zero", () => {\n  expect(0).toBe(0);\n});\ntest("two"'),
     ],
     [
+      "a test before one with the same first line",
+      "a.test.ts",
+      'it("x", () => {\n  a();\n});\n',
+      'it("x", () => {\n  b();\n});\nit("x", () => {\n  a();\n});\n',
+    ],
+    [
       "an assertion more",
       "a.test.ts",
       js,
