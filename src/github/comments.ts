@@ -107,6 +107,8 @@ interface IssueComment {
   readonly html_url: string;
   readonly body?: string | undefined;
   readonly created_at: string;
+  readonly updated_at: string;
+  readonly updated_at: string;
   readonly user: { readonly login: string; readonly id: number | bigint } | null;
   readonly performed_via_github_app?: { readonly id?: number | bigint } | null;
 }

@@ -40,7 +40,7 @@ const languages = new Set(
  * Rules: docs.github.com "Autolinked references and URLs", "Basic writing and formatting syntax", "Writing mathematical expressions".
  */
 const live =
-  /https?:\/\/[^\s<>]{1,2000}|www\.[^\s<>]{1,2000}|\/(?:agent|baton)\b[^\n]*|[\w.+-]{0,64}@[a-z0-9][\w./-]{0,100}|[\w./-]{0,140}#\d+|\bGH-\d+|\$(?=[^\s\d])\S*/gi;
+  /https?:\/\/[^\s<>]{1,2000}|www\.[^\s<>]{1,2000}|\/(?:agent|baton)(?: [a-z]+)?|[\w.+-]{0,64}@[a-z0-9][\w./-]{0,100}|[\w./-]{0,140}#\d+|\bGH-\d+|\$(?=[^\s\d])\S*/gi;
 
 export function createNeutral(redact: Redact): Neutral {
   const ready = (text: string, max: number) => cut(redact(visible(text)), max);
@@ -185,8 +185,17 @@ function phrasing(nodes: readonly PhrasingContent[], redact: Redact): PhrasingCo
   // A secret cut up by emphasis or written in character references is whole again on the page.
   const shown = textOf(kept);
   const clean = redact(shown);
-  if (clean !== shown) return inert(clean);
-  return kept.flatMap((node) => (node.type === "text" ? inert(node.value) : [node]));
+  if (clean !== shown) return apart(inert(clean));
+  return apart(kept.flatMap((node) => (node.type === "text" ? inert(node.value) : [node])));
+}
+
+/** Two code spans side by side would become one with other ends. */
+function apart(nodes: readonly PhrasingContent[]): PhrasingContent[] {
+  return nodes.flatMap((node, index) =>
+    node.type === "inlineCode" && nodes[index - 1]?.type === "inlineCode"
+      ? [{ type: "text", value: " " }, node]
+      : [node],
+  );
 }
 
 /** Neighbouring texts as one: "@" and "ada" from two nodes make a mention together. */

@@ -117,6 +117,7 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader {
         author: personOf(comment.user),
         body: comment.body ?? "",
         createdAt: Date.parse(comment.created_at),
+        updatedAt: Date.parse(comment.updated_at),
       }));
     },
 

@@ -89,9 +89,11 @@ async function openWorld(change: Record<string, string | Uint8Array> = fixed): P
 const signal = new AbortController().signal;
 let world: World | undefined;
 afterEach(async () => {
-  expect(world?.github.complaints ?? []).toEqual([]);
+  const complaints = world?.github.complaints ?? [];
   await world?.[Symbol.asyncDispose]();
   world = undefined;
+  if (complaints.length > 0)
+    throw new Error(`GitHub's description of its API has something against this: ${complaints.join("; ")}`);
 });
 async function fresh(change?: Record<string, string | Uint8Array>): Promise<World> {
   world = await openWorld(change);
@@ -114,7 +116,7 @@ function expectOne({ github, base, head }: World): void {
     draft: true,
     base: "main",
     head: "baton/issue-12-splitting-loses-a-cent",
-    reviewers: ["maria"],
+    reviewers: expect.arrayContaining(["maria"]),
   });
 }
 
@@ -349,8 +351,7 @@ describe("trouble", () => {
     };
     expect(await w.publisher().openPullRequest(w.state(), signal)).toMatchObject({ type: "opened" });
     expect(done).toBe(true);
-    if (write === "requested_reviewers") expect(new Set(w.github.pulls[0]?.reviewers)).toEqual(new Set(["maria"]));
-    else expectOne(w);
+    expectOne(w);
   });
 
   test("a crash at any request, and another process goes on: nothing doubled", async () => {

@@ -188,7 +188,10 @@ export class BreakingGitHub implements AsyncDisposable {
   #act({ method, path }: Call, body: Body, query: URLSearchParams): [number, unknown] {
     const route = `${method} ${path.replace(/^\/repos\/octo\/tab/, "")}`;
     const match = (pattern: RegExp) => pattern.exec(route);
-    const string = (name: string) => String(body[name] ?? "");
+    const string = (name: string) => {
+      const value = body[name];
+      return typeof value === "string" ? value : "";
+    };
     let found: RegExpExecArray | null;
     if (match(/^GET \/issues\/12$/)) {
       if (this.issue.gone) return [410, { message: "This issue was deleted" }];
@@ -356,6 +359,7 @@ export class BreakingGitHub implements AsyncDisposable {
       user: accounts[by],
       html_url: `${this.url}/octo/tab/issues/12#issuecomment-${id}`,
       created_at: "2026-11-20T12:00:00Z",
+      updated_at: "2026-11-20T12:00:00Z",
     };
   }
 

@@ -334,3 +334,9 @@ export const recordedRuns = {
       .finished("cancelled", "issue-closed", "@ada closed the issue while the run was under way."),
 } as const;
 export type RecordedRunName = keyof typeof recordedRuns;
+
+function isRecordedRunName(name: string): name is RecordedRunName {
+  return Object.hasOwn(recordedRuns, name);
+}
+
+export const recordedRunNames: readonly RecordedRunName[] = Object.keys(recordedRuns).filter(isRecordedRunName);

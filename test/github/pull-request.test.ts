@@ -1,0 +1,133 @@
+// The pull request as a reviewer reads it: what Baton ran, apart from what agents say.
+import { describe, expect, test } from "vitest";
+import { createRedact } from "#src/core/redact.ts";
+import { sha } from "#src/core/ids.ts";
+import { MAX_BODY } from "#src/github/markdown.ts";
+import { createNeutral } from "#src/github/neutral.ts";
+import { pullRequestBody, pullRequestTitle } from "#src/github/pull-request.ts";
+import { branchName } from "#src/github/branch.ts";
+import { artifactFor } from "#test/support/engine-world.ts";
+import { fixCommit, recordedRuns, RunScript, sampleChanges } from "#test/support/recorded-run.ts";
+
+const neutral = createNeutral(createRedact([]));
+const facts = {
+  head: fixCommit,
+  tree: sha("e".repeat(40)),
+  changes: sampleChanges,
+  template: undefined,
+  now: 0,
+  neutral,
+  links: { serverUrl: "https://github.com" },
+};
+
+function parts(text: string): { verified: string; claimed: string } {
+  const [before = "", claimed = ""] = text.split("### Claimed by the agents");
+  return { verified: before.split("### Verified by Baton")[1] ?? "", claimed };
+}
+
+describe("the body", () => {
+  const { state } = recordedRuns.succeeded();
+  const text = pullRequestBody(state, facts);
+
+  test("closes the issue and says it was made by a machine", () => {
+    expect(text).toContain("Closes #12");
+    expect(text).toContain("Made by a machine");
+  });
+
+  test("shows red on the base, green on the head, the suite before and after, and the same tree", () => {
+    const { verified } = parts(text);
+    expect(verified).toMatch(
+      /✅ red \| Fails on the base for the expected reason, twice \| `node --test test\/split\.test\.js` \| base \+ test `a{10}` \| 1\.3/,
+    );
+    expect(verified).toMatch(/✅ green .* head `f{10}`/);
+    expect(verified).toMatch(/✅ baseline .* base `0{10}` → head `f{10}`/);
+    expect(verified).toContain("`eeeeeeeeeeee`");
+    expect(verified).toContain("2 files changed, +10 −1");
+    expect(verified).toContain("Reproduction: `test/split.test.js`");
+    expect(verified).toContain("Fails before and after: test/tip.test.js");
+  });
+
+  test("keeps what agents say apart", () => {
+    const { verified, claimed } = parts(text);
+    for (const said of ["Give the remaining cents", "differ by one cent", "another agent: approved"]) {
+      expect(claimed).toContain(said);
+      expect(verified).not.toContain(said);
+    }
+  });
+
+  test("says what it cost and how to steer, without a live command", () => {
+    expect(text).toMatch(/\*\*Cost:\*\* \$0\.12 · 13 model turns/);
+    expect(text).toContain("never overwrites a person's commits");
+    expect(text).not.toMatch(/^\s*(?:[-*>]\s*)?\/agent/m);
+  });
+
+  test("is read in half a minute: the open part is short", () => {
+    const open = text.replace(/<details>[\s\S]*?<\/details>/g, "").replace(/<!--.*?-->/g, "");
+    expect(open.match(/[\w$.]{2,}/g)?.length).toBeLessThan(330);
+  });
+
+  test("never grows too long, and agents cannot close other issues or call people", () => {
+    const long = "Fixes #99, thanks @torvalds. ".repeat(130);
+    const { state: hostile } = new RunScript()
+      .driven()
+      .routed()
+      .stage("reproduce")
+      .stage("diagnose", {
+        artifact: {
+          name: "Diagnosis",
+          value: { rootCause: long, locations: [], approach: long, risk: long.slice(0, 900) },
+        },
+      })
+      .stage("fix", {
+        artifact: { name: "Change", value: { summary: long, files: [], followUps: [long.slice(0, 400)] } },
+      })
+      .stage("verify")
+      .stage("review", {
+        artifact: {
+          name: "Review",
+          value: {
+            verdict: "approve",
+            findings: Array.from({ length: 30 }, () => ({ severity: "minor" as const, message: long.slice(0, 900) })),
+          },
+        },
+      });
+    const body = pullRequestBody(hostile, { ...facts, template: "x".repeat(100_000) });
+    expect(body.length).toBeLessThanOrEqual(MAX_BODY);
+    const live = body.replace(/`[^`\n]*`/g, "");
+    expect(live).not.toContain("#99");
+    expect(live).not.toContain("@torvalds");
+  });
+});
+
+describe("the title", () => {
+  const titled = (title: string) =>
+    new RunScript({ input: { ...new RunScript().state.created.input, title } }).driven().routed().state;
+  test.each([
+    ["Splitting loses a cent", [], "Fix: Splitting loses a cent"],
+    ["Splitting loses a cent.", ["feat: a", "fix(b): c", "Hello"], "fix: splitting loses a cent"],
+    ["[Bug] API crashes", ["chore: x"], "fix: API crashes"],
+    ["bug: it fails", ["Hello", "World", "fix: c"], "Fix: it fails"],
+    ["Fixes #9 @ada [skip ci]\u202E", [], "Fix: Fixes 9 ada (skip ci)"],
+    ["   ", [], "Fix: issue 12"],
+  ])("%j after %j is %j", (title, recent, expected) => {
+    expect(pullRequestTitle(titled(title), recent, neutral)).toBe(expected);
+  });
+});
+
+test.each([
+  ["Splitting loses a cent", "baton/issue-12-splitting-loses-a-cent"],
+  ["Überlauf im Zähler!", "baton/issue-12-uberlauf-im-zahler"],
+  ["../../etc -- $(rm) @{u} ~^:", "baton/issue-12-etc-rm-u"],
+  ["日本語", "baton/issue-12"],
+  ["x".repeat(100), `baton/issue-12-${"x".repeat(40)}`],
+])("the branch of %j is %j", (title, expected) => {
+  expect(branchName("issue", 12, title)).toBe(expected);
+});
+
+test("a change without a diagnosis or a review still makes a body", () => {
+  const { state } = new RunScript()
+    .driven()
+    .routed()
+    .stage("fix", { artifact: artifactFor("fix") });
+  expect(pullRequestBody(state, facts)).not.toMatch(/undefined|Root cause/);
+});

@@ -1,0 +1,84 @@
+// Answers to people: each says what was wrong and how to go on, and none can be read as a command.
+import { expect, test } from "vitest";
+import { createNeutral } from "#src/github/neutral.ts";
+import { renderReply } from "#src/github/replies.ts";
+import type { Reply } from "#src/engine/ports.ts";
+import { runId } from "#src/core/ids.ts";
+import { recordedRuns, RunScript } from "#test/support/recorded-run.ts";
+
+const options = {
+  neutral: createNeutral((text) => text),
+  links: { serverUrl: "https://github.com" },
+  now: Date.UTC(2026, 10, 20, 13),
+};
+const quote = "/agent fxi @ada";
+
+const replies: readonly (readonly [Reply, readonly string[]])[] = [
+  [
+    {
+      kind: "refused",
+      quote,
+      why: "you have read access",
+      who: "people with write access",
+      next: "ask a maintainer to write `/agent fix`",
+    },
+    [
+      "you have read access",
+      "**Who may:** people with write access",
+      "**Next:** ask a maintainer to write `/agent fix`",
+    ],
+  ],
+  [{ kind: "unknown-verb", quote, nearest: "fix" }, ["Did you mean `/agent fix`?"]],
+  [{ kind: "unknown-verb", quote, nearest: undefined }, ["`/agent help` lists what I know"]],
+  [{ kind: "not-yet", quote, verb: "audit" }, ["`audit`", "cannot do it yet", "Nothing was started"]],
+  [
+    { kind: "invalid-flags", quote, problems: ["--budget lots: not an amount"] },
+    ["--budget lots: not an amount", "write the command again"],
+  ],
+  [
+    { kind: "config-broken", quote, problems: ['baton.yml:3:1 unknown key "comands"'] },
+    ["`.github/baton.yml`", "3:1 unknown key"],
+  ],
+  [
+    { kind: "already-running", quote, run: runId("run-0123456789ab") },
+    ["already at work", "run-0123456789ab", "`/agent stop` ends it"],
+  ],
+  [
+    { kind: "nothing-running", quote, next: "`/agent fix` starts a run." },
+    ["Nothing is running", "`/agent fix` starts a run."],
+  ],
+  [
+    {
+      kind: "help",
+      verbs: [
+        { usage: "/agent fix [advice]", summary: "Fix it | or try", available: true },
+        { usage: "/agent audit", summary: "x", available: false },
+      ],
+    },
+    ["| `/agent fix [advice]` | Fix it \\| or try |", "Not yet: `/agent audit`."],
+  ],
+  [{ kind: "status", state: undefined }, ["no run here yet"]],
+  [
+    { kind: "status", state: new RunScript().driven().routed().stage("reproduce").state },
+    ["**Running**", "✅ **reproduce**", "⬜ **publish**", "**Next:**"],
+  ],
+  [
+    { kind: "why", state: recordedRuns["needs a person"]().state },
+    [
+      "bug, 93 % sure, next best question",
+      "“only adds up to $9.99”",
+      "baseline: 1 test that passed on the base fails on the head",
+      "**Next:**",
+    ],
+  ],
+];
+
+test.each(replies.map(([reply, expected]) => [reply.kind, reply, expected] as const))(
+  "%s",
+  (_kind, reply, expected) => {
+    const text = renderReply(reply, options);
+    for (const part of expected) expect(text).toContain(part);
+    expect(text).not.toMatch(/^\s*(?:[-*>]\s*)?\/(?:agent|baton)/m);
+    expect(text.replace(/`[^`]*`/g, "")).not.toMatch(/@\w|undefined/);
+  },
+);
