@@ -20,13 +20,11 @@ const implementers = new Set(["agents", "gates", "store"]);
 const outside: Readonly<Record<string, readonly string[]>> = {
   probot: ["intake/probot-app.ts", "intake/setup.ts"],
   "@octokit/rest": ["github/client.ts"],
-  "@anthropic-ai/sdk": ["agents/model.ts", "agents/session.ts", "agents/tools.ts", "hands/toolbox.ts"],
+  "@anthropic-ai/sdk": ["agents/model.ts", "hands/toolbox.ts"],
   bullmq: ["store/queue.ts"],
   pg: ["store/postgres.ts"],
   "@electric-sql/pglite": ["store/pglite.ts"],
-  "node:child_process": ["core/exec.ts", "core/process.ts", "hands/start.ts", "cli/demo.ts"],
-  "@copilotkit/aimock": ["playground/scripted-model.ts"],
-  "@anthropic-ai/sandbox-runtime": ["hands/registries.ts"],
+  "node:child_process": ["core/process.ts"],
 };
 
 interface Import {

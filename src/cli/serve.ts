@@ -27,8 +27,7 @@ export async function serve(argv: readonly string[]): Promise<number> {
       apiUrl: env.apiUrl,
       serverUrl: env.serverUrl,
     });
-    console.log(`Baton has no GitHub App yet. Open ${setup.address} to create one; then start Baton again.`);
-    await stop;
+    await Promise.race([stop, setup.done]);
     return 0;
   }
   const env = readEnv(["app", "model"]);

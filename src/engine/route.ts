@@ -1,5 +1,5 @@
 // From what triage found to what becomes of it: start a workflow, stop, or ask. Pure.
-import { dollars, formatDollars, microDollars } from "../core/ids.ts";
+import { dollars } from "../core/ids.ts";
 import type { IssueType, Triage } from "../workflows/artifacts.ts";
 import { durationMs, type Workflow } from "../workflows/schema.ts";
 import { noSpend, type Budget, type EventOf } from "./events.ts";
@@ -32,7 +32,9 @@ export function route(
   const forced = created.workflow !== undefined;
 
   if (created.wanted === "triage") return decide({ kind: "stop" });
-  if (triage && created.wanted === "auto" && !triggers.autoStart.includes(triage.type)) return decide({ kind: "stop" });
+  // What words alone suggest is enough to sort an issue, not to spend money on it unasked.
+  const startsItself = triage && sorted.source === "model" && triggers.autoStart.includes(triage.type);
+  if (created.wanted === "auto" && !startsItself) return decide({ kind: "stop" });
   if (triage && !forced && triage.confidence < triggers.threshold) {
     return decide({
       kind: "ask",
@@ -82,11 +84,6 @@ export function budgetOf({ ceilings, config }: Created, workflow: Workflow): Bud
       ),
     ),
   };
-}
-
-/** A budget in words: "$5.00, 300 turns, 45 min". */
-export function describeBudget(budget: Budget): string {
-  return `${formatDollars(microDollars(budget.microDollars))}, ${budget.turns} turns, ${Math.round(budget.milliseconds / 60_000)} min`;
 }
 
 function percent(value: number): string {

@@ -108,7 +108,6 @@ interface IssueComment {
   readonly body?: string | undefined;
   readonly created_at: string;
   readonly updated_at: string;
-  readonly updated_at: string;
   readonly user: { readonly login: string; readonly id: number | bigint } | null;
   readonly performed_via_github_app?: { readonly id?: number | bigint } | null;
 }

@@ -66,7 +66,6 @@ export class FakePlace {
     changes: () => this.#unused("changes"),
     paths: () => Promise.resolve(Object.keys(this.#options.files ?? {})),
     tree: () => this.#unused("tree"),
-    forget: () => this.#unused("forget"),
     deliver: () => this.#unused("deliver"),
   };
 

@@ -165,7 +165,7 @@ describe("no pull request, the right end, and the reason on the card", () => {
     ["syntaxError", "could-not-reproduce", "syntax-error", "Could not reproduce"],
     ["flaky", "could-not-reproduce", "flaky", "Could not reproduce"],
     ["couldNotReproduce", "could-not-reproduce", "not-reproduced", "Could not reproduce"],
-    ["wrongFix", "needs-a-decision", "still-failing", "Needs a decision"],
+    ["wrongFix", "needs-a-decision", "still-fails", "Needs a decision"],
     ["breaksAnother", "needs-a-decision", "breaks-tests", "Needs a decision"],
     ["weakens", "needs-a-decision", "test-changed", "Needs a decision"],
     ["skips", "needs-a-decision", "test-skipped", "Needs a decision"],
@@ -174,7 +174,7 @@ describe("no pull request, the right end, and the reason on the card", () => {
     ["emptyDiff", "needs-a-decision", "empty-diff", "Needs a decision"],
     ["endlessLoop", "failed", "turn-limit", "Failed"],
     ["invalidFinish", "failed", "invalid-output", "Failed"],
-    ["budgetTooSmall", "out-of-budget", "budget-dollars", "budget"],
+    ["budgetTooSmall", "out-of-budget", "budget", "budget"],
     ["stopped", "cancelled", "stopped", "Cancelled"],
     ["closed", "cancelled", "issue-closed", "Cancelled"],
   ] as const)("%s", (name, outcome, code, word) => {

@@ -241,6 +241,17 @@ describe("routing", () => {
     expect(agents.tasks).toEqual([]);
   });
 
+  test("what words alone suggest does not start by itself", async () => {
+    const config = { ...created().config, triggers: { ...created().config.triggers, autoStart: ["bug" as const] } };
+    class GuessingTriager extends FixedTriager {
+      override async triage() {
+        return { ...(await super.triage()), source: "heuristic" as const };
+      }
+    }
+    const { state } = await play({ triager: new GuessingTriager() }, { wanted: "auto", config });
+    expect(ending(state)).toBe("triaged: triaged");
+  });
+
   test("starts by itself for the types the repository lists", async () => {
     const config = { ...created().config, triggers: { ...created().config.triggers, autoStart: ["bug" as const] } };
     const { state } = await play({}, { wanted: "auto", config });
