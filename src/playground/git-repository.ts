@@ -218,9 +218,12 @@ function openRepository(folder: string, path: string): GitRepository {
         for (const { path: at, sha } of changes) if (sha === null && !there.has(at)) return undefined;
         const folders = changes.filter(({ mode, sha }) => mode === "040000" && sha !== null);
         const files = changes.filter((change) => !folders.includes(change));
+        // `read-tree --prefix` wants a work tree; a folder's files, one by one, do not.
+        for (const { path: at, sha } of folders)
+          for (const entry of await this.listTree(sha ?? "", { recursive: true }))
+            if (entry.type !== "tree") files.push({ path: `${at}/${entry.path}`, mode: entry.mode, sha: entry.sha });
         const lines = files.map(({ path: at, mode, sha }) => `${sha === null ? 0 : mode} ${sha ?? ZERO}\t${at}\0`);
         await git(["update-index", "-z", "--index-info"], { env, stdin: lines.join("") });
-        for (const { path: at, sha } of folders) await git(["read-tree", `--prefix=${at}/`, sha ?? ZERO], { env });
         return (await text(["write-tree"], { env })).trim();
       } finally {
         await rm(file, { force: true });

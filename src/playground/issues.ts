@@ -46,7 +46,14 @@ export function findLabel(repo: Repository, name: string): Label | undefined {
 }
 
 function happen(world: World, issue: Issue, by: Account, what: Happening["what"], detail = "", color?: string): void {
-  issue.happenings.push({ at: timestamp(world), by, what, detail, ...(color === undefined ? {} : { color }) });
+  issue.happenings.push({
+    id: world.newId(),
+    at: timestamp(world),
+    by,
+    what,
+    detail,
+    ...(color === undefined ? {} : { color }),
+  });
 }
 
 /** Tells of a change of an issue, as `issues` or as `pull_request`. */

@@ -52,7 +52,7 @@ async function followHead(
   const before = pull.headSha;
   pull.headSha = after;
   issue.updatedAt = timestamp(world);
-  issue.happenings.push({ at: timestamp(world), by: by.account, what: "pushed", detail: after });
+  issue.happenings.push({ id: world.newId(), at: timestamp(world), by: by.account, what: "pushed", detail: after });
   await keepPullRef(repo, issue.number, after);
   const shape = await pullShape(world, repo, issue, pull);
   const fields = { number: issue.number, pull_request: shape, before, after };
@@ -73,7 +73,7 @@ async function followBase(
   pull.mergedAt = timestamp(world);
   pull.mergedBy = by.account;
   pull.mergeSha = base;
-  issue.happenings.push({ at: timestamp(world), by: by.account, what: "merged", detail: base });
+  issue.happenings.push({ id: world.newId(), at: timestamp(world), by: by.account, what: "merged", detail: base });
   await editIssue(world, repo, issue, by, { state: "closed" });
   const closes = (issue.body ?? "").matchAll(/\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? #(\d+)/gi);
   for (const [, number] of closes) {

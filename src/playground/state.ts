@@ -73,6 +73,8 @@ export interface Comment {
 
 /** A line between the comments of an issue's page. */
 export interface Happening {
+  /** From the same count as comments, so that both can be put in order. */
+  readonly id: number;
   readonly at: string;
   readonly by: Account;
   readonly what:
