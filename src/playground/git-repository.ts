@@ -1,7 +1,7 @@
 // One bare git repository, by git's own plumbing. Bytes in, bytes out: file contents may be anything.
 // Every command gets an explicit environment, so that nobody's git configuration changes what the playground does.
-import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { appendFile, chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { BatonError } from "../core/errors.ts";
 import { startProcess } from "../core/process.ts";
 
@@ -115,6 +115,15 @@ while read -r old new ref; do
 done
 `;
 
+/** Who may push is decided before git is asked; commits may be fetched by id, as from GitHub; nothing runs by itself. */
+const settings = `[http]
+\treceivepack = true
+[uploadpack]
+\tallowAnySHA1InWant = true
+[gc]
+\tauto = 0
+`;
+
 /** Makes an empty bare repository in `folder`, which must not exist. */
 export async function createGitRepository(options: {
   readonly folder: string;
@@ -122,12 +131,11 @@ export async function createGitRepository(options: {
   readonly defaultBranch: string;
 }): Promise<GitRepository> {
   const { folder } = options;
-  await mkdir(folder, { recursive: true });
+  await mkdir(dirname(folder), { recursive: true });
+  await mkdir(folder);
   const repository = openRepository(folder, options.path);
   await repository.git(["init", "--quiet", "--bare", `--initial-branch=${options.defaultBranch}`, "."]);
-  await repository.git(["config", "http.receivepack", "true"]);
-  await repository.git(["config", "uploadpack.allowAnySHA1InWant", "true"]);
-  await repository.git(["config", "gc.auto", "0"]);
+  await appendFile(join(folder, "config"), settings);
   const hook = join(folder, "hooks", "pre-receive");
   await mkdir(join(folder, "hooks"), { recursive: true });
   await writeFile(hook, preReceive);
@@ -213,9 +221,11 @@ function openRepository(folder: string, path: string): GitRepository {
       const file = join(folder, `playground-index-${index}`);
       const env = { GIT_INDEX_FILE: file };
       try {
-        await git(base === undefined ? ["read-tree", "--empty"] : ["read-tree", base], { env });
-        const there = new Set((await text(["ls-files", "-z"], { env })).split("\0"));
-        for (const { path: at, sha } of changes) if (sha === null && !there.has(at)) return undefined;
+        if (base !== undefined) await git(["read-tree", base], { env });
+        if (changes.some(({ sha }) => sha === null)) {
+          const there = new Set((await text(["ls-files", "-z"], { env })).split("\0"));
+          for (const { path: at, sha } of changes) if (sha === null && !there.has(at)) return undefined;
+        }
         const folders = changes.filter(({ mode, sha }) => mode === "040000" && sha !== null);
         const files = changes.filter((change) => !folders.includes(change));
         // `read-tree --prefix` wants a work tree; a folder's files, one by one, do not.

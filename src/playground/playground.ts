@@ -34,8 +34,8 @@ import {
 } from "./state.ts";
 import { createWebhooks, type Delivery } from "./webhooks.ts";
 
-export type { Account, CheckRun, Comment, Issue, Label, Permissions, Reaction, Role } from "./state.ts";
-export type { Fault, FaultedRequest, FaultHook, JournalEntry } from "./journal.ts";
+export type { Account, CheckRun, Comment, Issue, Permissions, Role } from "./state.ts";
+export type { FaultHook, JournalEntry } from "./journal.ts";
 export type { Delivery } from "./webhooks.ts";
 
 export interface PlaygroundApp {
@@ -67,7 +67,7 @@ export interface PlaygroundUser {
 export interface PlaygroundOptions {
   /** 0 or absent: any free one. */
   readonly port?: number;
-  /** Where the bare repositories go; absent: a temporary folder that is deleted at the end. */
+  /** Where the bare repositories go, empty at first; absent: a temporary folder that is deleted at the end. */
   readonly folder?: string;
   readonly apps?: readonly PlaygroundApp[];
   readonly users?: readonly PlaygroundUser[];
@@ -188,7 +188,12 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
   );
   const server = createServer((request, response) => void listener(request, response));
   server.listen(options.port ?? 0, "127.0.0.1");
-  await once(server, "listening");
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   world.url = `http://127.0.0.1:${port}`;
@@ -337,8 +342,9 @@ async function addRepository(world: World, folder: string, path: string, fresh: 
         }));
   const at = timestamp(world);
   const author = { name: owner.login, email: `${owner.id}+${owner.login}@users.noreply.github.com`, date: at };
-  const changes = [];
-  for (const file of files) changes.push({ path: file.path, mode: file.mode, sha: await git.writeBlob(file.content) });
+  const changes = await Promise.all(
+    files.map(async ({ path: file, mode, content }) => ({ path: file, mode, sha: await git.writeBlob(content) })),
+  );
   const tree = (await git.writeTree(undefined, changes)) ?? "";
   const commit = await git.writeCommit({ tree, parents: [], author, committer: author, message: "Initial commit\n" });
   await git.git(["update-ref", "refs/heads/main", commit]);

@@ -123,8 +123,8 @@ export function createWebhooks(world: World): Webhooks {
           repository: repository.fullName,
           event,
           action,
-          // What is told is how things are now, not how they are when the queue gets there.
-          payload: structuredClone(payload),
+          // A picture of how things are now, not of how they will be when the queue gets there: shapes share nothing with the state.
+          payload,
           at: world.clock.now(),
           redelivery: false,
           status: undefined,

@@ -1,6 +1,7 @@
 // Paging, rate limits, the journal, faults on purpose, and where the API lives.
 import type { Octokit } from "@octokit/rest";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openPlayground } from "#src/playground/playground.ts";
 import { openTown, statusOf, type Town } from "./town.ts";
 
 let town: Town;
@@ -118,6 +119,13 @@ describe("faults on purpose", () => {
       "0",
     ]);
     expect(await answer.json()).toEqual({ message: "You have exceeded a secondary rate limit" });
+  });
+});
+
+describe("the address", () => {
+  test("a port that is taken is told", async () => {
+    const port = Number(new URL(town.playground.url).port);
+    await expect(openPlayground({ port })).rejects.toThrow("EADDRINUSE");
   });
 });
 

@@ -41,6 +41,7 @@ describe("who is asking", () => {
     ["a JWT from the future", () => jwt({ iat: Math.floor(Date.now() / 1000) + 300 })],
     ["a JWT without an end", () => jwt({ exp: undefined })],
     ["a JWT of an App that is not here", () => jwt({ iss: "78" })],
+    ["a JWT that names another algorithm", () => jwt({}, undefined, "HS256")],
     [
       "a JWT that says it needs no signature",
       () => `${Buffer.from('{"alg":"none"}').toString("base64url")}.${jwt().split(".")[1]}.x`,

@@ -12,11 +12,11 @@ export const privateKey = keys.privateKey.export({ type: "pkcs8", format: "pem" 
 export const secret = "It's a Secret to Everybody";
 
 /** An App's JWT; `change` bends its claims. */
-export function jwt(change: Record<string, unknown> = {}, key = privateKey): string {
+export function jwt(change: Record<string, unknown> = {}, key = privateKey, alg = "RS256"): string {
   const now = Math.floor(Date.now() / 1000);
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const claims = { iat: now - 30, exp: now + 500, iss: "77", ...change };
-  const head = `${encode({ alg: "RS256", typ: "JWT" })}.${encode(claims)}`;
+  const head = `${encode({ alg, typ: "JWT" })}.${encode(claims)}`;
   return `${head}.${createSign("RSA-SHA256").update(head).sign(key, "base64url")}`;
 }
 

@@ -125,14 +125,16 @@ describe("a receiver in trouble", () => {
     );
   });
 
-  test("one that never answers does not hold up other repositories, nor the end", async () => {
+  test("one that never answers holds up what comes after it, but not other repositories, nor the end", async () => {
     town.receiver.state.status = "hang";
-    await town.playground.openIssue({ repo, title: "Slow", body: "", as: "maria" });
+    await town.playground.openIssue({ repo, title: "Slow", body: "", as: "maria", labels: ["bug"] });
     await expect.poll(() => town.receiver.heard.length).toBe(1);
     town.receiver.state.status = 200;
     await town.playground.openIssue({ repo: "octo/vault", title: "Quick", body: "", as: "maria" });
-    await expect.poll(() => town.playground.deliveries[1]?.status).toBe(200);
+    await expect.poll(() => town.playground.deliveries[2]?.status).toBe(200);
+    expect(told()).toEqual(["issues opened", "issues labeled", "issues opened"]);
     expect(town.playground.deliveries[0]?.status).toBeUndefined();
+    expect(town.receiver.heard).toHaveLength(2);
   });
 });
 

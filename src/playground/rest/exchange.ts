@@ -1,6 +1,6 @@
 // What every REST route needs: who asks, about which repository, with what body; and GitHub's ways of refusing and paging.
 // A refusal travels as an exception from where it is found to the one place that answers it.
-import type { Context, Handler } from "hono";
+import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { z } from "zod";
 import { doerOf, mayDo, maySee, type Need } from "../access.ts";
@@ -21,7 +21,6 @@ export interface RestEnv {
   Variables: { actor: Actor };
 }
 export type RestContext = Context<RestEnv>;
-export type RestHandler = Handler<RestEnv>;
 
 const documentation = "https://docs.github.com/rest";
 
