@@ -151,7 +151,7 @@ describe("the label `agent:bug`", () => {
       owner: "octo",
       name: "labelled",
       from: {
-        ...(await (await import("#src/playground/sample-script.ts")).sampleFiles()),
+        ...(await sampleFiles()),
         ".github/baton.yml": "triggers: { onOpened: false }\n",
       },
       labels: ["agent:bug"],
