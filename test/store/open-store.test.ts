@@ -4,10 +4,13 @@ import { once } from "node:events";
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
+import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runId } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import { RunEvent } from "#src/engine/events.ts";
+import { migrate } from "#src/store/migrate.ts";
+import { openPostgres } from "#src/store/postgres.ts";
 import { openStore, type Store } from "#src/store/open-store.ts";
 import { needs } from "#test/support/needs.ts";
 import { emptyRedis, onServer, postgresHere, temporaryFolder, temporaryUrl, soon } from "./databases.ts";
@@ -196,13 +199,35 @@ describe.runIf(postgresHere)("a store on PostgreSQL", () => {
     });
   });
 
+  test("starts over when another one made the schema while it waited for its turn", async () => {
+    await using address = await temporaryUrl();
+    const other = new Client({ connectionString: address.url });
+    await other.connect();
+    await using _other = { [Symbol.asyncDispose]: () => other.end() };
+    await other.query("BEGIN");
+    await other.query(`SELECT pg_advisory_xact_lock(${0x4241544e})`);
+    await using database = await openPostgres(address.url, silentLog);
+    // Its connection knows the ways now, and that there is no such schema: it need not look again.
+    await database.query("CREATE SCHEMA well_known; DROP SCHEMA well_known; SELECT to_regclass('baton.migrations')");
+    const migrating = migrate(database);
+    migrating.catch(() => undefined);
+    const waiting = () => other.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+    await expect.poll(async () => (await waiting()).rowCount, soon).toBe(1);
+    await other.query("CREATE SCHEMA baton; CREATE SCHEMA bullmq");
+    await other.query("COMMIT");
+    await migrating;
+    expect(await database.query("SELECT number FROM baton.migrations")).toEqual([{ number: 1 }]);
+  });
+
   test("is not healthy when it takes no writes or is gone, and says so in bounded time", async () => {
     await using address = await temporaryUrl();
     await using store = await open("/nowhere", address.url);
     expect(await store.healthy()).toBe(true);
     await onServer(`ALTER DATABASE ${address.name} SET default_transaction_read_only = on`);
     await onServer(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${address.name}'`);
-    await expect.poll(() => store.healthy(), soon).toBe(false);
+    // Connected again, so reading works: it is writing that does not.
+    await expect.poll(() => store.deliveries.pending().catch(() => "not yet"), soon).toEqual([]);
+    expect(await store.healthy()).toBe(false);
     await onServer(`DROP DATABASE ${address.name} WITH (FORCE)`);
     expect(await store.healthy()).toBe(false);
     await expect(store.deliveries.pending()).rejects.toMatchObject({ code: "database-failed" });
