@@ -15,6 +15,8 @@ export interface ProcessOptions {
   readonly withStdin?: boolean;
   /** Data the program can read from descriptor 3 on: what must not be seen in its arguments. */
   readonly inputs?: readonly (string | Uint8Array)[];
+  /** True: one more descriptor, after those of `inputs`, that stays open and empty for as long as this process lives. */
+  readonly lifeline?: boolean;
 }
 
 export type ProcessEnd =
@@ -46,7 +48,7 @@ export function startProcess(options: ProcessOptions): GroupProcess | { readonly
   let child;
   try {
     const [program, ...rest] = options.argv;
-    const inputs = (options.inputs ?? []).map(() => "pipe" as const);
+    const inputs = [...(options.inputs ?? []), ...(options.lifeline === true ? [""] : [])].map(() => "pipe" as const);
     child = spawn(program, rest, {
       cwd: options.cwd,
       env: { ...options.env },
@@ -69,6 +71,9 @@ export function startProcess(options: ProcessOptions): GroupProcess | { readonly
     input.end(data);
   }
 
+  const lifeline = options.lifeline === true ? child.stdio[3 + (options.inputs ?? []).length] : undefined;
+  lifeline?.on("error", () => {});
+
   const killGroup = (signal: "SIGTERM" | "SIGKILL") => {
     if (pid === undefined) return;
     try {
@@ -86,7 +91,7 @@ export function startProcess(options: ProcessOptions): GroupProcess | { readonly
     if (settled) return;
     settled = true;
     for (const timer of timers) clearTimeout(timer);
-    for (const stream of [stdin, stdout, stderr]) stream?.destroy();
+    for (const stream of [stdin, stdout, stderr, lifeline]) stream?.destroy();
     resolve(end);
   };
 
@@ -94,6 +99,7 @@ export function startProcess(options: ProcessOptions): GroupProcess | { readonly
     if (pid === undefined) settle({ type: "not-started", reason: reasonOf(error, options.cwd) });
   });
   child.once("exit", (exitCode, signal) => {
+    lifeline?.destroy();
     killGroup("SIGKILL");
     const drained = () => settle({ type: "exited", exitCode, signal });
     const deadline = performance.now() + MOST_DRAIN_MS;

@@ -85,8 +85,8 @@ const ownEtc = ["passwd", "group", "hosts", "nsswitch.conf"];
 const machineProc = ["sys", "fs", "acpi", "driver", "mtrr", "pressure", "scsi", "tty"];
 
 /**
- * The command line that starts `enclosure.argv` in its sandbox, to be run with an empty environment and with `args` at descriptor 3:
- * arguments would be visible in /proc/1/cmdline. Descriptors that Baton itself inherited are closed on the way in.
+ * The command line that starts `enclosure.argv` in its sandbox, to be run with an empty environment, with `args` at descriptor 3
+ * (arguments would be visible in /proc/1/cmdline), and with a lifeline at 4. What Baton itself inherited is closed on the way in.
  */
 export function enclose(machine: Machine, enclosure: Enclosure): { argv: [string, ...string[]]; args: string } {
   const args = [
@@ -112,21 +112,29 @@ export function enclose(machine: Machine, enclosure: Enclosure): { argv: [string
     ...words(`${inside.work} --chdir ${inside.work} --remount-ro /`),
     ...Object.entries(enclosure.env).flatMap(([name, value]) => ["--setenv", name, value]),
   ];
-  const bounds = `--core=0 --fsize=${limits.file} --nproc=${limits.processes} --data=${limits.memory}`;
-  const inner = [PRLIMIT, ...words(bounds), "--", ...enclosure.argv];
   return {
-    argv: ["/bin/bash", "--norc", "-c", closeInherited, "sandbox", machine.bwrap, "--args", "3", "--", ...inner],
+    argv: ["/bin/bash", "--norc", "-c", outer, "sandbox", machine.bwrap, "--args", "3", "--", ...innerArgv(enclosure)],
     args: args.map((word) => `${word}\0`).join(""),
   };
 }
 
-/** Sets the limits inside; its complaint is how a missing program shows. */
-export const PRLIMIT = "/usr/bin/prlimit";
-
 // --norc: bash reads .bashrc when its input is a socket, as it would for a remote shell.
-const closeInherited = `
-for open in /proc/$$/fd/*; do open=\${open##*/}; [ "$open" -gt 3 ] && eval "exec $open>&-"; done
+const outer = `
+for open in /proc/$$/fd/*; do open=\${open##*/}; [ "$open" -gt 4 ] && eval "exec $open>&-"; done
 exec -c "$@"`;
+
+// --die-with-parent takes hold only some milliseconds after the start, and not at all when Baton is gone by then. Descriptor 4, which
+// Baton holds open, closes that gap: when it ends, a watcher that is nobody's child ends everything else in here.
+const inner = `
+read -t 0 -u 4 && exit 125
+( { read -r -u 4; kill -9 -1; } < /dev/null > /dev/null 2>&1 & )
+ulimit -c 0; ulimit -f ${limits.file / 1024}; ulimit -u ${limits.processes}; ulimit -d ${Math.floor(limits.memory / 1024)}
+unset SHLVL OLDPWD
+exec "$@" 4<&-`;
+
+function innerArgv({ argv }: Enclosure): string[] {
+  return ["/bin/bash", "--norc", "-c", inner, "sandbox", ...argv];
+}
 
 const words = (text: string) => text.split(" ");
 

@@ -18,7 +18,6 @@ import {
   inside,
   type Machine,
   manners,
-  PRLIMIT,
 } from "./enclosure.ts";
 import { openRegistries, registryEnvironment, withBridge } from "./registries.ts";
 import type { Hands, Sandbox } from "./sandbox.ts";
@@ -56,7 +55,7 @@ async function openBubblewrap(options: SandboxOptions): Promise<Sandbox & AsyncD
   const started = performance.now();
   const launch = (enclosure: Enclosure): ProcessOptions => {
     const { argv, args } = enclose(machine, enclosure);
-    return { argv, cwd: "/", env: {}, inputs: [args] };
+    return { argv, cwd: "/", env: {}, inputs: [args], lifeline: true };
   };
 
   const run: Execute = async (command, signal) => {
@@ -178,7 +177,7 @@ async function inspect(options: SandboxOptions): Promise<Machine> {
     ["arguments by descriptor", "--args"],
   ] as const)
     if (!help.output.includes(flag)) throw missingSandbox(`${bwrap} is too old: it does not know ${need} (${flag})`);
-  for (const program of ["/usr/bin/socat", PRLIMIT, "/bin/bash"])
+  for (const program of ["/usr/bin/socat", "/bin/bash"])
     if (!existsSync(program)) throw missingSandbox(`${program} is missing`);
   return { bwrap, canDisableUserns: help.output.includes("--disable-userns"), toolchains: options.toolchains ?? [] };
 }
@@ -191,16 +190,14 @@ function missingSandbox(why: string): BatonError {
   );
 }
 
-/** A program that is missing inside shows as the complaint of the one that was to start it. */
+/** A program that is missing inside shows as the complaint of the shell that was to become it. */
 function withStartFailure(result: CommandResult): CommandResult {
-  const [, program, reason] = /^prlimit: failed to execute (.*): (.*)\n$/.exec(result.stderr) ?? [];
-  if (program === undefined || reason === undefined || (result.exitCode !== 127 && result.exitCode !== 126))
-    return result;
-  return {
-    ...result,
-    exitCode: null,
-    startFailure: `${result.exitCode === 127 ? "ENOENT" : "EACCES"}: ${program}: ${reason}`,
-  };
+  const complaint =
+    /^(?:sandbox|bridge): line \d+: (?:exec: )?(.+): (not found|No such file or directory|Permission denied)$/m;
+  const [, program, reason] = complaint.exec(result.stderr) ?? [];
+  if (program === undefined || (result.exitCode !== 127 && result.exitCode !== 126)) return result;
+  const code = result.exitCode === 127 ? "ENOENT" : "EACCES";
+  return { ...result, exitCode: null, startFailure: `${code}: ${program}: ${reason}` };
 }
 
 /** The folder when it is not one; `execute` then says so in the usual shape. */

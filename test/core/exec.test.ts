@@ -130,6 +130,7 @@ describe("ending the whole group", () => {
     abort.abort();
     const result = await running;
     expect(result).toMatchObject({ aborted: true, timedOut: false, exitCode: null });
+    expect(result.durationMs).toBeLessThan(10_000);
     expect(succeeded(result)).toBe(false);
     const pid = await readFile(marker, "utf8");
     await vi.waitFor(async () => expect(await alive(pid)).toBe(false));

@@ -200,7 +200,7 @@ test("without a sandbox too, the hands and their shell end when Baton is killed"
      await hands.call({ name: "bash", input: { command: "sleep ${mark}" } }, new AbortController().signal);`,
   );
   const argv = ["/bin/sh", "-c", 'echo $$ > pid; exec "$@"', "sh", process.execPath, join(work, "dies.mts")] as const;
-  const parent = execute({ argv, cwd: work, timeoutMs: 30_000 }, never);
+  const parent = execute({ argv, cwd: work, env: { TMPDIR: work }, timeoutMs: 30_000 }, never);
   await vi.waitFor(async () => expect((await processesWith(`sleep\0${mark}`)).length).toBe(1), { timeout: 10_000 });
   process.kill(Number(await readFile(join(work, "pid"), "utf8")), "SIGKILL");
   await parent;

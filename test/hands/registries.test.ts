@@ -246,6 +246,6 @@ describe.skipIf(!(await needs("bubblewrap")))("an install in the sandbox", () =>
     const run = (...argv: [string, ...string[]]) =>
       sandbox.run({ argv, cwd: work, timeoutMs: 10_000, network: "registries" }, never);
     expect(await run("sh", "-c", "exit 9")).toMatchObject({ exitCode: 9 });
-    expect((await run("no-such-program")).exitCode).toBe(127);
+    expect((await run("no-such-program")).startFailure).toBe("ENOENT: no-such-program: not found");
   });
 });
