@@ -1,5 +1,6 @@
 // A write to GitHub that happens once, whatever breaks: recorded in the outbox before it is tried; tried before, it is looked
 // for on GitHub before it is written again; two processes that write at the same moment end with one.
+import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
 import type { RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
@@ -77,13 +78,17 @@ export function createOnce({ outbox, log, timing, settleMs = 1_500 }: OnceOption
     if (!write.remove) return mine;
     const entry = await outbox.read(write.key);
     const wasAlone = tries === 1 && (entry?.tries ?? 1) === 1;
-    return wasAlone ? mine : ((await oldestOf(write)) ?? mine);
+    if (wasAlone) return mine;
+    const theirs = entry?.doneAt === undefined ? undefined : write.result.parse(entry.result);
+    return (await oldestOf(write, theirs)) ?? mine;
   }
 
-  async function oldestOf<T>(write: Write<T>): Promise<T | undefined> {
-    const [oldest, ...copies] = await write.look();
-    for (const copy of copies) await write.remove?.(copy);
-    return oldest;
+  /** The copy that counts: the one recorded already, else the oldest. The others are removed. */
+  async function oldestOf<T>(write: Write<T>, recorded?: T): Promise<T | undefined> {
+    const found = await write.look();
+    const keep = found.find((copy) => isDeepStrictEqual(copy, recorded)) ?? found[0];
+    for (const copy of found) if (copy !== keep) await write.remove?.(copy);
+    return keep;
   }
 
   /** The first result recorded counts, also for a process that comes second. */

@@ -148,7 +148,7 @@ test("hostile words do nothing, secrets stay inside, and it is never too long", 
     passed: false,
     code: "red",
     summary: words.slice(0, 400),
-    notes: Array.from({ length: 50 }, () => words.repeat(8).slice(0, 1_000)),
+    notes: Array.from({ length: 50 }, () => `${words}${"*_[".repeat(300)}`.slice(0, 1_000)),
     evidence: Array.from({ length: 20 }, () => ({
       ...evidence("x", fixCommit, 1, `\`\`\`\n${words.repeat(80)}`.slice(0, 8_000)),
       argv: ["bash", "-c", "`".repeat(1_500)],
@@ -159,8 +159,11 @@ test("hostile words do nothing, secrets stay inside, and it is never too long", 
   })
     .driven()
     .routed(goodTriage, { why: words });
-  for (let round = 0; round < 5; round += 1)
-    script.stage("fix", { reasons: ["no"] }).stage("verify", { gates: [gateResult("scope"), hostile] });
+  for (let round = 0; round < 5; round += 1) {
+    script
+      .stage("fix", { reasons: ["no"] })
+      .stage("verify", { gates: [gateResult("scope"), { ...hostile, code: `red-${round}` }] });
+  }
   const text = card(script.finished("needs-a-decision", "red", words.repeat(30).slice(0, 4_000)).state);
   expect(text.length).toBeLessThanOrEqual(MAX_BODY);
   expect(text).not.toContain("a-very-secret-value");

@@ -50,6 +50,18 @@ test("delivers the verified commit as a branch that was free, and the text besid
     expect(text).toContain("### Verified by Baton");
     expect(text).not.toContain("Closes #");
     expect(printed.join("\n")).toContain(textFile);
+    const empty = new RunScript({ base: { branch: "main", commit: head }, subject: state.created.subject });
+    const nothing = empty
+      .driven()
+      .routed()
+      .stage("reproduce", { commit: head })
+      .stage("diagnose")
+      .stage("fix", { commit: head });
+    const { state: unchanged } = nothing.stage("verify").stage("review").stage("publish");
+    expect(await publisher.openPullRequest(unchanged, new AbortController().signal)).toMatchObject({
+      type: "refused",
+      code: "empty-diff",
+    });
     await publisher.reply(state.created.repo, state.created.subject, "k", {
       kind: "not-yet",
       quote: "/agent audit",

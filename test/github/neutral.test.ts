@@ -65,6 +65,8 @@ const attacks: readonly (readonly [name: string, text: string])[] = [
   ["a checkbox", "- [ ] one\n- [x] two"],
   ["a diagram", "```mermaid\ngraph TD; A-->B\n```"],
   ["a formula", "$\\color{red}{x}$ and $$x^2$$"],
+  ["a mention put together from two nodes", "&#64;[ada](x) &#35;[12](y) /agent![](z)"],
+  ["code spans side by side", "$x`www.a.b"],
   ["a footnote", "text[^1]\n\n[^1]: @ada https://evil.example"],
   ["an end of fence", "```\n````\n@ada\n```"],
   ["a table", "| @ada | #1 |\n|---|---|\n| https://evil.example | ![x](y) |"],
@@ -165,6 +167,11 @@ describe("text on its way to GitHub", () => {
     expect(neutral.plain("Fixes #99 [skip ci] by @ada\n\nCo-authored-by: x")).toBe(
       "Fixes 99 (skip ci) by ada Co-authored-by: x",
     );
+  });
+
+  test("what is nested too deeply to take apart is shown as code", () => {
+    expect(neutral.prose(`${">".repeat(200)} @ada`)).toMatch(/^```text\n>+ @ada\n```$/);
+    expect(neutral.line(`${"- ".repeat(200)}@ada`)).toMatch(/^`[- ]+@ada`$/);
   });
 
   test("text is cut to its measure, and hostile text costs little time", () => {

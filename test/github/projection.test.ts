@@ -213,7 +213,9 @@ describe("a broken GitHub", () => {
     await vi.waitFor(() => expect(cardOf(w.github)[0]?.body).toContain("Failed (out of budget)"));
     await next.settle(w.run);
     const calls = w.github.calls.length;
-    await w.projection().refresh([w.run]);
+    const third = w.projection();
+    await third.refresh([w.run]);
+    await third[Symbol.asyncDispose]();
     expect(w.github.calls).toHaveLength(calls);
   });
 });

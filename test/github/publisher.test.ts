@@ -19,12 +19,12 @@ const files = {
   "src/split.js": "floor\n",
   "test/split.test.js": "old\n",
   "docs/gone.md": "bye\n",
-  "logo.bin": new Uint8Array([0, 1, 2]),
+  "logo.bin": new Uint8Array([1, 2]),
 };
 const fixed = {
   "src/split.js": "floor and rest\n",
   "test/split.test.js": "old\nnew\n",
-  "logo.bin": new Uint8Array([0, 1, 2, 250]),
+  "logo.bin": new Uint8Array([1, 2, 250]),
   "src/neu.js": "größer\r\n",
 };
 const original = (() => {
@@ -200,7 +200,16 @@ describe("opening the pull request", () => {
       .routed()
       .stage("fix", { commit: w.head })
       .stage("publish").state;
-    for (const state of [failed, missing, w.state({ dryRun: true })]) {
+    const other = new RunScript({ base: { branch: "main", commit: w.base } })
+      .driven()
+      .routed()
+      .stage("reproduce")
+      .stage("diagnose")
+      .stage("fix", { commit: w.head })
+      .stage("verify")
+      .stage("review", { commit: w.base })
+      .stage("publish").state;
+    for (const state of [failed, missing, other, w.state({ dryRun: true })]) {
       expect(await w.publisher().openPullRequest(state, signal)).toMatchObject({ type: "refused" });
     }
     expect(w.github.calls).toEqual([]);
