@@ -163,7 +163,10 @@ describe("two processes", () => {
 
 test("in one process the same write never runs beside itself", async () => {
   const far = new FarSide();
-  const once = onceWith(createMemoryOutbox(timing()));
+  const time = timing();
+  const once = onceWith(createMemoryOutbox(time), time);
   expect(await Promise.all([1, 2, 3, 4].map(() => once(far.write(false))))).toEqual([1, 1, 1, 1]);
   expect(far.writes).toBe(1);
+  // Nobody had to wait for "another process".
+  expect(time.pauses).toEqual([]);
 });
