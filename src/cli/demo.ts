@@ -51,7 +51,7 @@ export async function demo(argv: readonly string[]): Promise<number> {
   const token = `person-${randomBytes(12).toString("hex")}`;
   const { publicKey, privateKey } = createKeys();
   const playground = undo.use(await openSample(Number(values.port), publicKey, token));
-  const sandbox = await chooseSandbox(print);
+  const sandbox = values.model === "real" ? readEnv([]).sandbox : await chooseSandbox(print);
   const model = values.model === "real" ? realModel() : undo.use(await scriptedModel(values.exit ? 0 : THINKING_MS));
   const env: Env = {
     ...readEnv([], {}),
@@ -161,7 +161,7 @@ async function openIssue(playground: Playground, token: string): Promise<string>
   return `${playground.url}/${REPO}/issues/1`;
 }
 
-/** The demo's own sample code may run without a sandbox, with a warning: it is known, and so is what the scripted model does with it. */
+/** The demo's own sample code may run without a sandbox, with a warning: it is known, and so is what the scripted model does with it. A real model's doings are not. */
 async function chooseSandbox(print: (line: string) => void): Promise<Env["sandbox"]> {
   try {
     await using _ = await openSandbox({
