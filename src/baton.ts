@@ -31,6 +31,7 @@ import type { RepoSource, Workspaces } from "./workspace/workspaces.ts";
 
 /** Runs worked at once by one process. */
 const PARALLEL = 4;
+const DAY_MS = 86_400_000;
 /** How often runs and deliveries that nobody rings for are looked for, in milliseconds. */
 const SWEEP_MS = 60_000;
 
@@ -164,8 +165,7 @@ export async function openBaton(env: Env, journal: Log): Promise<Baton> {
     { parallel: PARALLEL },
   );
   undo.use(answering);
-  const unfinished = await store.log.unfinished();
-  await projection.refresh(unfinished);
+  await projection.refresh([...(await store.log.unfinished()), ...(await store.log.endedWithin(DAY_MS))]);
   const sweep = async () => {
     for (const id of await store.deliveries.pending()) await store.bell.ring("delivery", id);
     for (const id of await store.log.unfinished()) await store.bell.ring("run", id);

@@ -35,6 +35,8 @@ export interface EventLog {
   follow(listener: (run: RunId) => void): Disposable;
   /** Runs without a final event, oldest first. */
   unfinished(): Promise<RunId[]>;
+  /** Runs that ended in the last so many milliseconds, oldest first. */
+  endedWithin(milliseconds: number): Promise<RunId[]>;
   /** Runs about a subject, newest first. */
   runsOf(repo: Pick<RepoRef, "id" | "owner" | "name">, subject: Pick<Subject, "number">): Promise<RunId[]>;
 }

@@ -58,7 +58,8 @@ function triageLine(state: State, neutral: Neutral): string {
     ? `**${triage.type}**, ${Math.round(triage.confidence * 100)} % sure (next best: ${triage.runnerUp}) · severity ${triage.severity} · size ${triage.size}`
     : "";
   const source = routed.source === "heuristic" ? "by rules of thumb, because no model could be reached" : "";
-  const why = neutral.line(routed.why, 300);
+  // What the model says of type and runner-up stands in the line already.
+  const why = neutral.line(routed.source === "model" && triage ? triage.summary : routed.why, 300);
   const to = state.workflow ? `→ workflow **${state.workflow.name}**` : "";
   const first = [sorted, to, source].filter((part) => part !== "").join(" ");
   const security = triage?.securitySensitive

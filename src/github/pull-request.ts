@@ -89,7 +89,8 @@ function verified(state: State, { neutral, head, tree, changes }: PullRequestFac
     `✅ ${gate.gate}`,
     neutral.cell(gate.summary, 200),
     orDash(
-      [...new Set(gate.evidence.map(({ argv }) => commandText(argv)))]
+      // What Baton did to prepare is in the list of all commands; here stands what judged.
+      [...new Set(gate.evidence.filter(({ argv }) => argv[0] !== "git").map(({ argv }) => commandText(argv)))]
         .slice(0, 2)
         .map((text) => cellCode(text, neutral)),
       "<br>",

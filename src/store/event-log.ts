@@ -50,12 +50,24 @@ export async function openEventLog(
 
   /** After a gap in listening every run that may have changed meanwhile is told. */
   async function changedLately(): Promise<void> {
+    for (const run of [...(await unfinished()), ...(await endedWithin(15 * 60_000))]) tell(run);
+  }
+
+  async function unfinished(): Promise<RunId[]> {
     const rows = await database.query<{ run_id: string }>(
-      `SELECT run_id FROM baton.runs
-       WHERE finished_at IS NULL OR finished_at > clock_timestamp() - interval '15 minutes'`,
+      "SELECT run_id FROM baton.runs WHERE finished_at IS NULL ORDER BY place",
       [],
     );
-    for (const row of rows) tell(row.run_id);
+    return rows.map((row) => runId(row.run_id));
+  }
+
+  async function endedWithin(milliseconds: number): Promise<RunId[]> {
+    const rows = await database.query<{ run_id: string }>(
+      `SELECT run_id FROM baton.runs
+       WHERE finished_at > clock_timestamp() - $1 * interval '1 millisecond' ORDER BY place`,
+      [milliseconds],
+    );
+    return rows.map((row) => runId(row.run_id));
   }
 
   async function versionOf(run: RunId): Promise<number> {
@@ -121,13 +133,8 @@ export async function openEventLog(
       return { [Symbol.dispose]: () => void followers.delete(follower) };
     },
 
-    async unfinished() {
-      const rows = await database.query<{ run_id: string }>(
-        "SELECT run_id FROM baton.runs WHERE finished_at IS NULL ORDER BY place",
-        [],
-      );
-      return rows.map((row) => runId(row.run_id));
-    },
+    unfinished,
+    endedWithin,
 
     async runsOf(repo, subject) {
       const rows = await database.query<{ run_id: string }>(

@@ -178,6 +178,13 @@ class MemoryLog implements EventLog {
     return [...this.#runs.values()].filter(({ finished }) => !finished).map(({ id }) => id);
   }
 
+  async endedWithin(milliseconds: number): Promise<RunId[]> {
+    const since = this.#clock.now() - milliseconds;
+    return [...this.#runs.values()]
+      .filter(({ finished, events }) => finished && (events.at(-1)?.at ?? 0) > since)
+      .map(({ id }) => id);
+  }
+
   async runsOf(...[repo, subject]: Parameters<EventLog["runsOf"]>): Promise<RunId[]> {
     const key = subjectKey(repo, subject);
     return [...this.#runs.values()]

@@ -117,6 +117,28 @@ describe("a run", () => {
     },
   );
 
+  test("that ended while GitHub was away is shown as ended by the next server", async () => {
+    held = false;
+    playground.setFault(({ method, body }) =>
+      method === "PATCH" && JSON.stringify(body ?? "").includes("Succeeded") ? { status: 502 } : undefined,
+    );
+    {
+      await using first = await start();
+      await openIssue();
+      await vi.waitUntil(() => playground.journal.some(({ method, faulty }) => method === "PATCH" && faulty), {
+        timeout: 60_000,
+      });
+      first.kill("SIGKILL");
+      await first.exit;
+    }
+    const card = () => playground.comments(issue).find(({ body }) => body.includes("<!-- baton:status:"))?.body ?? "";
+    expect(card()).not.toContain("Succeeded");
+    playground.setFault(undefined);
+    await using _second = await start();
+    await published();
+    expect(card()).toContain("Succeeded");
+  });
+
   test("whose webhook was kept but not worked begins at the next start", async () => {
     held = false;
     {

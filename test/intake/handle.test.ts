@@ -406,6 +406,7 @@ describe("words to a run", () => {
       read: (run, after) => inner.read(run, after),
       follow: (listener) => inner.follow(listener),
       unfinished: () => inner.unfinished(),
+      endedWithin: (milliseconds) => inner.endedWithin(milliseconds),
       runsOf: (repo, subject) => inner.runsOf(repo, subject),
       async append(run, expected, events) {
         // A driver appends just before, three times.

@@ -182,6 +182,17 @@ describe.each(logs.filter(({ here }) => here))("the event log in $name", ({ name
     expect(await mine()).toEqual([later]);
   });
 
+  test("names the runs that ended lately", async () => {
+    const run = await start();
+    const open = await start();
+    await log.append(run, 1, [finished]);
+    const lately = async () => (await log.endedWithin(60_000)).filter((id) => id === run || id === open);
+    expect(await lately()).toEqual([run]);
+    expect(await log.endedWithin(-1)).not.toContain(run);
+    await log.append(run, 2, [retry]);
+    expect(await lately()).toEqual([]);
+  });
+
   test("refuses to retry a run while another is at work on the subject, and writes nothing", async () => {
     const first = fresh();
     await log.create(first);
