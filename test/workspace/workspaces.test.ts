@@ -397,7 +397,7 @@ describe.skipIf(!bubblewrap)("an agent that turns its clone against the host", (
     ],
     [
       "a tree with one name twice, which only the check of every object sees",
-      `b=$(echo hi | git hash-object -w --stdin); hex=$(echo $b | sed 's/../\\x&/g'); u=$(printf "100644 a\0$hex""100644 a\0$hex" | git hash-object -w -t tree --stdin --literally);
+      `b=$(echo hi | git hash-object -w --stdin); hex=$(echo $b | sed 's/../\\\\x&/g'); u=$(printf "100644 a\\0$hex""100644 a\\0$hex" | git hash-object -w -t tree --stdin --literally);
        c=$(git commit-tree $u -p $2 -m x); git update-ref refs/heads/work $c; git bundle create -q $1 refs/heads/work ^$2; echo packed`,
       /duplicateEntries/,
     ],
@@ -690,7 +690,7 @@ describe("the home folder", () => {
        await leases.settle();`,
     );
     const nobody = process.getuid?.() === 0 ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
-    const [program = "", ...rest] = [...nobody, process.execPath, script];
+    const [program, ...rest] = [...nobody, process.execPath, script];
     const env = { PATH: "/usr/bin:/bin" };
     expect(await execute({ argv: [program, ...rest], cwd: home, env, timeoutMs: 20_000 }, never)).toMatchObject({
       exitCode: 0,
