@@ -1,4 +1,12 @@
+// Three kinds of tests: `unit` needs no process and no server and is part of `npm run check`; `parts` tries each room with the
+// real thing it stands on (git, bubblewrap, databases, a browser); `e2e` plays whole runs, one file after the other.
 import { defineConfig } from "vitest/config";
+
+const setupFiles = ["test/support/leaks.ts"];
+const parts = ["agents", "gates", "github", "hands", "playground", "store", "workspace"].map(
+  (room) => `test/${room}/**/*.test.ts`,
+);
+const e2e = ["test/e2e/**/*.test.ts"];
 
 export default defineConfig({
   test: {
@@ -7,20 +15,32 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**"],
-          setupFiles: ["test/support/leaks.ts"],
+          exclude: [...parts, ...e2e],
+          setupFiles,
+          sequence: { groupOrder: 0 },
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },
       },
       {
         test: {
+          name: "parts",
+          include: parts,
+          setupFiles,
+          sequence: { groupOrder: 1 },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts"],
-          setupFiles: ["test/support/leaks.ts"],
-          testTimeout: 120_000,
+          include: e2e,
+          setupFiles,
+          testTimeout: 180_000,
           hookTimeout: 60_000,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -1,4 +1,4 @@
-// `npx node scripts/write-docs.ts`: writes what can be read from the schemas into the documents, so that the two cannot say different things.
+// `npm run docs`: writes what can be read from the schemas into the documents, so that the two cannot say different things.
 // JSON schemas go to docs/schema/; in Markdown, what stands between `<!-- generated: name -->` and `<!-- /generated -->` is replaced.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

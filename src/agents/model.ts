@@ -74,8 +74,6 @@ export interface ModelOptions {
   readonly patience?: { readonly tries?: number; readonly firstPauseMs?: number; readonly replyMs?: number };
 }
 
-export const anthropicURL = "https://api.anthropic.com";
-
 /** The only headers that leave this machine besides those of the HTTP client itself. */
 const allowedHeader = /^(?:accept|content-type|user-agent|anthropic-version|x-stainless-.*)$/;
 

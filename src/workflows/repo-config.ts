@@ -9,7 +9,6 @@ const glob = z.string().trim().min(1).max(200);
 const model = z.string().trim().min(1).max(100);
 
 export const commandNames = ["install", "test", "lint", "typecheck", "build"] as const;
-export type CommandName = (typeof commandNames)[number];
 
 /** The shell commands of a repository; what is absent is detected from its files. */
 export const Commands = z.strictObject({

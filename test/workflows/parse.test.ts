@@ -36,7 +36,7 @@ describe("a good workflow", () => {
       "publish",
     ]);
     expect(parsed.workflow.stages["verify"]).toMatchObject({
-      gates: ["green", "baseline", "integrity", "scope"],
+      gates: ["scope", "integrity", "green", "baseline"],
       otherwise: { back_to: "fix", max: 3, ending: "needs-a-person" },
     });
     expect(parsed.workflow.budget).toEqual({ run: 5, turns: 200, time: "45m" });
