@@ -380,6 +380,26 @@ describe("a machine where bubblewrap does not work", () => {
       });
     });
 
+    test("without its own tie to Baton, the watcher inside still ends it with Baton", async () => {
+      const untied = await weakened("untied", `[ "\${a[i]}" = --die-with-parent ] && continue`);
+      const mark = uniqueSleep();
+      await writeFile(
+        join(base, "dies-untied.mts"),
+        `import { openSandbox } from ${JSON.stringify(join(import.meta.dirname, "../../src/hands/open-sandbox.ts"))};
+         const log = { debug() {}, info() {}, warn() {}, error() {} };
+         const sandbox = await openSandbox({ mode: "required", bwrap: ${JSON.stringify(untied)}, log });
+         const argv = ["/bin/sh", "-c", "echo x > started; exec sleep ${mark}"];
+         await sandbox.run({ argv, cwd: ${JSON.stringify(work)}, timeoutMs: 60000 }, new AbortController().signal);`,
+      );
+      const argv = ["/bin/sh", "-c", 'echo $$ > pid-untied; exec "$@"', "sh", process.execPath] as const;
+      const script = join(base, "dies-untied.mts");
+      const parent = execute({ argv: [...argv, script], cwd: base, timeoutMs: 60_000 }, never);
+      await vi.waitFor(() => readFile(join(work, "started")), { timeout: 10_000 });
+      process.kill(Number(await readFile(join(base, "pid-untied"), "utf8")), "SIGKILL");
+      await parent;
+      await vi.waitFor(async () => expect(await processesWith(mark)).toEqual([]), { timeout: 5_000 });
+    });
+
     test("unchanged, the same detour is accepted", async () => {
       await using sandbox = await open(await weakened("unchanged", ":"));
       expect(sandbox.kind).toBe("bubblewrap");
