@@ -8,7 +8,7 @@
 import { formatDollars, microDollars } from "../core/ids.ts";
 import type { Ending, GateName, Stage } from "../workflows/schema.ts";
 import type { Failure, Outcome } from "./events.ts";
-import { isDone, refusals, stageOrder, used, type Attempt, type StageState, type State } from "./state.ts";
+import { isDone, isPublished, refusals, stageOrder, used, type Attempt, type StageState, type State } from "./state.ts";
 
 export type Effect =
   | { readonly type: "rest" }
@@ -22,8 +22,10 @@ export type Effect =
 /** The next effect of a run at `now` (milliseconds since 1970). */
 export function decide(state: State, now: number): Effect {
   if (state.phase === "finished") return { type: "rest" };
-  if (state.stop) return finish("cancelled", "stopped", `Stopped by @${state.stop.by.login} (${state.stop.quote}).`);
-  if (state.closedBy && !state.pullRequest)
+  // Too late to stop what is published: the run has done its work.
+  if (state.stop && !isPublished(state))
+    return finish("cancelled", "stopped", `Stopped by @${state.stop.by.login} (${state.stop.quote}).`);
+  if (state.closedBy && !isPublished(state))
     return finish(
       "cancelled",
       "issue-closed",

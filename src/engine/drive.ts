@@ -33,6 +33,7 @@ export interface Engine {
 export type Driven = "ended" | "parked" | "lost" | "unknown";
 
 const PATIENCE_MS = [500, 2_000];
+const DATABASE_PATIENCE_MS = [50, 200, 1_000, 3_000];
 
 /** Drives `run` until it ends or `signal` fires (then it is parked and can be driven again). Throws only for a broken database. */
 export async function drive(run: RunId, engine: Engine, signal: AbortSignal): Promise<Driven> {
@@ -88,7 +89,7 @@ class Driver {
           type: "stage.started",
           stage: effect.stage,
           attempt: effect.attempt,
-          reasons: [...effect.reasons].slice(0, 50),
+          reasons: effect.reasons.slice(0, 50).map((reason) => reason.slice(0, 4_000)),
         },
       ]);
       return;
@@ -105,7 +106,8 @@ class Driver {
       watch();
       const signal = AbortSignal.any([this.#signal, interrupt.signal]);
       const events = await this.#patiently(effect, signal);
-      if (!signal.aborted) await this.#append(events);
+      // What was done stays done, whoever interrupts: a pull request that was opened, an agent that had just finished.
+      await this.#append(signal.aborted ? events.filter(isDone) : events);
     } finally {
       this.#watch = () => {};
       following[Symbol.dispose]();
@@ -144,7 +146,7 @@ class Driver {
     if (events.length === 0) return;
     await this.#inTurn(async () => {
       for (;;) {
-        const answer = await this.#engine.log.append(this.#run, this.#state.version, events);
+        const answer = await this.#write(events);
         if (answer.type === "appended") break;
         await this.#readTail();
       }
@@ -159,7 +161,8 @@ class Driver {
   }
 
   async #readTail(): Promise<void> {
-    for (const recorded of await this.#engine.log.read(this.#run, this.#state.version)) {
+    const tail = await this.#asking(() => this.#engine.log.read(this.#run, this.#state.version));
+    for (const recorded of tail) {
       if (recorded.event.type === "run.driven" && recorded.event.driver !== this.#name) {
         throw new BatonError("fence-lost", `${this.#run} is driven by ${recorded.event.driver} now`);
       }
@@ -167,11 +170,41 @@ class Driver {
     }
   }
 
+  /** Appends at the version that is known. What does not fit the log's schema ends the run, in words: driven again it would be made again. */
+  async #write(events: readonly RunEvent[]): ReturnType<EventLog["append"]> {
+    const append = (what: readonly RunEvent[]) =>
+      this.#asking(() => this.#engine.log.append(this.#run, this.#state.version, what));
+    try {
+      return await append(events);
+    } catch (error) {
+      if (!(error instanceof BatonError) || error.code !== "invalid-event") throw error;
+      this.#engine.journal.error("an event does not fit its schema", { run: this.#run, error: messageOf(error) });
+      return await append([broken({ type: events[0]?.type ?? "event" }, error)]);
+    }
+  }
+
+  /** Asks the database again when it may only have been away for a moment: appending at a version does nothing twice. */
+  async #asking<T>(ask: () => Promise<T>): Promise<T> {
+    for (const pause of DATABASE_PATIENCE_MS) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof BatonError) || error.code !== "database-failed" || !error.retryable) throw error;
+        await delay(pause, undefined, { signal: this.#signal }).catch(() => undefined);
+      }
+    }
+    return await ask();
+  }
+
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const mine = this.#turn.then(work, work);
     this.#turn = mine.catch(() => undefined);
     return await mine;
   }
+}
+
+function isDone(event: RunEvent): boolean {
+  return event.type !== "agent.failed" && event.type !== "run.finished";
 }
 
 function broken(effect: { type: string }, error: unknown): EventOf<"run.finished"> {

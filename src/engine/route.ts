@@ -70,20 +70,33 @@ export function askedFor(created: Created): Sorted {
   };
 }
 
-/** The ceilings of a run: of command, repository and workflow the lowest counts. */
+/**
+ * The ceilings of a run. The repository's config is the law; within it the command decides; the workflow's own figures
+ * hold where nobody says otherwise.
+ */
 export function budgetOf({ ceilings, config }: Created, workflow: Workflow): Budget {
-  const lowest = (...values: (number | undefined)[]) => Math.min(...values.filter((value) => value !== undefined));
-  return {
-    microDollars: dollars(lowest(ceilings.dollars, config.budget.run, workflow.budget.run)),
-    turns: lowest(ceilings.turns, config.budget.turns, workflow.budget.turns),
-    milliseconds: Math.round(
-      lowest(
-        ceilings.minutes === undefined ? undefined : ceilings.minutes * 60_000,
-        config.budget.time === undefined ? undefined : config.budget.time * 60_000,
-        durationMs(workflow.budget.time),
-      ),
-    ),
+  const minutes = {
+    asked: ceilings.minutes,
+    allowed: config.budget.time,
+    usual: durationMs(workflow.budget.time) / 60_000,
   };
+  return {
+    microDollars: dollars(ceiling({ asked: ceilings.dollars, allowed: config.budget.run, usual: workflow.budget.run })),
+    turns: ceiling({ asked: ceilings.turns, allowed: config.budget.turns, usual: workflow.budget.turns }),
+    milliseconds: Math.round(ceiling(minutes) * 60_000),
+  };
+}
+
+function ceiling({
+  asked,
+  allowed,
+  usual,
+}: {
+  asked: number | undefined;
+  allowed: number | undefined;
+  usual: number;
+}): number {
+  return Math.min(asked ?? allowed ?? usual, allowed ?? Number.POSITIVE_INFINITY);
 }
 
 function percent(value: number): string {

@@ -147,7 +147,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return touch(state, event, at, (attempt) => ({ gates: [...attempt.gates, event.result] }));
     case "pull_request.opened": {
       const { type: _, ...pullRequest } = event;
-      return { ...state, pullRequest };
+      return { ...published(state, event.head, at), pullRequest };
     }
     case "stop.requested":
       return { ...state, stop: { by: event.by, quote: event.quote } };
@@ -206,6 +206,20 @@ function startStage(state: State, event: EventOf<"stage.started">, at: number): 
   return { ...state, stages };
 }
 
+/** The attempt that publishes is done by what it published: a pull request of an earlier try does not count. */
+function published(state: State, head: Sha, at: number): State {
+  const stage = [...state.stages.values()].find(({ name }) => state.workflow?.stages[name]?.pull_request);
+  if (!stage?.current) return state;
+  return touch(state, { stage: stage.name, attempt: stage.current.number }, at, () => ({ commit: head }));
+}
+
+/** True when the pull request of the latest try is open. */
+export function isPublished(state: State): boolean {
+  return [...state.stages.values()].some(
+    (stage) => state.workflow?.stages[stage.name]?.pull_request && isDone(state, stage),
+  );
+}
+
 function touch(
   state: State,
   { stage: name, attempt: number }: { stage: string; attempt: number },
@@ -252,7 +266,7 @@ export function isDone(state: State, stage: StageState): boolean {
   const plan = state.workflow?.stages[stage.name];
   const attempt = stage.current;
   if (!plan || !attempt || attempt.failure) return false;
-  if (plan.pull_request) return state.pullRequest !== undefined;
+  if (plan.pull_request) return attempt.commit !== undefined;
   if (plan.agent !== undefined && !attempt.artifact) return false;
   return (
     refusals(attempt).length === 0 && plan.gates.every((gate) => attempt.gates.some((result) => result.gate === gate))

@@ -5,10 +5,11 @@ import { dollars } from "#src/core/ids.ts";
 import { drive, type Engine } from "#src/engine/drive.ts";
 import type { EventOf, RecordedEvent, RunEvent } from "#src/engine/events.ts";
 import type { EventLog } from "#src/engine/ports.ts";
+import { budgetOf } from "#src/engine/route.ts";
 import { fold, type State } from "#src/engine/state.ts";
-import { createMemoryLog } from "#src/store/memory-log.ts";
 import {
   artifactFor,
+  bugWorkflow,
   commit,
   CountingPublisher,
   created,
@@ -17,12 +18,13 @@ import {
   gate,
   goodTriage,
   HandClock,
+  memoryLog,
   ScriptedAgents,
   ScriptedGates,
 } from "#test/support/engine-world.ts";
 
 const never = new AbortController().signal;
-const memory = (clock = new HandClock()) => createMemoryLog({ clock });
+const memory = memoryLog;
 
 async function play(
   parts: Partial<Engine> = {},
@@ -226,6 +228,27 @@ describe("what says no", () => {
   });
 });
 
+describe("the ceilings of a run", () => {
+  const asked = (dollars: number | undefined, allowed: number | undefined) =>
+    budgetOf(
+      created({
+        ceilings: dollars === undefined ? {} : { dollars },
+        config: { ...created().config, budget: allowed === undefined ? {} : { run: allowed } },
+      }),
+      bugWorkflow,
+    ).microDollars / 1_000_000;
+
+  test.each([
+    ["the workflow's when nobody says otherwise", undefined, undefined, 5],
+    ["the command's, above or below the workflow's", 10, undefined, 10],
+    ["the repository's, above or below the workflow's", undefined, 20, 20],
+    ["never more than the repository allows", 10, 3, 3],
+    ["less when the command says so", 1, 3, 1],
+  ] as const)("are %s", (_, command, config, expected) => {
+    expect(asked(command, config)).toBe(expected);
+  });
+});
+
 describe("routing", () => {
   test.each([
     ["asks below the threshold", { confidence: 0.4 }, {}, "needs-a-decision: asked"],
@@ -303,6 +326,72 @@ async function say(log: EventLog, run: State["runId"], words: RunEvent): Promise
   );
   expect(version).toBeGreaterThan(0);
 }
+
+describe("what is done stays done", () => {
+  const by = { login: "maria", id: 7 };
+
+  test("a stop that comes while the pull request is opened finds it opened", async () => {
+    const log = memory();
+    const first = created();
+    await log.create(first);
+    class SlowPublisher extends CountingPublisher {
+      override async openPullRequest(state: State) {
+        await say(log, first.runId, { type: "stop.requested", by, quote: "/agent stop" });
+        return await super.openPullRequest(state);
+      }
+    }
+    await drive(first.runId, engineWith(log, { publisher: new SlowPublisher() }), never);
+    const state = fold(await log.read(first.runId));
+    expect(state.pullRequest?.number).toBe(13);
+    expect(ending(state)).toBe("succeeded: verified");
+  });
+
+  test("a retry after a pull request publishes again, and is not done by the old one", async () => {
+    const publisher = new CountingPublisher();
+    const { state, log, engine } = await play({ publisher });
+    await say(log, state.runId, { type: "retry.requested", by, quote: "/agent retry fix", stage: "fix" });
+    await drive(state.runId, engine, never);
+    expect(publisher.opened).toBe(2);
+  });
+
+  test("an event that does not fit its schema ends the run in words, once", async () => {
+    const agents = new ScriptedAgents({ fix: [{ code: "turn-limit", message: "x".repeat(3_000) }] });
+    const { state } = await play({ agents });
+    expect(ending(state)).toBe("failed: invalid-event");
+    expect(agents.tasks.filter(({ stage }) => stage === "fix")).toHaveLength(1);
+  });
+
+  test("a refusal with a hundred long notes is told in what an event holds", async () => {
+    const long = { ...gate("green", false), notes: Array.from({ length: 50 }, () => "test ".repeat(180)) };
+    const { state } = await play({ gates: new ScriptedGates({ green: [long] }) });
+    expect(ending(state)).toBe("succeeded: verified");
+  });
+
+  test("a database that is away for a moment costs no session", async () => {
+    const inner = memory();
+    const first = created();
+    await inner.create(first);
+    let failures = 2;
+    const log: EventLog = {
+      create: (event) => inner.create(event),
+      read: (run, after) => inner.read(run, after),
+      follow: (listener) => inner.follow(listener),
+      unfinished: () => inner.unfinished(),
+      endedWithin: (milliseconds) => inner.endedWithin(milliseconds),
+      runsOf: (repo, subject) => inner.runsOf(repo, subject),
+      append(run, expected, events) {
+        if (events[0]?.type === "agent.turn" && failures > 0) {
+          failures -= 1;
+          return Promise.reject(new BatonError("database-failed", "connection reset", { retryable: true }));
+        }
+        return inner.append(run, expected, events);
+      },
+    };
+    const agents = new ScriptedAgents();
+    expect(await drive(first.runId, engineWith(log, { agents }), never)).toBe("ended");
+    expect(agents.tasks.map(({ stage }) => stage)).toEqual(["reproduce", "diagnose", "fix", "review"]);
+  });
+});
 
 describe("a driver that is killed", () => {
   test("from every prefix of a run's log, resuming ends the same and asks no finished stage again", async () => {

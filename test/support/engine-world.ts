@@ -1,11 +1,12 @@
 // A world for the engine without GitHub, git or a model: agents and gates answer from a script, and every call is counted.
 import type { Sha } from "#src/core/ids.ts";
 import { dollars, newRunId, sha } from "#src/core/ids.ts";
+import type { Clock } from "#src/core/clock.ts";
 import { BatonError } from "#src/core/errors.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { Engine } from "#src/engine/drive.ts";
 import type { EventOf, Failure, GateResult } from "#src/engine/events.ts";
-import { noSpend, Spend } from "#src/engine/events.ts";
+import { noSpend, RunEvent, Spend } from "#src/engine/events.ts";
 import type {
   AgentResult,
   AgentRunner,
@@ -19,6 +20,7 @@ import type {
   Turn,
 } from "#src/engine/ports.ts";
 import type { State } from "#src/engine/state.ts";
+import { createMemoryLog } from "#src/store/memory-log.ts";
 import type { Artifact, Triage } from "#src/workflows/artifacts.ts";
 import { defaultRepoConfig } from "#src/workflows/repo-config.ts";
 import { Workflow } from "#src/workflows/schema.ts";
@@ -250,6 +252,11 @@ export class HandClock {
   forward(milliseconds: number): void {
     this.#now += milliseconds;
   }
+}
+
+/** A log in memory that refuses what a database would refuse. */
+export function memoryLog(clock: Clock = new HandClock()): EventLog {
+  return createMemoryLog({ clock, parse: (json) => RunEvent.parse(json) });
 }
 
 export function engineWith(log: EventLog, parts: Partial<Engine> = {}): Engine {
