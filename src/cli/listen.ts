@@ -14,6 +14,8 @@ export interface Listening extends AsyncDisposable {
   readonly address: string;
 }
 
+/** How long an answer under way may take when the server closes, in milliseconds. */
+const LINGER_MS = 1_000;
 const WELCOME = "Baton is running. It turns issues into verified pull requests: comment `/agent help` on an issue.\n";
 
 /** Listens on `host`:`port` (0: any free port). Throws `invalid-environment` when the port is taken. */
@@ -41,7 +43,10 @@ export async function listen(doors: Doors, { host, port }: { host: string; port:
       const closed = once(server, "close");
       server.close();
       server.closeIdleConnections();
+      // A client that never finishes its request must not hold up the parking of runs.
+      const impatient = setTimeout(() => server.closeAllConnections(), LINGER_MS);
       await closed;
+      clearTimeout(impatient);
     },
   };
 }

@@ -45,7 +45,7 @@ export interface EventLog {
 export type BellTopic = "delivery" | "run";
 export interface Bell {
   ring(topic: BellTopic, id: string): Promise<void>;
-  /** Starts answering. The handler gets a signal that fires when the bell is closing. At most one handler per (topic, id) runs at once in this process; `parallel` bounds all of them. */
+  /** Starts answering. The handler gets a signal that fires when the bell is closing. At most one handler per (topic, id) runs at once in this process; `parallel` bounds each topic by itself. */
   answer(
     handler: (topic: BellTopic, id: string, signal: AbortSignal) => Promise<void>,
     options: { parallel: number },

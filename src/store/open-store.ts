@@ -1,7 +1,7 @@
 // The store, opened once by the wiring: the database, what is kept in it, and the bell.
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../core/log.ts";
-import type { Bell, EventLog } from "../engine/ports.ts";
+import type { Bell, BellTopic, EventLog } from "../engine/ports.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { createDeliveries, type Deliveries } from "./deliveries.ts";
 import { openEventLog } from "./event-log.ts";
@@ -37,7 +37,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await using undo = new AsyncDisposableStack();
   const database = undo.use(await openDatabase({ url: databaseUrl, folder, log }));
   const events = undo.use(await openEventLog(database, { parse, log }));
-  const bell = undo.use(await openBell({ database, redisUrl, log }));
+  const bell = joined({
+    delivery: undo.use(await openBell({ database, redisUrl, prefix: "baton-deliveries", log })),
+    run: undo.use(await openBell({ database, redisUrl, prefix: "baton-runs", log })),
+  });
   const opened = undo.move();
   return {
     log: events,
@@ -46,6 +49,20 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     bell,
     healthy: () => takesWrites(database),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+/** One bell with a queue for each topic: however many runs are under way, a stop is heard at once. */
+function joined(bells: Readonly<Record<BellTopic, Bell>>): Bell {
+  return {
+    ring: (topic, id) => bells[topic].ring(topic, id),
+    async answer(handler, options) {
+      await using undo = new AsyncDisposableStack();
+      undo.use(await bells.delivery.answer(handler, options));
+      undo.use(await bells.run.answer(handler, options));
+      const opened = undo.move();
+      return { [Symbol.asyncDispose]: () => opened.disposeAsync() };
+    },
   };
 }
 

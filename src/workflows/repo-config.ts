@@ -14,9 +14,9 @@ export const commandNames = ["install", "test", "lint", "typecheck", "build"] as
 export const Commands = z.strictObject({
   install: command.optional().describe("Installs dependencies; the only step that may reach registries"),
   test: command.optional().describe("Runs the whole suite"),
-  lint: command.optional().describe("Checks the style"),
-  typecheck: command.optional().describe("Checks the types"),
-  build: command.optional().describe("Builds what the tests need"),
+  lint: command.optional().describe("Checks the style; told to the agents"),
+  typecheck: command.optional().describe("Checks the types; told to the agents"),
+  build: command.optional().describe("Builds the project; told to the agents"),
 });
 export type Commands = z.infer<typeof Commands>;
 
@@ -58,11 +58,6 @@ export const RepoConfig = z.strictObject({
     .prefault({}),
   protect: z.array(glob).max(100).default([]).describe("Paths no run may change, besides the built-in ones"),
   labels: z.partialRecord(z.enum(issueTypes), z.string().max(50)).default({}).describe("Type → the label to set"),
-  registries: z
-    .array(z.string().max(200))
-    .max(20)
-    .default([])
-    .describe("Hosts the install command may reach, besides the well-known registries"),
 });
 export type RepoConfig = z.infer<typeof RepoConfig>;
 

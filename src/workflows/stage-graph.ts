@@ -232,5 +232,13 @@ function checkPullRequest(nodes: ReadonlyMap<string, Node>, upstream: Upstream):
     const message = `${last.name} opens a pull request, but no stage before it makes a Change — add one, or take pull_request out`;
     problems.push(problemAt(last, ["pull_request"], message));
   }
+  // A pull request says what was verified: without these two nothing would have been.
+  const unchecked = (["scope", "integrity"] as const).filter(
+    (gate) => !stages.some((stage) => !stage || stage.gates.includes(gate)),
+  );
+  if (problems.length === 0 && unchecked.length > 0) {
+    const message = `${last.name} opens a pull request that nobody checked: no stage before it has the gate ${unchecked.map(quote).join(" or ")} — add ${unchecked.length === 1 ? "it" : "them"}`;
+    problems.push(problemAt(last, ["pull_request"], message));
+  }
   return problems;
 }

@@ -125,6 +125,28 @@ describe("an embedded store", () => {
     });
   });
 
+  test("hears a delivery while every slot for runs is taken", async () => {
+    await using folder = await usedFolder();
+    await using store = await open(folder.path);
+    const [release, begun, heard] = [1, 2, 3].map(() => Promise.withResolvers<void>());
+    let running = 0;
+    await store.bell.answer(
+      async (topic) => {
+        if (topic === "delivery") return heard?.resolve();
+        running += 1;
+        if (running === 2) begun?.resolve();
+        await release?.promise;
+      },
+      { parallel: 2 },
+    );
+    for (const id of ["a", "b", "c"]) await store.bell.ring("run", id);
+    await begun?.promise;
+    await store.bell.ring("delivery", "stop");
+    await heard?.promise;
+    expect(running).toBe(2);
+    release?.resolve();
+  });
+
   test("lets its process end by itself once it is closed", async () => {
     await using folder = await usedFolder();
     const { child, lines, ended } = start("once-child.ts", folder.path);

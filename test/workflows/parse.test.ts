@@ -268,22 +268,23 @@ describe("what a stage is", () => {
 });
 
 describe("the pull request", () => {
+  const checked = verify.replace("[scope]", "[scope, integrity]");
   const publish = "publish: { needs: [verify], pull_request: draft }";
 
   test("comes last and once", () => {
-    expect(problems(`  ${change}\n  ${verify}\n  ${publish}`)).toEqual([]);
+    expect(problems(`  ${change}\n  ${checked}\n  ${publish}`)).toEqual([]);
     const second = "again: { needs: [publish], pull_request: draft }";
-    expect(problems(`  ${change}\n  ${verify}\n  ${publish}\n  ${second}`)).toEqual([
+    expect(problems(`  ${change}\n  ${checked}\n  ${publish}\n  ${second}`)).toEqual([
       "flow.md:9:44: again opens a second pull request (publish does already) — keep one",
     ]);
     const after = "after: { agent: fixer, makes: Report, needs: [publish] }";
-    expect(problems(`  ${change}\n  ${verify}\n  ${publish}\n  ${after}`)).toEqual([
+    expect(problems(`  ${change}\n  ${checked}\n  ${publish}\n  ${after}`)).toEqual([
       "flow.md:9:48: after comes after publish, which opens the pull request — put it before",
     ]);
   });
 
   test("waits for every other stage, so that no gate can be left aside", () => {
-    expect(problems(`  ${change}\n  ${verify}\n  ${publish.replace("[verify]", "[fix]")}`)).toEqual([
+    expect(problems(`  ${change}\n  ${checked}\n  ${publish.replace("[verify]", "[fix]")}`)).toEqual([
       "flow.md:7:3: verify does not lead to publish, so nobody would wait for it — name it in the needs of a later stage",
     ]);
   });
@@ -295,8 +296,14 @@ describe("the pull request", () => {
     ]);
   });
 
+  test("is checked: scope and integrity at the least", () => {
+    expect(problems(`  ${change}\n  ${verify}\n  ${publish}`)).toEqual([
+      'flow.md:8:45: publish opens a pull request that nobody checked: no stage before it has the gate "integrity" — add it',
+    ]);
+  });
+
   test("is all its stage does", () => {
-    expect(problems(`  ${change}\n  ${verify}\n  ${publish.replace("draft }", "draft, gates: [scope] }")}`)).toEqual([
+    expect(problems(`  ${change}\n  ${checked}\n  ${publish.replace("draft }", "draft, gates: [scope] }")}`)).toEqual([
       "flow.md:8:59: publish opens the pull request and does nothing else — move gates to a stage before it",
     ]);
   });
@@ -310,7 +317,7 @@ describe("anything at all", () => {
   );
   const soup = fc.array(words, { maxLength: 120 }).map((parts) => parts.join(""));
   const mutated = fc.tuple(fc.nat(), fc.nat({ max: 30 }), soup).map(([where, cut, insert]) => {
-    const good = `${head}  ${change}\n  ${verify}\n  publish: { needs: [verify], pull_request: draft }\n---\nWords`;
+    const good = `${head}  ${change}\n  ${verify.replace("[scope]", "[scope, integrity]")}\n  publish: { needs: [verify], pull_request: draft }\n---\nWords`;
     const from = where % good.length;
     return good.slice(0, from) + insert.slice(0, 20) + good.slice(from + cut);
   });
