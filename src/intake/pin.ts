@@ -32,6 +32,29 @@ export interface RawInput {
 const MAX_COMMENTS_TEXT = 131_072;
 const MAX_COMMENTS = 200;
 
+/** Every comment of Baton's begins with this. */
+const MARKER = "<!-- baton:";
+
+/** Who Baton is, as far as it is known: the App's account, or the token's. */
+interface Own {
+  readonly login: string;
+  readonly id?: number | undefined;
+  readonly appId?: number | undefined;
+}
+
+/**
+ * The comments that people wrote: Baton's cards and answers are no part of what a run works from.
+ * All that the App wrote is Baton's. With a person's token, or by another Baton's bot, it is what carries the marker.
+ */
+export function withoutOwn<T extends Pick<RawComment, "author" | "body">>(comments: readonly T[], self: Own): T[] {
+  const isSelf = ({ login, id }: Person) =>
+    login.toLowerCase() === self.login.toLowerCase() || (self.id !== undefined && self.id !== 0 && id === self.id);
+  return comments.filter(({ author, body }) => {
+    if (isSelf(author) && self.appId !== undefined) return false;
+    return !(body.startsWith(MARKER) && (isSelf(author) || author.login.endsWith("[bot]")));
+  });
+}
+
 /** Text from outside as a run may use it: sanitised, bounded, hashed. What went is told in `dropped`. */
 export function pinInput({ title, body, comments = [], instruction = "", askedAt, askedBy }: RawInput): PinnedInput {
   const losses: Losses = {};

@@ -7,7 +7,8 @@ import { fold } from "../engine/state.ts";
 import { defaultRepoConfig, type RepoConfig } from "../workflows/repo-config.ts";
 import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
-import { createRunEvent, pinInput, runIdOf } from "./pin.ts";
+import type { Self } from "./intent.ts";
+import { createRunEvent, pinInput, runIdOf, withoutOwn } from "./pin.ts";
 import { whoMay } from "./verbs.ts";
 
 export type LoadedConfig =
@@ -20,6 +21,7 @@ export interface StartParts {
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "reply">;
   readonly workflows: WorkflowSource;
+  readonly self: Self;
 }
 
 export interface StartRequest extends Asked {
@@ -35,7 +37,7 @@ export interface StartRequest extends Asked {
 export type Start = (request: StartRequest) => Promise<string>;
 
 /** Starts runs over its parts. The function throws when GitHub or the database does not answer. */
-export function createStart({ log, bell, reader, publisher, workflows }: StartParts): Start {
+export function createStart({ log, bell, reader, publisher, workflows, self }: StartParts): Start {
   return async (request) => {
     const { intent, delivery, index, key, quote, signal, loaded, wanted, flags = {} } = request;
     const { repo, subject } = intent;
@@ -104,7 +106,7 @@ export function createStart({ log, bell, reader, publisher, workflows }: StartPa
         },
         input: pinInput({
           ...("text" in intent ? intent.text : { title: "", body: "" }),
-          comments,
+          comments: withoutOwn(comments, self),
           instruction: request.instruction ?? "",
           ...("at" in intent ? { askedAt: intent.at } : {}),
           ...(intent.door === "comment" ? { askedBy: intent.commentId } : {}),

@@ -5,7 +5,7 @@ import { noSpend, type EventOf, type RunEvent } from "#src/engine/events.ts";
 import type { EventLog } from "#src/engine/ports.ts";
 import { budgetOf } from "#src/engine/route.ts";
 import type { State } from "#src/engine/state.ts";
-import { runIdOf } from "#src/intake/pin.ts";
+import { runIdOf, withoutOwn } from "#src/intake/pin.ts";
 import { isAtLeast, isVerb, roles, verbOf, verbs } from "#src/intake/verbs.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
 import { bugWorkflow, commit, goodTriage } from "#test/support/engine-world.ts";
@@ -154,6 +154,31 @@ describe("a command", () => {
       "/agent fix",
     ]);
     expect(input.dropped).toEqual(["2 HTML comments", "1 invisible character", "1 comment edited after it was asked"]);
+  });
+
+  test("leaves Baton's own cards and answers out, and does not count their markers", async () => {
+    const world = intakeWorld();
+    const by = (login: string) => ({ login, id: 3 });
+    const before = { createdAt: Date.parse("2026-11-20T11:00:00Z") };
+    world.reader.said = [
+      { id: 1, author: by("baton-app[bot]"), body: "<!-- baton:status:run-1 -->\n\n### Running", ...before },
+      { id: 2, author: by("Baton-App[bot]"), body: "an answer whose marker somebody took away", ...before },
+      { id: 3, author: by("other-baton[bot]"), body: "<!-- baton:status:run-2 -->\n\n### Running", ...before },
+      { id: 4, author: by("x"), body: "by a person", ...before },
+    ];
+    await world.send("issue_comment", commentPayload("/agent fix"));
+    const { input } = (await world.only()).created;
+    expect(input.comments.map(({ body }) => body)).toEqual(["by a person"]);
+    expect(input.dropped).toEqual(["1 HTML comment"]);
+  });
+
+  test("with a person's token only what carries the marker is Baton's", () => {
+    const comment = (login: string, body: string) => ({ author: { login, id: 7 }, body });
+    const mine = comment("maria", "what I saw");
+    const card = comment("maria", "<!-- baton:status:run-1 -->");
+    expect(withoutOwn([mine, card], { login: "maria", id: 7, appId: undefined })).toEqual([mine]);
+    // Nobody hides what another person wrote.
+    expect(withoutOwn([card], { login: "ada", id: 8 })).toEqual([card]);
   });
 
   test("that is unknown, not yet possible or malformed is answered and starts nothing", async () => {
