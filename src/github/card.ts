@@ -143,7 +143,7 @@ const commandHelp = folded(
     bullets([
       "`/agent stop` ends the run",
       "`/agent retry` goes on where a run ended; `/agent retry <stage>` from that stage",
-      "`/agent fix <advice>` begins a new run; `--budget $3`, `--max-time 20m` and `--dry-run` may follow",
+      "`/agent fix <advice>` begins a new run; `--budget $3`, `--max-time 20m` and `--workflow bug` may follow",
       "`/agent status` and `/agent why` explain; `/agent help` lists everything",
     ]),
     "Each stands at the start of a line of a new comment.",

@@ -235,6 +235,19 @@ function readFlag(
   }
 }
 
+/**
+ * What is wrong with flags that only the command line may give. In a comment another base would decide which steering files
+ * count, and a dry run would leave no answer on GitHub at all. `target` is the issue: `owner/repo#12`.
+ */
+export function commandLineOnly({ base, dryRun }: Flags, target: string): string[] {
+  return [
+    ...(base === undefined ? [] : ["`--base` does not work in comments yet; a run starts from the default branch"]),
+    ...(dryRun
+      ? [`\`--dry-run\` does not work in comments yet; \`baton run ${target} --dry-run\` on a command line does`]
+      : []),
+  ];
+}
+
 function got(value: string | undefined): string {
   return value === undefined ? "" : `, not \`${value.slice(0, 60).replaceAll("`", "'")}\``;
 }

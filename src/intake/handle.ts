@@ -12,7 +12,7 @@ import { issueTypes } from "../workflows/artifacts.ts";
 import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
 import { defaultRepoConfig } from "../workflows/repo-config.ts";
 import { isListed, refusal, standingOf, type Standing } from "./admit.ts";
-import type { Command } from "./grammar.ts";
+import { commandLineOnly, type Command } from "./grammar.ts";
 import type { Intent, Self } from "./intent.ts";
 import type { Asked } from "./asked.ts";
 import { configOr, createStart, type LoadedConfig } from "./start.ts";
@@ -184,7 +184,9 @@ export function createIntake(parts: IntakeParts): Intake {
       await reply(intent, key, { kind: "unknown-verb", quote, nearest: command.nearest });
       return "unknown verb";
     }
-    const { verb, flags, instruction, problems } = command;
+    const { verb, flags, instruction } = command;
+    const { repo, subject } = intent;
+    const problems = [...command.problems, ...commandLineOnly(flags, `${repo.owner}/${repo.name}#${subject.number}`)];
     if (!verbOf(verb).now) {
       await reply(intent, key, { kind: "not-yet", quote, verb });
       return "not yet";

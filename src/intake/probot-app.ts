@@ -10,6 +10,8 @@ import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 
+/** A token this close to its end is not given out any more, in milliseconds. */
+const LAST_MINUTES_MS = 600_000;
 export const WEBHOOK_PATH = "/api/github/webhooks";
 /** GitHub caps payloads at 25 MB (docs.github.com, "Webhook events and payloads"). */
 export const MAX_PAYLOAD_BYTES = 25 * 1024 * 1024;
@@ -42,11 +44,11 @@ export interface TokenRequest {
 export interface AppWebhooks {
   /** Answers `POST /api/github/webhooks`; false when the request is for another path, which is then untouched. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>;
-  /** A client that acts as the installation; Probot keeps its token fresh. It sends each request once. */
-  octokitFor(installationId: number): Promise<Octokit>;
+  /** A client of Probot's that may do what is asked for, in one repository, and nothing else. It sends each request once. */
+  clientFor(installationId: number, request: TokenRequest): Promise<Octokit>;
   /** A client that acts as the App itself. */
   asApp(): Promise<Octokit>;
-  /** A token for one repository with these permissions and no more. It lives an hour at most. */
+  /** A token for one repository with these permissions and no more. It lives an hour, and is given out until ten minutes before its end. */
   tokenFor(installationId: number, request: TokenRequest): Promise<{ token: string; expiresAt: number }>;
   /** The App's name in mentions and the account it writes with. Asks GitHub. */
   whoAmI(): Promise<{ slug: string; login: string }>;
@@ -71,6 +73,7 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
     { level: "warn", base: null },
     { write: (line: string) => log.warn("probot", { line: line.trim().slice(0, 2_000) }) },
   );
+  const baseUrl = apiUrl.replace(/\/+$/, "");
   // Probot takes one secret, so there is one for each; only the first one's clients are used.
   const probots = await Promise.all(
     secrets.map((secret) =>
@@ -78,7 +81,7 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
         appId,
         privateKey,
         secret,
-        baseUrl: apiUrl.replace(/\/+$/, ""),
+        baseUrl,
         Octokit: Once,
         log: journal,
       }).ready(),
@@ -126,6 +129,31 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
     return kept === "kept" ? { status: 202, text: "kept" } : { status: 200, text: "known" };
   }
 
+  const tokens = new Map<string, Promise<{ token: string; expiresAt: number }>>();
+
+  async function tokenFor(
+    installationId: number,
+    request: TokenRequest,
+  ): Promise<{ token: string; expiresAt: number }> {
+    const key = JSON.stringify([installationId, request]);
+    const known = await tokens.get(key);
+    if (known && known.expiresAt - LAST_MINUTES_MS > Date.now()) return known;
+    const minted = mint(installationId, request);
+    tokens.set(key, minted);
+    minted.catch(() => tokens.delete(key));
+    return await minted;
+  }
+
+  async function mint(installationId: number, { repositoryId, permissions }: TokenRequest) {
+    const octokit: Octokit = await probot.auth();
+    const { data } = await octokit.request("POST /app/installations/{installation_id}/access_tokens", {
+      installation_id: installationId,
+      repository_ids: [repositoryId],
+      permissions,
+    });
+    return { token: data.token, expiresAt: Date.parse(data.expires_at) };
+  }
+
   return {
     async handle(request, response) {
       if (pathOf(request) !== WEBHOOK_PATH) return false;
@@ -139,17 +167,12 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
       response.writeHead(status, { "content-type": "text/plain; charset=utf-8", ...close }).end(`${text}\n`);
       return true;
     },
-    octokitFor: (installationId) => probot.auth(installationId),
-    asApp: () => probot.auth(),
-    async tokenFor(installationId, { repositoryId, permissions }) {
-      const octokit: Octokit = await probot.auth();
-      const { data } = await octokit.request("POST /app/installations/{installation_id}/access_tokens", {
-        installation_id: installationId,
-        repository_ids: [repositoryId],
-        permissions,
-      });
-      return { token: data.token, expiresAt: Date.parse(data.expires_at) };
+    async clientFor(installationId, request) {
+      const { token } = await tokenFor(installationId, request);
+      return new Once({ auth: { token }, baseUrl, log: journal });
     },
+    asApp: () => probot.auth(),
+    tokenFor,
     async whoAmI() {
       const octokit: Octokit = await probot.auth();
       const { data } = await octokit.request("GET /app");

@@ -28,7 +28,7 @@ export interface StartRequest extends Asked {
   readonly loaded: LoadedConfig;
   readonly wanted: EventOf<"run.created">["wanted"];
   readonly instruction?: string;
-  readonly flags?: Flags;
+  readonly flags?: Omit<Flags, "base" | "dryRun">;
   /** Forced by the label `agent:<type>`. */
   readonly workflow?: string;
 }
@@ -79,9 +79,8 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     if (active !== undefined) return answer({ kind: "already-running", quote, run: active }, `${active} is at work`);
 
     signal.throwIfAborted();
-    const branch = flags.base ?? repo.defaultBranch;
-    const commit = await headOf(branch);
-    if (commit === undefined) return problem(`there is no branch \`${branch}\` in this repository`);
+    const branch = repo.defaultBranch;
+    const commit = await reader.head(repo, branch);
     const forced = request.workflow ?? flags.workflow;
     if (forced !== undefined) {
       const missing = await missingWorkflow(forced, commit);
@@ -122,16 +121,6 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     if (created.type === "created") return ring(runId, "started");
     if (created.by === runId) return ring(runId, "started before");
     return answer({ kind: "already-running", quote, run: created.by }, `${created.by} is at work`);
-
-    async function headOf(name: string): Promise<Sha | undefined> {
-      try {
-        return await reader.head(repo, name);
-      } catch (error) {
-        // A clear no about a branch somebody named is theirs to mend; silence, or no default branch, is not.
-        if (flags.base !== undefined && error instanceof BatonError && !error.retryable) return undefined;
-        throw error;
-      }
-    }
 
     async function missingWorkflow(name: string, base: Sha): Promise<string | undefined> {
       const known = workflows.names();

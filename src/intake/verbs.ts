@@ -37,7 +37,7 @@ const later = { now: false, flags: flagNames } as const;
 export const verbs = {
   triage: { usage: "triage", summary: "sort the issue, without starting work", may: "triage", now: true, flags: [] },
   fix: {
-    usage: "fix [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--base branch] [--dry-run]",
+    usage: "fix [what matters] [--budget $3] [--max-time 20m] [--workflow name]",
     summary: "work the issue and open a draft pull request",
     may: "write",
     now: true,

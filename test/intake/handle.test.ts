@@ -5,8 +5,9 @@ import { noSpend, type EventOf, type RunEvent } from "#src/engine/events.ts";
 import type { EventLog } from "#src/engine/ports.ts";
 import { budgetOf } from "#src/engine/route.ts";
 import type { State } from "#src/engine/state.ts";
+import { readCommands } from "#src/intake/grammar.ts";
 import { runIdOf, withoutOwn } from "#src/intake/pin.ts";
-import { isAtLeast, isVerb, roles, verbOf, verbs } from "#src/intake/verbs.ts";
+import { helpLines, isAtLeast, isVerb, roles, verbOf, verbs } from "#src/intake/verbs.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
 import { bugWorkflow, commit, goodTriage } from "#test/support/engine-world.ts";
 import { commentPayload, intakeWorld, issuePayload, type World } from "#test/support/intake-world.ts";
@@ -101,15 +102,15 @@ describe("a new issue", () => {
 describe("a command", () => {
   test("starts a run with its flags, and is acknowledged", async () => {
     const world = intakeWorld();
-    const words = "/agent fix only the rounding --budget $3 --max-time 20m --workflow bug --base release/1.x --dry-run";
+    const words = "/agent fix only the rounding --budget $3 --max-time 20m --workflow bug";
     const note = await world.send("issue_comment", commentPayload(words));
     const { created, runId } = await world.only();
     expect(created).toMatchObject({
       wanted: "work",
       workflow: "bug",
       ceilings: { dollars: 3, minutes: 20 },
-      dryRun: true,
-      base: { branch: "release/1.x", commit: "b".repeat(40) },
+      dryRun: false,
+      base: { branch: "main", commit: "a".repeat(40) },
       request: { door: "comment", by: { login: "maria", id: 7 }, quote: words, commentId: 1_000 },
       input: { instruction: "only the rounding" },
     });
@@ -210,10 +211,21 @@ describe("a command", () => {
     },
   );
 
-  test("for a branch that does not exist is answered; when GitHub is silent it is not", async () => {
+  test("with another base, or as a dry run, is for the command line: it is answered and starts nothing", async () => {
     const world = intakeWorld();
-    await world.send("issue_comment", commentPayload("/agent fix --base nowhere"));
-    expect(world.publisher.only("invalid-flags").problems).toEqual(["there is no branch `nowhere` in this repository"]);
+    await world.send("issue_comment", commentPayload("/agent fix --base release/1.x --dry-run"));
+    expect(world.publisher.only("invalid-flags").problems).toEqual([
+      expect.stringContaining("`--base` does not work in comments yet"),
+      expect.stringMatching(/`--dry-run` does not work in comments yet; `baton run octo\/tab#12 --dry-run`/),
+    ]);
+    expect(await world.runs()).toEqual([]);
+    expect(helpLines().find(({ usage }) => usage.startsWith("/agent fix"))?.usage).not.toMatch(/--base|--dry-run/);
+    const reading = readCommands("/agent fix --dry-run", "agent");
+    expect(reading.type === "read" && reading.commands[0]).toMatchObject({ flags: { dryRun: true }, problems: [] });
+  });
+
+  test("is not answered while GitHub is silent", async () => {
+    const world = intakeWorld();
     world.reader.branches = {};
     await expect(world.send("issue_comment", commentPayload("/agent fix"), "silent")).rejects.toThrow("no branch main");
     expect(await world.deliveries.pending()).toEqual(["silent"]);

@@ -257,7 +257,7 @@ describe.each(["https://api.github.com", "https://github.example.com/api/v3"])("
     },
   } as const;
 
-  test("act as the installation, with one token", async () => {
+  test("act in one repository of the installation, with one token", async () => {
     const webhooks = await openWebhooks(options({ apiUrl }));
     github.expect(token);
     for (const issue_number of [1, 2]) {
@@ -267,7 +267,7 @@ describe.each(["https://api.github.com", "https://github.example.com/api/v3"])("
         status: 200,
         answer: [],
       });
-      const octokit = await webhooks.octokitFor(5);
+      const octokit = await webhooks.clientFor(5, { repositoryId: 1, permissions: { issues: "write" } });
       await octokit.request("DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}", {
         owner: "o",
         repo: "r",
@@ -277,13 +277,14 @@ describe.each(["https://api.github.com", "https://github.example.com/api/v3"])("
     }
     expect(github.seen.map(({ authorization }) => authorization?.split(" ")[0])).toEqual(["bearer", "token", "token"]);
     expect(github.seen[1]?.authorization).toBe("token ghs_x");
+    expect(github.seen[0]?.body).toEqual({ repository_ids: [1], permissions: { issues: "write" } });
   });
 
   test("send a write once, whatever GitHub answers", async () => {
     const webhooks = await openWebhooks(options({ apiUrl }));
     github.expect(token);
     github.expect({ method: "POST", path: "/repos/o/r/issues/1/comments", status: 502 });
-    const octokit = await webhooks.octokitFor(5);
+    const octokit = await webhooks.clientFor(5, { repositoryId: 1, permissions: { issues: "write" } });
     const comment = octokit.request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
       owner: "o",
       repo: "r",
