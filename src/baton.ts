@@ -1,7 +1,7 @@
 // The composition root: read this first. `openParts` builds what works a run (sandbox, workspaces, agents, gates, triage);
 // `openBaton` adds what a server needs (store, webhooks, intake, publisher, projection) and answers the bell.
 // A delivery rings the bell, the intake turns it into a run, the run rings the bell, and the engine drives it to its end.
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createAgentRunner } from "./agents/runner.ts";
 import { createModel } from "./agents/model.ts";
@@ -18,11 +18,12 @@ import type { Env } from "./env.ts";
 import { createGates } from "./gates/create-gates.ts";
 import { createProjection } from "./github/projection.ts";
 import { createPublisher } from "./github/publisher.ts";
+import type { OctokitFor } from "./github/client.ts";
 import { createGitHubReader } from "./github/reader.ts";
 import { openSandbox } from "./hands/open-sandbox.ts";
 import type { Sandbox } from "./hands/sandbox.ts";
 import { createIntake } from "./intake/handle.ts";
-import { openWebhooks, type AppWebhooks } from "./intake/probot-app.ts";
+import { openWebhooks, type AppWebhooks, type TokenRequest } from "./intake/probot-app.ts";
 import { openStore, type Store } from "./store/open-store.ts";
 import { createTriager } from "./triage/triager.ts";
 import { createLibrary, withOverrides, type Library } from "./workflows/load.ts";
@@ -55,6 +56,8 @@ export interface PartsOptions {
 /** Opens the sandbox and everything that works in it. Throws `sandbox-missing` with the install line where bubblewrap is absent. */
 export async function openParts({ env, journal, credential }: PartsOptions): Promise<Parts> {
   await mkdir(env.home, { recursive: true });
+  // Where the home is inside somebody's repository, git must not see it.
+  await writeFile(join(env.home, ".gitignore"), "*\n");
   await using undo = new AsyncDisposableStack();
   const sandbox = undo.use(await openSandbox({ mode: env.sandbox, log: journal }));
   const workspaces = undo.use(
@@ -131,11 +134,12 @@ export async function openBaton(env: Env, journal: Log): Promise<Baton> {
     stored: (id) => store.bell.ring("delivery", id),
     log: journal,
   });
-  const octokitFor = ({ owner, name, installationId }: Pick<RepoRef, "owner" | "name" | "installationId">) => {
-    if (installationId === undefined)
-      throw new BatonError("github-failed", `the App is not installed on ${owner}/${name}`);
-    return webhooks.octokitFor(installationId);
-  };
+  const octokitFor = clientsOf(webhooks, {
+    issues: "write",
+    pull_requests: "write",
+    contents: "write",
+    metadata: "read",
+  });
   const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks) }));
   const { redact, workspaces, workflows } = parts;
   const { slug, login } = await webhooks.whoAmI();
@@ -154,7 +158,7 @@ export async function openBaton(env: Env, journal: Log): Promise<Baton> {
     log: journal,
   });
   const engine = parts.engine({ log: store.log, publisher, projection });
-  const reader = createGitHubReader({ octokitFor, log: journal });
+  const reader = createGitHubReader({ octokitFor: clientsOf(webhooks, readOnly), log: journal });
   const intake = createIntake({ ...store, reader, publisher, workflows, self, journal });
 
   const answering = await store.bell.answer(
@@ -191,15 +195,21 @@ export async function openBaton(env: Env, journal: Log): Promise<Baton> {
   };
 }
 
-/** Tokens to fetch code with: one repository, read only, used until ten minutes before they end. */
+const readOnly = { issues: "read", pull_requests: "read", contents: "read", metadata: "read" } as const;
+
+/** Clients for one repository at a time, with these permissions: only the publisher and the projection get some that may write. */
+function clientsOf(webhooks: AppWebhooks, permissions: TokenRequest["permissions"]): OctokitFor {
+  return ({ id, owner, name, installationId }) => {
+    if (installationId !== undefined) return webhooks.clientFor(installationId, { repositoryId: id, permissions });
+    throw new BatonError("github-failed", `the App is not installed on ${owner}/${name}`);
+  };
+}
+
+/** Tokens that git may fetch one repository's code with. */
 function fetchTokens(webhooks: AppWebhooks): PartsOptions["credential"] {
-  const tokens = new Map<number, { token: string; expiresAt: number }>();
+  const permissions = { contents: "read", metadata: "read" } as const;
   return async ({ id, installationId }) => {
     if (id === undefined || installationId === undefined) return undefined;
-    const known = tokens.get(id);
-    if (known && known.expiresAt - 600_000 > systemClock.now()) return known.token;
-    const fresh = await webhooks.tokenFor(installationId, { repositoryId: id, permissions: { contents: "read" } });
-    tokens.set(id, fresh);
-    return fresh.token;
+    return (await webhooks.tokenFor(installationId, { repositoryId: id, permissions })).token;
   };
 }

@@ -1,8 +1,8 @@
 // The environment, read once and checked whole: the only file that reads process.env.
 // Each verb asks for what it needs; everything wrong is said at once, one line each.
 import { createPrivateKey } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { z } from "zod";
 import { BatonError, messageOf } from "./core/errors.ts";
 
@@ -106,6 +106,19 @@ export interface Env {
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
   /** Every secret value held, for the redactor. */
   readonly secrets: readonly string[];
+}
+
+/** Where Baton keeps its own settings: beside its package.json, never in the folder of a repository, which could redirect keys. */
+export const envFile = join(import.meta.dirname, "../.env");
+
+/** Takes what Baton's file `.env` says into the environment, where there is one; what is set already stays. */
+export function loadEnvFile(): void {
+  if (existsSync(envFile)) process.loadEnvFile(envFile);
+}
+
+/** The folder the person who typed the command is in: `npm run` itself goes to the folder of package.json. */
+export function callerFolder(source: Source = process.env): string {
+  return source["INIT_CWD"] ?? process.cwd();
 }
 
 /** True when nothing of the App's credentials is set: then `serve` offers to create the App. */

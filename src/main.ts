@@ -1,17 +1,20 @@
 #!/usr/bin/env node
 // `baton <verb>`: picks one file in cli/, hands it the arguments and ends with its exit code.
 // 0: it worked. 1: it ran and the answer is no. 2: it was asked for something that cannot be.
+import manifest from "../package.json" with { type: "json" };
 import { BatonError, messageOf } from "./core/errors.ts";
 
 type Verb = (argv: readonly string[]) => Promise<number>;
 
-const verbs: Readonly<Record<string, { summary: string; load: () => Promise<Verb> }>> = {
+/** `where`: paths in the arguments are meant from the folder the caller is in, which is not this one under `npm run`. */
+const verbs: Readonly<Record<string, { summary: string; where?: "caller"; load: () => Promise<Verb> }>> = {
   serve: {
     summary: "receive webhooks and work runs; without credentials, help to create the App",
     load: async () => (await import("./cli/serve.ts")).serve,
   },
   run: {
     summary: "work one issue: owner/repo#12 on GitHub, or ./issue.md --repo .",
+    where: "caller",
     load: async () => (await import("./cli/run.ts")).run,
   },
   demo: {
@@ -20,6 +23,7 @@ const verbs: Readonly<Record<string, { summary: string; load: () => Promise<Verb
   },
   validate: {
     summary: "check config, workflows and agents of a repository",
+    where: "caller",
     load: async () => (await import("./cli/validate.ts")).validate,
   },
 };
@@ -28,6 +32,10 @@ const [name = "help", ...argv] = process.argv.slice(2);
 process.exitCode = await main(name, argv);
 
 async function main(name: string, argv: readonly string[]): Promise<number> {
+  if (name === "--version") {
+    console.log(`baton ${manifest.version}`);
+    return 0;
+  }
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
   if (!verb) {
     const known = ["help", "--help", "-h"].includes(name);
@@ -42,9 +50,11 @@ async function main(name: string, argv: readonly string[]): Promise<number> {
     return known ? 0 : 2;
   }
   try {
-    return await (
-      await verb.load()
-    )(argv);
+    const { callerFolder, loadEnvFile } = await import("./env.ts");
+    loadEnvFile();
+    if (verb.where === "caller") process.chdir(callerFolder());
+    const run = await verb.load();
+    return await run(argv);
   } catch (error) {
     if (!(error instanceof BatonError)) throw error;
     console.error(messageOf(error));

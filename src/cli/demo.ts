@@ -63,7 +63,7 @@ export async function demo(argv: readonly string[]): Promise<number> {
     sandbox,
     secrets: [secret, privateKey, model.apiKey],
   };
-  const journal = createLog({ level: "warn", redact: createRedact(env.secrets) });
+  const journal = createLog({ level: "error", redact: createRedact(env.secrets) });
   const baton = undo.use(await openBaton(env, journal));
   const server = undo.use(await listen(baton, { host: "127.0.0.1", port: 0 }));
   playground.deliverTo(`${server.address}/api/github/webhooks`, secret);

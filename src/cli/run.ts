@@ -1,4 +1,5 @@
 // `baton run`: works one issue in this process, without a server: an issue on GitHub with a token, or a text about a local clone.
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -57,8 +58,11 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
     console.log(USAGE);
     return values.help ? 0 : 2;
   }
-  const print = values.json ? (line: string) => console.error(line) : (line: string) => console.log(line);
   const onGitHub = /^[\w.-]+\/[\w.-]+#\d+$/.test(target);
+  if (!onGitHub && !existsSync(target)) {
+    throw new BatonError("invalid-usage", `${target} is no issue on GitHub (owner/repo#12) and no file\n\n${USAGE}`);
+  }
+  const print = values.json ? (line: string) => console.error(line) : (line: string) => console.log(line);
   const env = readEnv(onGitHub ? ["token", "model"] : ["model"], source);
   const journal = createLog({
     level: env.logLevel === "info" ? "warn" : env.logLevel,
@@ -67,9 +71,7 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
 
   await using undo = new AsyncDisposableStack();
   const home = flags.dryRun ? await temporaryFolder(undo) : env.home;
-  const interrupt = new AbortController();
-  void stopSignal().then(() => interrupt.abort());
-  const { signal } = interrupt;
+  const { signal } = new AbortController();
   const parts = undo.use(
     await openParts({
       env: { ...env, home },
@@ -105,13 +107,21 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
 
   const following = undo.use(follow(log, (event, state) => tell(event, state).forEach(print)));
   await log.create(created);
+  // A run of its own process cannot go on in another one, so an interrupt ends it, and people are told.
+  void stopSignal().then(async () => {
+    print("Stopping …");
+    const stop = { type: "stop.requested", by: created.request.by, quote: "Ctrl+C" } as const;
+    for (let version = 1; ;) {
+      const answer = await log.append(id, version, [stop]);
+      if (answer.type === "appended") return;
+      version = answer.version;
+    }
+  });
   const driven = await drive(created.runId, parts.engine({ log, publisher, projection }), signal);
-  if (driven !== "ended") {
-    print("Interrupted.");
-    return 130;
-  }
+  if (driven !== "ended") throw new Error(`the run was ${driven}`);
   const state = await following.ended(created.runId);
   if (values.json) console.log(JSON.stringify(summarise(state)));
+  if (state.finished?.code === "stopped") return 130;
   return state.finished?.outcome === "succeeded" ? 0 : 1;
 }
 

@@ -87,8 +87,9 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
       }).ready(),
     ),
   );
-  const [probot] = probots;
-  if (!probot) throw new Error("unreachable");
+  const [first] = probots;
+  if (!first) throw new Error("unreachable");
+  const probot = first;
 
   async function isSigned(text: string, signature: string): Promise<boolean> {
     // Throws for an empty signature or body, which nobody signed.

@@ -292,7 +292,10 @@ export async function sampleFiles(): Promise<Record<string, string>> {
   );
 }
 
-/** The script for `openScriptedModel`: every agent, for whichever issue its brief is about, each reply after `delayMs`. */
+/** The script for `openScriptedModel`: every agent, for whichever issue its brief is about, each reply after `delayMs`, the same in every attempt. */
 export function sampleScript(delayMs = 0): (call: ScriptedCall) => Script {
-  return ({ agent, brief }) => ({ [agent]: [sampleReplies(agent, brief).map((turn) => ({ ...turn, delayMs }))] });
+  return ({ agent, brief, attempt }) => {
+    const replies = sampleReplies(agent, brief).map((turn) => ({ ...turn, delayMs }));
+    return { [agent]: Array.from({ length: attempt }, () => replies) };
+  };
 }

@@ -4,7 +4,7 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
 import { sampleFiles, sampleFolder, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
 import { openScriptedModel, type ScriptedModel } from "#src/playground/scripted-model.ts";
@@ -94,10 +94,31 @@ describe("baton run ./issue.md --repo .", () => {
     expect(summaryOf(baton.stdout())).toMatchObject({ state: "out-of-budget" });
   });
 
+  test("interrupted ends the run, in words, and by its exit code", async () => {
+    await using slow = await openScriptedModel({ script: { triager: [[{ hang: "before" }]] } });
+    await using baton = startBaton(["run", join(folder, "issue.md"), "--repo", repo, "--json"], {
+      ...environment(),
+      ANTHROPIC_BASE_URL: slow.url,
+    });
+    await vi.waitUntil(() => slow.calls.length > 0, { timeout: 20_000 });
+    baton.kill("SIGINT");
+    expect(await baton.exit).toBe(130);
+    expect(summaryOf(baton.stdout())).toMatchObject({ state: "cancelled", code: "stopped" });
+  });
+
+  test("takes paths from the folder of whoever typed `npm run`", async () => {
+    await using baton = startBaton(["run", "issue.md", "--repo", "tab", "--budget", "0.01"], {
+      ...environment(),
+      INIT_CWD: folder,
+    });
+    expect(await baton.exit, baton.stderr()).toBe(1);
+    expect(baton.stdout()).toContain("Out of budget");
+  });
+
   test.each([
-    [["run", "/nowhere.md"], /nowhere\.md cannot be read/, 1],
-    [["run", "a.md", "--budget", "much"], /budget/, 2],
-    [["run", "a.md", "--colour"], /colour/, 2],
+    [["run", "/nowhere.md"], /nowhere\.md is no issue on GitHub .* and no file/, 2],
+    [["run", "../issue.md", "--budget", "much"], /budget/, 2],
+    [["run", "../issue.md", "--colour"], /colour/, 2],
     [["rnu"], /no verb "rnu"/, 2],
   ])("%j is refused in words", async (args, words, code) => {
     await using baton = startBaton(args, environment(), repo);
