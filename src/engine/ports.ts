@@ -141,7 +141,8 @@ export type Reply =
       readonly kind: "refused";
       readonly quote: string;
       readonly why: string;
-      readonly who: string;
+      /** Who may, in words; only where that is why. */
+      readonly who?: string;
       readonly next: string;
     }
   | { readonly kind: "unknown-verb"; readonly quote: string; readonly nearest: string | undefined }

@@ -22,7 +22,7 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
       return stack(
         quoted(reply.quote, neutral),
         `I have not done this: ${neutral.line(reply.why)}`,
-        `**Who may:** ${neutral.line(reply.who)}`,
+        reply.who !== undefined && `**Who may:** ${neutral.line(reply.who)}`,
         `**Next:** ${commands(reply.next, neutral)}`,
       );
     case "unknown-verb":
@@ -61,7 +61,9 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
     case "help":
       return help(reply.verbs, neutral);
     case "status":
-      return reply.state ? status(reply.state, options) : "There has been no run here yet. `/agent fix` starts one.";
+      return reply.state
+        ? status(reply.state, options)
+        : "There has been no run here yet. `/agent help` lists what you can ask for.";
     case "why":
       return why(reply.state, options);
     default:

@@ -9,7 +9,6 @@ import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
 import type { Self } from "./intent.ts";
 import { createRunEvent, pinInput, runIdOf, withoutOwn } from "./pin.ts";
-import { whoMay } from "./verbs.ts";
 
 export type LoadedConfig =
   | { readonly type: "ok"; readonly config: RepoConfig }
@@ -46,11 +45,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
       if (intent.door !== "opened") await publisher.reply(repo, subject, key, reply);
       return note;
     };
-    const refuse = (why: string, next: string) =>
-      answer(
-        { kind: "refused", quote, why, who: whoMay(wanted === "work" ? "write" : "triage"), next },
-        `refused: ${why}`,
-      );
+    const refuse = (why: string, next: string) => answer({ kind: "refused", quote, why, next }, `refused: ${why}`);
     const problem = (text: string) => answer({ kind: "invalid-flags", quote, problems: [text] }, `refused: ${text}`);
 
     const runId = runIdOf(delivery.id, index);

@@ -89,7 +89,7 @@ export function createSteer({ log, bell, reader, publisher }: SteerParts): Steer
       const found = await find(intent);
       const { person } = intent.actor;
       if (!found || (found.state.phase === "finished" && !said(found.events, "stop.requested", asked)))
-        return nothingRunning(asked, "`/agent fix` starts a run.");
+        return nothingRunning(asked, await howToStart(intent));
       const { runId } = found.state;
       await append(
         runId,
@@ -104,7 +104,7 @@ export function createSteer({ log, bell, reader, publisher }: SteerParts): Steer
     async retry(asked, stage) {
       const { intent, quote, signal } = asked;
       const found = await find(intent);
-      if (!found) return nothingRunning(asked, "There has been no run here yet; `/agent fix` starts one.");
+      if (!found) return nothingRunning(asked, `There has been no run here yet. ${await howToStart(intent)}`);
       const { state } = found;
       const { runId, pullRequest } = state;
       if (said(found.events, "retry.requested", asked)) {
@@ -131,8 +131,8 @@ export function createSteer({ log, bell, reader, publisher }: SteerParts): Steer
           "unknown stage",
         );
       }
-      const closed = await closedNow(intent);
-      if (closed !== undefined) return answer(asked, { kind: "nothing-running", quote, next: closed }, closed);
+      const no = await refusedNow(intent);
+      if (no) return answer(asked, { kind: "refused", quote, ...no }, `refused: ${no.why}`);
       const outcome = await append(
         runId,
         (now) =>
@@ -154,7 +154,7 @@ export function createSteer({ log, bell, reader, publisher }: SteerParts): Steer
 
     async why(asked) {
       const found = await find(asked.intent);
-      if (!found) return nothingRunning(asked, "There has been no run here yet; `/agent triage` sorts the issue.");
+      if (!found) return nothingRunning(asked, `There has been no run here yet. ${await howToStart(asked.intent)}`);
       return answer(asked, { kind: "why", state: found.state }, "answered");
     },
 
@@ -176,11 +176,27 @@ export function createSteer({ log, bell, reader, publisher }: SteerParts): Steer
   };
 
   /** Why no work may start on the issue now. */
-  async function closedNow({ repo, subject }: Intent): Promise<string | undefined> {
+  async function refusedNow({ repo, subject }: Intent): Promise<{ why: string; next: string } | undefined> {
     if (subject.kind !== "issue") return undefined;
     const issue = await reader.issue(repo, subject.number);
-    if (!issue || issue.state === "closed") return "The issue is closed; reopen it and write the command again.";
-    return issue.locked ? "The conversation is locked; unlock it and write the command again." : undefined;
+    if (!issue || issue.state === "closed")
+      return { why: "the issue is closed", next: "Reopen it and write the command again." };
+    if (!issue.locked) return undefined;
+    return {
+      why: "the conversation of this issue is locked",
+      next: "Unlock it and write the command again.",
+    };
+  }
+
+  /** How a run could start here, as things are now. */
+  async function howToStart(intent: Intent): Promise<string> {
+    const { repo, subject } = intent;
+    if (subject.kind === "pull") return "Runs start from issues: write `/agent fix` on the issue this is about.";
+    const no = await refusedNow(intent);
+    if (no) return `And none can start now: ${no.why}.`;
+    const [closing] = await reader.pullRequestsClosing(repo, subject.number);
+    if (closing === undefined) return "`/agent fix` starts a run.";
+    return `Pull request #${closing} is open and would close this issue: go on with it, or close it, and then \`/agent fix\` starts a run.`;
   }
 }
 

@@ -28,6 +28,7 @@ const replies: readonly (readonly [Reply, readonly string[]])[] = [
       "**Next:** ask a maintainer to write `/agent fix`",
     ],
   ],
+  [{ kind: "refused", quote, why: "the issue is closed", next: "Reopen it." }, ["not done this: the issue is closed"]],
   [{ kind: "unknown-verb", quote, nearest: "fix" }, ["Did you mean `/agent fix`?"]],
   [{ kind: "unknown-verb", quote, nearest: undefined }, ["`/agent help` lists what I know"]],
   [{ kind: "not-yet", quote, verb: "audit" }, ["`audit`", "cannot do it yet", "Nothing was started"]],
@@ -72,6 +73,11 @@ const replies: readonly (readonly [Reply, readonly string[]])[] = [
     ],
   ],
 ];
+
+test("a refusal that has nothing to do with rights names nobody's", () => {
+  const text = renderReply({ kind: "refused", quote, why: "the issue is closed", next: "Reopen it." }, options);
+  expect(text).not.toContain("Who may");
+});
 
 test.each(replies.map(([reply, expected]) => [reply.kind, reply, expected] as const))(
   "%s",
