@@ -1,5 +1,6 @@
 // Who may: the collaborator role is looked up at the moment of asking; when GitHub does not answer, the answer is no.
-// Bots and Apps have no role of their own: the repository's config admits them by name, as far as starting work.
+// Bots have no role of their own: the repository's config admits them by name, as far as starting work.
+// An App that acts in a person's name may no more than a listed bot, and no more than that person.
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
@@ -24,9 +25,11 @@ export async function standingOf(
   bots: readonly string[],
   journal: Log,
 ): Promise<Standing> {
-  if (actor.app !== undefined) return isListed(actor.app, bots) ? "write" : "none";
+  const most: Role = actor.app === undefined ? "admin" : isListed(actor.app, bots) ? "write" : "none";
+  if (actor.bot || most === "none") return most;
   try {
-    return await reader.permission(repo, actor.person);
+    const own = await reader.permission(repo, actor.person);
+    return isAtLeast(own, most) ? most : own;
   } catch (error) {
     journal.warn("the permission could not be looked up: that is a no", {
       login: actor.person.login,

@@ -2,9 +2,11 @@
 import type { Person, RepoRef, Subject } from "../engine/events.ts";
 import type { Reading } from "./grammar.ts";
 
-/** Who asked. `app` is set when no person did: the login or slug of the bot or App that acted. */
+/** Who asked. `app` is set when no person did by hand: the login or slug of the bot or App that acted. */
 export interface Actor {
   readonly person: Person;
+  /** The account itself is a bot's. False with `app` set: an App acted in a person's name. */
+  readonly bot: boolean;
   readonly app: string | undefined;
 }
 

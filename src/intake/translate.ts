@@ -147,8 +147,8 @@ function isSelf(account: Account, self: Self, app?: AppRef): boolean {
 function actorOf(account: Account, app: AppRef): Actor {
   const bot = account.type === "Bot" || account.login.endsWith("[bot]");
   const person = { login: account.login, id: account.id };
-  if (app) return { person, app: app.slug ?? `app ${app.id}` };
-  return { person, app: bot ? account.login : undefined };
+  if (app) return { person, bot, app: app.slug ?? `app ${app.id}` };
+  return { person, bot, app: bot ? account.login : undefined };
 }
 
 /** `agent` and `agent:<type>`, in any case. */

@@ -259,6 +259,8 @@ describe("before a run starts", () => {
     if (world.reader.found) world.reader.found = { ...world.reader.found, ...change };
     await world.send("issue_comment", commentPayload("/agent fix"));
     expect(world.publisher.only("refused").why).toContain(why);
+    // It has nothing to do with rights, so nobody's are named.
+    expect(world.publisher.only("refused").who).toBeUndefined();
     expect(await world.runs()).toEqual([]);
   });
 
@@ -274,6 +276,7 @@ describe("before a run starts", () => {
     world.reader.closing = [77];
     await world.send("issue_comment", commentPayload("/agent fix"));
     expect(world.publisher.only("refused")).toMatchObject({ why: expect.stringContaining("#77") });
+    expect(world.publisher.only("refused").who).toBeUndefined();
     await world.send("issue_comment", commentPayload("/agent triage"));
     expect((await world.only()).created.wanted).toBe("triage");
   });
@@ -423,6 +426,20 @@ describe("who may", () => {
     expect(world.reader.calls).not.toContain("permission");
   });
 
+  test("a listed App lends a stranger nothing, and a maintainer no more than a bot has", async () => {
+    const via = { comment: { performed_via_github_app: { id: 5, slug: "helper" } } };
+    const world = intakeWorld();
+    world.reader.files[".github/baton.yml"] = "triggers: { bots: [helper] }";
+    world.reader.roles = { maria: "admin" };
+    await world.send("issue_comment", commentPayload("/agent fix", { ...via, by: { login: "stranger", id: 66 } }));
+    expect(world.publisher.only("refused").why).toContain("@stranger has the role none");
+    expect(await world.runs()).toEqual([]);
+    await world.send("issue_comment", commentPayload("/agent approve", via));
+    expect(world.publisher.kinds).toEqual(["refused", "refused"]);
+    await world.send("issue_comment", commentPayload("/agent fix", via));
+    expect(await world.runs()).toHaveLength(1);
+  });
+
   test("an App that writes for a maintainer counts as the App", async () => {
     const world = intakeWorld();
     world.reader.roles["maria"] = "admin";
@@ -472,6 +489,25 @@ describe("words to a run", () => {
     expect(over.rung).toEqual([]);
   });
 
+  test("with nothing running they promise a start only where one is possible", async () => {
+    const next = async (words: string, change: (world: World) => void) => {
+      const world = intakeWorld();
+      change(world);
+      await world.send("issue_comment", commentPayload(words));
+      return world.publisher.only("nothing-running").next;
+    };
+    for (const words of ["/agent stop", "/agent retry", "/agent why"]) {
+      expect(await next(words, () => {})).toContain("`/agent fix` starts a run.");
+      const blocked = await next(words, ({ reader }) => reader.closing.push(77));
+      expect(blocked).toMatch(/#77 is open .* close it, and then/);
+      const closed = await next(words, ({ reader }) => {
+        if (reader.found) reader.found = { ...reader.found, state: "closed" };
+      });
+      expect(closed).toContain("none can start now: the issue is closed");
+      expect(closed).not.toContain("/agent fix");
+    }
+  });
+
   test("retry takes the ended run up again, from the named stage or where it ended", async () => {
     for (const [words, stage] of [
       ["/agent retry", undefined],
@@ -519,7 +555,10 @@ describe("words to a run", () => {
     const closed = await worldWithRun(ended);
     if (closed.world.reader.found) closed.world.reader.found = { ...closed.world.reader.found, state: "closed" };
     await closed.world.send("issue_comment", commentPayload("/agent retry"));
-    expect(closed.world.publisher.only("nothing-running").next).toContain("closed");
+    expect(closed.world.publisher.only("refused")).toMatchObject({
+      why: "the issue is closed",
+      next: "Reopen it and write the command again.",
+    });
 
     for (const { world } of [unknown, atWork, good, closed]) expect(world.rung).toEqual([]);
   });
