@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 
 const rows: readonly (readonly string[])[] = [
   ["main.ts", "baton.ts", "env.ts", "cli", "playground"],
-  ["intake", "github", "dashboard"],
+  ["intake", "github"],
   ["triage"],
   ["agents", "gates", "store"],
   ["engine"],

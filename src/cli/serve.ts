@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { BatonError, messageOf } from "../core/errors.ts";
 import { createLog } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
-import { isUnconfigured, readEnv } from "../env.ts";
+import { envFile, isUnconfigured, readEnv } from "../env.ts";
 import { listen } from "./listen.ts";
 
 const USAGE = `Usage: baton serve
@@ -26,6 +26,7 @@ export async function serve(argv: readonly string[]): Promise<number> {
       port: env.port,
       apiUrl: env.apiUrl,
       serverUrl: env.serverUrl,
+      envFile,
     });
     await Promise.race([stop, setup.done]);
     return 0;
