@@ -3,7 +3,8 @@
 // A delivery may be handled twice (a crash before it is marked), so everything done here happens once by its key:
 // a run's id and an answer's key come from the delivery, and a word to a run is looked for before it is said.
 import { createHash } from "node:crypto";
-import { messageOf } from "../core/errors.ts";
+import { systemClock, type Clock } from "../core/clock.ts";
+import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { Bell, EventLog, GitHubReader, Publisher, Reply, WorkflowSource } from "../engine/ports.ts";
@@ -17,12 +18,17 @@ import type { Intent, Self } from "./intent.ts";
 import type { Asked } from "./asked.ts";
 import { configOr, createStart, type LoadedConfig } from "./start.ts";
 import { createSteer } from "./steer.ts";
+import { createLanes } from "./lanes.ts";
 import { translate } from "./translate.ts";
 import { helpLines, verbOf, type Role } from "./verbs.ts";
 
 export const CONFIG_FILE = ".github/baton.yml";
 /** Commands of one comment that are carried out. */
 const MAX_COMMANDS = 10;
+/** Older words are not carried out: whoever wrote them has gone on since. */
+const MAX_AGE_MS = 86_400_000;
+/** GitHub's clear no about an installation or a repository: asking again changes nothing. */
+const CLEAR_NO = new Set<unknown>([401, 403, 404, 410]);
 
 export interface IntakeParts {
   readonly deliveries: Pick<Deliveries, "read" | "handled">;
@@ -33,18 +39,25 @@ export interface IntakeParts {
   readonly workflows: WorkflowSource;
   readonly self: Self;
   readonly journal: Log;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 export interface Intake {
-  /** Does what the delivery asks for and marks it handled. Throws when GitHub or the database does not answer: it stays pending and may be handled again. */
+  /**
+   * Does what the delivery asks for and marks it handled. Deliveries about one issue are carried out one after the other, in the
+   * order of the calls. Throws when GitHub or the database does not answer: it stays pending and may be handled again. What
+   * GitHub clearly refuses, and what is older than a day, is marked with a note instead.
+   */
   handle(delivery: string, signal: AbortSignal): Promise<void>;
 }
 
 /** The intake over its parts. */
 export function createIntake(parts: IntakeParts): Intake {
-  const { deliveries, publisher, reader, self, journal } = parts;
+  const { deliveries, publisher, reader, self, journal, clock = systemClock } = parts;
   const start = createStart(parts);
   const steer = createSteer(parts);
+  const lanes = createLanes();
 
   async function loadConfig(repo: RepoRef): Promise<LoadedConfig> {
     const text = await reader.file(repo, CONFIG_FILE);
@@ -218,36 +231,71 @@ export function createIntake(parts: IntakeParts): Intake {
     }
   }
 
+  async function done(id: string, name: string, note: string): Promise<void> {
+    await deliveries.handled(id, note.slice(0, 1_000));
+    journal.info("delivery handled", { delivery: id, event: name, note });
+  }
+
+  /** What a delivery asks for; undefined when there is nothing left to do about it. */
+  async function look(id: string): Promise<{ delivery: KeptDelivery; intent: Intent } | undefined> {
+    const delivery = await deliveries.read(id);
+    if (!delivery) {
+      journal.warn("a delivery was announced that nobody kept", { delivery: id });
+      return undefined;
+    }
+    if (delivery.handledAt !== undefined) return undefined;
+    const drop = async (why: string) => {
+      await done(id, delivery.name, `nothing: ${why}`);
+      return undefined;
+    };
+    const translation = translate(delivery.name, parsed(delivery.payload), self);
+    if (translation.type === "nothing") return drop(translation.because);
+    if (clock.now() - delivery.receivedAt > MAX_AGE_MS) return drop("it is too old: it came more than 24 hours ago");
+    if (translation.intent.repo.installationId === undefined)
+      return drop("it names no installation of the App, so nothing can be done there");
+    return { delivery, intent: translation.intent };
+  }
+
+  async function carry({ delivery, intent }: { delivery: KeptDelivery; intent: Intent }, signal: AbortSignal) {
+    signal.throwIfAborted();
+    try {
+      await done(delivery.id, delivery.name, `${intent.door}: ${await enter(intent, delivery, signal)}`);
+    } catch (error) {
+      if (!isClearNo(error)) throw error;
+      journal.warn("GitHub refused, so a delivery is given up", { delivery: delivery.id, error: messageOf(error) });
+      await done(delivery.id, delivery.name, `${intent.door}: given up: ${messageOf(error)}`);
+    }
+  }
+
+  async function enter(intent: Intent, delivery: KeptDelivery, signal: AbortSignal): Promise<string> {
+    switch (intent.door) {
+      case "opened":
+        return opened(intent, delivery, signal);
+      case "label":
+        return labelled(intent, delivery, signal);
+      case "comment":
+        return commented(intent, delivery, signal);
+      case "closed":
+        return steer.closed(intent, signal);
+      default:
+        return intent satisfies never;
+    }
+  }
+
   return {
-    async handle(id, signal) {
-      const delivery = await deliveries.read(id);
-      if (!delivery) {
-        journal.warn("a delivery was announced that nobody kept", { delivery: id });
-        return;
-      }
-      if (delivery.handledAt !== undefined) return;
-      const done = async (note: string) => {
-        await deliveries.handled(id, note.slice(0, 1_000));
-        journal.info("delivery handled", { delivery: id, event: delivery.name, note });
-      };
-      const translation = translate(delivery.name, parsed(delivery.payload), self);
-      if (translation.type === "nothing") return done(`nothing: ${translation.because}`);
-      const { intent } = translation;
-      signal.throwIfAborted();
-      switch (intent.door) {
-        case "opened":
-          return done(`opened: ${await opened(intent, delivery, signal)}`);
-        case "label":
-          return done(`label: ${await labelled(intent, delivery, signal)}`);
-        case "comment":
-          return done(`comment: ${await commented(intent, delivery, signal)}`);
-        case "closed":
-          return done(`closed: ${await steer.closed(intent, signal)}`);
-        default:
-          return intent satisfies never;
-      }
-    },
+    handle: (id, signal) =>
+      lanes.run(
+        () => look(id),
+        ({ intent: { repo, subject } }) => `${repo.id}#${subject.number}`,
+        (found) => carry(found, signal),
+      ),
   };
+}
+
+/** A failure that says GitHub understood and will go on saying no; a rate limit or silence is none. */
+function isClearNo(error: unknown): boolean {
+  if (!(error instanceof BatonError) || error.code !== "github-failed" || error.retryable) return false;
+  return "status" in error && CLEAR_NO.has(error.status);
 }
 
 function askedBy(intent: Intent, delivery: KeptDelivery, index: number, quote: string, signal: AbortSignal): Asked {

@@ -1,10 +1,11 @@
 // From a delivery to what it causes, over a real event log.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { systemClock } from "#src/core/clock.ts";
 import { noSpend, type EventOf, type RunEvent } from "#src/engine/events.ts";
 import type { EventLog } from "#src/engine/ports.ts";
 import { budgetOf } from "#src/engine/route.ts";
 import type { State } from "#src/engine/state.ts";
+import { GitHubFailure } from "#src/github/requests.ts";
 import { readCommands } from "#src/intake/grammar.ts";
 import { runIdOf, withoutOwn } from "#src/intake/pin.ts";
 import { helpLines, isAtLeast, isVerb, roles, verbOf, verbs } from "#src/intake/verbs.ts";
@@ -480,6 +481,22 @@ describe("words to a run", () => {
     expect(world.rung).toEqual([run.runId, run.runId]);
   });
 
+  test("stop right behind fix finds the run, however slow the start is", async () => {
+    const world = intakeWorld();
+    const silence = Promise.withResolvers<void>();
+    const labels = world.reader.labels.bind(world.reader);
+    vi.spyOn(world.reader, "labels").mockImplementation(() => silence.promise.then(labels));
+    const fix = world.send("issue_comment", commentPayload("/agent fix"));
+    const stop = world.send("issue_comment", commentPayload("/agent stop", { comment: { id: 1_001 } }));
+    const elsewhere = commentPayload("/agent help", { issue: { number: 13 } });
+    await world.send("issue_comment", elsewhere);
+    expect(world.publisher.kinds).toEqual(["help"]);
+    silence.resolve();
+    await Promise.all([fix, stop]);
+    expect((await world.only()).stop).toMatchObject({ quote: "/agent stop" });
+    expect(world.publisher.kinds).toEqual(["help"]);
+  });
+
   test("stop with nothing to stop says so", async () => {
     const world = intakeWorld();
     await world.send("issue_comment", commentPayload("/agent stop"));
@@ -675,6 +692,45 @@ describe("when something is down", () => {
     world.reader.down = false;
     await world.intake.handle("later", AbortSignal.timeout(5_000));
     expect(await world.runs()).toHaveLength(1);
+    expect(await world.deliveries.pending()).toEqual([]);
+  });
+
+  test.each([401, 403, 404, 410])("a clear no (%i) ends it: nobody asks for ever", async (status) => {
+    const world = intakeWorld();
+    const no = new GitHubFailure("read the labels", "refused", status, "Not Found", undefined);
+    vi.spyOn(world.reader, "labels").mockRejectedValue(no);
+    expect(await world.send("issue_comment", commentPayload("/agent fix"))).toContain("given up: GitHub could not");
+    expect(await world.deliveries.pending()).toEqual([]);
+    expect(await world.runs()).toEqual([]);
+  });
+
+  test.each([
+    ["limited", 429],
+    ["unclear", 404],
+    ["refused", 422],
+  ] as const)("what is no clear no (%s, %i) stays pending", async (kind, status) => {
+    const world = intakeWorld();
+    vi.spyOn(world.reader, "labels").mockRejectedValue(new GitHubFailure("read", kind, status, "…", undefined));
+    await expect(world.send("issue_comment", commentPayload("/agent fix"), "later")).rejects.toThrow("GitHub");
+    expect(await world.deliveries.pending()).toEqual(["later"]);
+  });
+
+  test("a delivery without an installation is given up", async () => {
+    const world = intakeWorld();
+    const payload = { ...commentPayload("/agent fix"), installation: null };
+    expect(await world.send("issue_comment", payload)).toContain("names no installation");
+    expect(world.reader.calls).toEqual([]);
+  });
+
+  test("what came more than a day ago is not carried out any more", async () => {
+    let ahead = 0;
+    const world = intakeWorld({ clock: { now: () => Date.now() + ahead } });
+    ahead = 86_400_000 - 60_000;
+    await world.send("issue_comment", commentPayload("/agent fix"));
+    expect(await world.runs()).toHaveLength(1);
+    ahead = 86_400_000 + 60_000;
+    expect(await world.send("issue_comment", commentPayload("/agent stop"))).toContain("too old");
+    expect((await world.only()).stop).toBeUndefined();
     expect(await world.deliveries.pending()).toEqual([]);
   });
 
