@@ -108,7 +108,8 @@ function invitation(url: string, model: string): string {
     "",
     `${styleText("bold", "Now you.")} ${hint}:`,
     `  ${url}/${REPO}/issues/new`,
-    "Comment `/agent help`, `/agent status` or `/agent why` on an issue, or `/agent fix` to start a run. Ctrl+C ends the demo.",
+    "Comment `/agent help`, `/agent why` or `/agent fix`, put the label `agent` on an issue, or act as the passer-by, who may not.",
+    "Ctrl+C ends the demo.",
   ].join("\n");
 }
 

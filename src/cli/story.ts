@@ -24,7 +24,8 @@ const shorten = (text: string, max = 110) => {
 /** Lines for one event; `state` is the run's state with that event in it. Nothing for events that tell a reader nothing. */
 export function tell({ at, event }: RecordedEvent, state: State): string[] {
   const seconds = dim(`${((at - state.createdAt) / 1_000).toFixed(1).padStart(6)} s `);
-  const line = (text: string) => `${seconds}${text}`;
+  const { number } = state.created.subject;
+  const line = (text: string) => `${seconds}${number > 0 ? dim(`#${number} `) : ""}${text}`;
   const inner = (text: string) => `${" ".repeat(9)}${dim("│")} ${text}`;
   switch (event.type) {
     case "run.created":
@@ -82,7 +83,7 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       const good = event.outcome === "succeeded" || event.outcome === "triaged";
       return [
         line(
-          `${styleText(good ? "green" : "yellow", words[event.outcome])}: ${shorten(event.message, 160)} ${dim(`${state.spend.turns} turns, ${formatDollars(state.spend.microDollars)}`)}`,
+          `${styleText(good ? "green" : "yellow", words[event.outcome])}: ${shorten(event.message, 160)} ${dim(`${state.spend.turns} ${state.spend.turns === 1 ? "turn" : "turns"}, ${formatDollars(state.spend.microDollars)}`)}`,
         ),
       ];
     }
