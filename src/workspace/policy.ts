@@ -10,14 +10,14 @@ export interface Entry {
   readonly size: number;
 }
 
-/** Bounds of one import. Bytes, unless said otherwise. */
+/** Bounds of one import. Bytes, unless said otherwise. Files and paths: what a recorded event takes (engine/events.ts, workflows/artifacts.ts). */
 export const importLimits = {
-  files: 5_000,
+  files: 2_000,
   file: 10 * 1024 ** 2,
   total: 50 * 1024 ** 2,
   bundle: 100 * 1024 ** 2,
   /** Characters. */
-  path: 1_024,
+  path: 400,
   /** Refusals that are told; the rest is counted. */
   reasons: 20,
 } as const;
@@ -43,12 +43,14 @@ function entryRefusals({ path, mode, size }: Entry): string[] {
     reasons.push(`${shown} has mode ${mode}; only plain files are taken`);
   if (size > importLimits.file)
     reasons.push(`${shown} is ${size} bytes, at most ${importLimits.file} may be in one file`);
-  if (path.length > importLimits.path) reasons.push(`${shown} is a path of ${path.length} characters`);
+  if (path.length > importLimits.path)
+    reasons.push(`${shown} is a path of ${path.length} characters, at most ${importLimits.path} may be`);
   if (/[\p{Cc}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\uFFFD]/u.test(path))
     reasons.push(`${shown} has control or invisible characters in its name, or is not UTF-8`);
   if (path.includes("\\")) reasons.push(`${shown} has a backslash in its name`);
   for (const part of path.split("/")) {
     if (part === "" || part === "." || part === "..") reasons.push(`${shown} is not a plain relative path`);
+    else if (part.trim() !== part) reasons.push(`${shown} has a name that begins or ends with a space`);
     if (steersGit(part)) reasons.push(`${shown} steers git (${printable(part)})`);
   }
   return [...new Set(reasons)];

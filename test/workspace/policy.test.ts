@@ -19,6 +19,7 @@ describe("what may come in", () => {
     "...",
     ".config/.git-blame-ignore-revs",
     "weird:name",
+    "x".repeat(importLimits.path),
   ])("%s", (path) => {
     expect(refusals([{ ...plain, path }])).toEqual([]);
     expect(refusals([{ ...plain, path, mode: "100755" }])).toEqual([]);
@@ -73,7 +74,14 @@ describe("what may not", () => {
     ["a\u202eb", /control or invisible/],
     ["a\u2028b", /control or invisible/],
     ["a\ufffdb", /not UTF-8/],
-    ["x".repeat(importLimits.path + 1), /path of 1025 characters/],
+    ["x".repeat(importLimits.path + 1), /path of 401 characters, at most 400/],
+    [" ", /begins or ends with a space/],
+    ["a/ /b", /begins or ends with a space/],
+    [" a", /begins or ends with a space/],
+    ["a/b ", /begins or ends with a space/],
+    ["a /b", /begins or ends with a space/],
+    ["a\u00a0", /begins or ends with a space/],
+    ["\u3000/a", /begins or ends with a space/],
   ])("%j", (path, said) => {
     expect(refusals([{ ...plain, path }]).join("\n")).toMatch(said);
   });
@@ -81,7 +89,7 @@ describe("what may not", () => {
   test("too many files, too large a file, too much together", () => {
     const many = Array.from({ length: importLimits.files + 1 }, (_, index) => ({ ...plain, path: `f${index}` }));
     expect(refusals(many.slice(1))).toEqual([]);
-    expect(refusals(many)).toEqual([`5001 files differ, at most 5000 may`]);
+    expect(refusals(many)).toEqual([`2001 files differ, at most 2000 may`]);
     expect(refusals([{ ...plain, size: importLimits.file }])).toEqual([]);
     expect(refusals([{ ...plain, size: importLimits.file + 1 }])[0]).toContain("at most 10485760");
     const large = Array.from({ length: 6 }, (_, index) => ({ ...plain, path: `f${index}`, size: importLimits.file }));
@@ -98,7 +106,7 @@ describe("what may not", () => {
     }));
     const reasons = refusals(bad);
     expect(reasons).toHaveLength(importLimits.reasons + 1);
-    expect(reasons.at(-1)).toBe("and 180 more");
+    expect(reasons.at(-1)).toBe("and 280 more");
     for (const reason of reasons) {
       expect(reason.length).toBeLessThan(400);
       expect(reason).not.toMatch(/\p{Cc}/u);
