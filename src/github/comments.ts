@@ -22,6 +22,8 @@ export interface Comments {
     run: RunId | undefined;
     marker: string;
     body: string;
+    /** Told when a comment is really written, not found again. */
+    written?: () => void;
   }): Promise<CommentRef>;
   /** Replaces a comment's text. False when the comment is gone. */
   edit(repo: RepoRef, id: number, body: string): Promise<boolean>;
@@ -38,7 +40,7 @@ export function createComments({ requests, once, redact, self }: CommentsOptions
   const ready = (text: string) => redact(text).slice(0, MAX_BODY);
 
   return {
-    post({ repo, number, key, kind, run, marker, body }) {
+    post({ repo, number, key, kind, run, marker, body, written }) {
       const text = ready(body.startsWith(marker) ? body : `${marker}\n\n${body}`);
       return once({
         key,
@@ -64,6 +66,7 @@ export function createComments({ requests, once, redact, self }: CommentsOptions
               request,
             }),
           );
+          written?.();
           return { id: Number(data.id), url: data.html_url };
         },
         async remove({ id }) {

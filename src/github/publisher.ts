@@ -4,7 +4,7 @@ import { isSha, type Sha } from "../core/ids.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Redact } from "../core/redact.ts";
-import type { EventOf, RepoRef, Subject } from "../engine/events.ts";
+import type { EventOf, RepoRef } from "../engine/events.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
@@ -72,8 +72,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
   const branches = createBranches({ requests, once, outbox, workspaces, redact, self });
-  /** When answers were given, by issue. */
-  const replied = new Map<string, number[]>();
+  /** When comments were written as answers, by issue; those under way count too. */
+  const replied = new Map<string, Set<{ readonly at: number }>>();
   /** Titles of pull requests by repository; a style does not change within the hour. */
   const titlesOf = new Map<number, { at: number; titles: readonly string[] }>();
 
@@ -316,21 +316,31 @@ export function createPublisher(options: PublisherOptions): Publisher {
     },
 
     async reply(repo, subject, key, reply) {
-      if (!mayReply(repo, subject)) {
+      // What was said before is not said again, and does not count.
+      if ((await outbox.read(`reply:${key}`))?.doneAt !== undefined) return;
+      const issue = `${repo.id}#${subject.number}`;
+      const mine = { at: timing.now() };
+      if (!mayReply(issue, mine)) {
         log.warn("too many answers within an hour; this one is dropped", {
           issue: `${repo.owner}/${repo.name}#${subject.number}`,
         });
         return;
       }
-      await comments.post({
-        repo,
-        number: subject.number,
-        key: `reply:${key}`,
-        kind: "reply",
-        run: undefined,
-        marker: marker("reply", key),
-        body: renderReply(reply, { neutral, links, now: timing.now() }),
-      });
+      let wrote = false;
+      try {
+        await comments.post({
+          repo,
+          number: subject.number,
+          key: `reply:${key}`,
+          kind: "reply",
+          run: undefined,
+          marker: marker("reply", key),
+          body: renderReply(reply, { neutral, links, now: timing.now() }),
+          written: () => (wrote = true),
+        });
+      } finally {
+        if (!wrote) replied.get(issue)?.delete(mine);
+      }
     },
 
     async acknowledge(repo, commentId) {
@@ -353,13 +363,15 @@ export function createPublisher(options: PublisherOptions): Publisher {
     },
   };
 
-  function mayReply(repo: RepoRef, subject: Subject): boolean {
-    const issue = `${repo.id}#${subject.number}`;
-    const now = timing.now();
-    const recent = (replied.get(issue) ?? []).filter((at) => now - at < HOUR_MS);
-    if (recent.length < repliesPerHour) recent.push(now);
-    else return false;
-    replied.set(issue, recent);
+  /** Takes a place among the answers of the hour, unless all are taken. Issues without answers in it are forgotten. */
+  function mayReply(issue: string, mine: { at: number }): boolean {
+    for (const [key, answers] of replied) {
+      for (const answer of answers) if (mine.at - answer.at >= HOUR_MS) answers.delete(answer);
+      if (answers.size === 0) replied.delete(key);
+    }
+    const answers = replied.get(issue) ?? new Set();
+    if (answers.size >= repliesPerHour) return false;
+    replied.set(issue, answers.add(mine));
     return true;
   }
 }

@@ -451,6 +451,20 @@ describe("answers to people", () => {
     expect(w.github.comments).toHaveLength(21);
   });
 
+  test("what was said before, or could not be said, does not count: nobody can silence it", async () => {
+    const w = await fresh();
+    const publisher = w.publisher();
+    for (let round = 1; round <= 30; round += 1) await publisher.reply(repo, subject, "refused:stranger", help);
+    await Promise.all(Array.from({ length: 30 }, () => publisher.reply(repo, subject, "refused:other", help)));
+    w.github.faults = () => ({ when: "before", status: 403, message: "Resource not accessible by integration" });
+    for (let round = 1; round <= 30; round += 1)
+      await expect(publisher.reply(repo, subject, `no-${round}`, help)).rejects.toThrow("403");
+    w.github.faults = () => undefined;
+    expect(w.github.comments).toHaveLength(2);
+    await publisher.reply(repo, subject, "delivery-1", help);
+    expect(w.github.comments).toHaveLength(3);
+  });
+
   test("a label that is gone, a comment that is gone: no harm", async () => {
     const w = await fresh();
     w.github.issueLabels = ["agent"];
