@@ -2,7 +2,11 @@
 import { headOf, stageOrder, type State } from "../engine/state.ts";
 import type { Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
+import type { GateName } from "../workflows/schema.ts";
 import { refused, type Refusal } from "./refusal.ts";
+
+/** What every workflow must check of a change before it is published: that it stays in bounds and weakens no test. */
+const ALWAYS = ["scope", "integrity"] as const satisfies readonly GateName[];
 
 /** The commit to publish, when every gate of the workflow has passed, and on that very commit. The engine has seen to it; this door looks itself. */
 export function verifiedHead(state: State): Sha | Refusal {
@@ -11,6 +15,7 @@ export function verifiedHead(state: State): Sha | Refusal {
   const publishing = order.find((name) => state.workflow?.stages[name]?.pull_request !== undefined);
   if (publishing === undefined) return refused("not-verified", "This run's workflow does not end in a pull request.");
   const head = headOf(state, publishing);
+  const passedThere = new Set<GateName>();
   for (const name of order) {
     for (const gate of state.workflow?.stages[name]?.gates ?? []) {
       const result = state.stages.get(name)?.current?.gates.find((seen) => seen.gate === gate);
@@ -25,9 +30,15 @@ export function verifiedHead(state: State): Sha | Refusal {
           `The gate "${gate}" was passed by ${headOf(state, name).slice(0, 10)}, but ${head.slice(0, 10)} was to be published.`,
         );
       }
+      passedThere.add(gate);
     }
   }
-  return head;
+  const missing = ALWAYS.find((gate) => !passedThere.has(gate));
+  if (missing === undefined) return head;
+  return refused(
+    "not-verified",
+    `The gate "${missing}" has not passed on ${head.slice(0, 10)}, and nothing is published without it.`,
+  );
 }
 
 /** Why these changes may not be published, or undefined. */

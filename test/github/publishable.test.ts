@@ -1,0 +1,35 @@
+// Baton's last look: nothing leaves without the checks, whatever the workflow file says.
+import { expect, test } from "vitest";
+import { verifiedHead } from "#src/github/publishable.ts";
+import type { State } from "#src/engine/state.ts";
+import type { GateName } from "#src/workflows/schema.ts";
+import { fixCommit, RunScript } from "#test/support/recorded-run.ts";
+
+/** A verified run whose workflow asks for fewer gates than Baton's own. */
+function without(gates: readonly GateName[]): State {
+  const { state } = new RunScript().verified();
+  const { workflow } = state;
+  if (!workflow) throw new Error("expected a workflow");
+  const stages = Object.entries(workflow.stages).map(([name, stage]) => [
+    name,
+    { ...stage, gates: stage.gates.filter((gate) => !gates.includes(gate)) },
+  ]);
+  return { ...state, workflow: { ...workflow, stages: Object.fromEntries(stages) } };
+}
+
+test("the verified commit may be published", () => {
+  expect(verifiedHead(without([]))).toBe(fixCommit);
+  expect(verifiedHead(without(["red", "green", "baseline"]))).toBe(fixCommit);
+});
+
+test.each<[string, GateName[]]>([
+  ["scope", ["scope"]],
+  ["integrity", ["integrity"]],
+  ["scope", ["red", "green", "baseline", "scope", "integrity"]],
+])("a workflow without %s publishes nothing", (missing, gates) => {
+  expect(verifiedHead(without(gates))).toMatchObject({
+    type: "refused",
+    code: "not-verified",
+    message: expect.stringContaining(`"${missing}"`),
+  });
+});
