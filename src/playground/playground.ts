@@ -154,7 +154,7 @@ export interface Playground extends AsyncDisposable {
 const DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin";
 const allEvents = ["issues", "issue_comment", "pull_request", "push", "check_run", "check_suite"];
 
-/** Starts the playground and listens. Throws `git-failed` without a working git, and what `listen` throws for a port in use. */
+/** Starts the playground and listens. Throws `git-failed` without a working git and `invalid-usage` for a port in use. */
 export async function openPlayground(options: PlaygroundOptions = {}): Promise<Playground> {
   const world = createWorld(options.clock ?? systemClock);
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), "baton-playground-")));
@@ -192,6 +192,12 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
     await once(server, "listening");
   } catch (error) {
     if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
+    if (isInUse(error))
+      throw new BatonError(
+        "invalid-usage",
+        `port ${options.port ?? 0} of 127.0.0.1 is in use by another program; name another one with --port`,
+        { cause: error },
+      );
     throw error;
   }
   const address = server.address();
@@ -284,6 +290,10 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
       if (options.folder === undefined) await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     },
   };
+}
+
+function isInUse(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }
 
 function addUser(world: World, { login, id, type = "User", tokens = [] }: PlaygroundUser): Account {

@@ -125,7 +125,10 @@ describe("faults on purpose", () => {
 describe("the address", () => {
   test("a port that is taken is told", async () => {
     const port = Number(new URL(town.playground.url).port);
-    await expect(openPlayground({ port })).rejects.toThrow("EADDRINUSE");
+    await expect(openPlayground({ port })).rejects.toMatchObject({
+      code: "invalid-usage",
+      message: expect.stringMatching(new RegExp(`^port ${port} .* --port$`)),
+    });
   });
 });
 

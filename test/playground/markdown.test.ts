@@ -24,6 +24,11 @@ describe("what GitHub shows", () => {
       "see #12, @maria and o/r#3",
       /<a href="http:\/\/127.0.0.1\/o\/r\/issues\/12">#12<\/a>, <strong class="mention">@maria<\/strong> and o\/r#3/,
     ],
+    ["[see #12](https://example.com)", '<p><a href="https://example.com" rel="nofollow noreferrer">see #12</a></p>'],
+    [
+      "[![#1](https://e.org/i.png) #2][x] #3\n\n[x]: https://example.com",
+      /^<p><a [^>]*>#1 #2<\/a> <a [^>]*>#3<\/a><\/p>$/,
+    ],
     ["`#12` and a@b.c", /<code>#12<\/code> and/],
     [
       "> [!WARNING]\n> Careful",

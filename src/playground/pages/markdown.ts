@@ -36,6 +36,8 @@ class Writer {
   readonly #definitions: Map<string, Definition>;
   /** Raw tags that are open, outermost first. */
   readonly #open: string[] = [];
+  /** A link in a link would be taken apart by the browser. */
+  #inLink = false;
 
   constructor(tree: Root, place: MarkdownPlace) {
     this.#place = place;
@@ -74,15 +76,15 @@ class Writer {
       case "break":
         return "<br>";
       case "link":
-        return link(node.url, this.#all(node.children));
+        return this.#link(node.url, () => this.#all(node.children));
       case "image":
         // Nothing is fetched from elsewhere: a picture is a link to it.
-        return link(node.url, escape(node.alt || "image"));
+        return this.#link(node.url, () => escape(node.alt || "image"));
       case "linkReference":
       case "imageReference": {
-        const words = node.type === "linkReference" ? this.#all(node.children) : escape(node.alt || "image");
+        const words = () => (node.type === "linkReference" ? this.#all(node.children) : escape(node.alt || "image"));
         const definition = this.#definitions.get(node.identifier);
-        return definition ? link(definition.url, words) : `[${words}]`;
+        return definition ? this.#link(definition.url, words) : `[${words()}]`;
       }
       case "table":
         return this.#table(node);
@@ -109,10 +111,21 @@ class Writer {
     return nodes.map((node) => this.write(node)).join("");
   }
 
+  #link(url: string, words: () => string): string {
+    if (this.#inLink) return words();
+    this.#inLink = true;
+    try {
+      return link(url, words());
+    } finally {
+      this.#inLink = false;
+    }
+  }
+
   #text(value: string): string {
     const words = value.split(/(?<![\w/&])([#@][\w-]+)/).map((part, at) => {
       if (at % 2 === 0) return escape(part);
-      if (/^#\d+$/.test(part)) return `<a href="${escape(this.#place.repository)}/issues/${part.slice(1)}">${part}</a>`;
+      if (/^#\d+$/.test(part) && !this.#inLink)
+        return `<a href="${escape(this.#place.repository)}/issues/${part.slice(1)}">${part}</a>`;
       return part.startsWith("@") ? `<strong class="mention">${escape(part)}</strong>` : escape(part);
     });
     const text = words.join("");
