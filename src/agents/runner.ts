@@ -13,7 +13,7 @@ import type { Failure, RepoRef } from "../engine/events.ts";
 import type { AgentResult, AgentRunner, AgentTask } from "../engine/ports.ts";
 import type { Hands, Sandbox } from "../hands/sandbox.ts";
 import { toolDeclarations } from "../hands/tool-declarations.ts";
-import { Artifact, artifactSchemas, carriesCommit } from "../workflows/artifacts.ts";
+import { Artifact, artifactSchemas, carriesCommit, Change } from "../workflows/artifacts.ts";
 import type { AgentDefinition, ToolName } from "../workflows/schema.ts";
 import { findCommands } from "../workspace/commands.ts";
 import type { Workspace, Workspaces } from "../workspace/workspaces.ts";
@@ -128,12 +128,11 @@ class Place implements AsyncDisposable {
   }
 
   async #prepare(task: AgentTask, workspaces: Workspaces, sandbox: Sandbox, install: string | undefined) {
-    const workspace = await workspaces.open(task.repo, task.start, this.#signal);
+    const setup = install === undefined ? undefined : { install, base: task.base };
+    const workspace = await workspaces.open(task.repo, task.start, this.#signal, setup);
     this.#made.use(workspace);
-    if (install !== undefined) {
-      const installed = await workspace.install(install, this.#signal);
-      if (!succeeded(installed)) this.#note = installNote(install, installed);
-    }
+    const { installed } = workspace;
+    if (install !== undefined && installed && !succeeded(installed)) this.#note = installNote(install, installed);
     const hands = await sandbox.startHands(workspace.folder, this.#signal);
     let ended: Promise<void> | undefined;
     this.#endHands = () => (ended ??= Promise.resolve(hands[Symbol.asyncDispose]()));
@@ -233,7 +232,9 @@ function headline(artifact: Artifact): string {
 /** What a change says it touched is a claim; what was collected is a fact. */
 function withRealFiles(artifact: Artifact, { changes }: { changes: readonly { readonly path: string }[] }): Artifact {
   if (artifact.name !== "Change") return artifact;
-  const files = changes.map(({ path }) => path).filter((path) => path.length <= 400);
+  // What is deleted may have any name; the events take only these.
+  const fits = (path: string) => Change.shape.files.element.safeParse(path).data === path;
+  const files = changes.map(({ path }) => path).filter(fits);
   return { name: "Change", value: { ...artifact.value, files: files.slice(0, 100) } };
 }
 

@@ -27,7 +27,7 @@ const TAIL = 8_000;
 const ARGUMENT = 2_000;
 const OUTPUT_BYTES = 16 * 1024 * 1024;
 
-/** Opens a fresh clone of `commit`, lets `prepare` change it, installs, and runs `body` in it. Throws when it cannot be made ready. */
+/** Opens a fresh clone of `commit` with what the base's install leaves, lets `prepare` change it, and runs `body` in it. Throws when it cannot be made ready. */
 export async function inFreshWorkspace<T>(
   context: GateContext,
   commit: Sha,
@@ -36,16 +36,17 @@ export async function inFreshWorkspace<T>(
   prepare?: (workspace: Workspace) => Promise<void>,
 ): Promise<T> {
   const { request, workspaces, signal } = context;
-  await using workspace = await workspaces.open(request.repo, commit, signal);
-  await prepare?.(workspace);
-  if (install !== undefined) {
-    const result = await workspace.install(install, signal);
-    signal.throwIfAborted();
+  const setup = install === undefined ? undefined : { install, base: request.base };
+  await using workspace = await workspaces.open(request.repo, commit, signal, setup);
+  signal.throwIfAborted();
+  const result = workspace.installed;
+  if (install !== undefined && result) {
     const output = readable(result.output);
-    keep(context, { label: "install", argv: ["sh", "-c", install], commit, result, output });
+    keep(context, { label: "install", argv: ["sh", "-c", install], commit: request.base, result, output });
     if (result.exitCode !== 0 || result.timedOut)
       throw new Error(`the install command \`${install}\` ${howItEnded(result)}: ${lastLine(output)}`);
   }
+  await prepare?.(workspace);
   return await body(workspace);
 }
 

@@ -7,11 +7,11 @@ import { type CommandResult, type Execute, succeeded } from "../core/command.ts"
 import { BatonError } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import { diskFull, type Git, noSpaceLeft } from "./git.ts";
-import { createInClone, excludeLine } from "./in-clone.ts";
+import { createInClone, excludeLine, type InClone } from "./in-clone.ts";
 import type { Leases } from "./lease.ts";
 import type { Mirror } from "./mirror.ts";
 import { importWork } from "./quarantine.ts";
-import type { Workspace } from "./workspaces.ts";
+import type { Setup, Workspace } from "./workspaces.ts";
 
 const INSTALL_MS = 15 * 60_000;
 
@@ -21,53 +21,36 @@ export interface CloneOptions {
   readonly inSandbox: Execute;
   readonly mirror: Mirror;
   readonly commit: Sha;
+  readonly setup: Setup | undefined;
 }
 
-/** Makes the clone; the mirror must have the commit. */
+/** Makes the clone and installs in it; the mirror must have the commits. */
 export async function openClone(options: CloneOptions, signal: AbortSignal): Promise<Workspace> {
-  const { git, leases, inSandbox, mirror, commit } = options;
+  const { git, leases, inSandbox, mirror, commit, setup } = options;
   const lease = await leases.take("workspaces");
   const folder = join(lease, "tree");
+  const inClone = createInClone(inSandbox, folder);
+  let done: Installed = { installed: undefined, exclude: "" };
   try {
     await layOut(options, lease, folder, signal);
+    if (setup) done = await install({ inSandbox, inClone, folder, commit, setup }, signal);
   } catch (error) {
     await leases.give(lease);
     throw error;
   }
-  const inClone = createInClone(inSandbox, folder, commit);
-  /** What installs left: kept on this side, where no agent can edit it. */
-  let exclude = "";
+  const { installed, exclude } = done;
   let packs = 0;
   let given: Promise<void> | undefined;
-
-  async function untracked(signal: AbortSignal): Promise<string[]> {
-    const during = "listing the files of a workspace";
-    const listed = trusted(await inClone.untracked(exclude, signal), during, signal);
-    if (!succeeded(listed) || listed.truncated) throw clumsy(during, listed);
-    return listed.stdout.split("\0").filter((path) => path !== "");
-  }
 
   return {
     folder,
     commit,
-    async install(command, signal) {
-      const before = new Set(await untracked(signal));
-      const result = await inSandbox(
-        { argv: ["/bin/sh", "-c", command], cwd: folder, timeoutMs: INSTALL_MS, network: "registries" },
-        signal,
-      );
-      const left = (await untracked(signal)).filter((path) => !before.has(path));
-      const patterns = left.flatMap((path) => excludeLine(path) ?? []).map((line) => `${line}\n`);
-      exclude += patterns.join("");
-      if (patterns.length > 0)
-        trusted(await inClone.ignore(patterns.join(""), signal), "ignoring what it left", signal);
-      return result;
-    },
+    installed,
     async collect(message, signal) {
       const name = `baton-work-${(packs += 1)}.bundle`;
       const bundle = join(lease, beside.home, name);
       await rm(bundle, { force: true, recursive: true });
-      const packed = trusted(await inClone.pack(exclude, name, signal), "packing the work", signal);
+      const packed = trusted(await inClone.pack(commit, exclude, name, signal), "packing the work", signal);
       if (packed.timedOut) return { type: "refused", reasons: ["packing the work took too long"] };
       if (packed.exitCode !== 0)
         return { type: "refused", reasons: [`git cannot pack the work tree: ${packed.stderr.trim().slice(-500)}`] };
@@ -86,7 +69,9 @@ export async function openClone(options: CloneOptions, signal: AbortSignal): Pro
   };
 }
 
-async function layOut({ git, mirror, commit }: CloneOptions, lease: string, folder: string, signal: AbortSignal) {
+async function layOut(options: CloneOptions, lease: string, folder: string, signal: AbortSignal) {
+  const { git, mirror } = options;
+  const commit = options.setup?.base ?? options.commit;
   await mkdir(folder, { mode: 0o700 });
   await mkdir(join(lease, beside.home), { mode: 0o700 });
   await symlink(join(mirror.folder, "objects"), join(lease, beside.objects));
@@ -102,6 +87,47 @@ async function layOut({ git, mirror, commit }: CloneOptions, lease: string, fold
   const cut = await lstat(shallow).catch(() => undefined);
   if (cut?.isFile() === true) await copyFile(shallow, join(folder, ".git/shallow"));
   await git.run({ args: ["checkout", "--quiet", "-B", "work", commit], at: folder, timeoutMs: 5 * 60_000 }, signal);
+}
+
+interface Installed {
+  readonly installed: CommandResult | undefined;
+  /** What the install left, as lines of an exclude file: kept on this side, where no agent can edit it. */
+  readonly exclude: string;
+}
+
+/** Installs in a clone that lies at the base, with registries in reach, and then, without them, moves it to its commit. */
+async function install(
+  clone: { inSandbox: Execute; inClone: InClone; folder: string; commit: Sha; setup: Setup },
+  signal: AbortSignal,
+): Promise<Installed> {
+  const { inSandbox, inClone, folder, commit, setup } = clone;
+  const installed = await inSandbox(
+    { argv: ["/bin/sh", "-c", setup.install], cwd: folder, timeoutMs: INSTALL_MS, network: "registries" },
+    signal,
+  );
+  const left = await untracked(inClone, setup.base, "", signal);
+  const moving = `moving a workspace from ${setup.base} to ${commit} after its install`;
+  const moved = trusted(await inClone.move(setup.base, commit, signal), moving, signal);
+  if (!succeeded(moved)) throw clumsy(moving, moved);
+  // The commit may ignore less than the base does.
+  if (commit !== setup.base) left.push(...(await untracked(inClone, commit, excludeLines(left), signal)));
+  const exclude = excludeLines(left);
+  if (exclude !== "") trusted(await inClone.ignore(exclude, signal), "ignoring what an install left", signal);
+  return { installed, exclude };
+}
+
+async function untracked(inClone: InClone, at: Sha, exclude: string, signal: AbortSignal): Promise<string[]> {
+  const during = "listing the files of a workspace";
+  const listed = trusted(await inClone.untracked(at, exclude, signal), during, signal);
+  if (!succeeded(listed) || listed.truncated) throw clumsy(during, listed);
+  return listed.stdout.split("\0").filter((path) => path !== "");
+}
+
+function excludeLines(paths: readonly string[]): string {
+  return paths
+    .flatMap((path) => excludeLine(path) ?? [])
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
 /** Lets through what says something about the work; throws for what says something about the machine. */

@@ -37,10 +37,10 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
         const mirror = await mirrors.of(repo);
         return await mirror.fetchBranch(branch, signal);
       }),
-    open: (repo, commit, signal) =>
+    open: (repo, commit, signal, setup) =>
       guarded("making a clone", async () => {
-        const mirror = await mirrorWith(repo, [commit], signal);
-        const clone = await openClone({ git, leases, inSandbox: options.inSandbox, mirror, commit }, signal);
+        const mirror = await mirrorWith(repo, setup ? [setup.base, commit] : [commit], signal);
+        const clone = await openClone({ git, leases, inSandbox: options.inSandbox, mirror, commit, setup }, signal);
         return { ...clone, collect: (message, until) => guarded("collecting", () => clone.collect(message, until)) };
       }),
     changes: async (repo, from, to, signal) => {

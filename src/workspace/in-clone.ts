@@ -1,4 +1,5 @@
-// What runs inside the sandbox, beside a work tree that an agent may have turned against us: it names what lies in the tree, and packs it.
+// What runs inside the sandbox, beside a work tree that an agent may have turned against us: it names what lies in the tree, moves it
+// to another commit, and packs it.
 // It uses a git directory of its own, made afresh each time: configuration, hooks, filters and index of the clone play no part.
 // Whatever it prints or leaves is still the attacker's to forge; quarantine and policy judge it afterwards.
 import type { CommandResult, Execute } from "../core/command.ts";
@@ -22,6 +23,22 @@ git read-tree "$1"
 /** Prints every path that is neither tracked nor ignored, folders without a tracked file as one; then makes the clone's own git ignore them. */
 const UNTRACKED = `${FRESH_GIT}
 git ls-files --others --exclude-standard --directory --no-empty-directory -z
+`;
+
+/**
+ * Makes every tracked file what it is at $2, whatever was done to those of $1; what is not tracked stays, unless $2 has a file in its
+ * place. The clone's own git follows, for the agent's sake, if it is still there.
+ */
+const MOVE = `${FRESH_GIT}
+git update-index -q --refresh || true
+git read-tree --reset -u "$2"
+if [ "$1" = "$2" ] || [ ! -d .git ]; then exit 0; fi
+export GIT_DIR="$PWD/.git"
+own() { git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.bare=false "$@"; }
+own symbolic-ref HEAD refs/heads/work
+own update-ref refs/heads/work "$2"
+own read-tree "$2"
+own update-index -q --refresh || true
 `;
 
 const PACK = `${FRESH_GIT}
@@ -49,13 +66,15 @@ const env = {
 };
 
 export interface InClone {
-  untracked(exclude: string, signal: AbortSignal): Promise<CommandResult>;
-  /** Prints `unchanged`, or `packed` with the bundle `name` in the home folder. */
-  pack(exclude: string, name: string, signal: AbortSignal): Promise<CommandResult>;
+  /** Prints what is not tracked at `at`. */
+  untracked(at: Sha, exclude: string, signal: AbortSignal): Promise<CommandResult>;
+  move(from: Sha, to: Sha, signal: AbortSignal): Promise<CommandResult>;
+  /** Prints `unchanged` since `start`, or `packed` with the bundle `name` in the home folder. */
+  pack(start: Sha, exclude: string, name: string, signal: AbortSignal): Promise<CommandResult>;
   ignore(patterns: string, signal: AbortSignal): Promise<CommandResult>;
 }
 
-export function createInClone(inSandbox: Execute, folder: string, commit: Sha): InClone {
+export function createInClone(inSandbox: Execute, folder: string): InClone {
   const script = (text: string, stdin: string, signal: AbortSignal, ...args: string[]) =>
     inSandbox(
       {
@@ -69,8 +88,9 @@ export function createInClone(inSandbox: Execute, folder: string, commit: Sha): 
       signal,
     );
   return {
-    untracked: (exclude, signal) => script(UNTRACKED, exclude, signal, commit),
-    pack: (exclude, name, signal) => script(PACK, exclude, signal, commit, name),
+    untracked: (at, exclude, signal) => script(UNTRACKED, exclude, signal, at),
+    move: (from, to, signal) => script(MOVE, "", signal, from, to),
+    pack: (start, exclude, name, signal) => script(PACK, exclude, signal, start, name),
     ignore: (patterns, signal) => script(IGNORE, patterns, signal),
   };
 }

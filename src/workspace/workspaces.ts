@@ -26,11 +26,26 @@ export interface WorkspacesOptions {
   readonly credential: (repo: RepoSource) => Promise<string | undefined>;
 }
 
+/**
+ * How a clone gets its dependencies. The network is open only while `install` runs, and then the work tree holds the files of
+ * `base` and nothing else: what a model wrote (a `postinstall`, the script that an existing `prepare` calls) must never run
+ * with a way out, because a proxy cannot look into HTTPS. Give the commit that the run was asked for on, never one made in it.
+ */
+export interface Setup {
+  /** The repository's install command, for the shell. */
+  readonly install: string;
+  readonly base: Sha;
+}
+
 export interface Workspaces {
   /** Brings the mirror up to date and says where `branch` is. Throws `git-failed` or `not-found`. */
   resolve(repo: RepoSource, branch: string, signal: AbortSignal): Promise<Sha>;
-  /** A private clone at `commit`; disposing deletes it. Fetches the commit if the mirror lacks it. */
-  open(repo: RepoSource, commit: Sha, signal: AbortSignal): Promise<Workspace>;
+  /**
+   * A private clone at `commit`; disposing deletes it. Fetches the commit if the mirror lacks it. With `setup`, the install command
+   * has run on the base's files before, and what it left untracked lies in the clone; a failed one is told by `installed`.
+   * Throws `sandbox-failed` when the work tree cannot be moved from the base to the commit.
+   */
+  open(repo: RepoSource, commit: Sha, signal: AbortSignal, setup?: Setup): Promise<Workspace>;
   /** What changed between two commits, by path; renames count as a deletion and an addition. */
   changes(repo: RepoSource, from: Sha, to: Sha, signal: AbortSignal): Promise<FileChange[]>;
   /** The unified diff between two commits, at most `maxBytes` (default 200 KiB), cut with a mark. */
@@ -49,8 +64,8 @@ export interface Workspace extends AsyncDisposable {
   /** Absolute folder on the host of the work tree; what a sandbox is given. */
   readonly folder: string;
   readonly commit: Sha;
-  /** Runs the repository's install command with registries in reach; what it leaves untracked never becomes part of the work. */
-  install(command: string, signal: AbortSignal): Promise<CommandResult>;
+  /** How the install command went, if one was asked for. What it left untracked never becomes part of the work; what it did to tracked files was taken back. */
+  readonly installed: CommandResult | undefined;
   /** Takes everything changed in the work tree as one commit on top of `commit`, through quarantine and policy, into the mirror. Without a change the commit is the start. */
   collect(
     message: string,

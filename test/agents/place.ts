@@ -50,12 +50,13 @@ export class FakePlace {
   }
 
   readonly workspaces: Workspaces = {
-    open: async (_repo, commit, signal) => {
+    open: async (_repo, commit, signal, setup) => {
       await this.#options.gate;
       signal.throwIfAborted();
       if (this.#options.openFails) throw this.#options.openFails;
       this.log.push("open workspace");
-      return this.#workspace(commit);
+      if (setup) this.log.push(`install ${setup.install} at ${setup.base.slice(0, 4)}, then ${commit.slice(0, 4)}`);
+      return this.#workspace(commit, setup && ended(setup.install, this.#options.installExit ?? 0));
     },
     patch: (_repo, from, to) => Promise.resolve(`diff ${from.slice(0, 4)}..${to.slice(0, 4)}\n+mended`),
     file: (_repo, _commit, path) => {
@@ -80,14 +81,11 @@ export class FakePlace {
     },
   };
 
-  #workspace(commit: Sha): Workspace {
+  #workspace(commit: Sha, installed: CommandResult | undefined): Workspace {
     return {
       folder: this.#options.folder ?? "/nowhere",
       commit,
-      install: (command) => {
-        this.log.push(`install ${command}`);
-        return Promise.resolve(ended(command, this.#options.installExit ?? 0));
-      },
+      installed,
       collect: (message) => {
         this.log.push(`collect ${message}`);
         const { refuse, changes = [change("src/sum.js")] } = this.#options;

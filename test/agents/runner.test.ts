@@ -4,6 +4,7 @@ import { createModel } from "#src/agents/model.ts";
 import { createAgentRunner } from "#src/agents/runner.ts";
 import { BatonError } from "#src/core/errors.ts";
 import { silentLog } from "#src/core/log.ts";
+import { RunEvent } from "#src/engine/events.ts";
 import type { AgentTask, Turn } from "#src/engine/ports.ts";
 import { openScriptedModel, type AgentScript } from "#src/playground/scripted-model.ts";
 import { createLibrary } from "#src/workflows/load.ts";
@@ -69,7 +70,7 @@ describe("a task that ends well", () => {
     const { result, place, turns } = await run({ install: "npm ci" });
     expect(place.log).toEqual([
       "open workspace",
-      "install npm ci",
+      "install npm ci at aaaa, then bbbb",
       "open hands",
       "bash in /nowhere",
       "close hands",
@@ -83,6 +84,17 @@ describe("a task that ends well", () => {
       changes: [change("src/sum.js")],
     });
     expect(turns).toHaveLength(2);
+  });
+
+  test("of the changed files only those are told that an event takes, and no more than it takes", async () => {
+    const odd = [" ", "a ", "x".repeat(401), "../up", ""].map(change);
+    const many = Array.from({ length: 120 }, (_, index) => change(`src/${index}.js`));
+    const { result } = await run({ place: { changes: [...odd, ...many] } });
+    if (result.type !== "finished" || result.artifact.name !== "Change") throw new Error("not finished");
+    expect(result.artifact.value.files).toEqual(many.slice(0, 100).map(({ path }) => path));
+    expect(result.changes).toHaveLength(125);
+    const event = { ...result, type: "agent.finished", stage: "fix", attempt: 1 };
+    expect(RunEvent.safeParse(event)).toMatchObject({ success: true });
   });
 
   test("an agent whose artifact carries no commit leaves nothing", async () => {

@@ -61,7 +61,10 @@ export class World implements AsyncDisposable {
     this.workspaces = workspaces;
   }
 
-  static async create(mode: "required" | "none", onHost: Execute = execute): Promise<World> {
+  static async create(
+    mode: "required" | "none",
+    { onHost = execute, registries = [] }: { onHost?: Execute; registries?: readonly string[] } = {},
+  ): Promise<World> {
     const base = await mkdtemp(join(tmpdir(), "baton-workspace-"));
     const origin = join(base, "origin");
     await mkdir(origin);
@@ -72,7 +75,7 @@ export class World implements AsyncDisposable {
       "src/old.js": "old\n",
       ".gitignore": "node_modules\nignored.txt\n",
     });
-    const sandbox = await openSandbox({ mode, log: silentLog });
+    const sandbox = await openSandbox({ mode, log: silentLog, registries });
     const workspaces = await createWorkspaces({
       home: join(base, "home"),
       onHost,
@@ -84,6 +87,11 @@ export class World implements AsyncDisposable {
 
   open(commit: Sha = this.head): Promise<Workspace> {
     return this.workspaces.open(this.repo, commit, never);
+  }
+
+  /** Opens `commit` after `install` has run on `base`. */
+  openInstalled(install: string, commit: Sha = this.head, base: Sha = this.head, signal = never): Promise<Workspace> {
+    return this.workspaces.open(this.repo, commit, signal, { install, base });
   }
 
   /** What an agent does in its workspace. Fails the test when its script fails. */
