@@ -85,15 +85,18 @@ async function judge(side: Side, onBase: TestRun, baseAgain: () => Promise<TestR
   if (!second.report) return await judgeExits(side, onBase, second);
   const repeated = compareRuns(onBase.report, second);
   const exitsAgain = compareExits(onBase, second, repeated);
-  let worse = difference.worse.filter(({ id }) => repeated.worse.some((other) => other.id === id));
+  const worseAgain = new Set(repeated.worse.map(({ id }) => id));
+  let worse = difference.worse.filter(({ id }) => worseAgain.has(id));
   if (worse.some(({ kind }) => kind === "vanished")) {
     // Names with a time or an address in them differ from run to run: they were never the base's to lose.
     const again = (await baseAgain()).report;
-    const unstable = worse.filter(({ kind, id }) => kind === "vanished" && again !== undefined && !again.tests.has(id));
-    worse = worse.filter((one) => !unstable.includes(one));
+    const isUnstable = ({ kind, id }: Difference["worse"][number]) =>
+      kind === "vanished" && again !== undefined && !again.tests.has(id);
+    const unstable = worse.filter(isUnstable);
+    worse = worse.filter((one) => !isUnstable(one));
     notes.push(...listed(unstable.map(({ id }) => `has another name in every run, not compared: ${id}`)));
   }
-  const flaky = difference.worse.filter(({ id }) => !repeated.worse.some((other) => other.id === id));
+  const flaky = difference.worse.filter(({ id }) => !worseAgain.has(id));
   notes.push(...listed(flaky.map(({ id }) => `flaky: failed once and passed once with the change: ${id}`)));
   if (worse.length > 0) return { run: second, notes, verdict: refusal(side, worse) };
   if (exits && exitsAgain)

@@ -71,9 +71,11 @@ function partsOf(name: string): ((text: string) => Parts | undefined) | undefine
         sections(text, (title) => !/(?:^|\.)(?:dev-|build-)?dependencies$|^features$/.test(title), /^\s*version\s*=/);
     case "pom.xml":
       return (text) => ({
-        "the build of pom.xml": text
-          .replace(/<(dependencies|dependencyManagement)>[\s\S]*?<\/\1>/g, "")
-          .replace(/<version>[^<]*<\/version>|<!--[\s\S]*?-->|\s+/g, ""),
+        "the build of pom.xml": withoutBlocks(
+          withoutBlocks(text, /<(?:dependencies|dependencyManagement)>/g, (open) => `</${open.slice(1)}`),
+          /<version>[^<]*<\/version>|<!--|\s+/g,
+          (open) => (open === "<!--" ? "-->" : ""),
+        ),
       });
     case "build.gradle":
     case "build.gradle.kts":
@@ -86,9 +88,28 @@ function partsOf(name: string): ((text: string) => Parts | undefined) | undefine
       });
     default:
       if (/\.(?:cs|fs|vb)proj$/.test(name))
-        return (text) => ({ "the project file": text.replace(/<PackageReference[^>]*\/>|\s+/g, "") });
+        return (text) => ({ "the project file": text.replace(/<PackageReference[^<>]*\/>|\s+/g, "") });
       return undefined;
   }
+}
+
+/** Leaves out what goes from each `open` to its end; what is never ended stays, and is searched for once. */
+function withoutBlocks(text: string, open: RegExp, endOf: (open: string) => string): string {
+  const unended = new Set<string>();
+  let rest = "";
+  let from = 0;
+  for (const { 0: found, index } of text.matchAll(open)) {
+    if (index < from || unended.has(found)) continue;
+    const end = endOf(found);
+    const at = text.indexOf(end, index + found.length);
+    if (at === -1) {
+      unended.add(found);
+    } else {
+      rest += text.slice(from, index);
+      from = at + end.length;
+    }
+  }
+  return rest + text.slice(from);
 }
 
 /** Keys of package.json that steer tests, lint or type checks; and those that decide how files are loaded. */
@@ -121,13 +142,21 @@ function jsonParts(text: string, matters: (key: string) => boolean): Parts | und
   );
 }
 
+/** "name" of `[name]` and `[[name]] # why`; undefined for any other line. */
+function titleOf(line: string): string | undefined {
+  const start = line.search(/[^[]/);
+  const end = line.indexOf("]");
+  if (start < 1 || end < start || !/^\]+\s*(?:#|$)/.test(line.slice(end))) return undefined;
+  return line.slice(start, end).trim();
+}
+
 /** The sections of an INI or TOML text that matter. A line in a multi-line string that looks like a title only makes this stricter. */
 function sections(text: string, matters: (title: string) => boolean, except?: RegExp): Parts {
   const parts: Record<string, string> = {};
   let title = "";
   for (const line of text.split("\n")) {
-    const found = /^\s*\[+\s*([^\]]*?)\s*\]+\s*(?:#.*)?$/.exec(line);
-    if (found) title = found[1] ?? "";
+    const found = titleOf(line.trim());
+    if (found !== undefined) title = found;
     else if (line.trim() === "" || /^\s*[#;]/.test(line) || except?.test(line)) continue;
     if (matters(title)) parts[`[${title}]`] = `${parts[`[${title}]`] ?? ""}${line.trim()}\n`;
   }

@@ -5,7 +5,7 @@ import type { FileChange } from "../workspace/file-change.ts";
 import { bentConfig, isConfigFile } from "./config-files.ts";
 import { isSnapshot, isTestFile } from "./test-files.ts";
 import { count, passed, refused, type GateContext, type Verdict } from "./verdict.ts";
-import { weaknessOf, weaknessOfNew, type WeaknessCode } from "./weakening.ts";
+import { isCode, weaknessOf, weaknessOfNew, type WeaknessCode } from "./weakening.ts";
 
 export interface Finding {
   readonly code: WeaknessCode | "test-deleted" | "snapshot-changed" | "config-changed";
@@ -95,14 +95,9 @@ function snapshotFinding({ kind, removed, binary }: FileChange): Found {
   return { code: "snapshot-changed", what: kind === "deleted" ? "was deleted" : "was rewritten" };
 }
 
-const isCode = (path: string) =>
-  /\.(?:[cm]?[jt]sx?|vue|svelte|py|go|rs|rb|php|java|kts?|scala|groovy|cs|fs|vb|swift|c|cc|cpp|h|hpp|exs?|dart|lua|sh|bats|feature)$/i.test(
-    path,
-  );
-
 /** Rust keeps unit tests in the source file, from `#[cfg(test)]` on. */
 async function rustFinding({ before, after }: Versions): Promise<Found> {
-  const tests = (text: string | undefined) => /^\s*#\[cfg\(test\)\][\s\S]*/m.exec(text ?? "")?.[0] ?? "";
+  const tests = (text: string | undefined) => /^[ \t]*#\[cfg\(test\)\][\s\S]*/m.exec(text ?? "")?.[0] ?? "";
   const old = tests(await before());
   const now = tests(await after());
   if (old === "" || old === now) return undefined;

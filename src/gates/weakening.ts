@@ -14,9 +14,18 @@ export interface Weakness {
 const assertion =
   /\b(?:assert\w*|expect\w*|should\w*|require\.\w+|verify\w*|XCTAssert\w*|panics?|throws|rejects|raises\w*|toBe\w*|toEqual\w*)\b|\bt\.(?:Error|Fatal|Fail|is|ok|equal|deepEqual|not|true|false)\w*\(/i;
 
-/** Marks that switch tests off, or all others by picking one. */
+/**
+ * Characters of a line that is judged. A change can hold a line of megabytes, made to keep the matching below busy; besides,
+ * every pattern here must go through a line once, whatever stands in it.
+ */
+const LONGEST = 10_000;
+
+const callers = new Set(["it", "test", "describe", "suite", "context", "specify"]);
+const callersToo = new Set([...callers, "bench", "t"]);
+const offWords = new Set(["skip", "todo", "only", "fails", "failing", "skipIf", "runIf"]);
+
+/** Marks that switch tests off, or all others by picking one; what is chained to `it` and its like is looked at besides. */
 const off: readonly RegExp[] = [
-  /\b(?:it|test|describe|suite|context|specify|bench|t)(?:\.\w+)*\.(?:skip|todo|only|fails|failing|skipIf|runIf)\b/,
   /\b(?:x|f)(?:it|describe|test|context|specify|feature|scenario)\s*[.(]/,
   /\b(?:this|t|ctx|context|task)\.(?:skip|todo)\s*\(/,
   /[{,]\s*["']?(?:skip|todo|only)["']?\s*:(?!\s*(?:false|undefined)\b)/,
@@ -33,25 +42,43 @@ const off: readonly RegExp[] = [
 ];
 
 /** Picks one test and thereby switches the others off, in the whole run for some runners: refused in new files too. */
-const only =
-  /\b(?:it|test|describe|suite|context|specify)(?:\.\w+)*\.only\b|\bf(?:it|describe|context)\s*\(|[{,]\s*["']?only["']?\s*:\s*true\b/;
+const only = /\bf(?:it|describe|context)\s*\(|[{,]\s*["']?only["']?\s*:\s*true\b/;
 
 /** Ends the runner from inside. */
 const exits =
   /\b(?:process\.(?:exit|abort|kill|reallyExit)\b|os\._exit\b|sys\.exit\b|os\.Exit\b|System\.exit\b|std::process::exit\b)/;
 
+/** A chain of names, such as `test.concurrent.skip`, from one of `from` to one of `to`. */
+function chained(line: string, from: ReadonlySet<string>, to: ReadonlySet<string>): string | undefined {
+  for (const [chain] of line.matchAll(/\w+(?:\.\w+)*/g)) {
+    const words = chain.split(".");
+    const start = words.findIndex((word) => from.has(word));
+    const end = words.findLastIndex((word) => to.has(word));
+    if (start !== -1 && start < end) return words.slice(start, end + 1).join(".");
+  }
+  return undefined;
+}
+
 /** The marker in a line that switches tests off, if any. */
 export function skipMarker(line: string): string | undefined {
+  const chain = chained(line, callersToo, offWords);
+  if (chain !== undefined) return shown(chain);
   for (const pattern of off) {
     const found = pattern.exec(line);
-    if (found) return found[0].trim();
+    if (found) return shown(found[0]);
   }
   return undefined;
 }
 
 /** What is wrong with a test file that is new. */
 export function weaknessOfNew(path: string, text: string): Weakness | undefined {
-  const line = codeLines(path, text).find((candidate) => only.test(candidate));
+  const lines = codeLines(path, text);
+  if (isCode(path)) {
+    const long = tooLong(lines);
+    if (long) return long;
+  }
+  const onlyWord = new Set(["only"]);
+  const line = lines.find((candidate) => chained(candidate, callers, onlyWord) !== undefined || only.test(candidate));
   return line === undefined
     ? undefined
     : { code: "test-skipped", what: `picks single tests, which switches others off: \`${shown(line)}\`` };
@@ -63,16 +90,37 @@ export function weaknessOf(path: string, before: string, after: string): Weaknes
   const now = codeLines(path, after);
   const hunks = addedHunks(old, now);
   const added = hunks?.flat() ?? surplus(now, old);
+  const long = tooLong(added);
+  if (long) return long;
+  const known = new Set(old);
 
   for (const line of added) {
     const marker = skipMarker(line);
-    if (marker !== undefined && !old.includes(line))
+    if (marker !== undefined && !known.has(line))
       return { code: "test-skipped", what: `adds \`${marker}\`: \`${shown(line)}\`` };
     if (exits.test(line)) return { code: "test-skipped", what: `may end the test runner early: \`${shown(line)}\`` };
   }
   if (!hunks) return whatChanged(old, now);
   const intruding = hunks.find((hunk) => !standsAlone(hunk));
   return intruding && { code: "test-changed", what: `wraps or cuts short what was there: \`${shown(intruding[0])}\`` };
+}
+
+/** Fails closed: nothing is said for a line that nobody reads. */
+function tooLong(lines: readonly string[]): Weakness | undefined {
+  const line = lines.find(({ length }) => length > LONGEST);
+  return line === undefined
+    ? undefined
+    : {
+        code: "test-changed",
+        what: `cannot be judged: a line of ${line.length} characters was added, ${LONGEST} are read: \`${shown(line)}\``,
+      };
+}
+
+/** True for a file in a programming language, by its name. */
+export function isCode(path: string): boolean {
+  return /\.(?:[cm]?[jt]sx?|vue|svelte|py|go|rs|rb|php|java|kts?|scala|groovy|cs|fs|vb|swift|c|cc|cpp|h|hpp|exs?|dart|lua|sh|bats|feature)$/i.test(
+    path,
+  );
 }
 
 function whatChanged(old: readonly string[], now: readonly string[]): Weakness {
@@ -90,7 +138,7 @@ function whatChanged(old: readonly string[], now: readonly string[]): Weakness {
 }
 
 function shown(line = ""): string {
-  return line.trim().slice(0, 160);
+  return line.slice(0, LONGEST).trim().slice(0, 160);
 }
 
 /** Comments that tools obey are code. */
@@ -100,7 +148,7 @@ const directive =
 function codeLines(path: string, text: string): string[] {
   const comment = /\.(?:py|rb|exs?|sh|ya?ml|toml)$/.test(path) ? /^\s*#(?!!)/ : /^\s*\/\//;
   return text
-    .split("\n")
+    .split(/\r\n?|[\n\u2028\u2029]/)
     .map((line) => line.trimEnd())
     .filter((line) => line.trim() !== "" && (!comment.test(line) || directive.test(line)));
 }
@@ -109,24 +157,21 @@ type Hunk = readonly string[];
 
 /** The added lines, in runs, when `old` is all still there in its order; undefined when it is not. */
 function addedHunks(old: readonly string[], now: readonly string[]): Hunk[] | undefined {
-  const forward = alignedHunks(old, now, sameLine);
+  const forward = alignedHunks(old, now);
   if (!forward || forward.every(standsAlone)) return forward;
   // Equal lines (a closing bracket) can be paired in more than one way; from the end, another block may come out whole.
-  return alignedHunks(old.toReversed(), now.toReversed(), sameLine)?.map((lines) => lines.toReversed());
+  return alignedHunks(old.toReversed(), now.toReversed())?.map((lines) => lines.toReversed());
 }
 
-function alignedHunks(
-  old: readonly string[],
-  now: readonly string[],
-  same: (old: string, now: string) => boolean,
-): Hunk[] | undefined {
+function alignedHunks(old: readonly string[], now: readonly string[]): Hunk[] | undefined {
   const hunks: string[][] = [];
   let current: string[] = [];
   let index = 0;
+  let isNext = sameLine(old[0]);
   for (const line of now) {
-    const next = old[index];
-    if (next !== undefined && same(next, line)) {
+    if (isNext(line)) {
       index += 1;
+      isNext = sameLine(old[index]);
       if (current.length > 0) hunks.push(current);
       current = [];
     } else {
@@ -137,18 +182,26 @@ function alignedHunks(
   return index === old.length ? hunks : undefined;
 }
 
-/** The same line, but for a name that joined an import or a comma that a further item needs. */
-function sameLine(old: string, now: string): boolean {
-  return old === now || `${old},` === now || isWiderImport(old, now);
+/** The same line, but for a name that joined an import or a comma that a further item needs. Many lines may be asked about. */
+function sameLine(old: string | undefined): (now: string) => boolean {
+  if (old === undefined) return () => false;
+  const withComma = `${old},`;
+  let was: readonly string[] | undefined;
+  return (now) => {
+    if (now === old || now === withComma) return true;
+    was ??= importLine.test(old) ? words(old) : [];
+    return was.length > 0 && importLine.test(now) && isWiderImport(was, words(now));
+  };
 }
 
 const importLine = /^\s*(?:import|from|use|using|const\s*\{[^}]*\}\s*=\s*require)\b|^\s*\}\s*from\s/;
 
-function isWiderImport(old: string, now: string): boolean {
-  if (!importLine.test(old) || !importLine.test(now)) return false;
-  const words = (line: string): readonly string[] => line.match(/["'][^"']*["']|[\w$.*:]+/g) ?? [];
-  const was = words(old);
-  const is = words(now);
+function words(line: string): readonly string[] {
+  return line.match(/["'][^"']*["']|[\w$.*:]+/g) ?? [];
+}
+
+function isWiderImport(was: readonly string[], is: readonly string[]): boolean {
+  if (is.length < was.length) return false;
   if (is.includes("as") && !was.includes("as")) return false;
   let index = 0;
   for (const word of is) if (word === was[index]) index += 1;
@@ -183,15 +236,69 @@ function standsAlone(lines: readonly string[]): boolean {
     occurrences("/*") === occurrences("*/") &&
     occurrences('"""') % 2 === 0 &&
     occurrences("'''") % 2 === 0 &&
-    !/^\s*(?:try|if False)\s*:\s*$/m.test(lines.at(-1) ?? "")
+    !/^\s*(?:try|if False)\s*:\s*$/.test(lines.at(-1) ?? "")
   );
 }
 
+/** The code of a line: strings and regular expressions emptied, a comment at its end left out. */
 function withoutStrings(line: string): string {
-  return line
-    .replace(/"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`/g, '""')
-    .replace(/\/(?![/*])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\[\n])+\/[dgimsuvy]*(?=[),;.\s]|$)/g, '""')
-    .replace(/(?:\/\/|\s#\s).*$/, "");
+  const code = withoutPatterns(withoutQuoted(line));
+  const ends = [code.indexOf("//"), code.search(/\s#\s/)].filter((at) => at !== -1);
+  return code.slice(0, Math.min(code.length, ...ends));
+}
+
+function withoutQuoted(line: string): string {
+  // A quote that is not closed leaves none behind it of its kind that is: no kind is followed to the end twice.
+  const open = new Set<string>();
+  let code = "";
+  for (let at = 0; at < line.length; at += 1) {
+    const character = line.charAt(at);
+    const isQuote = `"'\``.includes(character) && !open.has(character);
+    const end = isQuote ? closing(line, at + 1, character) : -1;
+    if (isQuote && end === -1) open.add(character);
+    code += end === -1 ? character : '""';
+    if (end !== -1) at = end;
+  }
+  return code;
+}
+
+function closing(line: string, from: number, quote: string): number {
+  for (let at = from; at < line.length; at += 1) {
+    if (line.charAt(at) === quote) return at;
+    if (line.charAt(at) === "\\") at += 1;
+  }
+  return -1;
+}
+
+/**
+ * Empties regular expressions that stand in a line. Whether one that starts here ends, and where, follows from where one ends
+ * that starts behind it: read from the end, each character is looked at once.
+ */
+function withoutPatterns(line: string): string {
+  const length = line.length;
+  if (!line.includes("/")) return line;
+  /** Where the slash is that ends a pattern whose inside goes on at this place, and the place behind a character class; -1 for nowhere. */
+  const slash = new Int32Array(length + 3).fill(-1);
+  const behind = new Int32Array(length + 3).fill(-1);
+  for (let at = length - 1; at >= 0; at -= 1) {
+    const character = line.charAt(at);
+    behind[at] = (character === "]" ? at + 1 : behind[at + (character === "\\" ? 2 : 1)]) ?? -1;
+    const next = character === "[" ? (behind[at + 1] ?? -1) : at + (character === "\\" ? 2 : 1);
+    slash[at] = (character === "/" ? at : next === -1 ? -1 : slash[next]) ?? -1;
+  }
+  let code = "";
+  for (let at = 0; at < length; at += 1) {
+    const end = line.charAt(at) === "/" && !"/*".includes(line.charAt(at + 1)) ? (slash[at + 1] ?? -1) : -1;
+    let flags = end + 1;
+    while (end !== -1 && flags < length && "dgimsuvy".includes(line.charAt(flags))) flags += 1;
+    if (end !== -1 && /^(?:[),;.\s]|$)/.test(line.charAt(flags))) {
+      code += '""';
+      at = flags - 1;
+    } else {
+      code += line.charAt(at);
+    }
+  }
+  return code;
 }
 
 /** Elements of `left` that `right` has fewer of. */

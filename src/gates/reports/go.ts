@@ -1,6 +1,6 @@
 // The event stream of `go test -json` (https://pkg.go.dev/cmd/test2json): one JSON object a line.
 import { z } from "zod";
-import { createReport, type TestReport, type TestStatus } from "./test-report.ts";
+import { createReport, isTooLong, type TestReport, type TestStatus } from "./test-report.ts";
 
 const Event = z.object({
   Action: z.string(),
@@ -15,6 +15,7 @@ const statuses: Readonly<Record<string, TestStatus>> = { pass: "passed", fail: "
 
 /** Reads `go test -json` out of a program's output; undefined when there is none. */
 export function parseGo(output: string): TestReport | undefined {
+  if (isTooLong(output)) return undefined;
   const events = eventsOf(output);
   if (events.length === 0) return undefined;
   const into = createReport();
@@ -33,7 +34,8 @@ export function parseGo(output: string): TestReport | undefined {
     }
   }
   // A test that started and never ended (a panic, an exit) is not a pass.
-  const ended = into.report().tests;
+  const ended = into.report()?.tests;
+  if (!ended) return undefined;
   const unfinished = new Set(
     events.flatMap(({ Action, Package = "", Test }) =>
       Action === "run" && Test !== undefined && !ended.has(`${Package} › ${Test}`) ? [`${Package} › ${Test}`] : [],

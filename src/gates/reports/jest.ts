@@ -1,6 +1,6 @@
 // The JSON report of jest, which vitest writes too.
 import { z } from "zod";
-import { createReport, relativeTo, type TestReport, type TestStatus } from "./test-report.ts";
+import { createReport, isTooLong, PART, relativeTo, type TestReport, type TestStatus } from "./test-report.ts";
 
 const Report = z.object({
   testResults: z.array(
@@ -22,11 +22,12 @@ const statuses: Readonly<Record<string, TestStatus>> = { passed: "passed", faile
 
 /** Reads the JSON report of jest or vitest; undefined when it is none. */
 export function parseJest(text: string, folder: string): TestReport | undefined {
+  if (isTooLong(text)) return undefined;
   const parsed = Report.safeParse(json(text));
   if (!parsed.success) return undefined;
   const into = createReport();
   for (const { name, status, assertionResults } of parsed.data.testResults) {
-    const file = relativeTo(folder, name);
+    const file = relativeTo(folder, name).slice(0, PART);
     // A file that failed although none of its tests did was not loaded, or ended early.
     const loaded = status !== "failed" || assertionResults.some((test) => test.status === "failed");
     if (!loaded) into.addUnloaded(file);

@@ -9,11 +9,23 @@ export interface TestReport {
   readonly unloaded: ReadonlySet<string>;
 }
 
-/** Collects tests. The same id a second time is numbered, so that no result is lost. */
+/** Characters of a report or output that are read: what a command may print in bytes (16 MiB). */
+const READ = 16 * 1024 * 1024;
+/** Tests in one report. */
+const TESTS = 100_000;
+/** Characters taken of a name that is repeated in many ids, such as a group's: twice what an id keeps. */
+export const PART = 1_000;
+
+/** True for a text that no parser should start with; the exit code decides then. */
+export function isTooLong(text: string): boolean {
+  return text.length > READ;
+}
+
+/** Collects tests; there is no report of more than 100,000. The same id a second time is numbered, so that no result is lost. */
 export function createReport(): {
   add(id: string, status: TestStatus): void;
   addUnloaded(id: string): void;
-  report(): TestReport;
+  report(): TestReport | undefined;
 } {
   const tests = new Map<string, TestStatus>();
   const unloaded = new Set<string>();
@@ -26,14 +38,15 @@ export function createReport(): {
   };
   return {
     add(id, status) {
-      tests.set(free(id), status);
+      if (tests.size <= TESTS) tests.set(free(id), status);
     },
     addUnloaded(id) {
+      if (tests.size > TESTS) return;
       const key = free(id);
       tests.set(key, "failed");
       unloaded.add(key);
     },
-    report: () => ({ tests, unloaded }),
+    report: () => (tests.size > TESTS ? undefined : { tests, unloaded }),
   };
 }
 
