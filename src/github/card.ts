@@ -4,7 +4,16 @@ import type { Evidence, GateResult } from "../engine/events.ts";
 import type { State } from "../engine/state.ts";
 import { bullets, commandText, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
-import { costLine, nextStep, position, pullRequestLink, stageLines, stateWord, type Links } from "./progress.ts";
+import {
+  costLine,
+  isGuess,
+  nextStep,
+  position,
+  pullRequestLink,
+  stageLines,
+  stateWord,
+  type Links,
+} from "./progress.ts";
 
 export interface CardOptions {
   readonly neutral: Neutral;
@@ -30,8 +39,8 @@ export function renderCard(state: State, options: CardOptions): string {
     linkLine(state, options.links),
   ];
   const evidence = failedEvidence(state, options.neutral);
-  const full = stack(...essentials, evidence, commandHelp);
-  return full.length <= MAX_BODY ? full : stack(...essentials, commandHelp).slice(0, MAX_BODY);
+  const full = stack(...essentials, evidence, commandHelp(state));
+  return full.length <= MAX_BODY ? full : stack(...essentials, commandHelp(state)).slice(0, MAX_BODY);
 }
 
 function header(state: State, { neutral, now }: CardOptions): string {
@@ -79,7 +88,9 @@ function ending(state: State, neutral: Neutral): string {
   if (!finished) return "";
   if (finished.code === "asked" && state.routed?.decision.kind === "ask") {
     return stack(
-      "**Before I start, I need to know:**",
+      isGuess(state)
+        ? "**No model answered, so I sorted this by rules of thumb. Before I start, I need to know:**"
+        : "**Before I start, I need to know:**",
       bullets(state.routed.decision.questions.map((question) => neutral.line(question))),
     );
   }
@@ -137,15 +148,18 @@ function evidenceBlock({ label, argv, commit, exitCode, seconds: took, tail }: E
   ];
 }
 
-const commandHelp = folded(
-  "Commands",
-  stack(
-    bullets([
-      "`/agent stop` ends the run",
-      "`/agent retry` goes on where a run ended; `/agent retry <stage>` from that stage",
-      "`/agent fix <advice>` begins a new run; `--budget $3`, `--max-time 20m` and `--workflow bug` may follow",
-      "`/agent status` and `/agent why` explain; `/agent help` lists everything",
-    ]),
-    "Each stands at the start of a line of a new comment.",
-  ),
-);
+/** An ended run is not stopped any more, so that command is not listed. */
+function commandHelp({ finished }: State): string {
+  return folded(
+    "Commands",
+    stack(
+      bullets([
+        ...(finished ? [] : ["`/agent stop` ends the run"]),
+        "`/agent retry` goes on where a run ended; `/agent retry <stage>` from that stage",
+        "`/agent fix <advice>` begins a new run; `--budget $3`, `--max-time 20m` and `--workflow bug` may follow",
+        "`/agent status` and `/agent why` explain; `/agent help` lists everything",
+      ]),
+      "Each stands at the start of a line of a new comment.",
+    ),
+  );
+}

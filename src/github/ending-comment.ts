@@ -2,7 +2,7 @@
 import { marker, stack } from "./markdown.ts";
 import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
-import { nextStep, pullRequestLink, stateWord } from "./progress.ts";
+import { isGuess, nextStep, pullRequestLink, stateWord } from "./progress.ts";
 
 /** What marks the comment of this very end; a retried run ends again and may speak again. */
 export function endingMarker(state: State): string {
@@ -31,7 +31,9 @@ export function renderEnding(
         const questions = state.routed.decision.questions.map((question) => `1. ${neutral.line(question)}`).join("\n");
         return stack(
           endingMarker(state),
-          `${asker}before I start I need to know:`,
+          isGuess(state)
+            ? `${asker}no model answered, so I sorted this by rules of thumb. Before I start I need to know:`
+            : `${asker}before I start I need to know:`,
           questions,
           `**Next:** ${nextStep(state)}`,
           details,

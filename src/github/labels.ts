@@ -19,8 +19,8 @@ function isStateLabel(name: string): name is StateLabel {
   return Object.hasOwn(stateLabels, name);
 }
 
-/** The state label a run calls for; undefined while the issue is being sorted and when nothing should be shown. */
-export function stateLabelOf(state: State): StateLabel | undefined {
+/** The state label a run calls for; "none" when it was stopped: nothing is under way then. Undefined while the issue is being sorted. */
+export function stateLabelOf(state: State): StateLabel | "none" | undefined {
   const { finished } = state;
   if (!finished) return state.phase === "working" ? "agent/running" : undefined;
   switch (finished.outcome) {
@@ -32,7 +32,7 @@ export function stateLabelOf(state: State): StateLabel | undefined {
     case "could-not-reproduce":
       return "agent/needs-info";
     case "cancelled":
-      return "agent/triaged";
+      return "none";
     case "failed":
     case "timed-out":
     case "out-of-budget":
@@ -47,33 +47,25 @@ function isOurs(name: string): boolean {
   return /^agent(?:$|[:/])/i.test(name);
 }
 
-/** What triage found, as labels the repository had when the run was created. */
+/** What triage found, as labels the repository had when the run was created; none when it was not sure enough to act on. */
 export function triageLabels({ created, routed }: State): string[] {
   const triage = routed?.triage;
-  if (!triage) return [];
+  if (!triage || triage.confidence < created.config.triggers.threshold) return [];
   const mapped = created.config.labels[triage.type];
   const wanted = [...triage.labels, ...(mapped === undefined ? [] : [mapped])].map((name) => name.toLowerCase());
   return created.labels.filter((name) => wanted.includes(name.toLowerCase()) && !isOurs(name));
 }
 
-/** Sets labels on the subject and takes other state labels off: one request, and one more for each label that goes. */
+/** Sets labels on the subject and takes other state labels off: one request, and one more for each label that goes. "none" sets nothing. */
 export async function setLabels(
   { requests, once }: { requests: Requests; once: Once },
   state: State,
-  label: StateLabel,
+  label: StateLabel | "none",
   more: readonly string[],
 ): Promise<void> {
   const { repo, subject } = state.created;
-  await createMissing({ requests, once }, state, label);
   const issue = { ...place(repo), issue_number: subject.number };
-  const { data } = await requests.read(repo, `set labels on #${subject.number}`, (octokit, request) =>
-    octokit.request("POST /repos/{owner}/{repo}/issues/{issue_number}/labels", {
-      ...issue,
-      labels: [label, ...more],
-      request,
-    }),
-  );
-  for (const { name } of data) {
+  for (const name of label === "none" ? await readLabels() : await add(label)) {
     if (!isStateLabel(name) || name === label) continue;
     try {
       await requests.read(repo, `take the label ${name} off #${subject.number}`, (octokit, request) =>
@@ -86,6 +78,25 @@ export async function setLabels(
     } catch (error) {
       if (!isRefused(error, 404)) throw error;
     }
+  }
+
+  async function add(wanted: StateLabel): Promise<string[]> {
+    await createMissing({ requests, once }, state, wanted);
+    const { data } = await requests.read(repo, `set labels on #${subject.number}`, (octokit, request) =>
+      octokit.request("POST /repos/{owner}/{repo}/issues/{issue_number}/labels", {
+        ...issue,
+        labels: [wanted, ...more],
+        request,
+      }),
+    );
+    return data.map(({ name }) => name);
+  }
+
+  async function readLabels(): Promise<string[]> {
+    const { data } = await requests.read(repo, `read issue #${subject.number}`, (octokit, request) =>
+      octokit.request("GET /repos/{owner}/{repo}/issues/{issue_number}", { ...issue, request }),
+    );
+    return data.labels.flatMap((known) => (typeof known === "string" ? known : (known.name ?? [])));
   }
 }
 

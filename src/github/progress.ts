@@ -7,6 +7,7 @@ import {
   refusals,
   stageOrder,
   stageThatEnded,
+  totalCost,
   used,
   type Attempt,
   type StageState,
@@ -58,11 +59,28 @@ export function stateWord(state: State): Word {
   }
 }
 
-/** Time and money: "4 min 12 s · $0.42 of $5.00 · 34 turns". `now` in milliseconds since 1970. */
+/**
+ * Time and money of the whole run: "4 min 12 s · $0.42 of $5.00 · 34 model turns". A retry has the budget to itself, so then what
+ * it has used of it is told apart. `now` in milliseconds since 1970.
+ */
 export function costLine(state: State, now: number): string {
-  const spent = used(state, state.finished?.at ?? now);
   const of = state.budget ? ` of ${formatDollars(state.budget.microDollars)}` : "";
-  return `${duration(spent.milliseconds)} · ${formatDollars(microDollars(spent.microDollars))}${of} · ${count(spent.turns, "model turn")}`;
+  const retried = state.budgetFrom.spend.turns > 0 || state.budgetFrom.spend.microDollars > 0;
+  const since = microDollars(used(state, now).microDollars);
+  return [
+    duration(workedMs(state, now)),
+    `${formatDollars(totalCost(state))}${retried ? "" : of}`,
+    count(state.spend.turns, "model turn"),
+    ...(retried ? [`since the retry ${formatDollars(since)}${of}`] : []),
+  ].join(" · ");
+}
+
+/** Milliseconds a run was worked on: since creation or the last retry, and before that the attempts of its stages. */
+export function workedMs(state: State, now: number): number {
+  const earlier = [...state.stages.values()].flatMap(({ attempts, rounds }) =>
+    attempts.slice(0, attempts.length - rounds).map(({ startedAt, touchedAt }) => touchedAt - startedAt),
+  );
+  return earlier.reduce((sum, took) => sum + took, used(state, state.finished?.at ?? now).milliseconds);
 }
 
 export interface StageLine {
@@ -171,13 +189,13 @@ export function pullRequestLink({ pullRequest }: State): string {
   return pullRequest.number === 0 ? `branch \`${pullRequest.branch}\`` : `[#${pullRequest.number}](${pullRequest.url})`;
 }
 
-/** What comes next, whom it waits for, and the exact command that changes it. Markdown, without the label. */
-export function nextStep(state: State): string {
+/** What comes next, whom it waits for, and the exact command that changes it. Markdown, without the label. `asked` for the status itself: it is not pointed to again. */
+export function nextStep(state: State, asked?: "status"): string {
   const { finished } = state;
   if (!finished) {
     if (state.stop || state.closedBy) return "the work under way is being ended.";
     if (!state.routed) return "sorting the issue, then the work it calls for. `/agent stop` stops it.";
-    return `${position(state) ?? "the last step"}, by itself. \`/agent stop\` stops it, \`/agent status\` tells more.`;
+    return `${position(state) ?? "the last step"}, by itself. \`/agent stop\` stops it${asked === "status" ? "" : ", `/agent status` tells more"}.`;
   }
   const where = stageThatEnded(state);
   const again =
@@ -197,7 +215,7 @@ export function nextStep(state: State): string {
       return "nothing starts by itself. `/agent fix` starts the work.";
     case "needs-a-decision":
       return finished.code === "asked"
-        ? "answer in a comment, then write `/agent fix` (Baton reads the issue again)."
+        ? answers(state)
         : `a person decides. ${capital(again)}; \`/agent fix <your advice>\` begins anew with your advice.`;
     case "could-not-reproduce":
       return "add what is missing to the issue (steps, input, version), then write `/agent fix`.";
@@ -212,6 +230,28 @@ export function nextStep(state: State): string {
     default:
       return assertNever(finished.outcome);
   }
+}
+
+/** True when rules of thumb sorted the issue because no model answered: the question may be none. */
+export function isGuess({ routed }: State): boolean {
+  return routed?.source === "heuristic";
+}
+
+/** Every way to answer before anything starts, as commands: in words, or by naming the workflow or the type. */
+function answers(state: State): string {
+  // A route may name anything; only what a command can name is shown.
+  const ways = Object.entries({ bug: "bug", ...state.created.config.routes }).filter(([, name]) =>
+    /^[a-z][a-z0-9-]*$/.test(name),
+  );
+  const commands = [...new Set(ways.map(([, workflow]) => `\`/agent fix --workflow ${workflow}\``))];
+  const labels = ways.map(([type]) => `\`agent:${type}\``);
+  return [
+    isGuess(state)
+      ? "no model answered, so this was sorted by rules of thumb; `/agent fix` asks one again. Or answer"
+      : "answer",
+    "in a comment, then write `/agent fix` (Baton reads the issue again);",
+    `or decide at once with ${commands.join(", ")}, or with the label ${labels.join(", ")}.`,
+  ].join(" ");
 }
 
 function capital(text: string): string {

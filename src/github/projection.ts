@@ -59,7 +59,7 @@ interface Shown {
   editedAt: number;
   edits: number;
   smallEdits: number;
-  label: StateLabel | undefined;
+  label: StateLabel | "none" | undefined;
   failures: number;
   dirty: boolean;
   /** Somebody waits for it: no rest before the next showing. */

@@ -2,11 +2,11 @@
 import { formatDollars } from "../core/ids.ts";
 import type { Sha } from "../core/ids.ts";
 import type { GateResult } from "../engine/events.ts";
-import { artifactOf, stageOrder, totalCost, used, type State } from "../engine/state.ts";
+import { artifactOf, stageOrder, totalCost, type State } from "../engine/state.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import { bullets, commandText, count, duration, folded, marker, MAX_BODY, seconds, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
-import type { Links } from "./progress.ts";
+import { workedMs, type Links } from "./progress.ts";
 
 export interface PullRequestFacts {
   /** The verified commit, in Baton's own clone. */
@@ -164,10 +164,9 @@ function claimed(state: State, neutral: Neutral): string {
 
 function footer(state: State, { links, now }: PullRequestFacts): string {
   const page = links.run?.(state.runId);
-  const spent = used(state, state.finished?.at ?? now);
   const run = page === undefined ? `run \`${state.runId}\`` : `[run ${state.runId}](${page})`;
   return stack(
-    `**Cost:** ${formatDollars(totalCost(state))} · ${count(state.spend.turns, "model turn")} · ${duration(spent.milliseconds)} · ${run}`,
+    `**Cost:** ${formatDollars(totalCost(state))} · ${count(state.spend.turns, "model turn")} · ${duration(workedMs(state, now))} · ${run}`,
     "**To steer:** push to this branch whenever you like: Baton never overwrites a person's commits, and never merges. For another try, close this and write `/agent fix <advice>` on the issue; `/agent why` explains.",
   );
 }

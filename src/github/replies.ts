@@ -109,7 +109,7 @@ function status(state: State, { neutral, links, now }: ReplyOptions): string {
         (stage) => `${stage.sign} **${stage.name}**${stage.text === "" ? "" : ` · ${stage.text}`}`,
       ),
     ),
-    `**Next:** ${nextStep(state)}`,
+    `**Next:** ${nextStep(state, "status")}`,
   );
 }
 

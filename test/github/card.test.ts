@@ -2,9 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { createRedact } from "#src/core/redact.ts";
 import { renderCard } from "#src/github/card.ts";
+import { renderEnding } from "#src/github/ending-comment.ts";
 import { MAX_BODY } from "#src/github/markdown.ts";
 import { createNeutral } from "#src/github/neutral.ts";
-import type { State } from "#src/engine/state.ts";
+import { workedMs } from "#src/github/progress.ts";
+import { apply, type State } from "#src/engine/state.ts";
 import { goodTriage } from "#test/support/engine-world.ts";
 import {
   evidence,
@@ -44,6 +46,7 @@ const endings: Record<RecordedRunName, readonly (string | RegExp)[]> = {
     "🙋 Needs a decision",
     "- Which version of the library is this?",
     "answer in a comment, then write `/agent fix`",
+    "`/agent fix --workflow bug`, or with the label `agent:bug`",
   ],
   "could not reproduce": [
     "🔍 Could not reproduce",
@@ -88,6 +91,58 @@ describe("every ending", () => {
     expect(text).not.toMatch(/🔄|Running/);
     // No line of it begins a command.
     expect(text).not.toMatch(/^\s*(?:[-*>]\s*)?\/(?:agent|baton)/m);
+  });
+});
+
+describe("a retried run", () => {
+  const retry = { type: "retry.requested", by: { login: "maria", id: 7 }, quote: "/agent retry" } as const;
+  const failed = () => recordedRuns.failed();
+
+  test("keeps its totals, and tells apart what the retry has used of the budget", () => {
+    const before = failed().state;
+    const total = /(\d+ min(?: \d+ s)?|\d+ s) · (\$[\d.]+) of \$5\.00 · (\d+ model turns)/.exec(card(before));
+    const [, time = "", money = "", turns = ""] = total ?? [];
+    expect(turns).not.toBe("");
+    const at = before.updatedAt + 3_600_000;
+    const version = before.version + 1;
+    const again = card(apply(before, { event: retry, at, version }));
+    expect(again).toContain(`${money} · ${turns} · since the retry $0.00 of $5.00`);
+    expect(again).not.toContain(`${money} of`);
+    // The hour in which nobody worked is nobody's; what was worked before is not lost.
+    expect(again).not.toMatch(/6\d min|\d h|\n0 s/);
+    expect(time).not.toBe("");
+    const worked = workedMs(apply(before, { event: retry, at, version }), at);
+    expect(worked).toBeGreaterThan(30_000);
+    expect(worked).toBeLessThanOrEqual(workedMs(before, at));
+  });
+
+  test("without one there is no word of it", () => {
+    expect(card(failed().state)).not.toContain("since the retry");
+  });
+});
+
+test("the commands listed are those that do something: an ended run is not stopped", () => {
+  expect(card(new RunScript().driven().routed().state)).toContain("- `/agent stop` ends the run");
+  expect(card(recordedRuns.failed().state)).not.toContain("/agent stop");
+});
+
+describe("a question", () => {
+  test("names every workflow and label that answers it", () => {
+    const { config } = new RunScript().state.created;
+    const first = { config: { ...config, routes: { feature: "own" } } };
+    expect(card(recordedRuns.asked(first).state)).toContain(
+      "`/agent fix --workflow bug`, `/agent fix --workflow own`, or with the label `agent:bug`, `agent:feature`",
+    );
+  });
+
+  test("that rules of thumb ask says first that no model answered", () => {
+    const { state } = recordedRuns.asked();
+    if (!state.routed) throw new Error("expected a route");
+    const guessed: State = { ...state, routed: { ...state.routed, source: "heuristic" } };
+    expect(card(guessed)).toMatch(/No model answered, so I sorted this by rules of thumb[^\n]*need to know/);
+    expect(card(guessed)).toMatch(/\*\*Next:\*\* no model answered/);
+    expect(renderEnding(guessed, { neutral, card: undefined })).toMatch(/no model answered[^\n]*need to know/);
+    expect(card(state)).not.toMatch(/no model answered/i);
   });
 });
 

@@ -233,6 +233,20 @@ describe("labels and reactions", () => {
     expect(w.github.labels).toContain("agent/in-pr");
   });
 
+  test.each(["stopped", "issue closed"] as const)("%s: no state label stays", async (name) => {
+    const w = await openWorld(recordedRuns[name](), { impatient: true });
+    w.github.issueLabels = ["agent/running", "agent/triaged", "help wanted"];
+    await w.projection().settle(w.run);
+    expect(cardOf(w.github)[0]?.body).toContain("Cancelled");
+    expect(w.github.issueLabels).toEqual(["help wanted"]);
+  });
+
+  test("a guess labels nothing: below the threshold no type is set", async () => {
+    const w = await openWorld(recordedRuns.asked({ labels: ["bug"] }), { impatient: true });
+    await w.projection().settle(w.run);
+    expect(w.github.issueLabels).toEqual(["agent/needs-info"]);
+  });
+
   test("a model cannot set a label that starts a run", async () => {
     const script = new RunScript({ labels: ["agent", "agent:bug", "bug"] }).driven();
     script.routed({

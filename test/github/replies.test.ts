@@ -74,6 +74,11 @@ const replies: readonly (readonly [Reply, readonly string[]])[] = [
   ],
 ];
 
+test("the status does not point to itself", () => {
+  const state = new RunScript().driven().routed().stage("reproduce").state;
+  expect(renderReply({ kind: "status", state }, options)).toMatch(/by itself\. `\/agent stop` stops it\.$/);
+});
+
 test("a refusal that has nothing to do with rights names nobody's", () => {
   const text = renderReply({ kind: "refused", quote, why: "the issue is closed", next: "Reopen it." }, options);
   expect(text).not.toContain("Who may");

@@ -201,7 +201,7 @@ export class BreakingGitHub implements AsyncDisposable {
           ...this.issue,
           title: "Splitting loses a cent",
           user: accounts[7],
-          labels: [],
+          labels: this.issueLabels,
           html_url: `${this.url}/octo/tab/issues/12`,
         },
       ];
