@@ -36,7 +36,7 @@ export interface SetupOptions {
 }
 
 export interface Setup extends AsyncDisposable {
-  /** Where the page is. */
+  /** Where the page is, with the key that opens it: whoever else finds the port cannot hand Baton an App. */
   readonly address: string;
   /** Resolves when the credentials are written. */
   readonly done: Promise<void>;
@@ -72,6 +72,7 @@ export async function openSetup(options: SetupOptions): Promise<Setup> {
   const app = await readAppFile();
   const pages = await loadPages();
   const state = randomUUID();
+  const key = randomBytes(24).toString("base64url");
   const done = Promise.withResolvers<void>();
   let written = false;
 
@@ -93,27 +94,38 @@ export async function openSetup(options: SetupOptions): Promise<Setup> {
     const plain = (status: number, text: string) =>
       void response.writeHead(status, { "content-type": "text/plain; charset=utf-8" }).end(`${text}\n`);
     const redirect = (location: string) => void response.writeHead(302, { location }).end();
+    if (pathname === "/healthz") return plain(200, "waiting for a GitHub App");
+    if (pathname === WEBHOOK_PATH) return plain(503, "Baton is not set up yet");
+    const hasKey = isSame(searchParams.get("key") ?? "", key);
+    if (hasKey) response.setHeader("set-cookie", `${COOKIE}=${key}; Path=/; HttpOnly; SameSite=Strict`);
+    // The address in the bar holds the key: it goes to nobody else.
+    response.setHeader("referrer-policy", "same-origin");
+    // GitHub's answer comes from another site, so without the cookie; its state is known only to who has seen the page.
+    const mayEnter = hasKey || isSame(cookieOf(request), key) || pathname === "/probot/setup";
+    if (!mayEnter) return plain(403, "open the address that Baton printed when it started, with its key");
     switch (`${request.method} ${pathname}`) {
       case "GET /":
-        return redirect("/probot");
       case "GET /probot": {
         const account =
           options.organization === undefined ? "" : `/organizations/${encodeURIComponent(options.organization)}`;
         return html(
-          pages.setupView({
-            name: app.name,
-            description: `${app.description} ${hook === undefined ? localAdvice : ""}`.trim(),
-            version: "",
-            createAppUrl: `${options.serverUrl.replace(/\/+$/, "")}${account}/settings/apps/new?state=${state}`,
-            manifest: escape(JSON.stringify(manifestFor(app, base, hook))),
-          }),
+          inOwnWords(
+            pages.setupView({
+              name: app.name,
+              description: `${app.description} ${hook === undefined ? localAdvice : ""}`.trim(),
+              version: "",
+              createAppUrl: `${options.serverUrl.replace(/\/+$/, "")}${account}/settings/apps/new?state=${state}`,
+              manifest: escape(JSON.stringify(manifestFor(app, base, hook))),
+            }),
+          ),
         );
       }
       case "GET /probot/setup": {
         const code = searchParams.get("code") ?? "";
-        if (!/^[\w-]{1,200}$/.test(code)) return plain(400, "the code is missing or malformed; start again at /probot");
+        if (!/^[\w-]{1,200}$/.test(code))
+          return plain(400, "the code is missing or malformed; start again at the address that Baton printed");
         if (!isSame(searchParams.get("state") ?? "", state))
-          return plain(403, "this answer belongs to another setup page; start again at /probot");
+          return plain(403, "this answer belongs to another setup page; start again at the address that Baton printed");
         if (written) return plain(409, "the App is set up already; stop this program and run `npm start`");
         const created = await createApp(code, options);
         await finish(created.credentials);
@@ -125,11 +137,13 @@ export async function openSetup(options: SetupOptions): Promise<Setup> {
       }
       case "GET /probot/import":
         return html(
-          pages.importView({
-            name: app.name,
-            WEBHOOK_PROXY_URL: escape(hook ?? `your public address + ${WEBHOOK_PATH}`),
-            GH_HOST: options.serverUrl.replace(/\/+$/, ""),
-          }),
+          inOwnWords(
+            pages.importView({
+              name: app.name,
+              WEBHOOK_PROXY_URL: escape(hook ?? `your public address + ${WEBHOOK_PATH}`),
+              GH_HOST: options.serverUrl.replace(/\/+$/, ""),
+            }),
+          ),
         );
       case "POST /probot/import": {
         if (!isSameOrigin(request)) return plain(403, "credentials are taken from this server's own page only");
@@ -144,9 +158,8 @@ export async function openSetup(options: SetupOptions): Promise<Setup> {
         return void response.writeHead(200).end();
       }
       case "GET /probot/success":
-        return html(pages.successView({ name: app.name }));
+        return html(inOwnWords(pages.successView({ name: app.name })));
       default:
-        if (pathname === WEBHOOK_PATH) return plain(503, "Baton is not set up yet");
         if (!pages.staticFilesHandler(request, response)) plain(404, "not found");
     }
   }
@@ -172,7 +185,7 @@ export async function openSetup(options: SetupOptions): Promise<Setup> {
   });
   const bound = server.address();
   const taken = typeof bound === "object" && bound !== null ? bound.port : port;
-  const address = `http://${host.includes(":") ? `[${host}]` : host}:${taken}`;
+  const address = `http://${host.includes(":") ? `[${host}]` : host}:${taken}/?key=${key}`;
   say("Baton has no GitHub App yet: APP_ID, PRIVATE_KEY and WEBHOOK_SECRET are not set.");
   say(`Open ${address} and press "Register GitHub App". It asks for the permissions in app.yml, and nothing more.`);
   say(
@@ -186,6 +199,28 @@ export async function openSetup(options: SetupOptions): Promise<Setup> {
       await new Promise((closed) => server.close(closed));
     },
   };
+}
+
+const COOKIE = "baton-setup";
+
+function cookieOf({ headers }: IncomingMessage): string {
+  const pairs = (headers.cookie ?? "").split(";").map((pair) => pair.trim().split("="));
+  return pairs.find(([name]) => name === COOKIE)?.[1] ?? "";
+}
+
+/** Probot's pages speak to people who build Apps of their own; these set up Baton. */
+function inOwnWords(page: string): string {
+  return page
+    .replaceAll(" | built with Probot", "")
+    .replace(
+      /To start building a GitHub App[^<]*/,
+      "Baton works as a GitHub App of your own. GitHub shows what it asks for before it is created.",
+    )
+    .replace(
+      /Congrats! You have successfully installed your app![\s\S]*?(?=<\/h1>)/,
+      "The credentials are written. Install the App on a repository, stop this program, and run `npm start` again.",
+    )
+    .replace(/<div class="mt-4">\s*<h4[^>]*>Need help\?<\/h4>[\s\S]*?<\/div>\s*<\/div>/, "");
 }
 
 const localAdvice =
@@ -239,7 +274,7 @@ async function createApp(
   } catch (error) {
     throw new BatonError(
       "github-failed",
-      `GitHub did not hand out the App's credentials: ${messageOf(error)}. Start again at /probot`,
+      `GitHub did not hand out the App's credentials: ${messageOf(error)}. Start again at the address that Baton printed`,
       { cause: error },
     );
   }

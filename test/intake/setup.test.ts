@@ -38,9 +38,14 @@ const open = (change: Partial<SetupOptions> = {}): Promise<Setup> =>
     ...change,
   });
 
+/** Another path of the page. */
+const at = (setup: Setup, path: string) => new URL(path, setup.address).href;
+/** As a browser that has opened the printed address. */
+const cookie = (setup: Setup) => `baton-setup=${new URL(setup.address).searchParams.get("key") ?? ""}`;
+
 /** The form of the page: where it goes and what it sends. */
 async function form(setup: Setup, headers: Record<string, string> = {}) {
-  const page = await (await fetch(`${setup.address}/probot`, { headers })).text();
+  const page = await (await fetch(at(setup, "/probot"), { headers: { cookie: cookie(setup), ...headers } })).text();
   const action = /<form action="([^"]*)" method="post"/.exec(page)?.[1] ?? "";
   const value = /id="manifest" value='([^']*)'/.exec(page)?.[1] ?? "";
   const entities: Record<string, string> = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&#39;": "'", "&quot;": '"' };
@@ -76,20 +81,25 @@ describe("the page", () => {
   test("is Probot's, says what to do, and sends app.yml to GitHub", async () => {
     await using setup = await open();
     const start = await fetch(setup.address, { redirect: "manual" });
-    expect([start.status, start.headers.get("location")]).toEqual([302, "/probot"]);
+    expect(start.status).toBe(200);
+    expect(start.headers.get("set-cookie")).toBe(`${cookie(setup)}; Path=/; HttpOnly; SameSite=Strict`);
+    expect(start.headers.get("referrer-policy")).toBe("same-origin");
+    expect(await start.text()).toContain("Register GitHub App");
     const { page, action, manifest } = await form(setup);
     expect(page).toContain("Register GitHub App");
     expect(action).toMatch(/^https:\/\/github\.com\/settings\/apps\/new\?state=[\w-]{36}$/);
     const app = z.looseObject({}).parse(parse(await readFile(APP_FILE, "utf8")));
     expect(manifest).toEqual({
       ...app,
-      url: setup.address,
-      redirect_url: `${setup.address}/probot/setup`,
+      url: new URL(setup.address).origin,
+      redirect_url: at(setup, "/probot/setup"),
       hook_attributes: { url: "https://example.com/api/github/webhooks", active: false },
     });
     expect(lines.join("\n")).toContain(`Open ${setup.address}`);
     for (const file of ["primer.css", "robot.svg", "probot-head.svg"])
-      expect((await fetch(`${setup.address}/probot/static/${file}`)).status).toBe(200);
+      expect((await fetch(at(setup, `/probot/static/${file}`), { headers: { cookie: cookie(setup) } })).status).toBe(
+        200,
+      );
   });
 
   test("behind a public address it has deliveries sent to the webhook path there", async () => {
@@ -123,10 +133,44 @@ describe("the page", () => {
 
   test("deliveries are told to wait, and other paths are not there", async () => {
     await using setup = await open();
-    expect((await fetch(`${setup.address}/api/github/webhooks`, { method: "POST" })).status).toBe(503);
-    expect((await fetch(`${setup.address}/etc/passwd`)).status).toBe(404);
-    expect((await fetch(`${setup.address}/probot/import`)).status).toBe(200);
-    expect((await fetch(`${setup.address}/probot/success`)).status).toBe(200);
+    const headers = { cookie: cookie(setup) };
+    expect((await fetch(at(setup, "/api/github/webhooks"), { method: "POST" })).status).toBe(503);
+    expect((await fetch(at(setup, "/etc/passwd"), { headers })).status).toBe(404);
+    for (const page of ["/probot", "/probot/import", "/probot/success"]) {
+      const answer = await fetch(at(setup, page), { headers });
+      expect(answer.status).toBe(200);
+      // Probot's words to people who build Apps would only lead astray here.
+      expect(await answer.text()).not.toMatch(
+        /start building|probot\.github\.io|github\.com\/probot|built with Probot|Congrats/,
+      );
+    }
+  });
+
+  test("opens to nobody without its key; only its health is everybody's", async () => {
+    await using setup = await open();
+    await using other = await open();
+    const good = new URL(setup.address).searchParams.get("key") ?? "";
+    expect(good.length).toBeGreaterThanOrEqual(32);
+    expect(lines.join("\n")).toContain(setup.address);
+    expect((await fetch(at(setup, "/healthz"))).status).toBe(200);
+    const paths = ["/", "/probot", "/probot/import", "/probot/success", "/probot/static/primer.css", "/etc/passwd"];
+    for (const path of paths) {
+      const wrong = [
+        "",
+        "?key=",
+        `?key=${good.slice(1)}`,
+        `?key=${good}x`,
+        `?key=${encodeURIComponent("é".repeat(32))}`,
+      ];
+      for (const query of wrong) expect((await fetch(at(setup, path + query))).status).toBe(403);
+      for (const bad of [cookie(other), "baton-setup=", "baton-setup", `x=${good}`])
+        expect((await fetch(at(setup, path), { headers: { cookie: bad } })).status).toBe(403);
+    }
+    const post = { method: "POST", body: "{}", headers: { origin: new URL(setup.address).origin } };
+    expect((await fetch(at(setup, "/probot/import"), post)).status).toBe(403);
+    // GitHub sends people back without the cookie: the state stands for it, and nothing else does.
+    expect((await fetch(at(setup, "/probot/setup?code=x&state=y"))).status).toBe(403);
+    expect((await fetch(at(setup, "/"))).headers.get("set-cookie")).toBeNull();
   });
 
   test("a taken port is one clear line", async () => {
@@ -184,7 +228,7 @@ describe("GitHub's answer", () => {
     },
   } as const;
   const back = (setup: Setup, code: string, state: string) =>
-    fetch(`${setup.address}/probot/setup?code=${code}&state=${state}`, { redirect: "manual" });
+    fetch(at(setup, `/probot/setup?code=${code}&state=${state}`), { redirect: "manual" });
 
   test("becomes an env file that the environment's door takes, for its owner only", async () => {
     await writeFile(envFile, "# mine\nLOG_LEVEL=debug\nAPP_ID=1\n");
@@ -236,12 +280,13 @@ describe("GitHub's answer", () => {
 describe("an existing App", () => {
   const good = { appId: "12", pem, webhook_secret: "secret" };
   const post = (setup: Setup, body: unknown, headers: Record<string, string> = {}) =>
-    fetch(`${setup.address}/probot/import`, {
+    fetch(at(setup, "/probot/import"), {
       method: "POST",
       body: JSON.stringify(body),
       headers: {
         "content-type": "application/json",
-        origin: setup.address,
+        origin: new URL(setup.address).origin,
+        cookie: cookie(setup),
         "sec-fetch-site": "same-origin",
         ...headers,
       },
