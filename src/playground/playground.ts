@@ -192,11 +192,10 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
     await once(server, "listening");
   } catch (error) {
     if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
-    if (isInUse(error))
+    if (error instanceof Error && "code" in error && error.code === "EADDRINUSE")
       throw new BatonError(
         "invalid-usage",
         `port ${options.port ?? 0} of 127.0.0.1 is in use by another program; name another one with --port`,
-        { cause: error },
       );
     throw error;
   }
@@ -290,10 +289,6 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
       if (options.folder === undefined) await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     },
   };
-}
-
-function isInUse(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }
 
 function addUser(world: World, { login, id, type = "User", tokens = [] }: PlaygroundUser): Account {
