@@ -186,7 +186,7 @@ describe("baton run owner/repo#12", () => {
 describe("baton serve", () => {
   test("without credentials serves the page that creates the App, with app.yml's permissions", async () => {
     await using baton = startBaton(["serve"], { PORT: "0", BATON_HOME: join(folder, "home") }, folder);
-    const [address] = await baton.says(/http:\/\/127\.0\.0\.1:\d+/);
+    const [address] = await baton.says(/http:\/\/127\.0\.0\.1:\d+\S*/);
     const page = await (await fetch(address)).text();
     expect(page).toContain("Register GitHub App");
     expect(page).toContain("pull_requests");
