@@ -376,6 +376,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
 }
 
+/** One pull request for each verified commit: after a retry the new work is shown, not the old answer given. */
 function pullKey(state: State): string {
-  return `pull:${state.runId}`;
+  const head = verifiedHead(state);
+  return `pull:${state.runId}:${typeof head === "string" ? head : "refused"}`;
 }

@@ -298,6 +298,16 @@ describe("people's branches", () => {
     expect(w.github.pulls).toHaveLength(1);
   });
 
+  test("a retry of the same run publishes the new work, not the old answer", async () => {
+    const w = await fresh();
+    const state = w.state();
+    await w.publisher().openPullRequest(state, signal);
+    const better = writeCommit(w.github.folder, { ...fixed, "src/split.js": "better\n" }, [w.base]);
+    const again = await w.publisher().openPullRequest(w.state({ runId: state.runId }, better), signal);
+    expect(again).toMatchObject({ type: "opened", event: { number: 13 } });
+    expect(treeOf(w.github.folder, w.github.branches[branch] ?? "")).toBe(treeOf(w.github.folder, better));
+  });
+
   test("a person who pushes while Baton publishes wins", async () => {
     const w = await fresh();
     await w.publisher().openPullRequest(w.state(), signal);
