@@ -124,7 +124,7 @@ async function openSample(port: number, publicKey: string, token: string): Promi
         name: "Baton",
         publicKey,
         installationId: 1,
-        permissions: { issues: "write", pull_requests: "write", contents: "write", checks: "write", metadata: "read" },
+        permissions: { issues: "write", pull_requests: "write", contents: "write", metadata: "read" },
       },
     ],
     users: [{ login: PERSON, tokens: [token] }, { login: "passer-by" }],

@@ -6,7 +6,7 @@ import { createProjection } from "../github/projection.ts";
 import { createPublisher } from "../github/publisher.ts";
 import { createGitHubReader } from "../github/reader.ts";
 import { CONFIG_FILE } from "../intake/handle.ts";
-import { createRunEvent, pinInput } from "../intake/pin.ts";
+import { createRunEvent, pinInput, withoutOwn } from "../intake/pin.ts";
 import { createMemoryOutbox } from "../store/outbox.ts";
 import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
 import { defaultRepoConfig } from "../workflows/repo-config.ts";
@@ -54,7 +54,7 @@ export async function openGitHubCase({ id, target, flags, env, parts, log, journ
       repo,
       subject: { kind: "issue", number, url: issue.url, author: issue.author },
       request: { door: "cli", by: { login: self.login, id: self.id ?? 0 }, quote: `baton run ${target}` },
-      input: pinInput({ ...issue, comments }),
+      input: pinInput({ ...issue, comments: withoutOwn(comments, self) }),
       base: { branch, commit },
       wanted: "work",
       config: config.config,

@@ -39,7 +39,7 @@ export function route(
     return decide({
       kind: "ask",
       questions: [
-        `Is this a ${triage.type}, or rather a ${triage.runnerUp}? I am only ${percent(triage.confidence)} sure (work starts from ${percent(triggers.threshold)}).`,
+        `Is this of the type "${triage.type}", or rather "${triage.runnerUp}"? I am only ${percent(triage.confidence)} sure (work starts from ${percent(triggers.threshold)}).`,
       ],
     });
   }
@@ -48,7 +48,7 @@ export function route(
     return decide({
       kind: "ask",
       questions: [
-        `There is no workflow for a ${triage?.type ?? "request"} yet. Should it be worked as one of these: ${known.join(", ")}?`,
+        `There is no workflow for the type "${triage?.type ?? "unknown"}" yet. Should it be worked as one of these: ${known.join(", ")}?`,
       ],
     });
   }

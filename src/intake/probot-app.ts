@@ -37,7 +37,7 @@ export interface WebhooksOptions {
 export interface TokenRequest {
   readonly repositoryId: number;
   readonly permissions: Readonly<
-    Partial<Record<"checks" | "contents" | "issues" | "metadata" | "pull_requests", "read" | "write">>
+    Partial<Record<"contents" | "issues" | "metadata" | "pull_requests", "read" | "write">>
   >;
 }
 

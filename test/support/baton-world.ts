@@ -63,7 +63,6 @@ export async function openWorld(): Promise<World> {
     issues: "write",
     pull_requests: "write",
     contents: "write",
-    checks: "write",
     metadata: "read",
   } as const;
   const playground = undo.use(
