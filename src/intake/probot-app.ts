@@ -6,7 +6,7 @@
 // A delivery is kept in the database before it is answered; whatever becomes of it comes later.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Octokit } from "@octokit/core";
-import { messageOf } from "../core/errors.ts";
+import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 
@@ -176,7 +176,11 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
     tokenFor,
     async whoAmI() {
       const octokit: Octokit = await probot.auth();
-      const { data } = await octokit.request("GET /app");
+      const { data } = await octokit.request("GET /app").catch((error: unknown) => {
+        const refused = typeof error === "object" && error !== null && "status" in error && error.status === 401;
+        const why = refused ? "does not accept APP_ID with this private key" : `cannot be asked: ${messageOf(error)}`;
+        throw new BatonError("github-failed", `GitHub at ${baseUrl} ${why}`, { cause: error, retryable: !refused });
+      });
       const slug = data?.slug;
       if (slug === undefined || slug === "") throw new Error("GitHub did not say what the App is called");
       return { slug, login: `${slug}[bot]` };

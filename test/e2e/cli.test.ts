@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { createKeys } from "#src/cli/demo-keys.ts";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
 import { sampleFiles, sampleFolder, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
 import { openScriptedModel, type ScriptedModel } from "#src/playground/scripted-model.ts";
@@ -193,6 +194,26 @@ describe("baton serve", () => {
     expect(page).not.toContain("administration");
     baton.kill("SIGTERM");
     expect(await baton.exit).toBe(0);
+  });
+
+  test("that cannot reach GitHub, or whose key GitHub refuses, says so in a line", async () => {
+    const credentials = {
+      APP_ID: "1",
+      PRIVATE_KEY: createKeys().privateKey,
+      WEBHOOK_SECRET: "a-webhook-secret-for-tests",
+      ANTHROPIC_API_KEY: "any-key-will-do-for-the-script",
+      BATON_HOME: join(folder, "home"),
+      BATON_SANDBOX: sandbox,
+      PORT: "0",
+    };
+    for (const [address, words] of [
+      ["http://127.0.0.1:1", /^GitHub at http:\/\/127\.0\.0\.1:1 cannot be asked: .+$/],
+      [playground.apiUrl, /^GitHub at .+ does not accept APP_ID with this private key$/],
+    ] as const) {
+      await using baton = startBaton(["serve"], { ...credentials, GITHUB_API_URL: address });
+      expect(await baton.exit).toBe(1);
+      expect(baton.stderr().trim()).toMatch(words);
+    }
   });
 
   test("with half of the credentials says what is missing and what is wrong, one line each", async () => {
