@@ -2,14 +2,12 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { BatonError, messageOf } from "../core/errors.ts";
-import type { RunId } from "../core/ids.ts";
 import type { Redact } from "../core/redact.ts";
-import type { EventLog, Projection, Publisher } from "../engine/ports.ts";
-import { fold } from "../engine/state.ts";
+import type { Publisher } from "../engine/ports.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { branchName } from "./branch.ts";
 import { createNeutral } from "./neutral.ts";
-import { stageLines, stateWord, type Links } from "./progress.ts";
+import type { Links } from "./progress.ts";
 import { pullRequestBody, pullRequestTitle } from "./pull-request.ts";
 import { verifiedHead } from "./publishable.ts";
 import { renderReply } from "./replies.ts";
@@ -85,42 +83,4 @@ async function deliver(name: string, to: (branch: string) => Promise<void>): Pro
     "git-failed",
     `${name} and ${name}-2 to -9 exist in the repository already; delete one and run again`,
   );
-}
-
-/** Prints a line whenever a run's state or one of its stages has changed. */
-export function createLocalProjection(options: {
-  log: Pick<EventLog, "read">;
-  redact: Redact;
-  print: (line: string) => void;
-}): Projection {
-  const neutral = createNeutral(options.redact);
-  const told = new Map<RunId, Map<string, string>>();
-  let turn: Promise<void> = Promise.resolve();
-
-  async function tell(run: RunId): Promise<void> {
-    const events = await options.log.read(run);
-    if (events.length === 0) return;
-    const state = fold(events);
-    const seen = told.get(run) ?? new Map<string, string>();
-    told.set(run, seen);
-    const say = (what: string, key: string, line: string) => {
-      if (seen.get(what) === key) return;
-      seen.set(what, key);
-      options.print(line);
-    };
-    for (const { name, sign, text } of stageLines(state, neutral)) {
-      if (sign !== "⬜") say(name, sign, `${sign} ${name}${text === "" ? "" : `: ${text}`}`);
-    }
-    const { sign, word } = stateWord(state);
-    say("state", word, `${sign} ${word}${state.finished ? `: ${neutral.plain(state.finished.message, 500)}` : ""}`);
-  }
-
-  const touch = (run: RunId): Promise<void> => {
-    turn = turn.then(() => tell(run)).catch(() => undefined);
-    return turn;
-  };
-  return {
-    touch: (run) => void touch(run),
-    settle: touch,
-  };
 }

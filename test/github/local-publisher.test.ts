@@ -3,10 +3,10 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { createLocalProjection, createLocalPublisher } from "#src/github/local-publisher.ts";
+import { createLocalPublisher } from "#src/github/local-publisher.ts";
 import { bareRepository, git, writeCommit } from "#test/support/breaking-github.ts";
 import { GitWorkspaces } from "#test/support/git-workspaces.ts";
-import { recordedRuns, RunScript } from "#test/support/recorded-run.ts";
+import { RunScript } from "#test/support/recorded-run.ts";
 
 test("delivers the verified commit as a branch that was free, and the text beside it", async () => {
   const mirror = bareRepository();
@@ -71,20 +71,4 @@ test("delivers the verified commit as a branch that was free, and the text besid
   } finally {
     await Promise.all([mirror, target, home].map((folder) => rm(folder, { recursive: true, force: true })));
   }
-});
-
-test("prints each change once", async () => {
-  const { events, state } = recordedRuns["could not reproduce"]();
-  const printed: string[] = [];
-  let length = 2;
-  const projection = createLocalProjection({
-    log: { read: () => Promise.resolve(events.slice(0, length)) },
-    redact: (text) => text,
-    print: (line) => printed.push(line),
-  });
-  for (length = 2; length <= events.length; length += 1) await projection.settle(state.runId);
-  await projection.settle(state.runId);
-  expect(printed.filter((line) => line.includes("Could not reproduce"))).toHaveLength(1);
-  expect(printed).toEqual([...new Set(printed)]);
-  expect(printed.at(-1)).toContain("said no 3 times");
 });
