@@ -1,5 +1,4 @@
 // All gates, one after the other: in the real sandbox, and on a Python repository.
-import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import type { Execute } from "#src/core/command.ts";
 import { silentLog } from "#src/core/log.ts";
@@ -35,9 +34,6 @@ const shop: Bug = {
   },
 };
 
-const pytest = spawnSync("python3", ["-m", "pytest", "--version"], { stdio: "ignore" }).status === 0;
-if (!pytest) process.stderr.write("left out: a test that needs pytest, which this machine does not have\n");
-
 async function work({ start, test: added, fix, value }: Bug, run: Execute) {
   await using world = await openGateWorld(start, { run, inSandbox: run });
   const commit = await world.commit(added);
@@ -60,7 +56,7 @@ describe.skipIf(!(await needs("bubblewrap")))("in the sandbox", () => {
   });
 });
 
-test.skipIf(!pytest)("with pytest, outside the sandbox", async () => {
+test.skipIf(!(await needs("pytest")))("with pytest, outside the sandbox", async () => {
   const results = await work(shop, plainly);
   expect(results.map(({ code }) => code)).toEqual(["red", "in-scope", "intact", "green", "no-worse"]);
   expect(results[0]?.notes).toEqual(["fails: test_lost › test_lost"]);

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { connect } from "node:net";
 
-export type Need = "bubblewrap" | "postgres" | "redis" | "chromium";
+export type Need = "bubblewrap" | "postgres" | "redis" | "chromium" | "pytest";
 
 const found = new Map<Need, boolean>();
 
@@ -31,6 +31,7 @@ export async function needs(need: Need): Promise<boolean> {
     postgres: () => listens(5432),
     redis: () => listens(6379),
     chromium: () => runs("chromium", "--version"),
+    pytest: () => runs("python3", "-m", "pytest", "--version"),
   }[need];
   const answer = await here();
   found.set(need, answer);
