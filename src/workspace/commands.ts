@@ -177,7 +177,7 @@ async function detectPython({ root, paths, read }: Root): Promise<Found> {
     tests === undefined ? "pytest is named in the repository's Python configuration" : `test files like ${tests}`;
   return defined({
     install: pythonInstall({ root, project, uv, poetry }),
-    test: wantsPytest ? from(`${prefix}python -m pytest`, why) : undefined,
+    test: wantsPytest ? from(`${prefix === "" ? "python3" : `${prefix}python`} -m pytest`, why) : undefined,
     lint:
       has("ruff.toml") || /^\[tool\.ruff/m.test(project ?? "")
         ? from(`${prefix}ruff check .`, "ruff's configuration")
@@ -205,7 +205,7 @@ function pythonInstall(python: {
   const parts = [...lists.map((list) => `-r ${list}`), ...(packaged ? ["-e ."] : [])];
   if (parts.length === 0) return undefined;
   const why = [...lists, ...(packaged ? [root.has("setup.py") ? "setup.py" : "pyproject.toml"] : [])].join(", ");
-  return from(`python -m pip install ${parts.join(" ")}`, why);
+  return from(`python3 -m pip install ${parts.join(" ")}`, why);
 }
 
 async function detectGo({ root, read }: Root): Promise<Found> {

@@ -70,13 +70,13 @@ describe("commands are read off a repository's files", () => {
     [
       "requirements.txt",
       { "requirements.txt": "pytest", "tests/test_a.py": "" },
-      { install: "python -m pip install -r requirements.txt", test: "python -m pytest" },
+      { install: "python3 -m pip install -r requirements.txt", test: "python3 -m pytest" },
       "pytest",
     ],
     [
       "pyproject.toml",
       { "pyproject.toml": "[project]\nname='a'\n[tool.pytest.ini_options]\n[tool.ruff]\n" },
-      { install: "python -m pip install -e .", test: "python -m pytest", lint: "ruff check ." },
+      { install: "python3 -m pip install -e .", test: "python3 -m pytest", lint: "ruff check ." },
       "pytest",
     ],
     [
@@ -91,7 +91,7 @@ describe("commands are read off a repository's files", () => {
       { install: "poetry install --no-interaction", test: "poetry run python -m pytest" },
       "pytest",
     ],
-    ["Python files alone", { "a.py": "", "test_a.py": "" }, { test: "python -m pytest" }, "pytest"],
+    ["Python files alone", { "a.py": "", "test_a.py": "" }, { test: "python3 -m pytest" }, "pytest"],
     [
       "Go",
       { "go.mod": "module a\nrequire b v1\n" },
