@@ -25,16 +25,25 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** The message says what was wrong, with the value, and what to do. `retryable` means: the same call may work later. */
+/**
+ * The message says what was wrong, with the value, and what to do. `retryable` means: the same call may work later;
+ * `retryAt` (milliseconds since 1970), where it is known: not before then.
+ */
 export class BatonError extends Error {
   override readonly name = "BatonError";
   readonly code: ErrorCode;
   readonly retryable: boolean;
+  readonly retryAt: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryable?: boolean } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; retryable?: boolean; retryAt?: number | undefined } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.retryable = options.retryable ?? false;
+    this.retryable = options.retryable ?? options.retryAt !== undefined;
+    this.retryAt = options.retryAt;
   }
 }
 

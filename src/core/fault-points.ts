@@ -1,0 +1,32 @@
+// Named places where a test may kill, pause or fail this process, to see that nothing is lost or done twice. Without a test they do nothing.
+//
+// The table is complete: the tests walk through it, so a place added here is tried by itself. Production code cannot switch one on;
+// a hook is set only by a module that a test loads into the process.
+
+/** Every place, with what has happened there and what has not. */
+export const faultPoints = {
+  "engine.before-append": "an effect is done, its events are not recorded",
+  "engine.after-append": "the events are recorded, nothing of what follows has begun",
+  "engine.before-effect": "the next effect is decided and not begun",
+} as const satisfies Record<string, string>;
+
+export type FaultPoint = keyof typeof faultPoints;
+export type FaultHook = (point: FaultPoint) => Promise<void>;
+
+let hook: FaultHook | undefined;
+
+/** Marks a place. Rejects only with what a test's hook throws. */
+export async function faultPoint(point: FaultPoint): Promise<void> {
+  if (hook) await hook(point);
+}
+
+/** For tests: `set` is asked at every place until the answer is disposed of. One at a time. */
+export function onFaultPoint(set: FaultHook): Disposable {
+  if (hook) throw new Error("another hook is set on the fault points");
+  hook = set;
+  return {
+    [Symbol.dispose]: () => {
+      hook = undefined;
+    },
+  };
+}
