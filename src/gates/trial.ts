@@ -37,7 +37,7 @@ export async function inFreshWorkspace<T>(
 ): Promise<T> {
   const { request, workspaces, signal } = context;
   const setup = install === undefined ? undefined : { install, base: request.base };
-  await using workspace = await workspaces.open(request.repo, commit, signal, setup);
+  await using workspace = await workspaces.open(request.repo, commit, signal, { setup });
   signal.throwIfAborted();
   const result = workspace.installed;
   if (install !== undefined && result) {

@@ -1,63 +1,145 @@
 // A private clone: a work tree and a git directory of its own, objects read from the mirror by alternates, nothing else shared.
 // Host git makes it and never enters it again.
-import { appendFile, copyFile, lstat, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { appendFile, copyFile, lstat, mkdir, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beside } from "../core/beside.ts";
 import { type CommandResult, type Execute, succeeded } from "../core/command.ts";
 import { BatonError } from "../core/errors.ts";
-import type { Sha } from "../core/ids.ts";
-import { diskFull, type Git, noSpaceLeft } from "./git.ts";
+import { isSha, type Sha } from "../core/ids.ts";
+import type { Git } from "./git.ts";
 import { createInClone, excludeLine, type InClone } from "./in-clone.ts";
 import type { Leases } from "./lease.ts";
+import { createTurns, keepClone, type KeptClone, readClone, readTurns, shortened, type Turns } from "./ledger.ts";
 import type { Mirror } from "./mirror.ts";
 import { importWork } from "./quarantine.ts";
+import { diskFull, naming, noSpaceLeft } from "./space.ts";
 import type { Setup, Workspace } from "./workspaces.ts";
 
 const INSTALL_MS = 15 * 60_000;
 
-export interface CloneOptions {
+export interface CloneSurroundings {
   readonly git: Git;
   readonly leases: Leases;
   readonly inSandbox: Execute;
   readonly mirror: Mirror;
+}
+
+export interface CloneOptions extends CloneSurroundings {
   readonly commit: Sha;
   readonly setup: Setup | undefined;
+  /** The key by which a later process may go on in it. */
+  readonly keep: string | undefined;
 }
 
 /** Makes the clone and installs in it; the mirror must have the commits. */
 export async function openClone(options: CloneOptions, signal: AbortSignal): Promise<Workspace> {
-  const { git, leases, inSandbox, mirror, commit, setup } = options;
-  const lease = await leases.take("workspaces");
+  const { leases, inSandbox, mirror, commit, setup, keep } = options;
+  if (keep !== undefined)
+    for (const { folder, abandoned } of await leases.kept(keep)) if (abandoned) await leases.give(folder);
+  const lease = await leases.take("workspaces", keep);
   const folder = join(lease, "tree");
   const inClone = createInClone(inSandbox, folder);
   let done: Installed = { installed: undefined, exclude: "" };
   try {
     await layOut(options, lease, folder, signal);
     if (setup) done = await install({ inSandbox, inClone, folder, commit, setup }, signal);
+    if (keep !== undefined) {
+      const installed = done.installed && shortened(done.installed);
+      const about = { key: keep, openedAt: Date.now(), mirror: mirror.folder, commit, exclude: done.exclude };
+      await keepClone(lease, { ...about, ...(installed ? { installed } : {}) });
+    }
   } catch (error) {
     await leases.give(lease);
     throw error;
   }
-  const { installed, exclude } = done;
+  const turns = keep === undefined ? undefined : createTurns(lease, { begun: 0, recorded: 0 });
+  return workspaceIn(options, { lease, commit, turns, ...done });
+}
+
+/**
+ * The newest clone that was left under this key, when `turn` is the last that its ledger knows and nobody has it. Everything else
+ * that was left under the key is deleted.
+ */
+export async function adoptClone(
+  options: CloneSurroundings,
+  key: string,
+  turn: number,
+  signal: AbortSignal,
+): Promise<Workspace | undefined> {
+  const { leases, mirror } = options;
+  const found = await leases.kept(key);
+  if (found.some(({ abandoned }) => !abandoned)) return undefined;
+  let newest: { folder: string; openedAt: number } | undefined;
+  for (const { folder } of found) {
+    const openedAt = (await readClone(folder))?.openedAt;
+    if (openedAt !== undefined && openedAt >= (newest?.openedAt ?? 0)) newest = { folder, openedAt };
+  }
+  const lease = newest && (await leases.claim(newest.folder));
+  if (newest !== undefined && lease === undefined) return undefined;
+  for (const { folder } of found) if (folder !== newest?.folder) await leases.give(folder);
+  if (lease === undefined) return undefined;
+  try {
+    const clone = await readClone(lease);
+    const turns = await readTurns(lease);
+    const untouched = turns !== undefined && Math.max(turns.begun, turns.recorded) === turn;
+    if (untouched && clone?.key === key && isSha(clone.commit) && (await sound(lease, clone, mirror))) {
+      const { commit, installed, exclude } = clone;
+      await mirror.need(commit, signal);
+      return workspaceIn(options, { lease, commit, turns: createTurns(lease, turns), installed, exclude });
+    }
+  } catch (error) {
+    await leases.park(lease, Date.now());
+    throw error;
+  }
+  await leases.give(lease);
+  return undefined;
+}
+
+/** True when what Baton laid out is there, and the objects that the clone borrows are still where it looks for them. */
+async function sound(lease: string, clone: KeptClone, mirror: Mirror): Promise<boolean> {
+  const isFolder = async (name: string) =>
+    (await lstat(join(lease, name)).catch(() => undefined))?.isDirectory() === true;
+  const objects = await readlink(join(lease, beside.objects)).catch(() => undefined);
+  return (
+    clone.mirror === mirror.folder &&
+    objects === join(mirror.folder, "objects") &&
+    (await isFolder("tree")) &&
+    (await isFolder(beside.home))
+  );
+}
+
+function workspaceIn(
+  { git, leases, inSandbox, mirror }: CloneSurroundings,
+  clone: Installed & { lease: string; commit: Sha; turns: Turns | undefined },
+): Workspace {
+  const { lease, commit, turns, installed, exclude } = clone;
+  const folder = join(lease, "tree");
+  const inClone = createInClone(inSandbox, folder);
   let packs = 0;
   let given: Promise<void> | undefined;
-
   return {
     folder,
     commit,
     installed,
+    begin: async (turn) => await turns?.begin(turn),
+    recorded: async (turn) => await turns?.recorded(turn),
+    async park(until = Date.now()) {
+      if (turns !== undefined) given ??= leases.park(lease, until);
+      await (given ??= leases.give(lease));
+    },
     async collect(message, signal) {
       const name = `baton-work-${(packs += 1)}.bundle`;
       const bundle = join(lease, beside.home, name);
       await rm(bundle, { force: true, recursive: true });
-      const packed = trusted(await inClone.pack(commit, exclude, name, signal), "packing the work", signal);
+      const packed = trusted(await inClone.pack(commit, exclude, name, signal), "packing the work", folder, signal);
       if (packed.timedOut) return { type: "refused", reasons: ["packing the work took too long"] };
       if (packed.exitCode !== 0)
         return { type: "refused", reasons: [`git cannot pack the work tree: ${packed.stderr.trim().slice(-500)}`] };
       if (packed.stdout.trim() === "unchanged") return { type: "collected", commit, changes: [] };
       const quarantine = await leases.take("quarantine");
       try {
-        return await importWork({ git, mirror, folder: quarantine, bundle, start: commit, message }, signal);
+        const work = { git, mirror, folder: quarantine, bundle, start: commit, message };
+        return await naming("checking an agent's work", quarantine, () => importWork(work, signal));
       } finally {
         await leases.give(quarantine);
         await rm(bundle, { force: true, recursive: true });
@@ -105,20 +187,26 @@ async function install(
     { argv: ["/bin/sh", "-c", setup.install], cwd: folder, timeoutMs: INSTALL_MS, network: "registries" },
     signal,
   );
-  const left = await untracked(inClone, setup.base, "", signal);
+  const untracked = (at: Sha, lines: string) => listUntracked({ inClone, folder }, at, lines, signal);
+  const left = await untracked(setup.base, "");
   const moving = `moving a workspace from ${setup.base} to ${commit} after its install`;
-  const moved = trusted(await inClone.move(setup.base, commit, signal), moving, signal);
+  const moved = trusted(await inClone.move(setup.base, commit, signal), moving, folder, signal);
   if (!succeeded(moved)) throw clumsy(moving, moved);
   // The commit may ignore less than the base does.
-  if (commit !== setup.base) left.push(...(await untracked(inClone, commit, excludeLines(left), signal)));
+  if (commit !== setup.base) left.push(...(await untracked(commit, excludeLines(left))));
   const exclude = excludeLines(left);
-  if (exclude !== "") trusted(await inClone.ignore(exclude, signal), "ignoring what an install left", signal);
+  if (exclude !== "") trusted(await inClone.ignore(exclude, signal), "ignoring what an install left", folder, signal);
   return { installed, exclude };
 }
 
-async function untracked(inClone: InClone, at: Sha, exclude: string, signal: AbortSignal): Promise<string[]> {
+async function listUntracked(
+  { inClone, folder }: { inClone: InClone; folder: string },
+  at: Sha,
+  exclude: string,
+  signal: AbortSignal,
+): Promise<string[]> {
   const during = "listing the files of a workspace";
-  const listed = trusted(await inClone.untracked(at, exclude, signal), during, signal);
+  const listed = trusted(await inClone.untracked(at, exclude, signal), during, folder, signal);
   if (!succeeded(listed) || listed.truncated) throw clumsy(during, listed);
   return listed.stdout.split("\0").filter((path) => path !== "");
 }
@@ -131,10 +219,10 @@ function excludeLines(paths: readonly string[]): string {
 }
 
 /** Lets through what says something about the work; throws for what says something about the machine. */
-function trusted(result: CommandResult, during: string, signal: AbortSignal): CommandResult {
+function trusted(result: CommandResult, during: string, folder: string, signal: AbortSignal): CommandResult {
   if (result.aborted) throw new BatonError("sandbox-failed", `${during} was aborted`, { cause: signal.reason });
   if (result.startFailure !== undefined) throw clumsy(during, result);
-  if (noSpaceLeft(result.stderr)) throw diskFull(during);
+  if (noSpaceLeft(result.stderr)) throw diskFull(during, folder);
   return result;
 }
 

@@ -1,48 +1,73 @@
 // The workspaces of one Baton process, over one home folder.
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, isAbsolute, join } from "node:path";
-import { BatonError } from "../core/errors.ts";
+import { BatonError, messageOf } from "../core/errors.ts";
 import { type Sha, sha } from "../core/ids.ts";
-import { openClone } from "./clone.ts";
+import { type Log, silentLog } from "../core/log.ts";
+import { adoptClone, openClone } from "./clone.ts";
 import { fileChanges, rawChanges } from "./diff.ts";
-import { createGit, diskFull, type Git, gitFailed, lenient } from "./git.ts";
+import { createGit, type Git, gitFailed, lenient } from "./git.ts";
 import { createLeases } from "./lease.ts";
 import { branchName, createMirrors, type Mirror } from "./mirror.ts";
+import { assureFree, naming } from "./space.ts";
+import { upkeep } from "./upkeep.ts";
 import type { RepoSource, Workspaces, WorkspacesOptions } from "./workspaces.ts";
 
+const KEEP_MS = 10 * 60_000;
+const SWEEP_MS = 30_000;
+const MIN_FREE_BYTES = 500_000_000;
 const DEFAULT_PATCH_BYTES = 200 * 1024;
 /** The largest file `file` reads. */
 const MAX_FILE_BYTES = 32 * 1024 ** 2;
 
-/** Opens mirrors and clones under `home`, and begins to delete what dead processes left there. Disposing waits until nothing is being deleted. */
+/**
+ * Opens mirrors and clones under `home`, begins to delete what dead processes left there, and looks for more from time to time.
+ * Several processes may share a home. Disposing waits until nothing is being deleted.
+ */
 export async function createWorkspaces(options: WorkspacesOptions): Promise<Workspaces & AsyncDisposable> {
-  if (!isAbsolute(options.home))
-    throw new BatonError("invalid-usage", `the home folder ${JSON.stringify(options.home)} is not absolute`);
+  const { home, inSandbox, log = silentLog } = options;
+  if (!isAbsolute(home))
+    throw new BatonError("invalid-usage", `the home folder ${JSON.stringify(home)} is not absolute`);
+  await mkdir(home, { recursive: true });
   const git = createGit(options.onHost);
-  const leases = createLeases(options.home, options.onHost);
+  const leases = createLeases(home, options.onHost, options.keepMs ?? KEEP_MS);
   const mirrors = createMirrors(git, options);
   await leases.sweep();
+  const cleaning = repeat(options.sweepMs ?? SWEEP_MS, log, async (signal) => {
+    await leases.sweep();
+    await upkeep({ git, home, leases, log, needed: options.needed ?? (async () => new Set()) }, signal);
+  });
 
   /** The mirror, with these commits in it. */
   async function mirrorWith(repo: RepoSource, commits: readonly Sha[], signal: AbortSignal): Promise<Mirror> {
-    const mirror = await mirrors.of(repo);
+    const mirror = await mirrors.of(repo, signal);
     for (const commit of commits) await mirror.need(commit, signal);
     return mirror;
   }
 
   return {
-    resolve: (repo, branch, signal) =>
-      guarded("fetching", async () => {
-        const mirror = await mirrors.of(repo);
-        return await mirror.fetchBranch(branch, signal);
-      }),
-    open: (repo, commit, signal, setup) =>
-      guarded("making a clone", async () => {
+    resolve: async (repo, branch, signal) => {
+      const mirror = await mirrors.of(repo, signal);
+      return await mirror.fetchBranch(branch, signal);
+    },
+    contains: async (repo, branch, commit, signal) => {
+      const mirror = await mirrors.of(repo, signal);
+      return await mirror.contains(branch, commit, signal);
+    },
+    open: (repo, commit, signal, { setup, keep } = {}) =>
+      naming("making a clone", home, async () => {
+        if (keep !== undefined) assertKey(keep);
+        await assureFree(home, options.minFreeBytes ?? MIN_FREE_BYTES);
         const mirror = await mirrorWith(repo, setup ? [setup.base, commit] : [commit], signal);
-        const clone = await openClone({ git, leases, inSandbox: options.inSandbox, mirror, commit, setup }, signal);
-        return { ...clone, collect: (message, until) => guarded("collecting", () => clone.collect(message, until)) };
+        return await openClone({ git, leases, inSandbox, mirror, commit, setup, keep }, signal);
       }),
+    adopt: async (repo, key, lastRecordedTurn, signal) => {
+      assertKey(key);
+      const mirror = await mirrors.of(repo, signal);
+      return await adoptClone({ git, leases, inSandbox, mirror }, key, lastRecordedTurn, signal);
+    },
+    forget: (run) => leases.forget(run),
     changes: async (repo, from, to, signal) => {
       const mirror = await mirrorWith(repo, [from, to], signal);
       return fileChanges(await rawChanges(git, mirror.folder, from, to, signal));
@@ -73,20 +98,38 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
       await deliver(git, mirror, commit, target, branchName(branch), signal);
     },
     async [Symbol.asyncDispose]() {
+      await cleaning[Symbol.asyncDispose]();
       await leases.settle();
     },
   };
 }
 
-/** A full disk has one name, whoever noticed it first. */
-async function guarded<T>(during: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT"))
-      throw diskFull(during, error);
-    throw error;
-  }
+function assertKey(key: string): void {
+  if (!/^[^/]+\/[^/]+\/\d+$/.test(key))
+    throw new BatonError("invalid-id", `${JSON.stringify(key)} is not the key of a workspace (run/stage/attempt)`);
+}
+
+/** Does `work` every so many milliseconds, never twice at once. Disposing aborts it and waits for its end. */
+function repeat(everyMs: number, log: Log, work: (signal: AbortSignal) => Promise<void>): AsyncDisposable {
+  const over = new AbortController();
+  let busy: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    busy ??= work(over.signal)
+      .catch((error: unknown) => {
+        if (!over.signal.aborted) log.warn("looking for leftovers failed", { error: messageOf(error) });
+      })
+      .finally(() => {
+        busy = undefined;
+      });
+  }, everyMs);
+  timer.unref();
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      over.abort();
+      await busy;
+    },
+  };
 }
 
 async function readBlob(
@@ -127,7 +170,9 @@ async function deliver(
   // The person's own repository, named by them: whoever its folder belongs to.
   const config = { "safe.directory": "*" };
   const source = `refs/baton/delivered/${commit}`;
-  await git.run({ args: ["update-ref", source, commit], at: mirror.folder }, signal);
+  const name = { args: ["update-ref", source, commit], at: mirror.folder } as const;
+  const named = await mirror.change(name, signal);
+  if (named.exitCode !== 0) throw gitFailed(name, named);
   await git.run(
     {
       args: ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", mirror.folder, source],

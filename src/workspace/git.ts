@@ -2,6 +2,7 @@
 import type { CommandResult, Execute } from "../core/command.ts";
 import { BatonError } from "../core/errors.ts";
 import { commandLine } from "../core/exec.ts";
+import { diskFull, noSpaceLeft } from "./space.ts";
 
 export type Protocol = "https" | "http" | "file";
 
@@ -108,7 +109,7 @@ export function createGit(execute: Execute): Git {
     if (result.aborted) throw new BatonError("git-failed", `git ${call.args[0]} was aborted`, { cause: signal.reason });
     if (result.startFailure !== undefined)
       throw new BatonError("git-failed", `git cannot be run (${result.startFailure}); install git 2.38 or later`);
-    if (noSpaceLeft(result.stderr)) throw diskFull(`git ${call.args[0]}`);
+    if (noSpaceLeft(result.stderr)) throw diskFull(`git ${call.args[0]}`, call.at);
     return result;
   };
   return {
@@ -149,15 +150,4 @@ function configEnvironment(config: Readonly<Record<string, string>>): Record<str
       ]),
     ),
   };
-}
-
-export function noSpaceLeft(text: string): boolean {
-  return /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT/.test(text);
-}
-
-export function diskFull(during: string, cause?: unknown): BatonError {
-  return new BatonError("disk-full", `there is no space left on the device (${during}); free some and try again`, {
-    cause,
-    retryable: true,
-  });
 }

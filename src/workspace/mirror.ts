@@ -1,12 +1,19 @@
 // One bare mirror per repository: what every clone reads its objects from, and where collected work is kept.
-// A fetch asks for one branch or one commit; fetches of the same mirror wait for one another.
+// A fetch asks for one branch or one commit; changes of the same mirror wait for one another, in all processes that share the home.
+//
+// Branches are kept under a hash of their name: so a branch `a` that went away never stands in the way of a branch `a/b`.
 import { createHash } from "node:crypto";
-import { mkdir, stat } from "node:fs/promises";
-import { isAbsolute, join } from "node:path";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { dirname, isAbsolute, join } from "node:path";
+import type { CommandResult } from "../core/command.ts";
 import { BatonError } from "../core/errors.ts";
 import { type Sha, sha } from "../core/ids.ts";
 import { type Git, type GitCall, gitFailed, lenient, type Protocol } from "./git.ts";
-import type { RepoSource, WorkspacesOptions } from "./workspaces.ts";
+import { clearGitLock, gitLock, lockMirror } from "./mirror-lock.ts";
+import { naming } from "./space.ts";
+import { lastUse, lockFile } from "./upkeep.ts";
+import { mark, markedAt, USE_MS, usesOf } from "./uses.ts";
+import type { Contains, RepoSource, WorkspacesOptions } from "./workspaces.ts";
 
 const never = new AbortController().signal;
 const FETCH_MS = 15 * 60_000;
@@ -14,103 +21,161 @@ const FETCH_MS = 15 * 60_000;
 export interface Mirror {
   /** The bare repository's folder. */
   readonly folder: string;
-  /** Brings one branch up to date and says where it is. */
+  /** Brings one branch up to date and says where it is. Throws `not-found`. */
   fetchBranch(branch: string, signal: AbortSignal): Promise<Sha>;
+  /** Whether a commit is an ancestor of the branch as it is now, or its head. */
+  contains(branch: string, commit: Sha, signal: AbortSignal): Promise<Contains>;
   /** Makes sure that a commit is here, fetching it if need be. Throws `not-found` when the repository does not have it. */
   need(commit: Sha, signal: AbortSignal): Promise<void>;
-  /** Runs `change` while no fetch is under way. */
-  exclusively<T>(change: () => Promise<T>): Promise<T>;
+  /** Takes a commit over from another repository on this machine, where it is called `ref`. */
+  take(from: string, ref: string, commit: Sha, signal: AbortSignal): Promise<void>;
+  /** Runs one git command that changes the mirror, while no other does. */
+  change(call: Omit<GitCall, "at">, signal: AbortSignal): Promise<CommandResult>;
 }
 
 export interface Mirrors {
-  of(repo: RepoSource): Promise<Mirror>;
+  of(repo: RepoSource, signal: AbortSignal): Promise<Mirror>;
 }
 
 export function createMirrors(git: Git, options: Pick<WorkspacesOptions, "home" | "credential">): Mirrors {
-  const opened = new Map<string, Promise<Mirror>>();
+  const opened = new Map<string, Mirror>();
+  return {
+    async of(repo, signal) {
+      const folder = mirrorFolder(options.home, repo);
+      const mirror = opened.get(folder) ?? createMirror(git, options.credential, repo, folder);
+      opened.set(folder, mirror);
+      // Upkeep of another process may have deleted it, but never within this time.
+      if (Date.now() - (await markedAt(lastUse(folder))) > USE_MS) await begin(git, folder, signal);
+      return mirror;
+    },
+  };
+}
 
-  async function open(repo: RepoSource, folder: string): Promise<Mirror> {
+/** Makes the mirror if there is none, and writes down that it is used. */
+async function begin(git: Git, folder: string, signal: AbortSignal): Promise<void> {
+  await naming("making a mirror", folder, async () => {
+    await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
+    await using _alone = await lockMirror(lockFile(folder), signal);
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const there = await stat(join(folder, "objects")).catch(() => undefined);
+    // The last file of an init: one that was cut off before it is made again.
+    const there = await stat(lastUse(folder)).catch(() => undefined);
     if (there === undefined)
       await git.run({ args: ["init", "--quiet", "--bare", "--template=", "."], at: folder }, never);
+    await mark(lastUse(folder));
+  });
+}
 
-    const present = new Set<Sha>();
-    let last: Promise<unknown> = Promise.resolve();
-    const exclusively = async <T>(change: () => Promise<T>): Promise<T> => {
-      const turn = last.then(change);
-      last = turn.catch(() => {});
-      return await turn;
+function createMirror(git: Git, credential: WorkspacesOptions["credential"], repo: RepoSource, folder: string): Mirror {
+  const uses = usesOf(folder);
+  /** Commits that are here, and when that was seen. */
+  const present = new Map<Sha, number>();
+  let last: Promise<unknown> = Promise.resolve();
+
+  const change: Mirror["change"] = async (rest, signal) => {
+    const call = { ...rest, at: folder };
+    const turn = last.then(async () => {
+      await using _alone = await lockMirror(lockFile(folder), signal);
+      try {
+        const result = await git.attempt(call, signal);
+        const lock = result.exitCode === 0 ? undefined : gitLock(result.stderr);
+        return lock !== undefined && (await clearGitLock(folder, lock)) ? await git.attempt(call, signal) : result;
+      } catch (error) {
+        if (error instanceof BatonError && error.code === "disk-full") await dropHalves(folder);
+        throw error;
+      }
+    });
+    last = turn.catch(() => {});
+    return await naming("changing a mirror", folder, () => turn);
+  };
+
+  async function fetch(refspec: string, signal: AbortSignal): Promise<"fetched" | "absent"> {
+    const { protocol, config } = await reach(repo, credential);
+    const how = ["--quiet", "--no-tags", "--force", "--prune", "--no-write-fetch-head", "--update-shallow"] as const;
+    const call: GitCall = {
+      args: ["fetch", ...how, repo.cloneUrl, refspec],
+      at: folder,
+      protocol,
+      config: { ...lenient, ...config },
+      timeoutMs: FETCH_MS,
     };
+    const result = await change(call, signal);
+    if (result.exitCode === 0 && !result.timedOut) return "fetched";
+    if (/couldn't find remote ref|not our ref|no such remote ref|unadvertised object/i.test(result.stderr))
+      return "absent";
+    if (/does not appear to be a git repository|repository .*not found|does not exist/i.test(result.stderr))
+      throw new BatonError("not-found", `there is no repository at ${repo.cloneUrl}: ${result.stderr.trim()}`);
+    throw gitFailed(call, result);
+  }
 
-    async function fetch(refspec: string, signal: AbortSignal): Promise<"fetched" | "absent"> {
-      const { protocol, config } = await reach(repo, options.credential);
-      const call: GitCall = {
-        args: [
-          "fetch",
-          "--quiet",
-          "--no-tags",
-          "--force",
-          "--no-write-fetch-head",
-          "--update-shallow",
-          repo.cloneUrl,
-          refspec,
-        ],
-        at: folder,
-        protocol,
-        config: { ...lenient, ...config },
-        timeoutMs: FETCH_MS,
-      };
-      const result = await exclusively(() => git.attempt(call, signal));
-      if (result.exitCode === 0 && !result.timedOut) return "fetched";
-      if (/couldn't find remote ref|not our ref|no such remote ref|unadvertised object/i.test(result.stderr))
-        return "absent";
-      if (/does not appear to be a git repository|repository .*not found|does not exist/i.test(result.stderr))
-        throw new BatonError("not-found", `there is no repository at ${repo.cloneUrl}: ${result.stderr.trim()}`);
-      throw gitFailed(call, result);
-    }
+  async function used(commit: Sha): Promise<void> {
+    await naming("writing down a use", folder, () => uses.touch(commit));
+    present.set(commit, Date.now());
+  }
 
-    async function has(commit: Sha, signal: AbortSignal): Promise<boolean> {
-      if (present.has(commit)) return true;
-      const found = await git.attempt({ args: ["cat-file", "-e", `${commit}^{commit}`], at: folder }, signal);
-      if (found.exitCode === 0) present.add(commit);
-      return found.exitCode === 0;
-    }
+  async function has(commit: Sha, signal: AbortSignal): Promise<boolean> {
+    if (Date.now() - (present.get(commit) ?? 0) < USE_MS) return true;
+    const found = await git.attempt({ args: ["cat-file", "-e", `${commit}^{commit}`], at: folder }, signal);
+    if (found.exitCode === 0) await used(commit);
+    return found.exitCode === 0;
+  }
 
-    return {
-      folder,
-      exclusively,
-      async fetchBranch(branch, signal) {
-        const ref = `refs/heads/${branchName(branch)}`;
-        if ((await fetch(`+${ref}:${ref}`, signal)) === "absent")
-          throw new BatonError("not-found", `${repo.owner}/${repo.name} has no branch "${branch}"`);
-        const at = await git.run(
-          { args: ["rev-parse", "--verify", "--end-of-options", `${ref}^{commit}`], at: folder },
-          signal,
-        );
-        return sha(at.trim());
-      },
-      async need(commit, signal) {
-        if (await has(commit, signal)) return;
-        if ((await fetch(`+${commit}:refs/baton/seen/${commit}`, signal)) === "absent")
-          await fetch("+refs/heads/*:refs/heads/*", signal);
-        if (await has(commit, signal)) return;
-        throw new BatonError("not-found", `${repo.owner}/${repo.name} has no commit ${commit}`);
-      },
-    };
+  async function need(commit: Sha, signal: AbortSignal): Promise<boolean> {
+    if (await has(commit, signal)) return true;
+    if ((await fetch(`+${commit}:refs/baton/seen/${commit}`, signal)) === "absent")
+      await fetch("+refs/heads/*:refs/heads/*", signal);
+    return await has(commit, signal);
+  }
+
+  /** The branch's head now; undefined when there is no such branch. */
+  async function headOf(branch: string, signal: AbortSignal): Promise<Sha | undefined> {
+    const ref = `refs/baton/branches/${createHash("sha256").update(branchName(branch)).digest("hex").slice(0, 16)}`;
+    if ((await fetch(`+refs/heads/${branch}:${ref}`, signal)) === "absent") return undefined;
+    const args = ["rev-parse", "--verify", "--end-of-options", `${ref}^{commit}`] as const;
+    const head = sha((await git.run({ args, at: folder }, signal)).trim());
+    await used(head);
+    return head;
   }
 
   return {
-    async of(repo) {
-      const folder = mirrorFolder(options.home, repo);
-      const known = opened.get(folder);
-      if (known !== undefined) return await known;
-      const opening = open(repo, folder);
-      opened.set(folder, opening);
-      opening.catch(() => opened.delete(folder));
-      return await opening;
+    folder,
+    change,
+    async fetchBranch(branch, signal) {
+      const head = await headOf(branch, signal);
+      if (head === undefined) throw new BatonError("not-found", `${repo.owner}/${repo.name} has no branch "${branch}"`);
+      return head;
+    },
+    async contains(branch, commit, signal) {
+      const head = await headOf(branch, signal);
+      if (head === undefined) return "branch-gone";
+      if (!(await need(commit, signal))) return "rewritten";
+      const call: GitCall = { args: ["merge-base", "--is-ancestor", commit, head], at: folder };
+      const result = await git.attempt(call, signal);
+      if (result.exitCode !== 0 && (result.exitCode !== 1 || result.timedOut)) throw gitFailed(call, result);
+      return result.exitCode === 0 ? "yes" : "rewritten";
+    },
+    async need(commit, signal) {
+      if (!(await need(commit, signal)))
+        throw new BatonError("not-found", `${repo.owner}/${repo.name} has no commit ${commit}`);
+    },
+    async take(from, ref, commit, signal) {
+      const how = ["--quiet", "--no-tags", "--no-write-fetch-head"] as const;
+      const call: GitCall = {
+        args: ["fetch", ...how, from, `${ref}:refs/baton/kept/${commit}`],
+        at: folder,
+        protocol: "file",
+      };
+      const result = await change(call, signal);
+      if (result.exitCode !== 0 || result.timedOut) throw gitFailed(call, result);
+      await used(commit);
     },
   };
+}
+
+/** What a fetch that ran out of space had begun. Nobody else fetches: the mirror is locked. */
+async function dropHalves(folder: string): Promise<void> {
+  const objects = join(folder, "objects");
+  for (const path of await readdir(objects, { recursive: true }).catch(() => []))
+    if (/(?:^|\/)\.?tmp[-_][^/]*$/.test(path)) await rm(join(objects, path), { recursive: true, force: true });
 }
 
 /** Two addresses never share a mirror, even under the same name. GitHub's names know no case. */

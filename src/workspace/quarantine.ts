@@ -5,6 +5,7 @@ import { constants } from "node:fs";
 import { copyFile, mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BatonError } from "../core/errors.ts";
+import { faultPoint } from "../core/fault-points.ts";
 import { type Sha, sha } from "../core/ids.ts";
 import { fileChanges, rawChanges, type RawChange } from "./diff.ts";
 import type { FileChange } from "./file-change.ts";
@@ -69,22 +70,10 @@ export async function importWork(work: Import, signal: AbortSignal): Promise<Imp
   );
   const commit = sha(made.trim());
   await git.run({ args: ["update-ref", "refs/heads/made", commit], at: checked }, signal);
-  await mirror.exclusively(() =>
-    git.run(
-      {
-        args: ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", checked, `refs/heads/made:${keptRef(commit)}`],
-        at: mirror.folder,
-        protocol: "file",
-      },
-      signal,
-    ),
-  );
+  await faultPoint("workspace.before-import");
+  await mirror.take(checked, "refs/heads/made", commit, signal);
+  await faultPoint("workspace.after-import");
   return { type: "collected", commit, changes: fileChanges(changes) };
-}
-
-/** Where the mirror keeps collected work, so that it is never pruned. */
-export function keptRef(commit: Sha): string {
-  return `refs/baton/kept/${commit}`;
 }
 
 /** Copies a plain file of bounded size; links, pipes and devices are not opened. The reason when it is not one. */

@@ -2,6 +2,7 @@
 // Host git runs in Baton's own bare repositories and nowhere else; inside a clone git runs in the sandbox.
 import type { CommandResult, Execute } from "../core/command.ts";
 import type { Sha } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
 import type { FileChange } from "./file-change.ts";
 
 /** As much of a repository as git needs. */
@@ -24,6 +25,17 @@ export interface WorkspacesOptions {
   readonly inSandbox: Execute;
   /** The token to fetch with, if any; given to git by environment, never on the command line or in a URL. */
   readonly credential: (repo: RepoSource) => Promise<string | undefined>;
+  /**
+   * Commits that unfinished runs go on from. However old, a mirror keeps them. Without it, what nobody asked for in 30 days goes.
+   */
+  readonly needed?: () => Promise<ReadonlySet<Sha>>;
+  /** Bytes that must be free on the disk of `home` when a workspace is opened; default 500 MB, 0 for none. */
+  readonly minFreeBytes?: number;
+  /** How long a workspace with a key waits to be adopted after its process died or parked it, in milliseconds; default 10 minutes. */
+  readonly keepMs?: number;
+  /** How often leftovers of dead processes are looked for, in milliseconds; default 30 seconds. */
+  readonly sweepMs?: number;
+  readonly log?: Log;
 }
 
 /**
@@ -37,15 +49,38 @@ export interface Setup {
   readonly base: Sha;
 }
 
+export interface OpenOptions {
+  readonly setup?: Setup | undefined;
+  /**
+   * A key, `run/stage/attempt`, by which a later process may adopt the workspace when this one dies or parks it. What was abandoned
+   * under the same key before is deleted.
+   */
+  readonly keep?: string | undefined;
+}
+
+/** Whether a commit that a run began from is still part of its branch. */
+export type Contains = "yes" | "rewritten" | "branch-gone";
+
 export interface Workspaces {
   /** Brings the mirror up to date and says where `branch` is. Throws `git-failed` or `not-found`. */
   resolve(repo: RepoSource, branch: string, signal: AbortSignal): Promise<Sha>;
+  /** Whether `commit` is an ancestor of `branch` as the repository has it now, or its head. Throws `git-failed` or `not-found` (no such repository). */
+  contains(repo: RepoSource, branch: string, commit: Sha, signal: AbortSignal): Promise<Contains>;
   /**
    * A private clone at `commit`; disposing deletes it. Fetches the commit if the mirror lacks it. With `setup`, the install command
    * has run on the base's files before, and what it left untracked lies in the clone; a failed one is told by `installed`.
-   * Throws `sandbox-failed` when the work tree cannot be moved from the base to the commit.
+   * Throws `sandbox-failed` when the work tree cannot be moved from the base to the commit, `disk-full` (retryable) when too little
+   * is free to begin.
    */
-  open(repo: RepoSource, commit: Sha, signal: AbortSignal, setup?: Setup): Promise<Workspace>;
+  open(repo: RepoSource, commit: Sha, signal: AbortSignal, options?: OpenOptions): Promise<Workspace>;
+  /**
+   * The workspace that was left under `key`, as the turn `lastRecordedTurn` (0: none) left it; of several who ask, one gets it.
+   * Undefined when there is none, when its process still lives, or when a later turn was begun in it (then it is deleted). Processes
+   * of the agent have ended with the old one: only the files are there.
+   */
+  adopt(repo: RepoSource, key: string, lastRecordedTurn: number, signal: AbortSignal): Promise<Workspace | undefined>;
+  /** Deletes what is kept under the keys of a run that has ended, but for what a living process has open. */
+  forget(run: string): Promise<void>;
   /** What changed between two commits, by path; renames count as a deletion and an addition. */
   changes(repo: RepoSource, from: Sha, to: Sha, signal: AbortSignal): Promise<FileChange[]>;
   /** The unified diff between two commits, at most `maxBytes` (default 200 KiB), cut with a mark. */
@@ -60,6 +95,7 @@ export interface Workspaces {
   deliver(repo: RepoSource, commit: Sha, target: string, branch: string, signal: AbortSignal): Promise<void>;
 }
 
+/** Disposing deletes it, unless it was parked before. */
 export interface Workspace extends AsyncDisposable {
   /** Absolute folder on the host of the work tree; what a sandbox is given. */
   readonly folder: string;
@@ -71,4 +107,13 @@ export interface Workspace extends AsyncDisposable {
     message: string,
     signal: AbortSignal,
   ): Promise<{ type: "collected"; commit: Sha; changes: FileChange[] } | { type: "refused"; reasons: string[] }>;
+  /** Writes down that the tools of this turn are about to change the tree. Call it before they run. Does nothing without a key. Throws `disk-full`. */
+  begin(turn: number): Promise<void>;
+  /** Writes down that the event of this turn is in the log. Does nothing without a key. Throws `disk-full`. */
+  recorded(turn: number): Promise<void>;
+  /**
+   * Puts the workspace aside for whoever adopts its key; it is kept until some minutes after `until` (milliseconds since 1970, now
+   * by default). End everything that runs in it before. Without a key it is deleted. It cannot be used any more.
+   */
+  park(until?: number): Promise<void>;
 }

@@ -50,7 +50,7 @@ export class FakePlace {
   }
 
   readonly workspaces: Workspaces = {
-    open: async (_repo, commit, signal, setup) => {
+    open: async (_repo, commit, signal, { setup } = {}) => {
       await this.#options.gate;
       signal.throwIfAborted();
       if (this.#options.openFails) throw this.#options.openFails;
@@ -68,6 +68,9 @@ export class FakePlace {
     paths: () => Promise.resolve(Object.keys(this.#options.files ?? {})),
     tree: () => this.#unused("tree"),
     deliver: () => this.#unused("deliver"),
+    contains: () => this.#unused("contains"),
+    adopt: () => this.#unused("adopt"),
+    forget: () => this.#unused("forget"),
   };
 
   readonly sandbox: Sandbox = {
@@ -95,6 +98,9 @@ export class FakePlace {
             : { type: "collected", commit: collected, changes: [...changes] },
         );
       },
+      begin: async (turn) => void this.log.push(`begin turn ${turn}`),
+      recorded: async (turn) => void this.log.push(`turn ${turn} is recorded`),
+      park: async () => void this.log.push("park workspace"),
       [Symbol.asyncDispose]: async () => void this.log.push("close workspace"),
     };
   }

@@ -91,7 +91,7 @@ export class World implements AsyncDisposable {
 
   /** Opens `commit` after `install` has run on `base`. */
   openInstalled(install: string, commit: Sha = this.head, base: Sha = this.head, signal = never): Promise<Workspace> {
-    return this.workspaces.open(this.repo, commit, signal, { install, base });
+    return this.workspaces.open(this.repo, commit, signal, { setup: { install, base } });
   }
 
   /** What an agent does in its workspace. Fails the test when its script fails. */

@@ -1,0 +1,41 @@
+// Disks that fill: how a full one is recognised, what is said about it, and how much must be free before a clone is begun.
+import { statfs } from "node:fs/promises";
+import { BatonError } from "../core/errors.ts";
+
+/** What a program says when it could not write. */
+export function noSpaceLeft(text: string): boolean {
+  return /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT/.test(text);
+}
+
+export function diskFull(during: string, folder: string, cause?: unknown): BatonError {
+  return new BatonError(
+    "disk-full",
+    `there is no space left on the disk of ${folder} (${during}); free some, or set BATON_HOME to a larger disk, and try again`,
+    { cause, retryable: true },
+  );
+}
+
+/** Runs `work`; a full disk gets its own name, whoever noticed it first. `folder` is what was written to. */
+export async function naming<T>(during: string, folder: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT"))
+      throw diskFull(during, folder, error);
+    throw error;
+  }
+}
+
+/** Throws `disk-full` when fewer than `bytes` are free where `folder` lies. */
+export async function assureFree(folder: string, bytes: number): Promise<void> {
+  if (bytes <= 0) return;
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize >= bytes) return;
+  const mebibytes = (count: number) => `${Math.floor(count / 1024 ** 2)} MiB`;
+  throw new BatonError(
+    "disk-full",
+    `only ${mebibytes(bavail * bsize)} are free on the disk of ${folder}, and a workspace is begun with ${mebibytes(bytes)} free at least; ` +
+      "free some, or set BATON_HOME to a larger disk, and try again",
+    { retryable: true },
+  );
+}
