@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { newRunId, type RunId } from "../src/core/ids.ts";
 import { silentLog } from "../src/core/log.ts";
-import { RunEvent } from "../src/engine/events.ts";
+import { RunEvent, Spend } from "../src/engine/events.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { openEventLog } from "../src/store/event-log.ts";
 import { openBell } from "../src/store/queue.ts";
@@ -37,7 +37,7 @@ function turn(number: number): RunEvent {
     attempt: 1,
     turn: number,
     model: "claude",
-    spend: RunEvent.options[4].shape.spend.parse({
+    spend: Spend.parse({
       turns: 1,
       inputTokens: 9_000,
       outputTokens: 400,

@@ -8,12 +8,13 @@ import { createModel } from "./agents/model.ts";
 import { systemClock } from "./core/clock.ts";
 import { BatonError, messageOf } from "./core/errors.ts";
 import { execute } from "./core/exec.ts";
-import { runId } from "./core/ids.ts";
 import type { Log } from "./core/log.ts";
 import { createRedact, type Redact } from "./core/redact.ts";
-import { drive, type Engine } from "./engine/drive.ts";
+import type { Engine } from "./engine/drive.ts";
+import { startWorker } from "./engine/worker.ts";
+import { nothingToLose } from "./github/subjects.ts";
 import { RunEvent, type RepoRef } from "./engine/events.ts";
-import type { Publisher, Projection, EventLog, WorkflowSource } from "./engine/ports.ts";
+import type { WorkflowSource } from "./engine/ports.ts";
 import type { Env } from "./env.ts";
 import { createGates } from "./gates/create-gates.ts";
 import { createProjection } from "./github/projection.ts";
@@ -33,7 +34,7 @@ import type { RepoSource, Workspaces } from "./workspace/workspaces.ts";
 /** Runs worked at once by one process. */
 const PARALLEL = 4;
 const DAY_MS = 86_400_000;
-/** How often runs and deliveries that nobody rings for are looked for, in milliseconds. */
+/** How often deliveries that nobody rings for are looked for, in milliseconds. */
 const SWEEP_MS = 60_000;
 
 /** What works runs, whoever asked for them. */
@@ -43,7 +44,7 @@ export interface Parts extends AsyncDisposable {
   readonly workflows: WorkflowSource;
   readonly redact: Redact;
   /** The engine over these parts, with a log, a publisher and a projection of the caller's. */
-  engine(edges: { log: EventLog; publisher: Publisher; projection: Projection }): Engine;
+  engine(edges: Pick<Engine, "log" | "publisher" | "projection" | "history" | "subjects">): Engine;
 }
 
 export interface PartsOptions {
@@ -157,22 +158,24 @@ export async function openBaton(env: Env, journal: Log): Promise<Baton> {
     links,
     log: journal,
   });
-  const engine = parts.engine({ log: store.log, publisher, projection });
+  const { log, history, claims } = store;
+  const engine = parts.engine({ log, publisher, projection, history, subjects: nothingToLose });
   const reader = createGitHubReader({ octokitFor: clientsOf(webhooks, readOnly), log: journal });
   const intake = createIntake({ ...store, reader, publisher, workflows, self, journal });
 
-  const answering = await store.bell.answer(
-    async (topic, id, signal) => {
-      if (topic === "delivery") await intake.handle(id, signal);
-      else await drive(runId(id), engine, signal);
-    },
-    { parallel: PARALLEL },
+  const worker = undo.use(startWorker({ engine, claims, parallel: PARALLEL, beatMs: claims.leaseMs / 4 }));
+  undo.use(
+    await store.bell.answer(
+      async (topic, id, signal) => {
+        if (topic === "delivery") await intake.handle(id, signal);
+        else worker.look();
+      },
+      { parallel: PARALLEL },
+    ),
   );
-  undo.use(answering);
   await projection.refresh([...(await store.log.unfinished()), ...(await store.log.endedWithin(DAY_MS))]);
   const sweep = async () => {
     for (const id of await store.deliveries.pending()) await store.bell.ring("delivery", id);
-    for (const id of await store.log.unfinished()) await store.bell.ring("run", id);
   };
   await sweep();
   const timer = setInterval(() => {

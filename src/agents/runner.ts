@@ -10,7 +10,7 @@ import { BatonError, messageOf } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { Failure, RepoRef } from "../engine/events.ts";
-import type { AgentResult, AgentRunner, AgentTask } from "../engine/ports.ts";
+import type { AgentEvents, AgentResult, AgentRunner, AgentTask } from "../engine/ports.ts";
 import type { Hands, Sandbox } from "../hands/sandbox.ts";
 import { toolDeclarations } from "../hands/tool-declarations.ts";
 import { Artifact, artifactSchemas, carriesCommit, Change } from "../workflows/artifacts.ts";
@@ -44,13 +44,17 @@ export interface AgentRunnerOptions {
 
 /** The default runner: the Messages API in this process, tools in the sandbox. Throws `not-found` for an unknown agent, and what broken git or a full disk throws. */
 export function createAgentRunner(options: AgentRunnerOptions): AgentRunner {
-  return { run: (task, onTurn, signal) => runTask(options, task, onTurn, signal) };
+  return {
+    run: (task, events, signal) => runTask(options, task, events, signal),
+    resume: () => Promise.resolve({ type: "gone", why: "no workspace is kept" }),
+    forget: () => Promise.resolve(),
+  };
 }
 
 async function runTask(
   { model, workspaces, sandbox, agents, log }: AgentRunnerOptions,
   task: AgentTask,
-  onTurn: Parameters<AgentRunner["run"]>[1],
+  events: AgentEvents,
   signal: AbortSignal,
 ): Promise<AgentResult> {
   if (signal.aborted) return failed("cancelled", "The session was cancelled.");
@@ -83,7 +87,7 @@ async function runTask(
       },
       limits: { ...task.limits, milliseconds: task.limits.milliseconds - (performance.now() - startedAt) },
       log,
-      onTurn,
+      onTurn: (turn) => events.turn(turn),
     },
     signal,
   );
@@ -129,7 +133,7 @@ class Place implements AsyncDisposable {
 
   async #prepare(task: AgentTask, workspaces: Workspaces, sandbox: Sandbox, install: string | undefined) {
     const setup = install === undefined ? undefined : { install, base: task.base };
-    const workspace = await workspaces.open(task.repo, task.start, this.#signal, setup);
+    const workspace = await workspaces.open(task.repo, task.start, this.#signal, { setup });
     this.#made.use(workspace);
     const { installed } = workspace;
     if (install !== undefined && installed && !succeeded(installed)) this.#note = installNote(install, installed);

@@ -2,7 +2,8 @@
 import type { RunId } from "../core/ids.ts";
 import type { RecordedEvent } from "../engine/events.ts";
 import type { EventLog } from "../engine/ports.ts";
-import { apply, fold, type State } from "../engine/state.ts";
+import { apply, fold } from "../engine/fold.ts";
+import type { State } from "../engine/state.ts";
 
 export interface Following extends AsyncDisposable {
   /** Resolves with the state of a run that has ended, once everything of it has been told. */

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { openParts, type Parts } from "../baton.ts";
 import { systemClock } from "../core/clock.ts";
@@ -10,7 +11,10 @@ import { BatonError, messageOf } from "../core/errors.ts";
 import { newRunId, type RunId } from "../core/ids.ts";
 import { createLog, type Log } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
-import { drive } from "../engine/drive.ts";
+import { drive, type Engine } from "../engine/drive.ts";
+import { fold } from "../engine/fold.ts";
+import { nothingToLose } from "../github/subjects.ts";
+import { noHistory } from "../store/history.ts";
 import { RunEvent, type EventOf } from "../engine/events.ts";
 import type { EventLog, Projection, Publisher } from "../engine/ports.ts";
 import { readEnv, type Env, type Source } from "../env.ts";
@@ -21,6 +25,9 @@ import { openGitHubCase } from "./run-github.ts";
 import { openLocalCase } from "./run-local.ts";
 import { stopSignal } from "./serve.ts";
 import { summarise, tell } from "./story.ts";
+
+/** How long `baton run` waits for a limit to pass, milliseconds. */
+const LONGEST_WAIT_MS = 5 * 60_000;
 
 const USAGE = `Usage: baton run <owner/repo#12> [options]          an issue on GitHub; needs GITHUB_TOKEN
        baton run <issue.md> --repo <folder> [options]  a text about a local clone; leaves a branch and a pull-request text
@@ -117,12 +124,31 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
       version = answer.version;
     }
   });
-  const driven = await drive(created.runId, parts.engine({ log, publisher, projection }), signal);
-  if (driven !== "ended") throw new Error(`the run was ${driven}`);
+  const engine = parts.engine({ log, publisher, projection, history: noHistory, subjects: nothingToLose });
+  await driveToItsEnd(created.runId, engine, signal);
   const state = await following.ended(created.runId);
   if (values.json) console.log(JSON.stringify(summarise(state)));
   if (state.finished?.code === "stopped") return 130;
   return state.finished?.outcome === "succeeded" ? 0 : 1;
+}
+
+/** Nobody else goes on with a one-shot run: a short wait is waited out, a longer one ends it, and says why. */
+async function driveToItsEnd(run: RunId, engine: Engine, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const driven = await drive(run, engine, signal);
+    if (driven === "ended") return;
+    if (driven !== "waiting") throw new Error(`the run was ${driven}`);
+    const state = fold(await engine.log.read(run));
+    const { waiting } = state;
+    const wait = (waiting?.until ?? Number.POSITIVE_INFINITY) - engine.clock.now();
+    if (wait <= LONGEST_WAIT_MS) {
+      await delay(Math.max(0, wait), undefined, { signal });
+      continue;
+    }
+    const message = waiting?.message ?? "The run was to wait for a person.";
+    const end = { type: "run.finished", outcome: "failed", code: waiting?.reason ?? "paused", message } as const;
+    await engine.log.append(run, state.version, [end]);
+  }
 }
 
 async function temporaryFolder(undo: AsyncDisposableStack): Promise<string> {

@@ -1,6 +1,6 @@
 // Tells a run in the terminal, event by event, as a person would follow it.
 import { styleText } from "node:util";
-import { formatDollars } from "../core/ids.ts";
+import { formatDollars, microDollars } from "../core/ids.ts";
 import type { Outcome, RecordedEvent } from "../engine/events.ts";
 import type { State } from "../engine/state.ts";
 
@@ -87,7 +87,22 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
         ),
       ];
     }
+    case "subject.lost":
+      return [line(shorten(event.message, 160))];
+    case "pause.requested":
+      return [line(`@${event.by.login} asked to pause`)];
+    case "resume.requested":
+      return [line(`@${event.by.login} asked to go on`)];
+    case "budget.changed":
+      return [line(`@${event.by.login} set the budget to ${formatDollars(microDollars(event.microDollars))}`)];
+    case "run.parked":
+      return [
+        line(
+          `${styleText("yellow", "waiting")}${event.until === undefined ? "" : ` until ${new Date(event.until).toISOString().slice(11, 16)} UTC`}: ${shorten(event.message, 140)}`,
+        ),
+      ];
     case "run.driven":
+    case "session.started":
       return [];
   }
 }

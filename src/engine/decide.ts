@@ -1,6 +1,7 @@
 // What a run wants done next. Pure: no I/O, no clock of its own, no randomness; the driver performs the answer.
 //
-// In this order: an ended run rests; a person's stop and a closed issue end it; without a route it is triaged;
+// In this order: an ended run rests; a person's stop, a closed issue and lost ground end it; a paused or parked run waits;
+// without a route it is triaged;
 // then the first stage (in the order of `needs`) that is not done gets what it lacks: an attempt, its agent, its next gate.
 // Gates run one after the other and the first that says no ends the attempt. A no is answered by the stage's `otherwise`:
 // the stage again, or an earlier stage again, each counted; when the count is used up the run ends as `ending` says.
@@ -12,9 +13,11 @@ import { isDone, isPublished, refusals, stageOrder, used, type Attempt, type Sta
 
 export type Effect =
   | { readonly type: "rest" }
+  | { readonly type: "wait" }
   | { readonly type: "triage" }
   | { readonly type: "start"; readonly stage: string; readonly attempt: number; readonly reasons: readonly string[] }
   | { readonly type: "agent"; readonly stage: string; readonly attempt: number }
+  | { readonly type: "resume"; readonly stage: string; readonly attempt: number }
   | { readonly type: "gate"; readonly stage: string; readonly attempt: number; readonly gate: GateName }
   | { readonly type: "publish"; readonly stage: string }
   | { readonly type: "finish"; readonly outcome: Outcome; readonly code: string; readonly message: string };
@@ -31,6 +34,8 @@ export function decide(state: State, now: number): Effect {
       "issue-closed",
       `@${state.closedBy.login} closed the issue while the run was under way.`,
     );
+  if (state.lost && !isPublished(state)) return finish("cancelled", state.lost.loss, state.lost.message);
+  if ((state.paused || state.waiting) && !isPublished(state)) return { type: "wait" };
   if (!state.routed) return { type: "triage" };
   const { decision } = state.routed;
   if (decision.kind === "stop") return finish("triaged", "triaged", state.routed.why);
@@ -55,8 +60,11 @@ function advance(state: State, stage: StageState, plan: Stage): Effect {
   if (!attempt) return { type: "start", stage: stage.name, attempt: stage.attempts.length + 1, reasons: [] };
   if (attempt.failure) return failed(stage.name, attempt.failure);
   if (plan.agent !== undefined && !attempt.artifact) {
+    const { number, reasons, session, turns } = attempt;
     if (attempt.interrupted)
-      return { type: "start", stage: stage.name, attempt: attempt.number, reasons: attempt.reasons };
+      return session && turns > 0
+        ? { type: "resume", stage: stage.name, attempt: number }
+        : { type: "start", stage: stage.name, attempt: number, reasons };
     return { type: "agent", stage: stage.name, attempt: attempt.number };
   }
   if (attempt.artifact?.name === "Reproduction" && !attempt.artifact.value.reproduced) {
@@ -127,7 +135,9 @@ function overBudget(state: State, next: Effect, now: number): Effect | undefined
     );
   }
   const callsModel =
-    next.type === "agent" || (next.type === "start" && state.workflow?.stages[next.stage]?.agent !== undefined);
+    next.type === "agent" ||
+    next.type === "resume" ||
+    (next.type === "start" && state.workflow?.stages[next.stage]?.agent !== undefined);
   if (!callsModel) return undefined;
   if (spent.microDollars >= budget.microDollars) {
     const of = formatDollars(microDollars(budget.microDollars));

@@ -4,7 +4,9 @@
 // The fence: a driver announces itself by `run.driven` and appends with the version it knows. When people's words
 // (stop, a closed issue, retry) got in between, it takes them in and goes on; when another driver has announced itself,
 // it ends with `fence-lost` and writes nothing more. While an effect is under way the log is followed, so that
-// a stop reaches the model call and the sandboxed process at once.
+// a stop or a pause reaches the model call and the sandboxed process at once.
+//
+// A run that waits (`run.parked`, a pause) is left alone: whoever claims it when its time has come drives it on.
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
@@ -13,9 +15,23 @@ import type { RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { decide, type Effect } from "./decide.ts";
 import type { EventOf, RunEvent } from "./events.ts";
-import { perform } from "./perform.ts";
-import type { AgentRunner, EventLog, Gates, Publisher, Projection, Triager, WorkflowSource } from "./ports.ts";
-import { apply, fold, type State } from "./state.ts";
+import { faultPoint } from "../core/fault-points.ts";
+import { perform, type Performable } from "./perform.ts";
+import type {
+  AgentRunner,
+  EventLog,
+  Gates,
+  History,
+  Publisher,
+  Projection,
+  Subjects,
+  Triager,
+  WorkflowSource,
+} from "./ports.ts";
+import { recover } from "./recovery.ts";
+import { stageLimit } from "./stage-limit.ts";
+import { apply, fold } from "./fold.ts";
+import type { State } from "./state.ts";
 
 export interface Engine {
   readonly log: EventLog;
@@ -25,17 +41,20 @@ export interface Engine {
   readonly publisher: Publisher;
   readonly projection: Projection;
   readonly workflows: WorkflowSource;
+  readonly history: History;
+  readonly subjects: Subjects;
   readonly clock: Clock;
   readonly journal: Log;
 }
 
-/** What a run was doing when its driver stopped: it ended, the driver was told to park it, or another driver has it. */
-export type Driven = "ended" | "parked" | "lost" | "unknown";
+/** What a run was doing when its driver stopped: it ended, it waits, the driver was told to leave it, or another driver has it. */
+export type Driven = "ended" | "waiting" | "parked" | "lost" | "unknown";
 
-const PATIENCE_MS = [500, 2_000];
+/** How long the news that an issue is still there and open is believed. */
+const BELIEVED_MS = 60_000;
 const DATABASE_PATIENCE_MS = [50, 200, 1_000, 3_000];
 
-/** Drives `run` until it ends or `signal` fires (then it is parked and can be driven again). Throws only for a broken database. */
+/** Drives `run` until it ends, waits, or `signal` fires (then it is parked and can be driven again). Throws only for a broken database. */
 export async function drive(run: RunId, engine: Engine, signal: AbortSignal): Promise<Driven> {
   const events = await engine.log.read(run);
   if (events.length === 0) return "unknown";
@@ -54,12 +73,15 @@ class Driver {
   readonly #signal: AbortSignal;
   readonly #name = `driver-${randomUUID().slice(0, 8)}`;
   #state: State;
+  #lookedAt: number;
   /** Serialises appends and reads of the tail, so that the version only moves forward. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(run: RunId, state: State, engine: Engine, signal: AbortSignal) {
     this.#run = run;
     this.#state = state;
+    // Whoever asked for the run has just looked; whoever takes it over has not.
+    this.#lookedAt = state.driver === undefined ? state.createdAt : 0;
     this.#engine = engine;
     this.#signal = signal;
   }
@@ -69,29 +91,28 @@ class Driver {
     while (!this.#signal.aborted) {
       const effect = decide(this.#state, this.#engine.clock.now());
       if (effect.type === "rest") {
+        await this.#engine.agents.forget(this.#run);
         await this.#engine.projection.settle(this.#run);
         return "ended";
       }
+      if (effect.type === "wait") {
+        await this.#engine.projection.settle(this.#run);
+        return "waiting";
+      }
+      await faultPoint("engine.before-effect");
       await this.#perform(effect);
     }
     return "parked";
   }
 
-  async #perform(effect: Exclude<Effect, { type: "rest" }>): Promise<void> {
+  async #perform(effect: Exclude<Effect, { type: "rest" | "wait" }>): Promise<void> {
     if (effect.type === "finish") {
       const { type: _, ...end } = effect;
       await this.#append([{ type: "run.finished", ...end }]);
       return;
     }
     if (effect.type === "start") {
-      await this.#append([
-        {
-          type: "stage.started",
-          stage: effect.stage,
-          attempt: effect.attempt,
-          reasons: effect.reasons.slice(0, 50).map((reason) => reason.slice(0, 4_000)),
-        },
-      ]);
+      await this.#append([(await this.#lost()) ?? (await this.#opened(effect))]);
       return;
     }
     const interrupt = new AbortController();
@@ -99,7 +120,8 @@ class Driver {
       if (run === this.#run) this.#catchUp().catch((error: unknown) => interrupt.abort(error));
     });
     const watch = () => {
-      if (this.#state.stop || this.#state.closedBy) interrupt.abort(new Error("a person ended the run"));
+      const { stop, closedBy, lost, paused, finished } = this.#state;
+      if (stop || closedBy || lost || paused || finished) interrupt.abort(new Error("a person ended or held the run"));
     };
     this.#watch = watch;
     try {
@@ -117,29 +139,67 @@ class Driver {
 
   #watch: () => void = () => {};
 
-  /** Tries an effect again when the outside failed in a way that may pass; at last the run fails, with what was wrong. */
-  async #patiently(
-    effect: Exclude<Effect, { type: "rest" | "finish" | "start" }>,
-    signal: AbortSignal,
-  ): Promise<RunEvent[]> {
-    for (const [tries, pause] of [...PATIENCE_MS, undefined].entries()) {
+  /** What became of the run's ground since it was last looked at. Not knowing is no reason to stop. */
+  async #lost(): Promise<EventOf<"subject.lost"> | undefined> {
+    const { clock, subjects, journal } = this.#engine;
+    if (clock.now() - this.#lookedAt < BELIEVED_MS) return undefined;
+    this.#lookedAt = clock.now();
+    try {
+      return await subjects.look(this.#state.created, this.#signal);
+    } catch (error) {
+      journal.warn("could not look whether the issue is still there", { run: this.#run, error: messageOf(error) });
+      return undefined;
+    }
+  }
+
+  async #opened({ stage, attempt, reasons }: Extract<Effect, { type: "start" }>): Promise<EventOf<"stage.started">> {
+    const { created, workflow } = this.#state;
+    const milliseconds =
+      workflow?.stages[stage]?.agent === undefined
+        ? undefined
+        : stageLimit(await this.#times(workflow.name, stage), created.config.limits.stageTime);
+    return {
+      type: "stage.started",
+      stage,
+      attempt,
+      reasons: reasons.slice(0, 50).map((reason) => reason.slice(0, 4_000)),
+      ...(milliseconds === undefined ? {} : { milliseconds }),
+    };
+  }
+
+  async #times(workflow: string, stage: string): Promise<readonly number[]> {
+    try {
+      return await this.#engine.history.stageTimes(this.#state.created.repo, workflow, stage);
+    } catch (error) {
+      this.#engine.journal.warn("the history of a stage could not be read", { stage, error: messageOf(error) });
+      return [];
+    }
+  }
+
+  /** Tries an effect again, parks the run or ends it, as `recovery.ts` says, when the outside failed. */
+  async #patiently(effect: Performable, signal: AbortSignal): Promise<RunEvent[]> {
+    const { clock, journal } = this.#engine;
+    for (let tries = 1; ; tries += 1) {
       try {
-        return await perform(effect, this.#state, this.#engine, (event) => this.#append([event]), signal);
+        const events = await perform(effect, this.#state, this.#engine, (event) => this.#append([event]), signal);
+        await faultPoint("engine.before-append");
+        return events;
       } catch (error) {
         if (signal.aborted) return [];
         if (error instanceof BatonError && (error.code === "fence-lost" || error.code === "database-failed"))
           throw error;
-        this.#engine.journal.warn("effect failed", {
-          run: this.#run,
-          effect: effect.type,
-          tries: tries + 1,
-          error: messageOf(error),
-        });
-        if (pause === undefined || !(error instanceof BatonError && error.retryable)) return [broken(effect, error)];
-        await delay(pause, undefined, { signal }).catch(() => undefined);
+        const answer = recover(error, { tries, parks: this.#state.parks, now: clock.now() });
+        const fields = { run: this.#run, effect: effect.type, tries, answer: answer.type, error: messageOf(error) };
+        journal.warn("effect failed", fields);
+        if (answer.type === "fail") return [broken(effect, answer)];
+        if (answer.type === "park") {
+          const { reason, message, until } = answer;
+          return [{ type: "run.parked", reason, message, until: Math.ceil(until) }];
+        }
+        await delay(answer.pauseMs, undefined, { signal }).catch(() => undefined);
+        if (signal.aborted) return [];
       }
     }
-    return [];
   }
 
   async #append(events: readonly RunEvent[]): Promise<void> {
@@ -149,9 +209,12 @@ class Driver {
         const answer = await this.#write(events);
         if (answer.type === "appended") break;
         await this.#readTail();
+        // A person's pause came first: the run waits for them, not for a time.
+        if (this.#state.paused && events.some(({ type }) => type === "run.parked")) return;
       }
       await this.#readTail();
     });
+    await faultPoint("engine.after-append");
     this.#engine.projection.touch(this.#run);
   }
 
@@ -179,7 +242,9 @@ class Driver {
     } catch (error) {
       if (!(error instanceof BatonError) || error.code !== "invalid-event") throw error;
       this.#engine.journal.error("an event does not fit its schema", { run: this.#run, error: messageOf(error) });
-      return await append([broken({ type: events[0]?.type ?? "event" }, error)]);
+      return await append([
+        broken({ type: events[0]?.type ?? "event" }, { code: error.code, message: messageOf(error) }),
+      ]);
     }
   }
 
@@ -203,16 +268,15 @@ class Driver {
   }
 }
 
+/** What may be recorded although the effect was interrupted: it happened. */
 function isDone(event: RunEvent): boolean {
-  return event.type !== "agent.failed" && event.type !== "run.finished";
+  return event.type !== "agent.failed" && event.type !== "run.finished" && event.type !== "run.parked";
 }
 
-function broken(effect: { type: string }, error: unknown): EventOf<"run.finished"> {
-  const code = error instanceof BatonError ? error.code : "internal-error";
-  return {
-    type: "run.finished",
-    outcome: "failed",
-    code,
-    message: `Something Baton needs is broken (${effect.type}): ${messageOf(error)}`.slice(0, 4_000),
-  };
+function broken(
+  effect: { type: string },
+  { code, message }: { code: string; message: string },
+): EventOf<"run.finished"> {
+  const text = `Something Baton needs is broken (${effect.type}): ${message}`;
+  return { type: "run.finished", outcome: "failed", code: code.slice(0, 60), message: text.slice(0, 4_000) };
 }

@@ -110,6 +110,38 @@ export const GateResult = z.strictObject({
 });
 export type GateResult = z.infer<typeof GateResult>;
 
+/** Why a run waits: it holds no worker, and goes on by itself at a known time or when somebody mends what it waits for. */
+export const waitReasons = [
+  "model-limit",
+  "model-account",
+  "model-away",
+  "circuit-open",
+  "github-limit",
+  "github-away",
+  "broken",
+] as const;
+export type WaitReason = (typeof waitReasons)[number];
+
+/** What of the ground a run stands on may go away under it. */
+export const losses = [
+  "issue-gone",
+  "issue-transferred",
+  "issue-locked",
+  "repository-gone",
+  "repository-archived",
+  "installation-suspended",
+  "installation-removed",
+  "base-rewritten",
+  "base-gone",
+] as const;
+export type Loss = (typeof losses)[number];
+
+/** Blocks of a message as the Messages API has them, kept as they were sent. */
+const blocks = z.array(z.record(z.string(), z.json())).max(1_000);
+
+/** Why a conversation with a model began: the first of its attempt, or anew because the one before could not go on. */
+export const sessionReasons = ["first", "too-long", "other-model", "invalid-output", "tools-broken"] as const;
+
 /** Why an agent's attempt brought nothing. */
 export const failureCodes = [
   "invalid-output",
@@ -183,7 +215,23 @@ export const RunEvent = z.discriminatedUnion("type", [
     why: z.string().max(1_000),
     spend: Spend,
   }),
-  z.strictObject({ type: z.literal("stage.started"), ...stage, reasons: z.array(z.string().max(4_000)).max(50) }),
+  z.strictObject({
+    type: z.literal("stage.started"),
+    ...stage,
+    reasons: z.array(z.string().max(4_000)).max(50),
+    /** How long the attempt may take, where the repository's own history says better than the workflow. */
+    milliseconds: z.number().int().positive().optional(),
+  }),
+  /** A conversation of the attempt's agent begins; turns behind it belong to it. */
+  z.strictObject({
+    type: z.literal("session.started"),
+    ...stage,
+    session: z.number().int().positive(),
+    model: z.string(),
+    why: z.enum(sessionReasons),
+    /** The first message of the conversation, whole: with it and the exchanges of its turns, a later process goes on. */
+    opening: z.string(),
+  }),
   /** One model reply and the tools it called. */
   z.strictObject({
     type: z.literal("agent.turn"),
@@ -204,6 +252,8 @@ export const RunEvent = z.discriminatedUnion("type", [
         }),
       )
       .max(100),
+    /** What the turn added to the conversation, whole: the reply, and what was said back (absent behind the last turn). */
+    exchange: z.strictObject({ reply: blocks, stopReason: z.string(), answer: blocks.optional() }).optional(),
   }),
   z.strictObject({
     type: z.literal("agent.finished"),
@@ -228,6 +278,25 @@ export const RunEvent = z.discriminatedUnion("type", [
   /** People's words that change a run, appended by the intake while a driver may be at work. */
   z.strictObject({ type: z.literal("stop.requested"), by: Person, quote: z.string().max(500) }),
   z.strictObject({ type: z.literal("subject.closed"), by: Person }),
+  z.strictObject({ type: z.literal("pause.requested"), by: Person, quote: z.string().max(500) }),
+  /** Ends a pause, and a wait before its time. */
+  z.strictObject({ type: z.literal("resume.requested"), by: Person, quote: z.string().max(500) }),
+  /** The ceiling in money since creation or the last retry is another one now. */
+  z.strictObject({
+    type: z.literal("budget.changed"),
+    by: Person,
+    quote: z.string().max(500),
+    microDollars: Amount,
+  }),
+  /** What the run is about, or may be worked with, is no longer there. */
+  z.strictObject({ type: z.literal("subject.lost"), loss: z.enum(losses), message: z.string().max(1_000) }),
+  /** The run waits and holds no worker: until a time (milliseconds since 1970), or until somebody says so. */
+  z.strictObject({
+    type: z.literal("run.parked"),
+    reason: z.enum(waitReasons),
+    message: z.string().max(2_000),
+    until: z.number().int().positive().optional(),
+  }),
   z.strictObject({
     type: z.literal("retry.requested"),
     by: Person,

@@ -5,12 +5,13 @@ import type { Artifact } from "../workflows/artifacts.ts";
 import { durationMs, type Stage } from "../workflows/schema.ts";
 import type { Effect } from "./decide.ts";
 import type { Engine } from "./drive.ts";
-import type { EventOf, RunEvent } from "./events.ts";
-import type { AgentTask } from "./ports.ts";
+import { losses, type EventOf, type RunEvent } from "./events.ts";
+import type { AgentEvents, AgentTask, Conversation, EventLog } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
 import { artifactOf, headOf, stageOrder, startCommit, used, type State } from "./state.ts";
 
-type Performable = Exclude<Effect, { type: "rest" | "finish" | "start" }>;
+/** What takes time and the outside world. */
+export type Performable = Exclude<Effect, { type: "rest" | "wait" | "finish" | "start" }>;
 type Record = (event: RunEvent) => Promise<void>;
 
 /** `record` appends an event while the effect is under way (an agent's turns). */
@@ -25,6 +26,7 @@ export async function perform(
     case "triage":
       return [await triage(state, engine, signal)];
     case "agent":
+    case "resume":
       return await work(effect, state, engine, record, signal);
     case "gate":
       return [await check(effect, state, engine, signal)];
@@ -50,25 +52,62 @@ async function triage(
 }
 
 async function work(
-  { stage, attempt }: { stage: string; attempt: number },
+  { type, stage, attempt }: Extract<Performable, { type: "agent" | "resume" }>,
   state: State,
-  { agents, clock }: Engine,
+  { agents, clock, log }: Engine,
   record: Record,
   signal: AbortSignal,
 ): Promise<RunEvent[]> {
   const task = taskOf(state, stage, attempt, clock.now());
-  const result = await agents.run(task, (turn) => record({ type: "agent.turn", stage, attempt, ...turn }), signal);
-  if (result.type === "failed") return [{ type: "agent.failed", stage, attempt, failure: result.failure }];
-  return [
-    {
-      type: "agent.finished",
-      stage,
-      attempt,
-      artifact: result.artifact,
-      commit: result.commit,
-      changes: [...result.changes],
-    },
-  ];
+  const events: AgentEvents = {
+    session: (start) => record({ type: "session.started", stage, attempt, ...start }),
+    turn: (turn) => record({ type: "agent.turn", stage, attempt, ...turn }),
+  };
+  const result =
+    type === "agent"
+      ? await agents.run(task, events, signal)
+      : await agents.resume(task, await conversationOf(state, stage, log), events, signal);
+  switch (result.type) {
+    case "failed":
+      return [{ type: "agent.failed", stage, attempt, failure: result.failure }];
+    case "wait": {
+      const { reason, message, until } = result;
+      return [{ type: "run.parked", reason, message, ...(until === undefined ? {} : { until }) }];
+    }
+    case "gone": {
+      const reasons = [...(state.stages.get(stage)?.current?.reasons ?? [])];
+      return [{ type: "stage.started", stage, attempt, reasons }];
+    }
+    case "finished":
+      return [
+        {
+          type: "agent.finished",
+          stage,
+          attempt,
+          artifact: result.artifact,
+          commit: result.commit,
+          changes: [...result.changes],
+        },
+      ];
+    default:
+      return assertNever(result);
+  }
+}
+
+/** The conversation a stage's agent is in, read back from the log. */
+async function conversationOf(state: State, stage: string, log: EventLog): Promise<Conversation> {
+  const current = state.stages.get(stage)?.current;
+  if (!current?.session) throw new Error(`stage "${stage}" has no conversation to go on with`);
+  const [first, ...rest] = await log.read(state.runId, current.session.version - 1);
+  if (first?.event.type !== "session.started")
+    throw new Error(`no conversation begins at event ${first?.version ?? 0}`);
+  const turns = rest.flatMap(({ event }) => {
+    if (event.type !== "agent.turn" || event.stage !== stage || event.attempt !== current.number) return [];
+    const { type: _, stage: _stage, attempt: _attempt, ...turn } = event;
+    return [turn];
+  });
+  const { session, model, opening } = first.event;
+  return { session, model, opening, turns, turnsBefore: current.turns };
 }
 
 /** What an agent is given: only what its stage needs, and what is left of the budget. */
@@ -77,6 +116,8 @@ export function taskOf(state: State, stage: string, attempt: number, now: number
   if (!plan?.agent || !plan.makes || !state.budget) throw new Error(`stage "${stage}" has no agent`);
   const spent = used(state, now);
   const { created } = state;
+  const current = state.stages.get(stage)?.current;
+  const worked = current ? Math.max(0, current.touchedAt - current.startedAt - current.idleMs) : 0;
   return {
     runId: state.runId,
     repo: created.repo,
@@ -90,12 +131,15 @@ export function taskOf(state: State, stage: string, attempt: number, now: number
     input: created.input,
     subject: created.subject,
     inputs: inputsOf(state, stage),
-    reasons: state.stages.get(stage)?.current?.reasons ?? [],
+    reasons: current?.reasons ?? [],
     config: created.config,
     limits: {
-      turns: Math.min(plan.turns, state.budget.turns - spent.turns),
+      turns: Math.min(plan.turns - (current?.turns ?? 0), state.budget.turns - spent.turns),
       microDollars: microDollars(state.budget.microDollars - spent.microDollars),
-      milliseconds: Math.min(durationMs(plan.time), state.budget.milliseconds - spent.milliseconds),
+      milliseconds: Math.min(
+        (current?.milliseconds ?? durationMs(plan.time)) - worked,
+        state.budget.milliseconds - spent.milliseconds,
+      ),
     },
   };
 }
@@ -152,6 +196,6 @@ async function check(
 async function publish(state: State, { publisher }: Engine, signal: AbortSignal): Promise<RunEvent> {
   const answer = await publisher.openPullRequest(state, signal);
   if (answer.type === "opened") return answer.event;
-  const closed = answer.code === "issue-closed" || answer.code === "issue-locked";
+  const closed = answer.code === "issue-closed" || losses.some((loss) => loss === answer.code);
   return { type: "run.finished", outcome: closed ? "cancelled" : "failed", code: answer.code, message: answer.message };
 }

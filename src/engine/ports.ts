@@ -16,6 +16,7 @@ import type {
   RunEvent,
   Spend,
   Subject,
+  WaitReason,
 } from "./events.ts";
 import type { State } from "./state.ts";
 
@@ -37,8 +38,47 @@ export interface EventLog {
   unfinished(): Promise<RunId[]>;
   /** Runs that ended in the last so many milliseconds, oldest first. */
   endedWithin(milliseconds: number): Promise<RunId[]>;
+  /** Runs, newest first: at most `limit`, of one repository ("owner/name") if it is given, unfinished ones only if asked. */
+  list(options: { limit: number; repo?: string | undefined; unfinished?: boolean | undefined }): Promise<RunLine[]>;
   /** Runs about a subject, newest first. */
   runsOf(repo: Pick<RepoRef, "id" | "owner" | "name">, subject: Pick<Subject, "number">): Promise<RunId[]>;
+}
+
+/** One line of a list of runs, newest first. Times in milliseconds since 1970. */
+export interface RunLine {
+  readonly run: RunId;
+  readonly repo: { readonly owner: string; readonly name: string };
+  readonly subject: number;
+  readonly createdAt: number;
+  readonly finishedAt: number | undefined;
+  readonly outcome: string | undefined;
+}
+
+/**
+ * Whose turn it is, across all workers of a database. A claimed run is this worker's as long as the worker shows that it lives;
+ * time is the database's clock, never a worker's.
+ */
+export interface Claims {
+  /** Takes the due run that nobody holds and whose repository and installation have waited longest; undefined when there is none, or the limits say no. */
+  next(): Promise<RunId | undefined>;
+  /** Gives a run back. When it is due again its last event says; with `afterMs` not before that. */
+  release(run: RunId, afterMs?: number): Promise<void>;
+  /** Throws `fence-lost` unless this worker holds the run now. */
+  assure(run: RunId): Promise<void>;
+  /** Shows that this worker lives, and says in how many milliseconds the next unheld run is due (0: now; undefined: none is). */
+  beat(): Promise<{ readonly dueInMs: number | undefined }>;
+}
+
+/** How long attempts of a stage took before, to tell how long the next may take. */
+export interface History {
+  /** Milliseconds of the latest attempts (at most 20) of this stage that finished, in this repository and workflow. */
+  stageTimes(repo: RepoRef, workflow: string, stage: string): Promise<readonly number[]>;
+}
+
+/** What a run is about, looked at now. */
+export interface Subjects {
+  /** What was lost of the ground the run stands on, or that it is closed; undefined while all is well. Throws when GitHub does not answer. */
+  look(created: EventOf<"run.created">, signal: AbortSignal): Promise<EventOf<"subject.lost"> | undefined>;
 }
 
 /** "Look at this": the queue is only a bell. A lost ring costs time, never a run. */
@@ -88,6 +128,18 @@ export interface AgentTask {
   readonly limits: { readonly turns: number; readonly microDollars: number; readonly milliseconds: number };
 }
 
+/** A conversation that an earlier process began, as the log has it. */
+export interface Conversation {
+  /** Its number within the attempt. */
+  readonly session: number;
+  readonly model: string;
+  readonly opening: string;
+  /** Its turns, in order; each with its exchange. */
+  readonly turns: readonly Turn[];
+  /** Turns of the whole attempt so far, earlier conversations included: the next turn's number is one more. */
+  readonly turnsBefore: number;
+}
+
 export type AgentResult =
   | {
       readonly type: "finished";
@@ -95,13 +147,42 @@ export type AgentResult =
       readonly commit: Sha;
       readonly changes: readonly FileChange[];
     }
-  | { readonly type: "failed"; readonly failure: Failure };
+  | { readonly type: "failed"; readonly failure: Failure }
+  /** Not now: the run is parked, and the agent goes on from here. */
+  | {
+      readonly type: "wait";
+      readonly reason: WaitReason;
+      readonly message: string;
+      readonly until?: number | undefined;
+    };
+
+export type SessionStart = Omit<EventOf<"session.started">, "type" | "stage" | "attempt">;
+
+/** What an agent's work tells the log; each awaited before the work goes on. */
+export interface AgentEvents {
+  /** Before the first request of a conversation. */
+  session(start: SessionStart): Promise<void>;
+  /** After every model reply, its tools included, before the next request. */
+  turn(turn: Turn): Promise<void>;
+}
 
 export type Turn = Omit<EventOf<"agent.turn">, "type" | "stage" | "attempt">;
 
 export interface AgentRunner {
-  /** Works the task in a sandbox. Awaits `onTurn` after every model reply (its tools included), before the next request. Aborting `signal` ends the model call and the sandboxed process at once and gives `cancelled`. */
-  run(task: AgentTask, onTurn: (turn: Turn) => Promise<void>, signal: AbortSignal): Promise<AgentResult>;
+  /** Works the task in a sandbox. Aborting `signal` ends the model call and the sandboxed process at once and gives `cancelled`. */
+  run(task: AgentTask, events: AgentEvents, signal: AbortSignal): Promise<AgentResult>;
+  /**
+   * Goes on with a task that an earlier process left, from its last recorded turn. `gone` when its workspace is not there any more,
+   * or has moved on since that turn: then the attempt begins again. Limits are what is left for the whole attempt.
+   */
+  resume(
+    task: AgentTask,
+    conversation: Conversation,
+    events: AgentEvents,
+    signal: AbortSignal,
+  ): Promise<AgentResult | { readonly type: "gone"; readonly why: string }>;
+  /** A run has ended: nothing of it need be kept any longer. Never throws. */
+  forget(run: RunId): Promise<void>;
 }
 
 /** One check of one gate. */

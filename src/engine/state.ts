@@ -1,18 +1,9 @@
-// The state of a run: the fold of its events, and nothing else.
-//
-// A run is *routing* until triage has answered, *working* while stages are open, and *finished* at last.
-// `retry.requested` takes a finished run back to working (or routing): the named stage, or else the one that ended it,
-// and everything behind it begin again with fresh counters; stages before it keep their results.
-// Of a stage only its latest attempt counts; a stage is *done* when that attempt has an artifact (if it has an agent)
-// and every one of its gates has passed. Sending back to an earlier stage opens a new attempt there, which makes every
-// stage that needs it open again.
+// What is known of a run: the shape of its state, and what can be read from it. `fold.ts` makes it from events.
 import type { ArtifactName, Artifact } from "../workflows/artifacts.ts";
 import type { Workflow } from "../workflows/schema.ts";
 import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
-import { assertNever } from "../core/errors.ts";
-import { addSpend, noSpend } from "./events.ts";
 import type { FileChange } from "../workspace/file-change.ts";
-import type { Budget, EventOf, Failure, GateResult, Person, RecordedEvent, Spend } from "./events.ts";
+import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, WaitReason } from "./events.ts";
 
 export interface Attempt {
   readonly number: number;
@@ -29,8 +20,22 @@ export interface Attempt {
   readonly changes: readonly FileChange[];
   readonly failure: Failure | undefined;
   readonly gates: readonly GateResult[];
-  /** Another driver took over while an agent was at work: its workspace is gone, the attempt begins again. */
+  /** Milliseconds of it in which nobody worked. */
+  readonly idleMs: number;
+  /** How long it may take, where history has said so. */
+  readonly milliseconds: number | undefined;
+  /** The conversation its agent is in: its number, and the version of the event that began it. */
+  readonly session: { readonly number: number; readonly version: number } | undefined;
+  /** Another driver took over while an agent was at work: it goes on from its last turn where it can, or begins again. */
   readonly interrupted: boolean;
+}
+
+/** Why a run holds no worker, and until when, in milliseconds since 1970. */
+export interface Waiting {
+  readonly reason: WaitReason;
+  readonly message: string;
+  readonly since: number;
+  readonly until: number | undefined;
 }
 
 export interface StageState {
@@ -69,148 +74,15 @@ export interface State {
   readonly spend: Spend;
   readonly stop: { readonly by: Person; readonly quote: string } | undefined;
   readonly closedBy: Person | undefined;
+  readonly lost: { readonly loss: Loss; readonly message: string } | undefined;
+  readonly paused: { readonly by: Person; readonly quote: string; readonly at: number } | undefined;
+  readonly waiting: Waiting | undefined;
+  /** How often in a row it was parked without any progress in between. */
+  readonly parks: number;
+  /** The ceiling in money that a person set, which goes before every other. */
+  readonly raised: MicroDollars | undefined;
   readonly pullRequest: PullRequestRef | undefined;
   readonly finished: (EventOf<"run.finished"> & { readonly at: number }) | undefined;
-}
-
-/** Folds a whole log. Throws when the log does not begin with `run.created`. */
-export function fold(events: readonly RecordedEvent[]): State {
-  const [first, ...rest] = events;
-  if (first?.event.type !== "run.created") throw new Error("a run's first event must be run.created");
-  return rest.reduce(apply, begin(first.event, first));
-}
-
-function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent): State {
-  return {
-    runId: created.runId,
-    version,
-    phase: "routing",
-    created,
-    createdAt: at,
-    updatedAt: at,
-    budgetFrom: { at, spend: noSpend },
-    driver: undefined,
-    routed: undefined,
-    workflow: undefined,
-    budget: undefined,
-    stages: new Map(),
-    spend: noSpend,
-    stop: undefined,
-    closedBy: undefined,
-    pullRequest: undefined,
-    finished: undefined,
-  };
-}
-
-/** The state after one more event. Pure; unknown stages and events after the end are kept quietly, never thrown on. */
-export function apply(before: State, recorded: RecordedEvent): State {
-  const { event, version, at } = recorded;
-  const state: State = { ...before, version, updatedAt: at };
-  switch (event.type) {
-    case "run.created":
-      return state;
-    case "run.driven":
-      // Nobody worked between the last event and this one: that time is not the run's.
-      return {
-        ...state,
-        driver: event.driver,
-        stages: interruptAgents(state.stages),
-        budgetFrom: { ...state.budgetFrom, at: state.budgetFrom.at + Math.max(0, at - before.updatedAt) },
-      };
-    case "run.routed": {
-      const routed: State = { ...state, routed: event, spend: addSpend(state.spend, event.spend) };
-      if (event.decision.kind !== "start") return routed;
-      const { workflow, budget } = event.decision;
-      const stages = new Map(Object.keys(workflow.stages).map((name) => [name, newStage(name)]));
-      return { ...routed, phase: "working", workflow, budget, stages };
-    }
-    case "stage.started":
-      return startStage(state, event, at);
-    case "agent.turn":
-      return {
-        ...touch(state, event, at, (attempt) => ({
-          turns: event.turn,
-          spend: addSpend(attempt.spend, event.spend),
-          lastTool: event.tools.at(-1)?.name ?? attempt.lastTool,
-        })),
-        spend: addSpend(state.spend, event.spend),
-      };
-    case "agent.finished":
-      return touch(state, event, at, () => ({
-        artifact: event.artifact,
-        commit: event.commit,
-        changes: event.changes,
-      }));
-    case "agent.failed":
-      return touch(state, event, at, () => ({ failure: event.failure }));
-    case "gate.checked":
-      return touch(state, event, at, (attempt) => ({ gates: [...attempt.gates, event.result] }));
-    case "pull_request.opened": {
-      const { type: _, ...pullRequest } = event;
-      return { ...published(state, event.head, at), pullRequest };
-    }
-    case "stop.requested":
-      return { ...state, stop: { by: event.by, quote: event.quote } };
-    case "subject.closed":
-      return { ...state, closedBy: event.by };
-    case "retry.requested":
-      return reopen(state, event.stage, at);
-    case "run.finished":
-      return { ...state, phase: "finished", finished: { ...event, at } };
-    default:
-      return assertNever(event);
-  }
-}
-
-function newStage(name: string): StageState {
-  return { name, attempts: [], current: undefined, rounds: 0 };
-}
-
-function interruptAgents(stages: State["stages"]): State["stages"] {
-  return new Map(
-    [...stages].map(([name, stage]) => {
-      const { current } = stage;
-      if (!current || current.artifact || current.failure) return [name, stage];
-      const attempt: Attempt = { ...current, interrupted: true };
-      return [name, { ...stage, current: attempt, attempts: stage.attempts.with(-1, attempt) }];
-    }),
-  );
-}
-
-function startStage(state: State, event: EventOf<"stage.started">, at: number): State {
-  const stage = state.stages.get(event.stage) ?? newStage(event.stage);
-  const attempt: Attempt = {
-    number: event.attempt,
-    startedAt: at,
-    touchedAt: at,
-    reasons: event.reasons,
-    turns: 0,
-    spend: noSpend,
-    lastTool: undefined,
-    artifact: undefined,
-    commit: undefined,
-    changes: [],
-    failure: undefined,
-    gates: [],
-    interrupted: false,
-  };
-  const stages = new Map(state.stages);
-  // A stage that was interrupted starts the same attempt again: it counts once.
-  const interrupted = stage.current?.number === event.attempt;
-  const attempts = interrupted ? stage.attempts.with(-1, attempt) : [...stage.attempts, attempt];
-  stages.set(event.stage, { ...stage, attempts, current: attempt, rounds: stage.rounds + (interrupted ? 0 : 1) });
-  for (const name of dependants(state.workflow, event.stage)) {
-    const later = stages.get(name);
-    if (later) stages.set(name, { ...later, current: undefined });
-  }
-  return { ...state, stages };
-}
-
-/** The attempt that publishes is done by what it published: a pull request of an earlier try does not count. */
-function published(state: State, head: Sha, at: number): State {
-  const stage = [...state.stages.values()].find(({ name }) => state.workflow?.stages[name]?.pull_request);
-  if (!stage?.current) return state;
-  return touch(state, { stage: stage.name, attempt: stage.current.number }, at, () => ({ commit: head }));
 }
 
 /** True when the pull request of the latest try is open. */
@@ -218,39 +90,6 @@ export function isPublished(state: State): boolean {
   return [...state.stages.values()].some(
     (stage) => state.workflow?.stages[stage.name]?.pull_request && isDone(state, stage),
   );
-}
-
-function touch(
-  state: State,
-  { stage: name, attempt: number }: { stage: string; attempt: number },
-  at: number,
-  change: (attempt: Attempt) => Partial<Attempt>,
-): State {
-  const stage = state.stages.get(name);
-  if (stage?.current?.number !== number) return state;
-  const attempt: Attempt = { ...stage.current, ...change(stage.current), touchedAt: at };
-  const stages = new Map(state.stages);
-  stages.set(name, { ...stage, current: attempt, attempts: stage.attempts.with(-1, attempt) });
-  return { ...state, stages };
-}
-
-function reopen(state: State, from: string | undefined, at: number): State {
-  const open: State = {
-    ...state,
-    stop: undefined,
-    closedBy: undefined,
-    finished: undefined,
-    budgetFrom: { at, spend: state.spend },
-  };
-  if (!state.workflow) return { ...open, phase: "routing", routed: undefined };
-  const first = from ?? stageThatEnded(state);
-  const again = first === undefined ? [] : [first, ...dependants(state.workflow, first)];
-  const stages = new Map([...state.stages].map(([name, stage]) => [name, { ...stage, rounds: 0 }]));
-  for (const name of again) {
-    const stage = stages.get(name);
-    if (stage) stages.set(name, { ...stage, current: undefined });
-  }
-  return { ...open, phase: "working", stages };
 }
 
 /** The stage a finished run ended in: the latest one with an attempt that is not done. */

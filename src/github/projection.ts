@@ -8,20 +8,22 @@ import type { RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { Redact } from "../core/redact.ts";
 import type { EventLog, Projection } from "../engine/ports.ts";
-import { apply, fold, type State } from "../engine/state.ts";
+import { apply, fold } from "../engine/fold.ts";
+import type { State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
 import { cardMarker, renderCard } from "./card.ts";
 import type { OctokitFor, Self, Timing } from "./client.ts";
 import { createComments, type CommentRef } from "./comments.ts";
 import { endingMarker, renderEnding } from "./ending-comment.ts";
 import { setLabels, stateLabelOf, triageLabels, type StateLabel } from "./labels.ts";
+import { isRefused } from "./failure.ts";
 import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
 import { stateWord, type Links } from "./progress.ts";
 import { addReaction, reactionKey, removeReaction, type Reaction } from "./reactions.ts";
-import { createRequests, isRefused, systemTiming } from "./requests.ts";
+import { createRequests, systemTiming, type RequestsOptions } from "./requests.ts";
 
-export interface GitHubProjectionOptions {
+export interface GitHubProjectionOptions extends Pick<RequestsOptions, "throttle" | "fence" | "timeoutMs"> {
   readonly log: Pick<EventLog, "read">;
   readonly octokitFor: OctokitFor;
   readonly outbox: Outbox;
@@ -71,8 +73,9 @@ interface Shown {
 export function createProjection(options: GitHubProjectionOptions): GitHubProjection {
   const { log, octokitFor, outbox, redact, self, links, journal } = options;
   const { timing = systemTiming, editEveryMs = 5_000, settleMs = 60_000 } = options;
-  const requests = createRequests({ octokitFor, log: journal, timing });
-  const once = createOnce({ outbox, log: journal, timing });
+  const { throttle, fence, timeoutMs } = options;
+  const requests = createRequests({ octokitFor, log: journal, timing, throttle, fence, timeoutMs });
+  const once = createOnce({ outbox, log: journal, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
   const runs = new Map<RunId, Shown>();
@@ -181,12 +184,13 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
           key: cardKey(state.runId),
           kind: "card",
           run: state.runId,
+          lane: "card",
           marker,
           body,
         });
         if (fresh) return remember(entry, state, body);
       }
-      if (await comments.edit(repo, entry.card.id, body)) {
+      if (await comments.edit(repo, entry.card.id, body, state.runId)) {
         entry.edits += 1;
         if (newsOf(state) === entry.news) entry.smallEdits += 1;
         return remember(entry, state, body);
@@ -217,16 +221,25 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
     if (body !== undefined) {
       const marker = endingMarker(state);
       const key = `end:${state.runId}:${state.finished?.at ?? 0}`;
-      await comments.post({ repo, number: subject.number, key, kind: "end", run: state.runId, marker, body });
+      await comments.post({
+        repo,
+        number: subject.number,
+        key,
+        kind: "end",
+        run: state.runId,
+        lane: "card",
+        marker,
+        body,
+      });
     }
     if (request.commentId === undefined) return;
     const good = state.finished?.outcome === "succeeded" || state.finished?.outcome === "triaged";
     const reaction: Reaction = good ? "rocket" : "confused";
-    await addReaction({ requests, once, self }, repo, request.commentId, reaction);
+    await addReaction({ requests, once, self }, repo, request.commentId, reaction, state.runId);
     const eyes = (await outbox.read(reactionKey(repo, request.commentId, "eyes")))?.result;
     const gone = `${reactionKey(repo, request.commentId, "eyes")}:gone`;
     if (!hasId(eyes) || (await outbox.read(gone))?.doneAt !== undefined) return;
-    await removeReaction({ requests }, repo, request.commentId, eyes.id);
+    await removeReaction({ requests }, repo, request.commentId, eyes.id, state.runId);
     await outbox.record({ key: gone, run: state.runId, kind: "reaction-gone", payload: {} });
     await outbox.done(gone, {});
   }

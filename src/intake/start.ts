@@ -3,7 +3,7 @@ import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId, Sha } from "../core/ids.ts";
 import type { EventOf } from "../engine/events.ts";
 import type { Bell, EventLog, GitHubReader, Publisher, Reply, WorkflowSource } from "../engine/ports.ts";
-import { fold } from "../engine/state.ts";
+import { fold } from "../engine/fold.ts";
 import { defaultRepoConfig, type RepoConfig } from "../workflows/repo-config.ts";
 import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";

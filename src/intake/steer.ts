@@ -5,7 +5,8 @@
 import type { Log } from "../core/log.ts";
 import type { RecordedEvent, RunEvent } from "../engine/events.ts";
 import type { Bell, EventLog, GitHubReader, Publisher, Reply } from "../engine/ports.ts";
-import { fold, stageOrder, type State } from "../engine/state.ts";
+import { fold } from "../engine/fold.ts";
+import { stageOrder, type State } from "../engine/state.ts";
 import type { Asked } from "./asked.ts";
 import type { Intent } from "./intent.ts";
 

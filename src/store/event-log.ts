@@ -8,14 +8,14 @@ import type { EventOf, RecordedEvent, RunEvent } from "../engine/events.ts";
 import type { EventLog } from "../engine/ports.ts";
 import type { Database } from "./database.ts";
 import { violates } from "./database-error.ts";
-import { checked, type ParseEvent, phaseAfter, runTaken, subjectKey, toRecorded } from "./recorded.ts";
+import { checked, type ParseEvent, dueAfter, phaseAfter, runTaken, subjectKey, toRecorded } from "./recorded.ts";
 
 const CHANNEL = "baton_events";
 
 const create = `
 WITH made AS (
-  INSERT INTO baton.runs (run_id, repo_id, owner, name, subject, subject_key, created_at)
-  VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())
+  INSERT INTO baton.runs (run_id, repo_id, owner, name, subject, subject_key, installation_id, created_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $8, clock_timestamp())
   ON CONFLICT (subject_key) WHERE finished_at IS NULL DO NOTHING
   RETURNING created_at
 ), written AS (
@@ -23,6 +23,16 @@ WITH made AS (
   SELECT $1, 1, created_at, 'run.created', $7::json FROM made
 )
 SELECT pg_notify('${CHANNEL}', $1)::text FROM made`;
+
+interface Row {
+  readonly run_id: string;
+  readonly owner: string;
+  readonly name: string;
+  readonly subject: number;
+  readonly created_at: Date;
+  readonly finished_at: Date | null;
+  readonly outcome: string | null;
+}
 
 export interface EventLogOptions {
   /** The schema of events; throws for what is not one. */
@@ -93,7 +103,8 @@ export async function openEventLog(
       const key = subjectKey(repo, subject);
       const text = JSON.stringify(checked(parse, id, 1, event));
       for (;;) {
-        const made = await database.query(create, [id, repo.id, repo.owner, repo.name, subject.number, key, text]);
+        const { id: repoId, owner, name, installationId = null } = repo;
+        const made = await database.query(create, [id, repoId, owner, name, subject.number, key, text, installationId]);
         if (made.length > 0) return { type: "created" };
         // The run in the way may have finished since: then there is none, and it is tried again.
         const by = await activeOn(key);
@@ -106,8 +117,16 @@ export async function openEventLog(
       const { phase, outcome } = phaseAfter(values);
       try {
         const [answer] = await database.query<{ appended: boolean; version: number }>(
-          "SELECT appended, version FROM baton.append($1, $2, $3, $4, $5, $6)",
-          [run, expected, values.map(({ type }) => type), values.map((value) => JSON.stringify(value)), phase, outcome],
+          "SELECT appended, version FROM baton.append($1, $2, $3, $4, $5, $6, $7)",
+          [
+            run,
+            expected,
+            values.map(({ type }) => type),
+            values.map((value) => JSON.stringify(value)),
+            phase,
+            outcome,
+            String(dueAfter(values)),
+          ],
         );
         if (answer) return { type: answer.appended ? "appended" : "conflict", version: answer.version };
       } catch (error) {
@@ -135,6 +154,23 @@ export async function openEventLog(
 
     unfinished,
     endedWithin,
+
+    async list({ limit, repo, unfinished: open = false }) {
+      const rows = await database.query<Row>(
+        `SELECT run_id, owner, name, subject::integer AS subject, created_at, finished_at, outcome FROM baton.runs
+         WHERE ($2::text IS NULL OR owner || '/' || name = $2) AND (NOT $3 OR finished_at IS NULL)
+         ORDER BY place DESC LIMIT $1`,
+        [limit, repo ?? null, open],
+      );
+      return rows.map((row) => ({
+        run: runId(row.run_id),
+        repo: { owner: row.owner, name: row.name },
+        subject: row.subject,
+        createdAt: row.created_at.getTime(),
+        finishedAt: row.finished_at?.getTime(),
+        outcome: row.outcome ?? undefined,
+      }));
+    },
 
     async runsOf(repo, subject) {
       const rows = await database.query<{ run_id: string }>(

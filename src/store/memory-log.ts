@@ -117,6 +117,9 @@ function isEvent(json: unknown): json is RunEvent {
 interface Run {
   readonly id: RunId;
   readonly key: string;
+  readonly repo: { readonly owner: string; readonly name: string };
+  readonly subject: number;
+  outcome: string | undefined;
   readonly events: { version: number; at: number; event: unknown }[];
   finished: boolean;
 }
@@ -185,6 +188,24 @@ class MemoryLog implements EventLog {
       .map(({ id }) => id);
   }
 
+  async list({ limit, repo, unfinished = false }: Parameters<EventLog["list"]>[0]): ReturnType<EventLog["list"]> {
+    return [...this.#runs.values()]
+      .reverse()
+      .filter(
+        ({ finished, repo: { owner, name } }) =>
+          !(unfinished && finished) && [undefined, `${owner}/${name}`].includes(repo),
+      )
+      .slice(0, limit)
+      .map(({ id, repo: { owner, name }, subject, finished, outcome, events }) => ({
+        run: id,
+        repo: { owner, name },
+        subject,
+        createdAt: events[0]?.at ?? 0,
+        finishedAt: finished ? events.at(-1)?.at : undefined,
+        outcome: finished ? outcome : undefined,
+      }));
+  }
+
   async runsOf(...[repo, subject]: Parameters<EventLog["runsOf"]>): Promise<RunId[]> {
     const key = subjectKey(repo, subject);
     return [...this.#runs.values()]
@@ -224,12 +245,23 @@ class MemoryLog implements EventLog {
     const run =
       this.#runs.get(id) ??
       (first?.type === "run.created"
-        ? { id, key: subjectKey(first.repo, first.subject), events: [], finished: false }
+        ? {
+            id,
+            key: subjectKey(first.repo, first.subject),
+            repo: first.repo,
+            subject: first.subject.number,
+            outcome: undefined,
+            events: [],
+            finished: false,
+          }
         : undefined);
     if (run === undefined) throw new BatonError("invalid-event", `${id} does not begin with run.created`);
     for (const event of kept) run.events.push({ version: run.events.length + 1, at, event: structuredClone(event) });
-    const { phase } = phaseAfter(events);
-    if (phase !== "same") run.finished = phase === "finished";
+    const { phase, outcome } = phaseAfter(events);
+    if (phase !== "same") {
+      run.finished = phase === "finished";
+      run.outcome = outcome ?? undefined;
+    }
     this.#runs.set(id, run);
   }
 

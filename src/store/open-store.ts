@@ -1,7 +1,9 @@
 // The store, opened once by the wiring: the database, what is kept in it, and the bell.
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../core/log.ts";
-import type { Bell, BellTopic, EventLog } from "../engine/ports.ts";
+import type { Bell, BellTopic, EventLog, History } from "../engine/ports.ts";
+import { openClaims, usualLimits, type ClaimLimits, type WorkerClaims } from "./claims.ts";
+import { createHistory } from "./history.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { createDeliveries, type Deliveries } from "./deliveries.ts";
 import { openEventLog } from "./event-log.ts";
@@ -16,6 +18,8 @@ export interface Store extends AsyncDisposable {
   readonly deliveries: Deliveries;
   readonly outbox: Outbox;
   readonly bell: Bell;
+  readonly claims: WorkerClaims;
+  readonly history: History;
   /** True when a delivery would be kept now: the database answers within two seconds and takes writes. */
   healthy(): Promise<boolean>;
 }
@@ -28,12 +32,14 @@ export interface StoreOptions {
   /** Absolute folder for PGlite; used only without `databaseUrl`. */
   readonly folder: string;
   readonly parse: ParseEvent;
+  /** Runs under way at once in all workers together. Default 4 a repository, 16 an installation. */
+  readonly limits?: ClaimLimits | undefined;
   readonly log: Log;
 }
 
 /** Opens everything or nothing. Throws `database-failed` or `disk-full` with what to do. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { databaseUrl, redisUrl, folder, parse, log } = options;
+  const { databaseUrl, redisUrl, folder, parse, limits = usualLimits, log } = options;
   await using undo = new AsyncDisposableStack();
   const database = undo.use(await openDatabase({ url: databaseUrl, folder, log }));
   const events = undo.use(await openEventLog(database, { parse, log }));
@@ -41,9 +47,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     delivery: undo.use(await openBell({ database, redisUrl, prefix: "baton-deliveries", log })),
     run: undo.use(await openBell({ database, redisUrl, prefix: "baton-runs", log })),
   });
+  const claims = undo.use(await openClaims(database, limits));
   const opened = undo.move();
   return {
     log: events,
+    claims,
+    history: createHistory(database),
     deliveries: createDeliveries(database),
     outbox: createOutbox(database),
     bell,

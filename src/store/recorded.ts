@@ -60,6 +60,28 @@ export function phaseAfter(events: readonly RunEvent[]): {
   return { phase: last === undefined ? "same" : "active", outcome: null };
 }
 
+/** When somebody should drive a run after these events: a time in milliseconds since 1970, or as before. */
+export function dueAfter(events: readonly RunEvent[]): "same" | "now" | "never" | number {
+  return events.reduce<ReturnType<typeof dueAfter>>((due, event) => {
+    switch (event.type) {
+      case "run.finished":
+      case "pause.requested":
+        return "never";
+      case "run.parked":
+        return event.until ?? "never";
+      // Whoever has ended a run that waits wants to see it end.
+      case "retry.requested":
+      case "resume.requested":
+      case "stop.requested":
+      case "subject.closed":
+      case "subject.lost":
+        return "now";
+      default:
+        return due;
+    }
+  }, "same");
+}
+
 /** Nothing was written: a run can only be taken up again while no other works on its subject. */
 export function runTaken(run: RunId, cause?: unknown): BatonError {
   return new BatonError(

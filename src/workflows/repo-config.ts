@@ -8,6 +8,8 @@ const command = z.string().trim().min(1).max(1_000);
 const glob = z.string().trim().min(1).max(200);
 const model = z.string().trim().min(1).max(100);
 
+const duration = z.string().regex(/^\d{1,4}[smh]$/, "must be a duration like 90s, 10m or 1h");
+
 export const commandNames = ["install", "test", "lint", "typecheck", "build"] as const;
 
 /** The shell commands of a repository; what is absent is detected from its files. */
@@ -54,6 +56,10 @@ export const RepoConfig = z.strictObject({
       rounds: z.number().int().min(0).max(5).default(3).describe("Times a stage may be sent back"),
       files: z.number().int().min(1).max(1_000).default(50).describe("Files one pull request may change"),
       patchKb: z.number().min(1).max(10_000).default(200).describe("Size of the patch in KiB"),
+      stageTime: z
+        .strictObject({ least: duration.default("2m"), most: duration.default("60m") })
+        .prefault({})
+        .describe("Bounds of an attempt's time once it is told from earlier ones: twice their mean"),
     })
     .prefault({}),
   protect: z.array(glob).max(100).default([]).describe("Paths no run may change, besides the built-in ones"),

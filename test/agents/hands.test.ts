@@ -41,7 +41,11 @@ async function run({ script, task = {}, stopAt }: RunOptions) {
     });
     const startedAt = performance.now();
     const controller = new AbortController();
-    const working = runner.run(newTask(task), async (turn) => void turns.push(turn), controller.signal);
+    const working = runner.run(
+      newTask(task),
+      { session: async () => {}, turn: async (turn) => void turns.push(turn) },
+      controller.signal,
+    );
     if (stopAt !== undefined) {
       await vi.waitFor(() => access(join(folder, stopAt)), { timeout: 10_000 });
       controller.abort();

@@ -41,8 +41,12 @@ describe.skipIf(!(await needs("bubblewrap")))("a second attempt", () => {
     const attempt = async (number: number, start: Sha) => {
       const repo = { ...newTask().repo, cloneUrl: world.origin };
       const config = { ...newTask().config, commands: { install: "sh prepare.sh" } };
-      const result = await runner.run(newTask({ repo, config, base, start, attempt: number }), async () => {}, never);
-      if (result.type !== "finished") throw new Error(result.failure.message);
+      const result = await runner.run(
+        newTask({ repo, config, base, start, attempt: number }),
+        { session: async () => {}, turn: async () => {} },
+        never,
+      );
+      if (result.type !== "finished") throw new Error(JSON.stringify(result));
       return result;
     };
 

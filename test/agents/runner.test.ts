@@ -53,9 +53,12 @@ async function run({
   try {
     const result = await runner.run(
       asked,
-      async (turn) => {
-        turns.push(turn);
-        onTurn?.(turn);
+      {
+        session: async () => {},
+        turn: async (turn) => {
+          turns.push(turn);
+          onTurn?.(turn);
+        },
       },
       signal ?? new AbortController().signal,
     );

@@ -6,7 +6,8 @@ import { drive, type Engine } from "#src/engine/drive.ts";
 import type { EventOf, RecordedEvent, RunEvent } from "#src/engine/events.ts";
 import type { EventLog } from "#src/engine/ports.ts";
 import { budgetOf } from "#src/engine/route.ts";
-import { fold, type State } from "#src/engine/state.ts";
+import { fold } from "#src/engine/fold.ts";
+import type { State } from "#src/engine/state.ts";
 import {
   artifactFor,
   bugWorkflow,
@@ -377,6 +378,7 @@ describe("what is done stays done", () => {
       read: (run, after) => inner.read(run, after),
       follow: (listener) => inner.follow(listener),
       unfinished: () => inner.unfinished(),
+      list: (options) => inner.list(options),
       endedWithin: (milliseconds) => inner.endedWithin(milliseconds),
       runsOf: (repo, subject) => inner.runsOf(repo, subject),
       append(run, expected, events) {

@@ -6,7 +6,8 @@ import { renderEnding } from "#src/github/ending-comment.ts";
 import { MAX_BODY } from "#src/github/markdown.ts";
 import { createNeutral } from "#src/github/neutral.ts";
 import { workedMs } from "#src/github/progress.ts";
-import { apply, type State } from "#src/engine/state.ts";
+import { apply } from "#src/engine/fold.ts";
+import type { State } from "#src/engine/state.ts";
 import { goodTriage } from "#test/support/engine-world.ts";
 import {
   evidence,

@@ -5,7 +5,7 @@ import { noSpend, type EventOf, type RunEvent } from "#src/engine/events.ts";
 import type { EventLog } from "#src/engine/ports.ts";
 import { budgetOf } from "#src/engine/route.ts";
 import type { State } from "#src/engine/state.ts";
-import { GitHubFailure } from "#src/github/requests.ts";
+import { GitHubFailure } from "#src/github/failure.ts";
 import { readCommands } from "#src/intake/grammar.ts";
 import { runIdOf, withoutOwn } from "#src/intake/pin.ts";
 import { helpLines, isAtLeast, isVerb, roles, verbOf, verbs } from "#src/intake/verbs.ts";
@@ -461,6 +461,7 @@ describe("words to a run", () => {
       read: (run, after) => inner.read(run, after),
       follow: (listener) => inner.follow(listener),
       unfinished: () => inner.unfinished(),
+      list: (options) => inner.list(options),
       endedWithin: (milliseconds) => inner.endedWithin(milliseconds),
       runsOf: (repo, subject) => inner.runsOf(repo, subject),
       async append(run, expected, events) {

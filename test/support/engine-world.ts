@@ -1,5 +1,7 @@
 // A world for the engine without GitHub, git or a model: agents and gates answer from a script, and every call is counted.
-import type { Sha } from "#src/core/ids.ts";
+import type { RunId, Sha } from "#src/core/ids.ts";
+import { nothingToLose } from "#src/github/subjects.ts";
+import { noHistory } from "#src/store/history.ts";
 import { dollars, newRunId, sha } from "#src/core/ids.ts";
 import type { Clock } from "#src/core/clock.ts";
 import { BatonError } from "#src/core/errors.ts";
@@ -8,9 +10,11 @@ import type { Engine } from "#src/engine/drive.ts";
 import type { EventOf, Failure, GateResult } from "#src/engine/events.ts";
 import { noSpend, RunEvent, Spend } from "#src/engine/events.ts";
 import type {
+  AgentEvents,
   AgentResult,
   AgentRunner,
   AgentTask,
+  Conversation,
   EventLog,
   GateRequest,
   Gates,
@@ -148,7 +152,7 @@ export function turn(number: number, cost = dollars(0.01)): Turn {
   };
 }
 
-type AgentAnswer = Artifact | Failure | "hang" | BatonError;
+type AgentAnswer = Artifact | Failure | Extract<AgentResult, { type: "wait" }> | "hang" | BatonError;
 
 /** Agents that answer per stage, one answer an attempt; the stage's usual artifact when nothing is scripted. Commits count upwards. */
 export class ScriptedAgents implements AgentRunner {
@@ -163,9 +167,35 @@ export class ScriptedAgents implements AgentRunner {
     this.turns = turns;
   }
 
-  async run(task: AgentTask, onTurn: (turn: Turn) => Promise<void>, signal: AbortSignal): Promise<AgentResult> {
+  /** What earlier processes left to go on with; by default nothing is left. */
+  resumable = false;
+  readonly resumed: Conversation[] = [];
+  readonly forgotten: RunId[] = [];
+
+  async resume(
+    task: AgentTask,
+    conversation: Conversation,
+    events: AgentEvents,
+    signal: AbortSignal,
+  ): ReturnType<AgentRunner["resume"]> {
+    if (!this.resumable) return { type: "gone", why: "nothing is kept" };
+    this.resumed.push(conversation);
+    return this.#work(task, conversation.turnsBefore + 1, events, signal);
+  }
+
+  forget(run: RunId): Promise<void> {
+    this.forgotten.push(run);
+    return Promise.resolve();
+  }
+
+  async run(task: AgentTask, events: AgentEvents, signal: AbortSignal): Promise<AgentResult> {
     this.tasks.push(task);
-    for (let number = 1; number <= this.turns; number += 1) await onTurn(turn(number));
+    await events.session({ session: 1, model: "scripted", why: "first", opening: `work on ${task.stage}` });
+    return this.#work(task, 1, events, signal);
+  }
+
+  async #work(task: AgentTask, from: number, events: AgentEvents, signal: AbortSignal): Promise<AgentResult> {
+    for (let number = from; number <= this.turns; number += 1) await events.turn(turn(number));
     const answer = this.answers[task.stage]?.[task.attempt - 1] ?? artifactFor(task.stage);
     if (answer instanceof BatonError) throw answer;
     if (answer === "hang") {
@@ -175,6 +205,7 @@ export class ScriptedAgents implements AgentRunner {
       return { type: "failed", failure: { code: "cancelled", message: "cancelled" } };
     }
     if ("code" in answer) return { type: "failed", failure: answer };
+    if ("reason" in answer) return answer;
     return { type: "finished", artifact: answer, commit: commitOf(task), changes: [] };
   }
 }
@@ -268,6 +299,8 @@ export function engineWith(log: EventLog, parts: Partial<Engine> = {}): Engine {
     publisher: new CountingPublisher(),
     projection: quietProjection,
     workflows: { load: (name) => Promise.resolve(name === "bug" ? bugWorkflow : undefined), names: () => ["bug"] },
+    history: noHistory,
+    subjects: nothingToLose,
     clock: new HandClock(),
     journal: silentLog,
     ...parts,

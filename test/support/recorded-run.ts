@@ -8,7 +8,8 @@ import {
   type RunEvent,
 } from "#src/engine/events.ts";
 import { budgetOf } from "#src/engine/route.ts";
-import { fold, type State } from "#src/engine/state.ts";
+import { fold } from "#src/engine/fold.ts";
+import type { State } from "#src/engine/state.ts";
 import type { Sha } from "#src/core/ids.ts";
 import { sha } from "#src/core/ids.ts";
 import { Diagnosis, type Artifact, type Triage } from "#src/workflows/artifacts.ts";

@@ -1,0 +1,236 @@
+// The state of a run is the fold of its events, and nothing else.
+//
+// A run is *routing* until triage has answered, *working* while stages are open, and *finished* at last. Meanwhile it may be
+// *paused* by a person, until a person says otherwise, or *waiting* (`run.parked`): a driver that takes it up when its time has
+// come ends the wait, and so does a person.
+// `retry.requested` takes a finished run back to working (or routing): the named stage, or else the one that ended it,
+// and everything behind it begin again with fresh counters; stages before it keep their results.
+// Of a stage only its latest attempt counts; a stage is *done* when that attempt has an artifact (if it has an agent)
+// and every one of its gates has passed. Sending back to an earlier stage opens a new attempt there, which makes every
+// stage that needs it open again.
+import { assertNever } from "../core/errors.ts";
+import type { Sha } from "../core/ids.ts";
+import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
+import { dependants, stageThatEnded, type Attempt, type StageState, type State } from "./state.ts";
+
+/** Folds a whole log. Throws when the log does not begin with `run.created`. */
+export function fold(events: readonly RecordedEvent[]): State {
+  const [first, ...rest] = events;
+  if (first?.event.type !== "run.created") throw new Error("a run's first event must be run.created");
+  return rest.reduce(apply, begin(first.event, first));
+}
+
+function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent): State {
+  return {
+    runId: created.runId,
+    version,
+    phase: "routing",
+    created,
+    createdAt: at,
+    updatedAt: at,
+    budgetFrom: { at, spend: noSpend },
+    driver: undefined,
+    routed: undefined,
+    workflow: undefined,
+    budget: undefined,
+    stages: new Map(),
+    spend: noSpend,
+    stop: undefined,
+    closedBy: undefined,
+    lost: undefined,
+    paused: undefined,
+    waiting: undefined,
+    parks: 0,
+    raised: undefined,
+    pullRequest: undefined,
+    finished: undefined,
+  };
+}
+
+/** What shows that a run gets on: a wait after one of these is the first again. */
+const progress = new Set<RecordedEvent["event"]["type"]>([
+  "run.routed",
+  "agent.turn",
+  "agent.finished",
+  "agent.failed",
+  "gate.checked",
+  "pull_request.opened",
+]);
+
+/** The state after one more event. Pure; unknown stages and events after the end are kept quietly, never thrown on. */
+export function apply(before: State, recorded: RecordedEvent): State {
+  const { event, version, at } = recorded;
+  const state: State = { ...before, version, updatedAt: at, parks: progress.has(event.type) ? 0 : before.parks };
+  switch (event.type) {
+    case "run.created":
+      return state;
+    case "run.driven": {
+      // Nobody worked between the last event and this one: that time is not the run's.
+      const idle = Math.max(0, at - before.updatedAt);
+      const due = state.waiting?.until !== undefined && at >= state.waiting.until;
+      return {
+        ...state,
+        driver: event.driver,
+        waiting: due ? undefined : state.waiting,
+        stages: interruptAgents(state.stages, idle),
+        budgetFrom: { ...state.budgetFrom, at: state.budgetFrom.at + idle },
+      };
+    }
+    case "run.routed": {
+      const routed: State = { ...state, routed: event, spend: addSpend(state.spend, event.spend) };
+      if (event.decision.kind !== "start") return routed;
+      const { workflow } = event.decision;
+      const budget = {
+        ...event.decision.budget,
+        ...(state.raised === undefined ? {} : { microDollars: state.raised }),
+      };
+      const stages = new Map(Object.keys(workflow.stages).map((name) => [name, newStage(name)]));
+      return { ...routed, phase: "working", workflow, budget, stages };
+    }
+    case "stage.started":
+      return startStage(state, event, at);
+    case "session.started":
+      return touch(state, event, at, () => ({ session: { number: event.session, version }, interrupted: false }));
+    case "agent.turn":
+      return {
+        ...touch(state, event, at, (attempt) => ({
+          turns: event.turn,
+          interrupted: false,
+          spend: addSpend(attempt.spend, event.spend),
+          lastTool: event.tools.at(-1)?.name ?? attempt.lastTool,
+        })),
+        spend: addSpend(state.spend, event.spend),
+      };
+    case "agent.finished":
+      return touch(state, event, at, () => ({
+        artifact: event.artifact,
+        commit: event.commit,
+        changes: event.changes,
+      }));
+    case "agent.failed":
+      return touch(state, event, at, () => ({ failure: event.failure }));
+    case "gate.checked":
+      return touch(state, event, at, (attempt) => ({ gates: [...attempt.gates, event.result] }));
+    case "pull_request.opened": {
+      const { type: _, ...pullRequest } = event;
+      return { ...published(state, event.head, at), pullRequest };
+    }
+    case "stop.requested":
+      return { ...state, stop: { by: event.by, quote: event.quote } };
+    case "subject.closed":
+      return { ...state, closedBy: event.by };
+    case "subject.lost":
+      return { ...state, lost: { loss: event.loss, message: event.message } };
+    case "pause.requested":
+      return { ...state, paused: { by: event.by, quote: event.quote, at } };
+    case "resume.requested":
+      return { ...state, paused: undefined, waiting: undefined, parks: 0 };
+    case "budget.changed":
+      return {
+        ...state,
+        raised: event.microDollars,
+        budget: state.budget && { ...state.budget, microDollars: event.microDollars },
+      };
+    case "run.parked": {
+      const { reason, message, until } = event;
+      return { ...state, waiting: { reason, message, since: at, until }, parks: state.parks + 1 };
+    }
+    case "retry.requested":
+      return reopen(state, event.stage, at);
+    case "run.finished":
+      return { ...state, phase: "finished", paused: undefined, waiting: undefined, finished: { ...event, at } };
+    default:
+      return assertNever(event);
+  }
+}
+
+function newStage(name: string): StageState {
+  return { name, attempts: [], current: undefined, rounds: 0 };
+}
+
+function interruptAgents(stages: State["stages"], idle: number): State["stages"] {
+  return new Map(
+    [...stages].map(([name, stage]) => {
+      const { current } = stage;
+      if (!current || current.artifact || current.failure) return [name, stage];
+      const attempt: Attempt = { ...current, interrupted: true, idleMs: current.idleMs + idle };
+      return [name, { ...stage, current: attempt, attempts: stage.attempts.with(-1, attempt) }];
+    }),
+  );
+}
+
+function startStage(state: State, event: EventOf<"stage.started">, at: number): State {
+  const stage = state.stages.get(event.stage) ?? newStage(event.stage);
+  const attempt: Attempt = {
+    number: event.attempt,
+    startedAt: at,
+    touchedAt: at,
+    reasons: event.reasons,
+    turns: 0,
+    spend: noSpend,
+    lastTool: undefined,
+    artifact: undefined,
+    commit: undefined,
+    changes: [],
+    failure: undefined,
+    gates: [],
+    idleMs: 0,
+    milliseconds: event.milliseconds,
+    session: undefined,
+    interrupted: false,
+  };
+  const stages = new Map(state.stages);
+  // A stage that was interrupted starts the same attempt again: it counts once.
+  const interrupted = stage.current?.number === event.attempt;
+  const attempts = interrupted ? stage.attempts.with(-1, attempt) : [...stage.attempts, attempt];
+  stages.set(event.stage, { ...stage, attempts, current: attempt, rounds: stage.rounds + (interrupted ? 0 : 1) });
+  for (const name of dependants(state.workflow, event.stage)) {
+    const later = stages.get(name);
+    if (later) stages.set(name, { ...later, current: undefined });
+  }
+  return { ...state, stages };
+}
+
+/** The attempt that publishes is done by what it published: a pull request of an earlier try does not count. */
+function published(state: State, head: Sha, at: number): State {
+  const stage = [...state.stages.values()].find(({ name }) => state.workflow?.stages[name]?.pull_request);
+  if (!stage?.current) return state;
+  return touch(state, { stage: stage.name, attempt: stage.current.number }, at, () => ({ commit: head }));
+}
+
+function touch(
+  state: State,
+  { stage: name, attempt: number }: { stage: string; attempt: number },
+  at: number,
+  change: (attempt: Attempt) => Partial<Attempt>,
+): State {
+  const stage = state.stages.get(name);
+  if (stage?.current?.number !== number) return state;
+  const attempt: Attempt = { ...stage.current, ...change(stage.current), touchedAt: at };
+  const stages = new Map(state.stages);
+  stages.set(name, { ...stage, current: attempt, attempts: stage.attempts.with(-1, attempt) });
+  return { ...state, stages };
+}
+
+function reopen(state: State, from: string | undefined, at: number): State {
+  const open: State = {
+    ...state,
+    stop: undefined,
+    closedBy: undefined,
+    lost: undefined,
+    paused: undefined,
+    waiting: undefined,
+    parks: 0,
+    finished: undefined,
+    budgetFrom: { at, spend: state.spend },
+  };
+  if (!state.workflow) return { ...open, phase: "routing", routed: undefined };
+  const first = from ?? stageThatEnded(state);
+  const again = first === undefined ? [] : [first, ...dependants(state.workflow, first)];
+  const stages = new Map([...state.stages].map(([name, stage]) => [name, { ...stage, rounds: 0 }]));
+  for (const name of again) {
+    const stage = stages.get(name);
+    if (stage) stages.set(name, { ...stage, current: undefined });
+  }
+  return { ...open, phase: "working", stages };
+}

@@ -1,0 +1,122 @@
+// A worker: drives the runs whose turn it is, a few at once, until it is told to stop.
+//
+// It looks for due runs when the bell rings, when one of its places becomes free, and with every beat by which it shows that it
+// lives; so a run that nobody rang for, and a run whose worker died, is found by the database alone.
+import { messageOf } from "../core/errors.ts";
+import type { RunId } from "../core/ids.ts";
+import { drive, type Engine } from "./drive.ts";
+import type { Claims } from "./ports.ts";
+
+/** A run whose driving threw is left alone this long: its log may be broken, or the database. */
+const PENALTY_MS = 30_000;
+
+export interface WorkerOptions {
+  readonly engine: Engine;
+  readonly claims: Claims;
+  /** Runs driven at once. */
+  readonly parallel: number;
+  /** Milliseconds between two beats; well below the lease. */
+  readonly beatMs: number;
+}
+
+export interface Worker extends AsyncDisposable {
+  /** Something may be due: looks now. */
+  look(): void;
+  /** Runs driven at this moment. */
+  readonly driving: number;
+}
+
+/** Starts working. Disposing parks what is under way and waits until it is parked. */
+export function startWorker({ engine, claims, parallel, beatMs }: WorkerOptions): Worker {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const { journal } = engine;
+  const driving = new Map<RunId, Promise<void>>();
+  let looking: Promise<void> | undefined;
+  let again = false;
+  let timer: NodeJS.Timeout | undefined;
+  let beating: Promise<void> = Promise.resolve();
+
+  async function work(run: RunId): Promise<void> {
+    try {
+      await drive(run, engine, signal);
+      await claims.release(run);
+    } catch (error) {
+      journal.error("a run could not be driven", { run, error: messageOf(error) });
+      await claims
+        .release(run, signal.aborted ? undefined : PENALTY_MS)
+        .catch((trouble: unknown) => journal.warn("a run could not be given back", { run, error: messageOf(trouble) }));
+    }
+  }
+
+  async function claim(): Promise<void> {
+    do {
+      again = false;
+      while (!signal.aborted && driving.size < parallel) {
+        const run = await claims.next();
+        if (run === undefined) break;
+        // Told to stop meanwhile, it gives the run back at once.
+        const working = work(run).finally(() => {
+          driving.delete(run);
+          look();
+          // When it is due again is news to the timer.
+          beatNow();
+        });
+        driving.set(run, working);
+      }
+    } while (again && !signal.aborted);
+  }
+
+  function look(): void {
+    if (signal.aborted) return;
+    again = true;
+    looking ??= claim()
+      .catch((error: unknown) => journal.warn("could not look for due runs", { error: messageOf(error) }))
+      .finally(() => {
+        looking = undefined;
+      });
+  }
+
+  async function beat(): Promise<void> {
+    let pause = beatMs;
+    try {
+      const { dueInMs } = await claims.beat();
+      if (dueInMs === 0) look();
+      else if (dueInMs !== undefined) pause = Math.min(beatMs, dueInMs + 1);
+    } catch (error) {
+      journal.warn("could not show the database that this worker lives", { error: messageOf(error) });
+    }
+    if (signal.aborted) return;
+    timer = setTimeout(() => {
+      beating = beat();
+    }, pause);
+  }
+
+  function beatNow(): void {
+    if (signal.aborted) return;
+    clearTimeout(timer);
+    beating = beating.then(() => {
+      clearTimeout(timer);
+      return beat();
+    });
+  }
+
+  beating = beat();
+  look();
+  return {
+    look,
+    get driving() {
+      return driving.size;
+    },
+    async [Symbol.asyncDispose]() {
+      stopping.abort(new Error("the worker is stopping"));
+      clearTimeout(timer);
+      await looking;
+      // Beats go on until everything is parked, so that nobody takes over what is still being put down.
+      const last = setInterval(() => void claims.beat().catch(() => undefined), beatMs);
+      await Promise.all(driving.values());
+      clearInterval(last);
+      await beating;
+    },
+  };
+}

@@ -1,0 +1,85 @@
+// Who works which run: claims that last as long as the worker shows that it lives, by the database's clock.
+//
+// A run is *due* when its last event says so (`migrations/002-claims.sql`), *held* while a living worker has claimed it. A worker
+// that is silent for longer than its lease is dead to everybody: its runs are claimed by others, and when it comes back, `assure`
+// refuses it, and so does the log, because the new worker's driver has announced itself there.
+import { randomUUID } from "node:crypto";
+import { BatonError } from "../core/errors.ts";
+import { runId } from "../core/ids.ts";
+import type { Claims } from "../engine/ports.ts";
+import type { Database } from "./database.ts";
+
+/** How long a worker may be silent, where others could take over; alone in a database nobody can. */
+const LEASE_MS = 2_000;
+const LEASE_ALONE_MS = 60_000;
+
+export interface ClaimLimits {
+  /** Runs under way at once, of one repository and of one installation, in all workers together. */
+  readonly perRepository: number;
+  readonly perInstallation: number;
+}
+
+export const usualLimits: ClaimLimits = { perRepository: 4, perInstallation: 16 };
+
+export interface WorkerClaims extends Claims, AsyncDisposable {
+  /** This worker's name in the database. */
+  readonly worker: string;
+  /** Milliseconds after which a silent worker counts as dead. */
+  readonly leaseMs: number;
+}
+
+/** Claims of a new worker, which lives from now on. Disposing gives everything back. Throws `database-failed`. */
+export async function openClaims(
+  database: Database,
+  limits: ClaimLimits,
+  options: { leaseMs?: number } = {},
+): Promise<WorkerClaims> {
+  const worker = `worker-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const leaseMs = options.leaseMs ?? (database.shared ? LEASE_MS : LEASE_ALONE_MS);
+  // Nobody else can be alive in a database that only one process can open: what the one before held is free.
+  if (!database.shared) await database.query("DELETE FROM baton.workers", []);
+
+  const beat = async () => {
+    const [row] = await database.query<{ due_in_ms: number | null }>("SELECT due_in_ms FROM baton.beat($1, $2)", [
+      worker,
+      leaseMs,
+    ]);
+    return { dueInMs: row?.due_in_ms ?? undefined };
+  };
+  await beat();
+
+  return {
+    worker,
+    leaseMs,
+    beat,
+    async next() {
+      const [row] = await database.query<{ run: string | null }>("SELECT baton.claim($1, $2, $3) AS run", [
+        worker,
+        limits.perRepository,
+        limits.perInstallation,
+      ]);
+      return row?.run === undefined || row.run === null ? undefined : runId(row.run);
+    },
+    async release(run, afterMs) {
+      await database.query(
+        `UPDATE baton.runs SET worker = NULL,
+           due_at = CASE WHEN $3::double precision IS NULL OR due_at IS NULL THEN due_at
+                    ELSE greatest(due_at, clock_timestamp() + $3 * interval '1 millisecond') END
+         WHERE run_id = $1 AND worker = $2`,
+        [run, worker, afterMs ?? null],
+      );
+    },
+    async assure(run) {
+      const rows = await database.query(
+        `SELECT 1 AS held FROM baton.runs r JOIN baton.workers w ON w.worker = r.worker
+         WHERE r.run_id = $1 AND r.worker = $2 AND w.alive_until > clock_timestamp()`,
+        [run, worker],
+      );
+      if (rows.length === 0) throw new BatonError("fence-lost", `${run} is not this worker's any more`);
+    },
+    async [Symbol.asyncDispose]() {
+      await database.query("UPDATE baton.runs SET worker = NULL WHERE worker = $1", [worker]).catch(() => undefined);
+      await database.query("DELETE FROM baton.workers WHERE worker = $1", [worker]).catch(() => undefined);
+    },
+  };
+}
