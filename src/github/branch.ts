@@ -12,9 +12,10 @@ import type { Outbox } from "../store/outbox.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { isSelf, type Self } from "./client.ts";
+import { isRefused } from "./failure.ts";
 import type { Once } from "./once.ts";
 import { refused, type Refusal } from "./refusal.ts";
-import { isRefused, place, type Requests } from "./requests.ts";
+import { place, type Requests } from "./requests.ts";
 
 export interface BranchOptions {
   readonly requests: Requests;
@@ -61,7 +62,7 @@ type TreeEntry = { path: string; mode: "100644" | "100755"; type: "blob" } & (
 export function createBranches({ requests, once, outbox, workspaces, redact, self }: BranchOptions): Branches {
   /** Uploads what changed; the answer must be the verified tree. Content-addressed, so asking twice is harmless. */
   async function upload(
-    { repo, base, head, tree, changes }: BranchRequest,
+    { run, repo, base, head, tree, changes }: BranchRequest,
     signal: AbortSignal,
   ): Promise<Refusal | undefined> {
     const entries: TreeEntry[] = [];
@@ -88,7 +89,7 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
       const text =
         bytes.length <= INLINE_BYTES && inline + bytes.length <= INLINE_TOTAL_BYTES ? exactText(bytes) : undefined;
       const entry = { path: change.path, mode: change.mode, type: "blob" } as const;
-      if (text === undefined) entries.push({ ...entry, sha: await blob(repo, change.path, bytes, signal) });
+      if (text === undefined) entries.push({ ...entry, sha: await blob(run, repo, change.path, bytes, signal) });
       else entries.push({ ...entry, content: text });
       inline += text === undefined ? 0 : bytes.length;
     }
@@ -103,7 +104,7 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
           tree: entries,
           request,
         }),
-      signal,
+      { signal, run },
     );
     if (data.sha === tree) return undefined;
     return refused(
@@ -118,7 +119,13 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
     return redact(text).split("[redacted]").length - text.split("[redacted]").length;
   }
 
-  async function blob(repo: RepoRef, path: string, bytes: Uint8Array, signal: AbortSignal): Promise<string> {
+  async function blob(
+    run: RunId,
+    repo: RepoRef,
+    path: string,
+    bytes: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<string> {
     const content = Buffer.from(bytes).toString("base64");
     const { data } = await requests.read(
       repo,
@@ -130,7 +137,7 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
           encoding: "base64",
           request,
         }),
-      signal,
+      { signal, run },
     );
     return data.sha;
   }
@@ -145,10 +152,11 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
       key: `commit:${run}:${tree}:${parents.join("+")}`,
       run,
       kind: "commit",
+      lane: "pull-request",
       payload: { tree, parents },
       result: CommitResult,
       look: () => Promise.resolve([]),
-      async write() {
+      async write(how) {
         // No author is given: then GitHub makes it the App's own and signs it.
         const { data } = await requests.write(
           repo,
@@ -161,7 +169,7 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
               parents: [...parents],
               request,
             }),
-          signal,
+          { signal, ...how },
         );
         return { sha: sha(data.sha) };
       },
@@ -184,7 +192,7 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
             ref: `heads/${branch}`,
             request,
           }),
-        signal,
+        { signal },
       );
       return sha(data.object.sha);
     } catch (error) {
@@ -198,7 +206,7 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
     { run, repo }: BranchRequest,
     branch: string,
     at: Sha,
-    how: "new" | "forward",
+    move: "new" | "forward",
     signal: AbortSignal,
   ): Promise<boolean> {
     const key = `ref:${run}:${branch}:${at}`;
@@ -209,16 +217,17 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
         key,
         run,
         kind: "ref",
+        lane: "pull-request",
         payload: { branch, commit: at },
         result: RefResult,
         look: async () => ((await refOf(repo, branch, signal)) === at ? [{ branch, commit: at }] : []),
-        async write() {
+        async write(how) {
           await requests.write(
             repo,
-            `${how === "new" ? "create" : "move"} the branch ${branch}`,
+            `${move === "new" ? "create" : "move"} the branch ${branch}`,
             async (octokit, request) => {
               const target = { ...place(repo), sha: at, request };
-              if (how === "new")
+              if (move === "new")
                 await octokit.request("POST /repos/{owner}/{repo}/git/refs", {
                   ...target,
                   ref: `refs/heads/${branch}`,
@@ -230,7 +239,7 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
                   force: false,
                 });
             },
-            signal,
+            { signal, ...how },
           );
           return { branch, commit: at };
         },
@@ -254,7 +263,7 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
       `read the commit ${at.slice(0, 10)}`,
       (octokit, request) =>
         octokit.request("GET /repos/{owner}/{repo}/commits/{ref}", { ...place(repo), ref: at, request }),
-      signal,
+      { signal },
     );
     const signed = self.appId !== undefined && data.commit.verification?.verified === true && isSelf(self, data.author);
     if (!recorded && !signed) return undefined;

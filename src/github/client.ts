@@ -7,8 +7,14 @@ import type { RepoRef } from "../engine/events.ts";
 /** As much of an Octokit as Baton uses: typed requests. Probot's and @octokit/rest's both fit. */
 export type Octokit = Pick<Core, "request">;
 
-/** The client that may act on a repository: the App's installation, or the token's for every one. */
-export type OctokitFor = (repo: Pick<RepoRef, "id" | "owner" | "name" | "installationId">) => Promise<Octokit>;
+/**
+ * The client that may act on a repository: the App's installation, or the token's for every one. `rejected`: one given
+ * earlier, whose token GitHub no longer accepts; another client with a new token is wanted, the same one when there is none.
+ */
+export type OctokitFor = (
+  repo: Pick<RepoRef, "id" | "owner" | "name" | "installationId">,
+  rejected?: Octokit,
+) => Promise<Octokit>;
 
 /** Who Baton is on GitHub: how it knows its own comments and commits. */
 export interface Self {

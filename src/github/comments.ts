@@ -5,9 +5,10 @@ import type { RunId } from "../core/ids.ts";
 import type { Redact } from "../core/redact.ts";
 import type { RepoRef } from "../engine/events.ts";
 import { isSelf, type Self } from "./client.ts";
+import { isRefused } from "./failure.ts";
 import { MAX_BODY } from "./markdown.ts";
-import type { Once } from "./once.ts";
-import { isRefused, place, type Requests } from "./requests.ts";
+import type { Lane, Once } from "./once.ts";
+import { place, type Requests } from "./requests.ts";
 
 export const CommentRef = z.object({ id: z.number(), url: z.string() });
 export type CommentRef = z.infer<typeof CommentRef>;
@@ -20,13 +21,14 @@ export interface Comments {
     key: string;
     kind: string;
     run: RunId | undefined;
+    lane?: Lane;
     marker: string;
     body: string;
     /** Told when a comment is really written, not found again. */
     written?: () => void;
   }): Promise<CommentRef>;
-  /** Replaces a comment's text. False when the comment is gone. */
-  edit(repo: RepoRef, id: number, body: string): Promise<boolean>;
+  /** Replaces a comment's text for a run. False when the comment is gone. */
+  edit(repo: RepoRef, id: number, body: string, run: RunId): Promise<boolean>;
 }
 
 export interface CommentsOptions {
@@ -40,12 +42,13 @@ export function createComments({ requests, once, redact, self }: CommentsOptions
   const ready = (text: string) => redact(text).slice(0, MAX_BODY);
 
   return {
-    post({ repo, number, key, kind, run, marker, body, written }) {
+    post({ repo, number, key, kind, run, lane, marker, body, written }) {
       const text = ready(body.startsWith(marker) ? body : `${marker}\n\n${body}`);
       return once({
         key,
         run,
         kind,
+        lane,
         payload: { repo: `${repo.owner}/${repo.name}`, number, characters: text.length },
         result: CommentRef,
         async look() {
@@ -57,14 +60,18 @@ export function createComments({ requests, once, redact, self }: CommentsOptions
             )
             .map((comment) => ({ id: Number(comment.id), url: comment.html_url }));
         },
-        async write() {
-          const { data } = await requests.write(repo, `write a comment on #${number}`, (octokit, request) =>
-            octokit.request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
-              ...place(repo),
-              issue_number: number,
-              body: text,
-              request,
-            }),
+        async write(how) {
+          const { data } = await requests.write(
+            repo,
+            `write a comment on #${number}`,
+            (octokit, request) =>
+              octokit.request("POST /repos/{owner}/{repo}/issues/{issue_number}/comments", {
+                ...place(repo),
+                issue_number: number,
+                body: text,
+                request,
+              }),
+            how,
           );
           written?.();
           return { id: Number(data.id), url: data.html_url };
@@ -85,16 +92,20 @@ export function createComments({ requests, once, redact, self }: CommentsOptions
       });
     },
 
-    async edit(repo, id, body) {
+    async edit(repo, id, body, run) {
       try {
         // The same text twice is the same text: an edit may be asked for again.
-        await requests.read(repo, `edit comment ${id}`, (octokit, request) =>
-          octokit.request("PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}", {
-            ...place(repo),
-            comment_id: id,
-            body: ready(body),
-            request,
-          }),
+        await requests.read(
+          repo,
+          `edit comment ${id}`,
+          (octokit, request) =>
+            octokit.request("PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}", {
+              ...place(repo),
+              comment_id: id,
+              body: ready(body),
+              request,
+            }),
+          { run },
         );
         return true;
       } catch (error) {

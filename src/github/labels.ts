@@ -2,8 +2,9 @@
 import { z } from "zod";
 import type { RepoRef } from "../engine/events.ts";
 import type { State } from "../engine/state.ts";
+import { isRefused } from "./failure.ts";
 import type { Once } from "./once.ts";
-import { isRefused, place, type Requests } from "./requests.ts";
+import { place, type Requests } from "./requests.ts";
 
 export const stateLabels = {
   "agent/triaged": { color: "c5def5", description: "Baton has sorted this issue" },
@@ -68,12 +69,16 @@ export async function setLabels(
   for (const name of label === "none" ? await readLabels() : await add(label)) {
     if (!isStateLabel(name) || name === label) continue;
     try {
-      await requests.read(repo, `take the label ${name} off #${subject.number}`, (octokit, request) =>
-        octokit.request("DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}", {
-          ...issue,
-          name,
-          request,
-        }),
+      await requests.read(
+        repo,
+        `take the label ${name} off #${subject.number}`,
+        (octokit, request) =>
+          octokit.request("DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}", {
+            ...issue,
+            name,
+            request,
+          }),
+        { run: state.runId },
       );
     } catch (error) {
       if (!isRefused(error, 404)) throw error;
@@ -82,12 +87,16 @@ export async function setLabels(
 
   async function add(wanted: StateLabel): Promise<string[]> {
     await createMissing({ requests, once }, state, wanted);
-    const { data } = await requests.read(repo, `set labels on #${subject.number}`, (octokit, request) =>
-      octokit.request("POST /repos/{owner}/{repo}/issues/{issue_number}/labels", {
-        ...issue,
-        labels: [wanted, ...more],
-        request,
-      }),
+    const { data } = await requests.read(
+      repo,
+      `set labels on #${subject.number}`,
+      (octokit, request) =>
+        octokit.request("POST /repos/{owner}/{repo}/issues/{issue_number}/labels", {
+          ...issue,
+          labels: [wanted, ...more],
+          request,
+        }),
+      { run: state.runId },
     );
     return data.map(({ name }) => name);
   }
@@ -103,9 +112,10 @@ export async function setLabels(
 /** A state label the repository lacks is made once, with its colour; GitHub would otherwise make it a grey one. */
 async function createMissing(
   { requests, once }: { requests: Requests; once: Once },
-  { created }: State,
+  state: State,
   name: StateLabel,
 ): Promise<void> {
+  const { created } = state;
   const { repo } = created;
   if (created.labels.some((known) => known.toLowerCase() === name)) return;
   try {
@@ -116,15 +126,19 @@ async function createMissing(
       payload: { name },
       result: z.object({}),
       look: () => Promise.resolve([]),
-      async write() {
+      async write(how) {
         try {
-          await requests.write(repo, `create the label ${name}`, (octokit, request) =>
-            octokit.request("POST /repos/{owner}/{repo}/labels", {
-              ...place(repo),
-              name,
-              ...stateLabels[name],
-              request,
-            }),
+          await requests.write(
+            repo,
+            `create the label ${name}`,
+            (octokit, request) =>
+              octokit.request("POST /repos/{owner}/{repo}/labels", {
+                ...place(repo),
+                name,
+                ...stateLabels[name],
+                request,
+              }),
+            { ...how, run: state.runId },
           );
         } catch (error) {
           if (!isRefused(error, 422)) throw error;

@@ -14,6 +14,7 @@ import { isSelf, type OctokitFor, type Self, type Timing } from "./client.ts";
 import { createComments } from "./comments.ts";
 import { commitMessage } from "./commit-message.ts";
 import { marker } from "./markdown.ts";
+import { isRefused } from "./failure.ts";
 import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
 import type { Links } from "./progress.ts";
@@ -22,9 +23,10 @@ import { pullRequestBody, pullRequestMarker, pullRequestTitle } from "./pull-req
 import { addReaction } from "./reactions.ts";
 import { refusalOf, refused, type Refusal } from "./refusal.ts";
 import { renderReply } from "./replies.ts";
-import { createRequests, isRefused, place, systemTiming } from "./requests.ts";
+import { askForReview } from "./review-request.ts";
+import { createRequests, place, systemTiming, type RequestsOptions } from "./requests.ts";
 
-export interface PublisherOptions {
+export interface PublisherOptions extends Pick<RequestsOptions, "throttle" | "fence" | "timeoutMs"> {
   readonly octokitFor: OctokitFor;
   readonly outbox: Outbox;
   readonly workspaces: Pick<Workspaces, "changes" | "file" | "tree">;
@@ -67,8 +69,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
     timing = systemTiming,
     repliesPerHour = 20,
   } = options;
-  const requests = createRequests({ octokitFor, log, timing });
-  const once = createOnce({ outbox, log, timing });
+  const { throttle, fence, timeoutMs } = options;
+  const requests = createRequests({ octokitFor, log, timing, throttle, fence, timeoutMs });
+  const once = createOnce({ outbox, log, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
   const branches = createBranches({ requests, once, outbox, workspaces, redact, self });
@@ -93,7 +96,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
             issue_number: subject.number,
             request,
           }),
-        signal,
+        { signal },
       );
       if (data.number !== subject.number) return gone;
       if (data.state !== "open")
@@ -117,7 +120,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
         "read the latest pull requests",
         (octokit, request) =>
           octokit.request("GET /repos/{owner}/{repo}/pulls", { ...place(repo), state: "all", per_page: 20, request }),
-        signal,
+        { signal },
       );
       const titles = data.filter(({ user }) => !isSelf(self, user)).map(({ title }) => title);
       titlesOf.set(repo.id, { at: timing.now(), titles });
@@ -164,11 +167,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
           octokit.request("GET /repos/{owner}/{repo}/pulls", {
             ...place(repo),
             state: which,
-            head: `${repo.owner}:${branch}`,
+            head: `${requests.nameOf(repo).owner}:${branch}`,
             per_page: 30,
             request,
           }),
-        signal,
+        { signal },
       );
       return data.filter(({ user, head: { ref } }) => ref === branch && isSelf(self, user));
     };
@@ -176,6 +179,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       key: pullKey(state),
       run: state.runId,
       kind: "pull-request",
+      lane: "pull-request",
       payload: { branch, head, title },
       result: PullResult,
       async look() {
@@ -184,7 +188,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
           .toReversed()
           .map((pull) => ({ number: pull.number, url: pull.html_url, branch, head, title: pull.title }));
       },
-      async write() {
+      async write(how) {
         try {
           const { data } = await requests.write(
             repo,
@@ -199,7 +203,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
                 draft: true,
                 request,
               }),
-            signal,
+            { signal, ...how },
           );
           return { number: data.number, url: data.html_url, branch, head, title };
         } catch (error) {
@@ -217,42 +221,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
                 body,
                 request,
               }),
-            signal,
+            { signal, ...how },
           );
           return { number: earlier.number, url: earlier.html_url, branch, head, title };
         }
       },
     });
     return { type: "pull_request.opened", ...result };
-  }
-
-  /** A courtesy: whoever asked is asked to review. GitHub says no to authors and strangers, and that is fine. */
-  async function askForReview(state: State, number: number): Promise<void> {
-    const { repo, request: asked } = state.created;
-    if (asked.by.id === 0 || asked.by.login.endsWith("[bot]") || isSelf(self, asked.by)) return;
-    try {
-      await once({
-        key: `review:${state.runId}:${number}`,
-        run: state.runId,
-        kind: "review-request",
-        payload: { number, reviewer: asked.by.login },
-        result: z.object({}),
-        look: () => Promise.resolve([]),
-        async write() {
-          await requests.write(repo, `ask ${asked.by.login} for a review`, (octokit, request) =>
-            octokit.request("POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers", {
-              ...place(repo),
-              pull_number: number,
-              reviewers: [asked.by.login],
-              request,
-            }),
-          );
-          return {};
-        },
-      });
-    } catch (error) {
-      log.info("no review was asked for", { run: state.runId, error: messageOf(error) });
-    }
   }
 
   async function publish(state: State, signal: AbortSignal): Promise<Opened | Refusal> {
@@ -292,7 +267,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       links,
     });
     const opened = await open(state, published.branch, published.commit, title, redact(body), signal);
-    await askForReview(state, opened.number);
+    await askForReview({ requests, once, self, log }, state, opened.number);
     return opened;
   }
 
@@ -301,7 +276,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       const before = await outbox.read(pullKey(state));
       if (before?.doneAt !== undefined) {
         const event: Opened = { type: "pull_request.opened", ...PullResult.parse(before.result) };
-        await askForReview(state, event.number);
+        await askForReview({ requests, once, self, log }, state, event.number);
         return { type: "opened", event };
       }
       try {

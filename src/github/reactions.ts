@@ -1,9 +1,11 @@
 // 👀 on the command while it is worked, 🚀 or 😕 at the end. Reactions notify nobody, and GitHub itself keeps one of each kind.
 import { z } from "zod";
+import type { RunId } from "../core/ids.ts";
 import type { RepoRef } from "../engine/events.ts";
 import { isSelf, type Self } from "./client.ts";
+import { isRefused } from "./failure.ts";
 import type { Once } from "./once.ts";
-import { isRefused, place, type Requests } from "./requests.ts";
+import { place, type Requests } from "./requests.ts";
 
 export type Reaction = "eyes" | "rocket" | "confused";
 const ReactionRef = z.object({ id: z.number() });
@@ -14,17 +16,18 @@ interface Tools {
   readonly self: Self;
 }
 
-/** Adds a reaction to a comment. Undefined when the comment is gone. */
+/** Adds a reaction to a comment, for a run where there is one. Undefined when the comment is gone. */
 export async function addReaction(
   { requests, once, self }: Tools,
   repo: RepoRef,
   commentId: number,
   content: Reaction,
+  run?: RunId,
 ): Promise<number | undefined> {
   try {
     const { id } = await once({
       key: reactionKey(repo, commentId, content),
-      run: undefined,
+      run,
       kind: "reaction",
       payload: { commentId, content },
       result: ReactionRef,
@@ -40,14 +43,18 @@ export async function addReaction(
         );
         return data.filter(({ user }) => isSelf(self, user)).map((reaction) => ({ id: Number(reaction.id) }));
       },
-      async write() {
-        const { data } = await requests.write(repo, `react to comment ${commentId}`, (octokit, request) =>
-          octokit.request("POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions", {
-            ...place(repo),
-            comment_id: commentId,
-            content,
-            request,
-          }),
+      async write(how) {
+        const { data } = await requests.write(
+          repo,
+          `react to comment ${commentId}`,
+          (octokit, request) =>
+            octokit.request("POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions", {
+              ...place(repo),
+              comment_id: commentId,
+              content,
+              request,
+            }),
+          how,
         );
         return { id: Number(data.id) };
       },
@@ -65,15 +72,20 @@ export async function removeReaction(
   repo: RepoRef,
   commentId: number,
   id: number,
+  run: RunId,
 ): Promise<void> {
   try {
-    await requests.read(repo, `take a reaction off comment ${commentId}`, (octokit, request) =>
-      octokit.request("DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions/{reaction_id}", {
-        ...place(repo),
-        comment_id: commentId,
-        reaction_id: id,
-        request,
-      }),
+    await requests.read(
+      repo,
+      `take a reaction off comment ${commentId}`,
+      (octokit, request) =>
+        octokit.request("DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions/{reaction_id}", {
+          ...place(repo),
+          comment_id: commentId,
+          reaction_id: id,
+          request,
+        }),
+      { run },
     );
   } catch (error) {
     if (!isRefused(error, 404, 410)) throw error;

@@ -6,7 +6,8 @@ import type { Person, RepoRef } from "../engine/events.ts";
 import type { GitHubReader } from "../engine/ports.ts";
 import type { OctokitFor, Timing } from "./client.ts";
 import { latestComments } from "./comments.ts";
-import { createRequests, isRefused, place } from "./requests.ts";
+import { isRefused } from "./failure.ts";
+import { createRequests, place } from "./requests.ts";
 
 export interface GitHubReaderOptions {
   readonly octokitFor: OctokitFor;

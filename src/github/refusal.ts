@@ -1,5 +1,5 @@
 // GitHub's "no" to opening a pull request, in words that say what to do about it.
-import { GitHubFailure } from "./requests.ts";
+import { GitHubFailure } from "./failure.ts";
 
 export interface Refusal {
   readonly type: "refused";

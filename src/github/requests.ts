@@ -1,54 +1,65 @@
 // How Baton asks GitHub: every request once, with a time limit; what may be asked again safely is asked again, a few times.
 //
-// A failure is one of three kinds. *Refused*: GitHub understood and said no (4xx), nothing was written. *Limited*: a primary or
-// secondary rate limit; nothing was written and nobody asks again before the time GitHub names. *Unclear*: 5xx, a timeout, a
-// broken connection; a read is repeated, a write may have happened and is looked up first (`once.ts`).
+// Each request leaves by the door (`door.ts`), where it waits for its turn. Of the three kinds of failure (`failure.ts`) a limit
+// is waited out when that is short, a read is repeated when it is unclear, and a write then may have happened and is looked up
+// first (`once.ts`). A token that GitHub no longer accepts is replaced once: nothing was done with it. A repository that was
+// renamed is asked for by its number, and then by the name it has now.
 import { setTimeout as delay } from "node:timers/promises";
-import { BatonError, messageOf } from "../core/errors.ts";
+import { z } from "zod";
+import { BatonError } from "../core/errors.ts";
+import type { RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
+import { createMemoryThrottle, type Throttle } from "../store/throttle.ts";
 import type { Octokit, OctokitFor, Timing } from "./client.ts";
+import { createDoor, type Passing } from "./door.ts";
+import { failureOf, GitHubFailure, limited, mintingFailure, statusOf } from "./failure.ts";
 
-/** What every request is sent with. Probot's retry plugin obeys `retries`. */
+/** What every request is sent with: pass all of it on. Probot's retry plugin obeys `retries`. */
 export interface RequestOptions {
   readonly retries: 0;
-  readonly signal: AbortSignal;
+  /** The only way out: turns, time limits and new names are its business. */
+  readonly fetch: typeof fetch;
 }
 
 export type Ask<T> = (octokit: Octokit, request: RequestOptions) => Promise<T>;
 type Repo = Pick<RepoRef, "id" | "owner" | "name" | "installationId">;
 
+/** Rejects with `fence-lost` when this process may not write for the run. */
+export type Fence = (run: RunId) => Promise<void>;
+
+export interface How {
+  readonly signal?: AbortSignal | undefined;
+  /** The run a write belongs to: the fence is asked right before it is sent. */
+  readonly run?: RunId | undefined;
+  /** Rejects with what else forbids a write; asked right before it is sent. */
+  readonly guard?: (() => Promise<void>) | undefined;
+}
+
 export interface Requests {
-  /** Asks again after unclear failures, so only for what may be done twice. `what` completes "GitHub could not …". Throws `GitHubFailure`. */
-  read<T>(repo: Repo, what: string, ask: Ask<T>, signal?: AbortSignal): Promise<T>;
-  /** Asks once; only a rate limit is waited out. Throws `GitHubFailure`. */
-  write<T>(repo: Repo, what: string, ask: Ask<T>, signal?: AbortSignal): Promise<T>;
+  /** Asks again after unclear failures, so only for what may be done twice. `what` completes "GitHub could not …". Throws `GitHubFailure`, `fence-lost`, `database-failed`. */
+  read<T>(repo: Repo, what: string, ask: Ask<T>, how?: How): Promise<T>;
+  /** Asks once; only a rate limit is waited out, and a dead token replaced: nothing was written then. Throws the same. */
+  write<T>(repo: Repo, what: string, ask: Ask<T>, how?: How): Promise<T>;
+  /** The name a repository has now, as far as it is known here. */
+  nameOf(repo: Repo): { readonly owner: string; readonly name: string };
 }
 
 export interface RequestsOptions {
   readonly octokitFor: OctokitFor;
   readonly log: Log;
   readonly timing?: Timing;
+  /** What all workers share of GitHub's limits. Default: this process alone. */
+  readonly throttle?: Throttle | undefined;
+  readonly fence?: Fence | undefined;
   /** Milliseconds one request may take. Default 20 s. */
-  readonly timeoutMs?: number;
-  /** Longest wait for a rate limit, in milliseconds; a longer one fails with `retryable`. Default 90 s. */
-  readonly patienceMs?: number;
-}
-
-/** GitHub's no, or its silence. `status` is 0 when there was no answer. */
-export class GitHubFailure extends BatonError {
-  readonly kind: "refused" | "limited" | "unclear";
-  readonly status: number;
-  /** GitHub's own words, with the details of a validation error. */
-  readonly reason: string;
-
-  constructor(what: string, kind: GitHubFailure["kind"], status: number, reason: string, cause: unknown) {
-    const code = status === 0 ? "" : ` (${status})`;
-    super("github-failed", `GitHub could not ${what}${code}: ${reason}`, { cause, retryable: kind !== "refused" });
-    this.kind = kind;
-    this.status = status;
-    this.reason = reason;
-  }
+  readonly timeoutMs?: number | undefined;
+  /** Longest wait for a rate limit, in milliseconds; a longer one fails with `retryAt`. Default 90 s. */
+  readonly patienceMs?: number | undefined;
+  /** Milliseconds a permission to send holds before it is asked for again. Default 1 s. */
+  readonly freshMs?: number | undefined;
+  /** Milliseconds of a clock that never goes back, for tests. */
+  readonly monotonic?: () => number;
 }
 
 /** The parameters that every route of a repository takes. */
@@ -56,16 +67,16 @@ export function place(repo: Pick<RepoRef, "owner" | "name">): { owner: string; r
   return { owner: repo.owner, repo: repo.name };
 }
 
-/** True for a "no" with that status. */
-export function isRefused(error: unknown, ...statuses: readonly number[]): error is GitHubFailure {
-  return (
-    error instanceof GitHubFailure &&
-    error.kind === "refused" &&
-    (statuses.length === 0 || statuses.includes(error.status))
-  );
-}
-
 const READ_PAUSES_MS = [300, 1_000, 3_000];
+/** Limits met in one asking before it fails. */
+const LIMITS = 3;
+/** A name that worked this lately is the right one: what is not found under it is not there. */
+const SURE_MS = 60_000;
+
+const Named = z.object({ id: z.coerce.number(), name: z.string(), owner: z.object({ login: z.string() }) });
+
+/** A redirect led to the same repository: it has another name. */
+class Renamed extends Error {}
 
 export const systemTiming: Timing = {
   now: () => Date.now(),
@@ -74,48 +85,128 @@ export const systemTiming: Timing = {
 };
 
 export function createRequests(options: RequestsOptions): Requests {
-  const { octokitFor, log, timing = systemTiming, timeoutMs = 20_000, patienceMs = 90_000 } = options;
-  /** Until when GitHub wants to be left alone, by installation: its limits are per installation, or per token. */
-  const closedUntil = new Map<number, number>();
+  const { octokitFor, log, timing = systemTiming, fence } = options;
+  const { throttle = createMemoryThrottle(timing), timeoutMs = 20_000, patienceMs = 90_000, freshMs = 1_000 } = options;
+  const { monotonic = () => performance.now() } = options;
+  const door = createDoor({ throttle, log, timing, timeoutMs, patienceMs, freshMs, monotonic });
+  /** Names of repositories that were renamed, by their number. */
+  const names = new Map<number, { owner: string; name: string }>();
+  /** When a repository last answered under its name. */
+  const answered = new Map<number, number>();
 
-  async function waitForLimit(repo: Repo, what: string, signal: AbortSignal | undefined): Promise<void> {
-    const until = closedUntil.get(repo.installationId ?? 0) ?? 0;
-    const wait = until - timing.now();
-    if (wait <= 0) return;
-    if (wait > patienceMs) throw limited(what, until, undefined);
-    log.warn("waiting for GitHub's rate limit", { until: new Date(until).toISOString() });
-    await timing.pause(wait, signal);
+  const nameOf = (repo: Repo) => names.get(repo.id) ?? { owner: repo.owner, name: repo.name };
+
+  function passing(repo: Repo, what: string, { signal, run, guard }: How): Passing {
+    return door({
+      what,
+      holder: repo.installationId ?? 0,
+      signal,
+      guard: async () => {
+        await guard?.();
+        if (run !== undefined) await fence?.(run);
+      },
+      address: (url) => addressed(url, repo, nameOf(repo)),
+      redirected(method, to, from) {
+        const target = new URL(to, from);
+        const id = /\/repositories\/(\d+)(?:\/|$)/.exec(target.pathname)?.[1];
+        if (repo.id > 0 && id !== undefined) {
+          if (Number(id) === repo.id) throw new Renamed();
+          const message = "This was moved to another repository";
+          return Response.json({ message }, { status: 410 });
+        }
+        if (target.origin === from.origin && (method === "GET" || method === "HEAD")) return target;
+        throw new GitHubFailure(
+          what,
+          "refused",
+          301,
+          "it answers with another address, which Baton does not follow",
+          to,
+        );
+      },
+    });
   }
 
-  async function attempt<T>(repo: Repo, what: string, ask: Ask<T>, signal: AbortSignal | undefined): Promise<T> {
-    for (let waits = 0; ; waits += 1) {
-      await waitForLimit(repo, what, signal);
-      signal?.throwIfAborted();
-      try {
-        const octokit = await octokitFor(repo);
-        const limit = AbortSignal.timeout(timeoutMs);
-        return await ask(octokit, { retries: 0, signal: signal ? AbortSignal.any([signal, limit]) : limit });
-      } catch (error) {
-        signal?.throwIfAborted();
-        const failure = failureOf(what, error, timing.now());
-        if (failure.kind !== "limited") throw failure;
-        closedUntil.set(repo.installationId ?? 0, limitEnd(error, timing.now()));
-        if (waits >= 2) throw failure;
-      }
+  /** The name a repository has now. Undefined when it is gone; throws what else GitHub says. */
+  async function findName(octokit: Octokit, repo: Repo, what: string, how: How): Promise<"same" | "new" | undefined> {
+    const door = passing(repo, what, { signal: how.signal });
+    try {
+      const request = { retries: 0, fetch: door.fetch } as const;
+      const { data } = await octokit.request("GET /repositories/{id}", { id: repo.id, request });
+      const found = Named.parse(data);
+      const known = nameOf(repo);
+      answered.set(repo.id, timing.now());
+      if (known.owner === found.owner.login && known.name === found.name) return "same";
+      names.set(repo.id, { owner: found.owner.login, name: found.name });
+      log.info("the repository has another name now", { id: repo.id, name: `${found.owner.login}/${found.name}` });
+      return "new";
+    } catch (error) {
+      if (door.stopped) throw door.stopped.by;
+      if (statusOf(error) === 404 || statusOf(error) === 451) return undefined;
+      throw door.limitedUntil === undefined ? failureOf(what, error, "") : limited(what, door.limitedUntil, error);
     }
   }
 
+  async function client(repo: Repo, what: string, rejected?: Octokit): Promise<Octokit> {
+    try {
+      return await octokitFor(repo, rejected);
+    } catch (error) {
+      throw error instanceof BatonError ? error : mintingFailure(what, error);
+    }
+  }
+
+  const attempt: Requests["write"] = async (repo, what, ask, how = {}) => {
+    const { signal } = how;
+    let octokit = await client(repo, what);
+    let renewed = false;
+    let looked = false;
+    for (let limits = 1; ;) {
+      signal?.throwIfAborted();
+      const way = passing(repo, what, how);
+      try {
+        const answer = await ask(octokit, { retries: 0, fetch: way.fetch });
+        answered.set(repo.id, timing.now());
+        return answer;
+      } catch (error) {
+        signal?.throwIfAborted();
+        const renamed = way.stopped?.by instanceof Renamed;
+        if (way.stopped && !renamed) throw way.stopped.by;
+        if (way.limitedUntil !== undefined) {
+          if (limits >= LIMITS) throw limited(what, way.limitedUntil, error);
+          limits += 1;
+          continue;
+        }
+        const failure = failureOf(what, error, way.path);
+        if (failure.status === 401 && !renewed) {
+          renewed = true;
+          const fresh = await client(repo, what, octokit);
+          if (fresh === octokit) throw failure;
+          octokit = fresh;
+          continue;
+        }
+        const lost = renamed || failure.status === 404 || isForbidden(failure);
+        const sure = failure.status === 404 && timing.now() - (answered.get(repo.id) ?? -SURE_MS) < SURE_MS;
+        if (!lost || looked || repo.id <= 0 || (sure && !renamed)) throw failure;
+        looked = true;
+        const name = await findName(octokit, repo, what, how);
+        if (name === "new") continue;
+        if (name === "same") throw failure;
+        throw new GitHubFailure(what, "refused", failure.status, failure.reason, error, { trouble: "repository-gone" });
+      }
+    }
+  };
+
   return {
     write: attempt,
-    async read(repo, what, ask, signal) {
+    nameOf,
+    async read(repo, what, ask, how) {
       for (const pause of [...READ_PAUSES_MS, undefined]) {
         try {
-          return await attempt(repo, what, ask, signal);
+          return await attempt(repo, what, ask, how);
         } catch (error) {
           if (pause === undefined || !(error instanceof GitHubFailure) || error.kind !== "unclear") throw error;
           log.debug("asking GitHub again", { what, error: error.reason });
-          await timing.pause(pause, signal);
-          signal?.throwIfAborted();
+          await timing.pause(pause, how?.signal);
+          how?.signal?.throwIfAborted();
         }
       }
       throw new Error("unreachable");
@@ -123,68 +214,20 @@ export function createRequests(options: RequestsOptions): Requests {
   };
 }
 
-function limited(what: string, until: number, cause: unknown): GitHubFailure {
-  const clock = new Date(until).toISOString().slice(11, 16);
-  return new GitHubFailure(what, "limited", 429, `its rate limit is used up until ${clock} UTC`, cause);
+/** Somebody else's repository may have the name by now: the token is for the number. */
+function isForbidden({ status, reason }: GitHubFailure): boolean {
+  return status === 403 && /not accessible by/i.test(reason);
 }
 
-function failureOf(what: string, error: unknown, now: number): GitHubFailure {
-  if (error instanceof GitHubFailure) return error;
-  if (!isObject(error) || typeof error["status"] !== "number") {
-    return new GitHubFailure(what, "unclear", 0, messageOf(error), error);
-  }
-  const { status } = error;
-  // Octokit gives a connection that broke, and a fetch that was aborted, the status 500 and no response.
-  if (!isObject(error["response"])) return new GitHubFailure(what, "unclear", 0, messageOf(error), error);
-  if (isLimit(status, error)) return limited(what, limitEnd(error, now), error);
-  const kind = status >= 500 || status === 408 ? "unclear" : "refused";
-  return new GitHubFailure(what, kind, status, reasonOf(error), error);
-}
-
-/** docs.github.com "Rate limits for the REST API": 403 or 429, with retry-after, or x-ratelimit-remaining 0, or a message naming a secondary limit. */
-function isLimit(status: number, error: Record<string, unknown>): boolean {
-  if (status === 429) return true;
-  if (status !== 403) return false;
-  const headers = headersOf(error);
-  return (
-    headers["retry-after"] !== undefined ||
-    headers["x-ratelimit-remaining"] === "0" ||
-    /secondary rate limit|abuse detection/i.test(reasonOf(error))
-  );
-}
-
-/** Milliseconds since 1970 before which nothing may be asked: what the headers say, else the minute that GitHub's documentation asks for. */
-function limitEnd(error: unknown, now: number): number {
-  const headers = isObject(error) ? headersOf(error) : {};
-  const after = Number(headers["retry-after"]);
-  if (Number.isFinite(after) && headers["retry-after"] !== undefined) return now + Math.max(1, after) * 1_000;
-  const reset = Number(headers["x-ratelimit-reset"]) * 1_000;
-  if (headers["x-ratelimit-remaining"] === "0" && Number.isFinite(reset)) return Math.max(reset, now + 1_000);
-  return now + 60_000;
-}
-
-function headersOf(error: Record<string, unknown>): Record<string, unknown> {
-  const { response } = error;
-  return isObject(response) && isObject(response["headers"])
-    ? Object.fromEntries(Object.entries(response["headers"]).map(([name, value]) => [name, String(value)]))
-    : {};
-}
-
-/** GitHub's message with the details of its `errors`, which say what was really wrong. */
-function reasonOf(error: Record<string, unknown>): string {
-  const { response } = error;
-  const data = isObject(response) && isObject(response["data"]) ? response["data"] : {};
-  const message = typeof data["message"] === "string" ? data["message"] : messageOf(error);
-  const details = Array.isArray(data["errors"]) ? data["errors"].map(detail).filter((text) => text !== "") : [];
-  return [message, ...details].join("; ").slice(0, 500);
-}
-
-function detail(item: unknown): string {
-  if (typeof item === "string") return item;
-  if (!isObject(item)) return "";
-  return ["message", "field", "code"].flatMap((name) => (typeof item[name] === "string" ? [item[name]] : [])).join(" ");
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
+/** The address with the repository's name of now. */
+function addressed(url: URL, repo: Repo, now: { readonly owner: string; readonly name: string }): URL {
+  if (now.owner === repo.owner && now.name === repo.name) return url;
+  const path = ({ owner, name }: { owner: string; name: string }) =>
+    `/repos/${encodeURIComponent(owner)}/${encodeURIComponent(name)}`;
+  const at = url.pathname.indexOf(path(repo));
+  const end = at + path(repo).length;
+  if (at === -1 || (end < url.pathname.length && url.pathname[end] !== "/")) return url;
+  const mended = new URL(url);
+  mended.pathname = url.pathname.slice(0, at) + path(now) + url.pathname.slice(end);
+  return mended;
 }

@@ -1,4 +1,9 @@
 // Writes to GitHub, recorded before they are tried: after a crash the entry says what may already have happened.
+//
+// Writes of a run that must happen in order share a lane: the card and the comment at the end; the commit, the branch, the pull
+// request and the wish for a review. Recording a write overtakes what is open in its lane, in whichever process: an overtaken
+// write is not sent any more (`github/once.ts` looks right before sending), so none comes out after a later one, and none
+// waits for one that GitHub refused for good. Recording an overtaken write again makes it the latest.
 import type { Clock } from "../core/clock.ts";
 import { BatonError } from "../core/errors.ts";
 import { runId, type RunId } from "../core/ids.ts";
@@ -17,15 +22,26 @@ export interface OutboxEntry {
   readonly tries: number;
   /** Milliseconds since 1970 by the store's clock. */
   readonly doneAt: number | undefined;
+  /** A later write of the same lane was recorded meanwhile: this one must not be sent. */
+  readonly overtaken: boolean;
+}
+
+export interface NewEntry {
+  readonly key: string;
+  readonly run: RunId | undefined;
+  readonly kind: string;
+  readonly payload: unknown;
+  /** Writes of one run in one lane happen in order. Only with a run. */
+  readonly lane?: string | undefined;
 }
 
 export interface Outbox {
-  /** Records a write before it is tried; when the key is known gives the earlier entry with one more try counted. */
-  record(entry: { key: string; run: RunId | undefined; kind: string; payload: unknown }): Promise<OutboxEntry>;
+  /** Records a write before it is tried, and overtakes what is open in its lane; when the key is known gives the earlier entry with one more try counted. */
+  record(entry: NewEntry): Promise<OutboxEntry>;
   /** The write happened, and this is what came of it (JSON). The first time counts. Throws `not-found` for a key never recorded. */
   done(key: string, result: unknown): Promise<void>;
   read(key: string): Promise<OutboxEntry | undefined>;
-  /** Recorded and not done, oldest first. */
+  /** Recorded, neither done nor overtaken, oldest first. */
   pending(): Promise<OutboxEntry[]>;
 }
 
@@ -37,9 +53,10 @@ interface Row {
   readonly result: unknown;
   readonly tries: number;
   readonly done_at: Date | null;
+  readonly overtaken: boolean;
 }
 
-const columns = "key, run_id, kind, payload, result, tries, done_at";
+const columns = "key, run_id, kind, payload, result, tries, done_at, overtaken";
 
 function toEntry(row: Row): OutboxEntry {
   return {
@@ -50,6 +67,7 @@ function toEntry(row: Row): OutboxEntry {
     result: row.done_at === null ? undefined : row.result,
     tries: row.tries,
     doneAt: row.done_at?.getTime(),
+    overtaken: row.overtaken,
   };
 }
 
@@ -60,13 +78,14 @@ function unknownKey(key: string): BatonError {
 /** An outbox kept in `database`. */
 export function createOutbox(database: Database): Outbox {
   return {
-    async record({ key, run, kind, payload }) {
-      const [row] = await database.query<Row>(
-        `INSERT INTO baton.outbox AS known (key, run_id, kind, payload) VALUES ($1, $2, $3, $4::json)
-         ON CONFLICT (key) DO UPDATE SET tries = known.tries + 1
-         RETURNING ${columns}`,
-        [key, run ?? null, kind, toJson(payload)],
-      );
+    async record({ key, run, kind, payload, lane }) {
+      const [row] = await database.query<Row>(`SELECT ${columns} FROM baton.outbox_record($1, $2, $3, $4::json, $5)`, [
+        key,
+        run ?? null,
+        kind,
+        toJson(payload),
+        lane ?? null,
+      ]);
       if (row === undefined) throw new BatonError("database-failed", `"${key}" was not recorded in the outbox`);
       return toEntry(row);
     },
@@ -89,7 +108,7 @@ export function createOutbox(database: Database): Outbox {
 
     async pending() {
       const rows = await database.query<Row>(
-        `SELECT ${columns} FROM baton.outbox WHERE done_at IS NULL ORDER BY place`,
+        `SELECT ${columns} FROM baton.outbox WHERE done_at IS NULL AND NOT overtaken ORDER BY place`,
         [],
       );
       return rows.map(toEntry);
@@ -100,13 +119,20 @@ export function createOutbox(database: Database): Outbox {
 /** An outbox that is gone with the process, for a one-shot run. */
 export function createMemoryOutbox(clock: Clock): Outbox {
   const entries = new Map<string, OutboxEntry>();
+  const lanes = new Map<string, string>();
+  const laneOf = (run: RunId | undefined, lane: string | undefined) =>
+    run === undefined || lane === undefined ? undefined : `${run}/${lane}`;
   return {
-    async record({ key, run, kind, payload }) {
+    async record({ key, run, kind, payload, lane }) {
+      const mine = laneOf(run, lane);
+      for (const [other, entry] of entries)
+        if (mine !== undefined && other !== key && lanes.get(other) === mine && entry.doneAt === undefined)
+          entries.set(other, { ...entry, overtaken: true });
       const known = entries.get(key);
-      const entry: OutboxEntry = known
-        ? { ...known, tries: known.tries + 1 }
-        : { key, run, kind, payload: JSON.parse(toJson(payload)), result: undefined, tries: 1, doneAt: undefined };
+      const fresh = { key, run, kind, payload: JSON.parse(toJson(payload)), result: undefined, doneAt: undefined };
+      const entry: OutboxEntry = { ...(known ?? fresh), tries: (known?.tries ?? 0) + 1, overtaken: false };
       entries.set(key, entry);
+      if (!known && mine !== undefined) lanes.set(key, mine);
       return entry;
     },
 
@@ -118,7 +144,7 @@ export function createMemoryOutbox(clock: Clock): Outbox {
     },
 
     read: async (key) => entries.get(key),
-    pending: async () => [...entries.values()].filter(({ doneAt }) => doneAt === undefined),
+    pending: async () => [...entries.values()].filter((entry) => entry.doneAt === undefined && !entry.overtaken),
   };
 }
 

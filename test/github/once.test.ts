@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { silentLog } from "#src/core/log.ts";
 import { createOnce, type Write } from "#src/github/once.ts";
-import { GitHubFailure } from "#src/github/requests.ts";
+import { GitHubFailure } from "#src/github/failure.ts";
 import { createMemoryOutbox, type Outbox } from "#src/store/outbox.ts";
 import { HandTiming } from "#test/support/hand-timing.ts";
 
@@ -24,7 +24,8 @@ class FarSide {
       payload: {},
       result: z.number(),
       look: () => Promise.resolve([...this.kept].toSorted((a, b) => a - b)),
-      write: async () => {
+      write: async ({ guard }) => {
+        await guard?.();
         const number = (this.writes += 1);
         await this.before(number);
         this.kept.push(number);

@@ -54,6 +54,7 @@ async function openWorld(change: Record<string, string | Uint8Array> = fixed): P
   const head = change === fixed ? original.head : writeCommit(folder, change, [base], "the fix");
   const github = await BreakingGitHub.open(folder);
   const timing = new HandTiming({ impatient: true });
+  github.now = () => timing.now();
   const outbox = createMemoryOutbox(timing);
   return {
     github,

@@ -95,6 +95,7 @@ describe.each(outboxes)("the outbox in $name", ({ open }) => {
       result: undefined,
       tries: 1,
       doneAt: undefined,
+      overtaken: false,
     });
     expect(await outbox.record({ key: "comment:1", run: undefined, kind: "label", payload: "other" })).toEqual({
       ...first,
@@ -126,6 +127,38 @@ describe.each(outboxes)("the outbox in $name", ({ open }) => {
     expect((await outbox.read("y"))?.doneAt).toBeGreaterThan(0);
     const keys = (await outbox.pending()).map(({ key }) => key);
     expect(keys.filter((key) => key.length === 1)).toEqual(["z", "x"]);
+  });
+
+  test("a later write of a lane overtakes what is open in it, and nothing else", async () => {
+    const [run, other] = [newRunId(), newRunId()];
+    const name = (key: string) => `${run}:${key}`;
+    const record = (key: string, of = run, lane?: string) =>
+      outbox.record({ key: name(key), run: of, kind: "x", payload: 0, lane });
+    await record("done", run, "card");
+    await outbox.done(name("done"), 1);
+    await record("open", run, "card");
+    await record("lane", run, "pull-request");
+    await record("run", other, "card");
+    await record("loose");
+    await record("last", run, "card");
+    const overtaken = async () => {
+      const keys = ["done", "open", "lane", "run", "loose", "last"];
+      const entries = await Promise.all(keys.map((key) => outbox.read(name(key))));
+      return keys.filter((_, index) => entries[index]?.overtaken);
+    };
+    expect(await overtaken()).toEqual(["open"]);
+    expect((await outbox.pending()).map(({ key }) => key)).not.toContain(name("open"));
+    // Recorded again it is the latest.
+    expect(await record("open", run, "card")).toMatchObject({ tries: 2, overtaken: false });
+    expect(await overtaken()).toEqual(["last"]);
+  });
+
+  test("many that overtake each other at once all come through", async () => {
+    const run = newRunId();
+    const keys = Array.from({ length: 12 }, (_, index) => `${run}:${index % 3}`);
+    await Promise.all(keys.map((key) => outbox.record({ key, run, kind: "x", payload: 0, lane: "card" })));
+    const entries = await Promise.all([0, 1, 2].map((index) => outbox.read(`${run}:${index}`)));
+    expect(entries.filter((entry) => entry?.overtaken === false)).toHaveLength(1);
   });
 
   test("says no about a write that was never recorded", async () => {

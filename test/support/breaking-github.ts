@@ -9,7 +9,10 @@ import { messageOf } from "#src/core/errors.ts";
 import { sha, type Sha } from "#src/core/ids.ts";
 import { checkRequest } from "./openapi.ts";
 
-/** What goes wrong with a request: an answer instead of acting, or a lost answer after acting. */
+/**
+ * What goes wrong with a request: an answer instead of acting, or a lost answer after acting. "hang": nothing ever comes.
+ * "late": the connection breaks, and GitHub acts only after it has answered the next read.
+ */
 export type Fault =
   | {
       readonly when: "before";
@@ -17,7 +20,9 @@ export type Fault =
       readonly headers?: Record<string, string>;
       readonly message?: string;
     }
-  | { readonly when: "after"; readonly how: 502 | "reset" };
+  | { readonly when: "before"; readonly how: "reset" | "hang" }
+  | { readonly when: "after"; readonly how: 502 | "reset" | "hang" }
+  | { readonly when: "late" };
 
 export interface Call {
   readonly method: string;
@@ -119,8 +124,11 @@ export class BreakingGitHub implements AsyncDisposable {
   faults: (call: Call) => Fault | undefined = () => undefined;
   /** Called after a request was acted upon and before it is answered. */
   afterwards: (call: Call) => void = () => {};
+  /** GitHub's clock, in milliseconds since 1970: the date of its answers. */
+  now: () => number = Date.now;
   readonly folder: string;
   url = "";
+  #late: (() => void)[] = [];
   #ids = 100;
   readonly #server = createServer((request, response) => {
     this.#answer(request, response).catch((error: unknown) => {
@@ -171,17 +179,29 @@ export class BreakingGitHub implements AsyncDisposable {
     const call = { method, path: decodeURIComponent(url.pathname) };
     this.calls.push(call);
     const seen = { method, path: url.pathname, query: Object.fromEntries(url.searchParams), ...(body ? { body } : {}) };
-    this.complaints.push(...checkRequest(seen).map((complaint) => `${method} ${url.pathname}: ${complaint}`));
+    // GitHub does not describe this one, and redirects to it.
+    const described = !/^\/repositories\/\d+$/.test(url.pathname);
+    if (described)
+      this.complaints.push(...checkRequest(seen).map((complaint) => `${method} ${url.pathname}: ${complaint}`));
     const fault = this.faults(call);
     const send = (status: number, data: unknown, headers: Record<string, string> = {}) => {
-      response.writeHead(status, { "content-type": "application/json; charset=utf-8", ...headers });
+      const date = new Date(this.now()).toUTCString();
+      response.writeHead(status, { "content-type": "application/json; charset=utf-8", date, ...headers });
       response.end(status === 204 ? undefined : JSON.stringify(data));
     };
+    const lose = (how: "reset" | "hang") => void (how === "reset" && request.socket.destroy());
+    const act = () => this.#act(call, body ?? {}, url.searchParams);
+    if (fault?.when === "late") {
+      this.#late.push(act);
+      return lose("reset");
+    }
+    if (fault?.when === "before" && "how" in fault) return lose(fault.how);
     if (fault?.when === "before") return send(fault.status, { message: fault.message ?? "broken" }, fault.headers);
-    const [status, data] = this.#act(call, body ?? {}, url.searchParams);
+    const [status, data] = act();
     this.afterwards(call);
-    if (fault?.how === "reset") return void request.socket.destroy();
-    if (fault) return send(502, { message: "Server Error" });
+    if (method === "GET") for (const late of this.#late.splice(0)) late();
+    if (fault?.how === 502) return send(502, { message: "Server Error" });
+    if (fault) return lose(fault.how);
     send(status, data);
   }
 
@@ -193,6 +213,7 @@ export class BreakingGitHub implements AsyncDisposable {
       return typeof value === "string" ? value : "";
     };
     let found: RegExpExecArray | null;
+    if (match(/^GET \/repositories\/1$/)) return [200, { id: 1, name: "tab", owner: { login: "octo" } }];
     if (match(/^GET \/issues\/12$/)) {
       if (this.issue.gone) return [410, { message: "This issue was deleted" }];
       return [
@@ -335,6 +356,11 @@ export class BreakingGitHub implements AsyncDisposable {
       };
       this.pulls.push(pull);
       return [201, this.#pull(pull)];
+    }
+    if ((found = match(/^GET \/pulls\/(\d+)\/requested_reviewers$/))) {
+      const pull = this.pulls.find(({ number }) => number === Number(found?.[1]));
+      const users = Object.values(accounts).filter(({ login }) => pull?.reviewers.includes(login));
+      return [200, { users, teams: [] }];
     }
     if ((found = match(/^(PATCH|POST) \/pulls\/(\d+)(\/requested_reviewers)?$/))) {
       const pull = this.pulls.find(({ number }) => number === Number(found?.[2]));
