@@ -41,18 +41,18 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
 
   /** The mirror, with these commits in it. */
   async function mirrorWith(repo: RepoSource, commits: readonly Sha[], signal: AbortSignal): Promise<Mirror> {
-    const mirror = await mirrors.of(repo, signal);
+    const mirror = await mirrors.of(repo);
     for (const commit of commits) await mirror.need(commit, signal);
     return mirror;
   }
 
   return {
     resolve: async (repo, branch, signal) => {
-      const mirror = await mirrors.of(repo, signal);
+      const mirror = await mirrors.of(repo);
       return await mirror.fetchBranch(branch, signal);
     },
     contains: async (repo, branch, commit, signal) => {
-      const mirror = await mirrors.of(repo, signal);
+      const mirror = await mirrors.of(repo);
       return await mirror.contains(branch, commit, signal);
     },
     open: (repo, commit, signal, { setup, keep } = {}) =>
@@ -64,7 +64,7 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
       }),
     adopt: async (repo, key, lastRecordedTurn, signal) => {
       assertKey(key);
-      const mirror = await mirrors.of(repo, signal);
+      const mirror = await mirrors.of(repo);
       return await adoptClone({ git, leases, inSandbox, mirror }, key, lastRecordedTurn, signal);
     },
     forget: (run) => leases.forget(run),

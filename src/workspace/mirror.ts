@@ -34,34 +34,42 @@ export interface Mirror {
 }
 
 export interface Mirrors {
-  of(repo: RepoSource, signal: AbortSignal): Promise<Mirror>;
+  of(repo: RepoSource): Promise<Mirror>;
 }
 
 export function createMirrors(git: Git, options: Pick<WorkspacesOptions, "home" | "credential">): Mirrors {
   const opened = new Map<string, Mirror>();
+  const beginning = new Map<string, ReturnType<typeof begin>>();
+  const once = (folder: string) => {
+    const under = beginning.get(folder) ?? begin(git, folder).finally(() => beginning.delete(folder));
+    beginning.set(folder, under);
+    return under;
+  };
   return {
-    async of(repo, signal) {
+    async of(repo) {
       const folder = mirrorFolder(options.home, repo);
+      // Upkeep of any process may have deleted it, but never within this time.
+      if (Date.now() - (await markedAt(lastUse(folder))) > USE_MS && (await once(folder)) === "made")
+        opened.delete(folder);
       const mirror = opened.get(folder) ?? createMirror(git, options.credential, repo, folder);
       opened.set(folder, mirror);
-      // Upkeep of another process may have deleted it, but never within this time.
-      if (Date.now() - (await markedAt(lastUse(folder))) > USE_MS) await begin(git, folder, signal);
       return mirror;
     },
   };
 }
 
 /** Makes the mirror if there is none, and writes down that it is used. */
-async function begin(git: Git, folder: string, signal: AbortSignal): Promise<void> {
-  await naming("making a mirror", folder, async () => {
+async function begin(git: Git, folder: string): Promise<"made" | "there"> {
+  return await naming("making a mirror", folder, async () => {
     await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
-    await using _alone = await lockMirror(lockFile(folder), signal);
+    await using _alone = await lockMirror(lockFile(folder), AbortSignal.timeout(FETCH_MS));
     await mkdir(folder, { recursive: true, mode: 0o700 });
     // The last file of an init: one that was cut off before it is made again.
     const there = await stat(lastUse(folder)).catch(() => undefined);
     if (there === undefined)
       await git.run({ args: ["init", "--quiet", "--bare", "--template=", "."], at: folder }, never);
     await mark(lastUse(folder));
+    return there === undefined ? "made" : "there";
   });
 }
 
