@@ -174,11 +174,11 @@ describe("a pause", () => {
 
   test("behind the opened pull request holds nothing", async () => {
     const publisher = new CountingPublisher();
-    const { drive: go, say, state, engine } = await world({ publisher });
+    const { drive: go, say, state } = await world({ publisher });
     const open = publisher.openPullRequest.bind(publisher);
-    engine.publisher.openPullRequest = async (...given) => {
+    publisher.openPullRequest = async (given) => {
       await say({ type: "pause.requested", by, quote: "/agent pause" });
-      return await open(...given);
+      return await open(given);
     };
     expect(await go()).toBe("ended");
     expect((await state()).finished?.outcome).toBe("succeeded");
@@ -229,6 +229,7 @@ describe("words that change what a run may do", () => {
     expect(await go()).toBe("ended");
     expect((await state()).finished).toMatchObject({ outcome: "cancelled", code: "issue-transferred" });
     expect(looks).toBe(2);
+    expect(agents.tasks.map(({ stage }) => stage)).toEqual(["reproduce", "diagnose", "fix", "review"]);
   });
 
   test("not knowing whether the issue is still there stops nothing", async () => {
