@@ -4,7 +4,7 @@ import { startProcess } from "../core/process.ts";
 import { doerOf, mayChangeWorkflows, mayDo, maySee } from "./access.ts";
 import { gitEnvironment, type Ref } from "./git-repository.ts";
 import { followMove } from "./pulls.ts";
-import { findRepository, type Repository, type World } from "./state.ts";
+import { findRenamed, findRepository, type Repository, type World } from "./state.ts";
 import { type Actor, nameOfActor, recognise } from "./tokens.ts";
 
 const route = /^\/([^/]+)\/([^/]+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/;
@@ -26,8 +26,14 @@ export async function answerGit(world: World, path: string, request: Request): P
     return say(403, "Please upgrade your git client: only the smart protocol is spoken here.");
   const known = recognise(world, request.headers.get("authorization") ?? undefined);
   const challenge = { "www-authenticate": 'Basic realm="GitHub"' };
-  if (known.type === "refused") return say(401, "Invalid username or token.", challenge);
+  if (known.type === "refused")
+    return known.status === 403 ? say(403, known.message) : say(401, "Invalid username or token.", challenge);
   const { actor } = known;
+  const renamed = findRepository(world, owner, name) ? undefined : findRenamed(world, owner, name);
+  if (renamed && maySee(actor, renamed)) {
+    const location = `${world.url}/${renamed.fullName}.git/${rest}${url.search}`;
+    return say(301, "This repository moved.", { location });
+  }
   const repo = findRepository(world, owner, name);
   if (!repo || !maySee(actor, repo))
     return actor.type === "anonymous"
@@ -43,6 +49,7 @@ export async function answerGit(world: World, path: string, request: Request): P
     if (verdict.status === 401) return say(401, "Authentication required.", challenge);
     return say(403, `Permission to ${repo.fullName}.git denied to ${nameOfActor(actor)}.`);
   }
+  if (push && repo.archived) return say(403, "This repository was archived so it is read-only.");
   const variables = cgiVariables(request, url, rest, actor);
   if (!push || rest === "info/refs") return await runBackend(repo, path, variables, request, async () => {});
   // Refs are compared before and after, so nothing else may move them meanwhile.

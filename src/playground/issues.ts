@@ -45,7 +45,15 @@ export function findLabel(repo: Repository, name: string): Label | undefined {
   return repo.labels.find((label) => label.name.toLowerCase() === name.toLowerCase());
 }
 
-function happen(world: World, issue: Issue, by: Account, what: Happening["what"], detail = "", color?: string): void {
+/** A line between the comments of the issue's page. */
+export function happen(
+  world: World,
+  issue: Issue,
+  by: Account,
+  what: Happening["what"],
+  detail = "",
+  color?: string,
+): void {
   issue.happenings.push({
     id: world.newId(),
     at: timestamp(world),
@@ -57,7 +65,7 @@ function happen(world: World, issue: Issue, by: Account, what: Happening["what"]
 }
 
 /** Tells of a change of an issue, as `issues` or as `pull_request`. */
-async function tell(
+export async function tell(
   world: World,
   repo: Repository,
   issue: Issue,
@@ -103,9 +111,12 @@ export function addIssue(world: World, repo: Repository, by: Doer, fresh: NewIss
     edits: [],
     reactions: [],
     happenings: [],
+    comments: [],
     pull,
   };
   repo.issues.set(number, issue);
+  repo.openIssues += 1;
+  if (pull) repo.pulls.push(issue);
   return issue;
 }
 
@@ -151,6 +162,7 @@ export async function editIssue(
   if (change.state !== undefined && change.state !== issue.state) {
     const closed = change.state === "closed";
     issue.state = change.state;
+    repo.openIssues += closed ? -1 : 1;
     issue.stateReason = closed
       ? (change.stateReason ?? (issue.pull ? null : "completed"))
       : issue.pull
@@ -235,6 +247,7 @@ export function addComment(world: World, repo: Repository, issue: Issue, by: Doe
     reactions: [],
   };
   repo.comments.set(comment.id, comment);
+  issue.comments.push(comment);
   issue.updatedAt = at;
   tellOfComment(world, repo, comment, by, "created");
   return comment;
@@ -251,6 +264,8 @@ export function editComment(world: World, repo: Repository, comment: Comment, by
 export function deleteComment(world: World, repo: Repository, comment: Comment, by: Doer): void {
   tellOfComment(world, repo, comment, by, "deleted");
   repo.comments.delete(comment.id);
+  const among = repo.issues.get(comment.issue)?.comments;
+  among?.splice(among.indexOf(comment), 1);
   changed(world);
 }
 

@@ -32,7 +32,7 @@ export async function followMove(world: World, repo: Repository, by: Doer, move:
     world.announce(repo, { event: "push", by: by.account, fields: await pushFields(world, repo, by, move) });
   if (!move.name.startsWith("refs/heads/")) return;
   const branch = move.name.slice("refs/heads/".length);
-  for (const issue of repo.issues.values()) {
+  for (const issue of repo.pulls) {
     const pull = issue.pull;
     if (!pull || issue.state !== "open") continue;
     if (pull.headRef === branch) await followHead(world, repo, issue, pull, by, move.after);
@@ -104,7 +104,7 @@ export async function openPull(
   const baseSha = await repo.git.commitOf(`refs/heads/${fresh.base}`);
   if (headSha === undefined) return { type: "refused", field: "head", message: "" };
   if (baseSha === undefined) return { type: "refused", field: "base", message: "" };
-  const twin = [...repo.issues.values()].find(
+  const twin = repo.pulls.find(
     ({ state, pull }) => state === "open" && pull?.headRef === head && pull.baseRef === fresh.base,
   );
   if (twin) return { type: "refused", message: `A pull request already exists for ${repo.owner.login}:${head}.` };

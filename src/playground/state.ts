@@ -28,7 +28,10 @@ export interface App {
   readonly permissions: Permissions;
   readonly events: readonly string[];
   /** Full names ("owner/name") the installation covers; undefined: every repository here. */
-  readonly repositories: readonly string[] | undefined;
+  repositories: readonly string[] | undefined;
+  /** Ids of repositories that were taken out of an installation on all of them. */
+  readonly without: Set<number>;
+  standing: "installed" | "suspended" | "gone";
   readonly bot: Account;
   webhook: { readonly url: string; readonly secret: string } | undefined;
 }
@@ -85,6 +88,8 @@ export interface Happening {
     | "assigned"
     | "unassigned"
     | "renamed"
+    | "locked"
+    | "unlocked"
     | "pushed"
     | "merged";
   readonly detail: string;
@@ -122,6 +127,8 @@ export interface Issue {
   readonly edits: Edit[];
   readonly reactions: Reaction[];
   readonly happenings: Happening[];
+  /** Oldest first; the same comments as in its repository. */
+  readonly comments: Comment[];
   readonly pull: PullRequest | undefined;
 }
 
@@ -159,16 +166,24 @@ export interface CheckRun {
 export interface Repository {
   readonly id: number;
   readonly owner: Account;
-  readonly name: string;
-  readonly fullName: string;
+  name: string;
+  fullName: string;
   readonly private: boolean;
   readonly description: string | null;
   readonly defaultBranch: string;
+  /** Archived: everybody may read, nobody may write. */
+  archived: boolean;
   readonly git: GitRepository;
   /** By account id; accounts that are not in it have none, or read where the repository is public. */
   readonly roles: Map<number, Role>;
   readonly labels: Label[];
   readonly issues: Map<number, Issue>;
+  /** Issues that are pull requests, oldest first. */
+  readonly pulls: Issue[];
+  /** Issues and pull requests that are open: counted, because every shape of a repository tells it. */
+  openIssues: number;
+  /** Numbers that are no longer here: deleted, or where they went. */
+  readonly gone: Map<number, "deleted" | Address>;
   readonly comments: Map<number, Comment>;
   readonly checkRuns: CheckRun[];
   /** Commits GitHub would show as Verified. */
@@ -178,6 +193,12 @@ export interface Repository {
   nextNumber: number;
 }
 
+/** An issue wherever it is. */
+export interface Address {
+  readonly repo: Repository;
+  readonly number: number;
+}
+
 export interface InstallationToken {
   readonly token: string;
   readonly app: App;
@@ -185,7 +206,7 @@ export interface InstallationToken {
   /** Repository ids; undefined: all that the installation covers. */
   readonly repositories: readonly number[] | undefined;
   /** Milliseconds since 1970. */
-  readonly expiresAt: number;
+  expiresAt: number;
 }
 
 /** Something to tell the Apps that listen: an event with its action (none for `push`) and what belongs to it. */
@@ -207,6 +228,11 @@ export interface World {
   readonly accounts: Map<string, Account>;
   /** By full name, in lower case. */
   readonly repositories: Map<string, Repository>;
+  readonly repositoriesById: Map<number, Repository>;
+  /** By full name as it was, in lower case: who asks under an old name is sent on, until a new repository takes it. */
+  readonly formerNames: Map<string, Repository>;
+  /** How long an installation token lives from when it is made. */
+  tokenLifetimeMs: number;
   readonly apps: App[];
   /** Personal tokens: token → account. */
   readonly personalTokens: Map<string, Account>;
@@ -218,6 +244,8 @@ export interface World {
   announce(repository: Repository, announcement: Announcement): void;
 }
 
+const ONE_HOUR_MS = 3_600_000;
+
 /** An empty world. Ids are counted from 1001, so that they are not mistaken for issue numbers. */
 export function createWorld(clock: Clock): World {
   let id = 1000;
@@ -227,6 +255,9 @@ export function createWorld(clock: Clock): World {
     clock,
     accounts: new Map(),
     repositories: new Map(),
+    repositoriesById: new Map(),
+    formerNames: new Map(),
+    tokenLifetimeMs: ONE_HOUR_MS,
     apps: [],
     personalTokens: new Map(),
     installationTokens: new Map(),
@@ -252,6 +283,11 @@ export function findRepository(world: World, owner: string, name: string): Repos
   return world.repositories.get(`${owner}/${name}`.toLowerCase());
 }
 
+/** The repository that had this name before it was renamed. */
+export function findRenamed(world: World, owner: string, name: string): Repository | undefined {
+  return world.formerNames.get(`${owner}/${name}`.toLowerCase());
+}
+
 export function findAccount(world: World, login: string): Account | undefined {
   return world.accounts.get(login.toLowerCase());
 }
@@ -269,8 +305,9 @@ export function hasRole(repository: Repository, account: Account | undefined, le
   return roles.indexOf(roleOf(repository, account)) >= roles.indexOf(least);
 }
 
-/** True when the App is installed on the repository. */
+/** True when the App is installed on the repository, suspended or not. */
 export function covers(app: App, repository: Repository): boolean {
+  if (app.standing === "gone" || app.without.has(repository.id)) return false;
   return app.repositories?.some((name) => name.toLowerCase() === repository.fullName.toLowerCase()) ?? true;
 }
 

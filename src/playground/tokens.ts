@@ -11,14 +11,15 @@ export type Actor =
 
 export type Recognised =
   | { readonly type: "known"; readonly actor: Actor }
-  | { readonly type: "refused"; readonly message: string };
+  | { readonly type: "refused"; readonly status: 401 | 403; readonly message: string };
 
-const ONE_HOUR_MS = 3_600_000;
 /** GitHub's limit on how far ahead a JWT may end, with its clock tolerance. */
 const MAX_JWT_SECONDS = 600;
 const DRIFT_SECONDS = 60;
 
-const refused = (message: string): Recognised => ({ type: "refused", message });
+const refused = (message: string): Recognised => ({ type: "refused", status: 401, message });
+
+export const SUSPENDED = "This installation has been suspended";
 
 /** Understands `token …`, `bearer …` (any case) and `Basic` with the token as password (or as user without one). */
 export function recognise(world: World, authorization: string | undefined): Recognised {
@@ -28,14 +29,17 @@ export function recognise(world: World, authorization: string | undefined): Reco
   if (token.split(".").length === 3) return readJwt(world, token);
   const installation = world.installationTokens.get(token);
   if (installation) {
-    if (installation.expiresAt <= world.clock.now()) return refused("Bad credentials");
-    return { type: "known", actor: { type: "installation", app: installation.app, token: installation } };
+    const { app, expiresAt } = installation;
+    if (expiresAt <= world.clock.now() || app.standing === "gone") return refused("Bad credentials");
+    if (app.standing === "suspended") return { type: "refused", status: 403, message: SUSPENDED };
+    return { type: "known", actor: { type: "installation", app, token: installation } };
   }
   const account = world.personalTokens.get(token);
   return account ? { type: "known", actor: { type: "user", account } } : refused("Bad credentials");
 }
 
-function tokenIn(authorization: string): string | undefined {
+/** The token of an Authorization header, as it is. */
+export function tokenIn(authorization: string): string | undefined {
   const [, scheme = "", value = ""] = /^(\S+)\s+(\S+)\s*$/.exec(authorization) ?? [];
   if (/^(bearer|token)$/i.test(scheme)) return value;
   if (!/^basic$/i.test(scheme)) return undefined;
@@ -77,7 +81,7 @@ function decode(part: string): Record<string, unknown> | undefined {
   }
 }
 
-/** A fresh installation token, valid for one hour. */
+/** A fresh installation token, valid for as long as this world has them live: an hour, if nobody changed it. */
 export function mintToken(
   world: World,
   app: App,
@@ -88,7 +92,7 @@ export function mintToken(
     app,
     permissions: narrowed.permissions,
     repositories: narrowed.repositories,
-    expiresAt: world.clock.now() + ONE_HOUR_MS,
+    expiresAt: world.clock.now() + world.tokenLifetimeMs,
   };
   world.installationTokens.set(minted.token, minted);
   return minted;

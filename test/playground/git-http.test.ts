@@ -189,3 +189,19 @@ describe("writing", () => {
     expect((await git(at, "push", "--quiet", address("tab", "ghp_maria"), "evil")).exitCode).toBe(0);
   });
 });
+
+describe("broken on purpose", () => {
+  test("a push that was done and told as failed; a fetch that is cut; then all is well", async () => {
+    const { at } = await clone("tab", "ghp_maria");
+    const sha = await commit(at, "b.txt", "b\n", "b");
+    town.playground.plan({ seed: 1, rules: [{ kinds: ["502-after"], door: "git", path: "git-receive-pack$" }] });
+    const pushed = await git(at, "push", "--quiet", "origin", "b");
+    expect([pushed.exitCode === 0, pushed.stderr]).toEqual([false, expect.stringContaining("502")]);
+    expect((await town.playground.refs("octo/tab"))["refs/heads/b"]).toBe(sha);
+    expect(town.playground.journal.at(-1)).toMatchObject({ door: "git", status: 502, done: 200, actor: "maria" });
+    town.playground.plan({ seed: 1, rules: [{ kinds: ["reset"], door: "git" }] });
+    expect((await git(at, "fetch", "--quiet")).exitCode).not.toBe(0);
+    town.playground.plan(undefined);
+    expect((await git(at, "fetch", "--quiet")).exitCode).toBe(0);
+  });
+});

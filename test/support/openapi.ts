@@ -203,10 +203,13 @@ function checkBody(at: Operation, body: unknown): string[] {
 
 /** Statuses any operation may answer, described or not, with the shapes their bodies may have. */
 const general: Readonly<Record<number, readonly string[]>> = {
+  301: ["basic-error"],
+  307: ["basic-error"],
   400: ["basic-error"],
   401: ["basic-error"],
   403: ["basic-error"],
   404: ["basic-error"],
+  410: ["basic-error"],
   422: ["validation-error", "validation-error-simple", "basic-error"],
   429: ["basic-error"],
 };

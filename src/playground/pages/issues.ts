@@ -1,6 +1,6 @@
 // Issues: the list, one with its conversation, and the form for a new one. The conversation is a pull request's as well.
 import { html } from "hono/html";
-import { commentsOf, associationOf } from "../shapes/issues.ts";
+import { associationOf } from "../shapes/issues.ts";
 import {
   type Account,
   type Comment,
@@ -20,7 +20,7 @@ export function issueList(frame: Frame, repo: Repository, pulls: boolean, state:
   const open = openCount(repo, pulls);
   const room = pulls ? "pulls" : "issues";
   const rows = shown.map((issue) => {
-    const comments = commentsOf(repo, issue).length;
+    const comments = issue.comments.length;
     const labels = issue.labels.map((label) => html` ${labelChip(label)}`);
     return html`<div class="row">
       ${issueIcon(issue)}
@@ -92,7 +92,7 @@ export function newIssuePage(frame: Frame, repo: Repository): Piece {
 }
 
 export function issuePage(frame: Frame, repo: Repository, issue: Issue): Piece {
-  const count = commentsOf(repo, issue).length;
+  const count = issue.comments.length;
   const body = html`${headline(issue)}
     <div class="meta">
       ${stateBadge(issue)}
@@ -115,8 +115,8 @@ export function headline(issue: Issue): Piece {
 /** Comments and happenings in the order of time, a form to answer, and what is known about the issue beside them. */
 export function conversation(frame: Frame, repo: Repository, issue: Issue, below: Piece | "" = ""): Piece {
   const parts = [
-    ...commentsOf(repo, issue).map((one) => ({ id: one.id, piece: commentBox(frame, repo, issue, one) })),
-    ...sortings(repo, issue).map((group) => ({ id: group[0]?.id ?? 0, piece: sortingLine(group) })),
+    ...issue.comments.map((one) => ({ id: one.id, piece: commentBox(frame, repo, issue, one) })),
+    ...sortings(issue).map((group) => ({ id: group[0]?.id ?? 0, piece: sortingLine(group) })),
     ...issue.happenings
       .filter((one) => !sorts(one))
       .map((one) => ({ id: one.id, piece: happeningLine(repo, issue, one) })),
@@ -212,8 +212,8 @@ function reactionBar(repo: Repository, one: Said, acting: Account | undefined): 
 const sorts = ({ what }: Happening) => what === "labeled" || what === "unlabeled";
 
 /** Labels that one person put on and took off with nothing else in between: one line together. */
-function sortings(repo: Repository, issue: Issue): Happening[][] {
-  const others = [...commentsOf(repo, issue), ...issue.happenings.filter((one) => !sorts(one))].map(({ id }) => id);
+function sortings(issue: Issue): Happening[][] {
+  const others = [...issue.comments, ...issue.happenings.filter((one) => !sorts(one))].map(({ id }) => id);
   const groups: Happening[][] = [];
   for (const one of issue.happenings.filter(sorts)) {
     const group = groups.at(-1);
@@ -254,6 +254,8 @@ function happeningLine(repo: Repository, issue: Issue, one: Happening): Piece {
       unlabeled: ["tag", "", html`removed ${one.detail}`],
       assigned: ["person", "", html`assigned <b>${one.detail}</b>`],
       unassigned: ["person", "", html`unassigned <b>${one.detail}</b>`],
+      locked: ["lock", "", html`locked the conversation`],
+      unlocked: ["lock", "", html`unlocked the conversation`],
       renamed: ["pencil", "", html`changed the title: ${one.detail}`],
       pushed: ["commit", "", html`pushed ${commit}`],
       merged: [

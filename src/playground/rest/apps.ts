@@ -11,9 +11,10 @@ import {
   type Level,
   type Permissions,
   reaches,
+  type Repository,
   type World,
 } from "../state.ts";
-import { mintToken } from "../tokens.ts";
+import { mintToken, SUSPENDED } from "../tokens.ts";
 import {
   answer,
   bodyOf,
@@ -34,14 +35,21 @@ const narrowing = z.strictObject({
 });
 
 /** The App that signed the request's JWT; anything else is refused as GitHub does. */
-function appItself(c: RestContext): App {
+export function appItself(c: RestContext): App {
   const actor = c.get("actor");
   if (actor.type !== "app") throw new Refusal(401, "A JSON web token could not be decoded");
   return actor.app;
 }
 
+/** The App whose installation the address names. */
+function installationHere(c: RestContext): App {
+  const app = appItself(c);
+  if (Number(param(c, "id")) !== app.installationId || app.standing === "gone") throw notFound();
+  return app;
+}
+
 /** Whose installation it is: the owner of what it covers. */
-function installedOn(world: World, app: App) {
+export function installedOn(world: World, app: App) {
   const covered = [...world.repositories.values()].find((repo) => covers(app, repo));
   return covered?.owner ?? app.bot;
 }
@@ -53,12 +61,12 @@ export function appRoutes(world: World): Hono<RestEnv> {
 
   rest.get("/app/installations", (c) => {
     const app = appItself(c);
-    return answer(c, page(c, world, [installationShape(world, app, installedOn(world, app))]));
+    const there = app.standing === "gone" ? [] : [installationShape(world, app, installedOn(world, app))];
+    return answer(c, page(c, world, there));
   });
 
   rest.get("/app/installations/:id{[0-9]+}", (c) => {
-    const app = appItself(c);
-    if (Number(param(c, "id")) !== app.installationId) throw notFound();
+    const app = installationHere(c);
     return answer(c, installationShape(world, app, installedOn(world, app)));
   });
 
@@ -70,14 +78,14 @@ export function appRoutes(world: World): Hono<RestEnv> {
   });
 
   rest.post("/app/installations/:id{[0-9]+}/access_tokens", async (c) => {
-    const app = appItself(c);
-    if (Number(param(c, "id")) !== app.installationId) throw notFound();
+    const app = installationHere(c);
+    if (app.standing === "suspended") throw new Refusal(403, SUSPENDED);
     const asked = await bodyOf(c, narrowing);
-    const covered = [...world.repositories.values()].filter((repo) => covers(app, repo));
+    const inside = (repo: Repository | undefined) => (repo && covers(app, repo) ? repo : undefined);
     const byName = asked.repositories?.map((name) =>
-      covered.find((repo) => repo.name.toLowerCase() === name.toLowerCase()),
+      [...world.repositories.values()].find((repo) => repo.name.toLowerCase() === name.toLowerCase() && inside(repo)),
     );
-    const byId = asked.repository_ids?.map((id) => covered.find((repo) => repo.id === id));
+    const byId = asked.repository_ids?.map((id) => inside(world.repositoriesById.get(id)));
     const chosen = byName || byId ? [...(byName ?? []), ...(byId ?? [])] : undefined;
     const selected = chosen?.filter((repo) => repo !== undefined);
     if (chosen && selected && chosen.length !== selected.length)

@@ -9,6 +9,7 @@ import {
   type Account,
   type Doer,
   findAccount,
+  findRenamed,
   findRepository,
   type Issue,
   type Repository,
@@ -22,6 +23,9 @@ export interface RestEnv {
 }
 export type RestContext = Context<RestEnv>;
 
+/** An internal header: the path as it was asked for, without the prefix. Overwritten on the way in. */
+export const ROUTED = "x-playground-path";
+
 const documentation = "https://docs.github.com/rest";
 
 /** One of GitHub's error answers on its way to the client. */
@@ -34,17 +38,45 @@ export class Refusal extends Error {
   constructor(
     status: ContentfulStatusCode,
     message: string,
-    more: { readonly errors?: readonly unknown[]; readonly headers?: Readonly<Record<string, string>> } = {},
+    more: {
+      readonly errors?: readonly unknown[];
+      readonly url?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
   ) {
     super(message);
     this.status = status;
     this.headers = more.headers ?? {};
     const errors = more.errors === undefined ? {} : { errors: more.errors };
-    this.body = { message, ...errors, documentation_url: documentation, status: String(status) };
+    const url = more.url === undefined ? {} : { url: more.url };
+    this.body = { message, ...errors, ...url, documentation_url: documentation, status: String(status) };
   }
 }
 
 export const notFound = () => new Refusal(404, "Not Found");
+
+/** Sends the client on to where something is now; what is not a GET keeps its method there. */
+function moved(c: RestContext, world: World, to: string): Refusal {
+  const url = `${world.apiUrl}${to}${new URL(c.req.url).search}`;
+  const [status, message] =
+    c.req.method === "GET" ? ([301, "Moved Permanently"] as const) : ([307, "Temporary Redirect"] as const);
+  return new Refusal(status, message, { url, headers: { location: url } });
+}
+
+/** What the address says behind `/repos/owner/name`, as it was asked for. */
+function restOfPath(c: RestContext): string {
+  return (c.req.header(ROUTED) ?? c.req.path).replace(/^\/(?:repos\/[^/]+\/[^/]+|repositories\/\d+)/, "");
+}
+
+/** The repository of the address; 404 when there is none, a redirect when it has another name now. */
+function repositoryHere(c: RestContext, world: World): Repository {
+  const [owner, name] = [param(c, "owner"), param(c, "repo")];
+  const repo = findRepository(world, owner, name);
+  if (repo) return repo;
+  const renamed = findRenamed(world, owner, name);
+  if (!renamed || !maySee(c.get("actor"), renamed)) throw notFound();
+  throw moved(c, world, `/repositories/${renamed.id}${restOfPath(c)}`);
+}
 
 /** 422 for a field of a resource, with GitHub's codes: missing, missing_field, invalid, already_exists, custom. */
 export function invalid(resource: string, field: string, code: string, message?: string): Refusal {
@@ -73,15 +105,17 @@ export function here(
   role: Role = "read",
 ): Here {
   const actor = c.get("actor");
-  const repo = findRepository(world, param(c, "owner"), param(c, "repo"));
-  if (!repo) throw notFound();
+  const repo = repositoryHere(c, world);
   demand(actor, repo, { level, permissions: permissions.split("|"), role });
   return { actor, repo };
 }
 
 export function demand(actor: Actor, repo: Repository, need: Need): void {
   const verdict = mayDo(actor, repo, need);
-  if (verdict.type === "yes") return;
+  if (verdict.type === "yes") {
+    if (need.level === "write" && repo.archived) throw new Refusal(403, "Repository was archived so is read-only.");
+    return;
+  }
   const accepted = need.permissions.map((name) => `${name}=${need.level}`).join("; ");
   const headers = verdict.status === 403 ? { "x-accepted-github-permissions": accepted } : {};
   throw new Refusal(verdict.status, verdict.message, { headers });
@@ -98,12 +132,23 @@ export function issueHere(
   role: Role = "read",
 ): Here & { issue: Issue } {
   const actor = c.get("actor");
-  const repo = findRepository(world, param(c, "owner"), param(c, "repo"));
-  if (!repo || !maySee(actor, repo)) throw notFound();
-  const issue = repo.issues.get(Number(param(c, "number")));
+  const repo = repositoryHere(c, world);
+  if (!maySee(actor, repo)) throw notFound();
+  const number = Number(param(c, "number"));
+  const issue = repo.issues.get(number);
   demand(actor, repo, { level, permissions: issuePermissions(issue), role });
-  if (!issue) throw notFound();
+  if (!issue) throw absent(c, world, actor, repo, number);
   return { actor, repo, issue };
+}
+
+/** Why an issue is not there: never was, deleted, or transferred to where the actor may or may not look. */
+function absent(c: RestContext, world: World, actor: Actor, repo: Repository, number: number): Refusal {
+  const gone = repo.gone.get(number);
+  if (gone === undefined) return notFound();
+  if (gone === "deleted") return new Refusal(410, "This issue was deleted");
+  if (!maySee(actor, gone.repo)) return notFound();
+  const rest = restOfPath(c).replace(/^\/issues\/\d+/, "");
+  return moved(c, world, `/repositories/${gone.repo.id}/issues/${gone.number}${rest}`);
 }
 
 export function issuePermissions(issue: Issue | undefined): string[] {

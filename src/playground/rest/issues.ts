@@ -14,7 +14,8 @@ import {
   setAssignees,
   setLabels,
 } from "../issues.ts";
-import { commentShape, commentsOf, issueShape, labelShape, reactionShape } from "../shapes/issues.ts";
+import { setLock } from "../lifecycle.ts";
+import { commentShape, issueShape, labelShape, reactionShape } from "../shapes/issues.ts";
 import { changed, type Comment, hasRole, type Issue, type Reaction, type Repository, type World } from "../state.ts";
 import { accountOfActor, type Actor } from "../tokens.ts";
 import {
@@ -172,6 +173,13 @@ export function issueRoutes(world: World): Hono<RestEnv> {
     return answer(c, issueShape(world, repo, issue));
   });
 
+  for (const locked of [true, false])
+    rest.on(locked ? "PUT" : "DELETE", `${one}/lock`, async (c) => {
+      const { actor, repo, issue } = issueHere(c, world, "write", "triage");
+      await setLock(world, repo, issue, doer(actor), locked);
+      return noContent();
+    });
+
   comments(rest, world, base, one);
   labels(rest, world, one);
   reactions(rest, world, `${one}/reactions`, (c, level) => {
@@ -206,7 +214,7 @@ function comments(rest: Hono<RestEnv>, world: World, base: string, one: string):
 
   rest.get(`${one}/comments`, (c) => {
     const { repo, issue } = issueHere(c, world, "read");
-    const found = page(c, world, recent(c, commentsOf(repo, issue)));
+    const found = page(c, world, recent(c, issue.comments));
     return answer(
       c,
       found.map((comment) => commentShape(world, repo, comment)),

@@ -62,14 +62,20 @@ export function pullRoutes(world: World): Hono<RestEnv> {
     const { repo } = here(c, world, "read", "pull_requests");
     const state = c.req.query("state") ?? "open";
     const { head, base: into } = c.req.query();
-    const found = sorted(c, [...repo.issues.values()]).flatMap((issue) => {
-      const { pull } = issue;
-      if (!pull || (state !== "all" && issue.state !== state)) return [];
-      // As on GitHub: a head without its owner is no filter at all.
-      if (head?.includes(":") && head !== `${repo.owner.login}:${pull.headRef}`) return [];
-      return into === undefined || into === pull.baseRef ? [simplePullShape(world, repo, issue, pull)] : [];
-    });
-    return answer(c, page(c, world, found));
+    const found = repo.pulls.filter(
+      ({ pull, state: now }) =>
+        pull !== undefined &&
+        (state === "all" || now === state) &&
+        // As on GitHub: a head without its owner is no filter at all.
+        (!head?.includes(":") || head === `${repo.owner.login}:${pull.headRef}`) &&
+        (into === undefined || into === pull.baseRef),
+    );
+    return answer(
+      c,
+      page(c, world, sorted(c, found)).flatMap((issue) =>
+        issue.pull ? [simplePullShape(world, repo, issue, issue.pull)] : [],
+      ),
+    );
   });
 
   rest.post(base, async (c) => {

@@ -90,8 +90,8 @@ export function installationShape(world: World, app: App, account: Account) {
     single_file_name: null,
     has_multiple_single_files: false,
     single_file_paths: [],
-    suspended_by: null,
-    suspended_at: null,
+    suspended_by: app.standing === "suspended" ? userShape(world, account) : null,
+    suspended_at: app.standing === "suspended" ? founded : null,
     created_at: founded,
     updated_at: founded,
   };

@@ -72,10 +72,6 @@ export function associationOf(repo: Repository, account: Account): string {
   return hasRole(repo, account, "write") && repo.owner.type === "Organization" ? "MEMBER" : "COLLABORATOR";
 }
 
-export function commentsOf(repo: Repository, issue: Issue): Comment[] {
-  return [...repo.comments.values()].filter((comment) => comment.issue === issue.number);
-}
-
 export function issueShape(world: World, repo: Repository, issue: Issue) {
   const url = `${repositoryUrl(world, repo)}/issues/${issue.number}`;
   const pullUrl = `${repositoryUrl(world, repo)}/pulls/${issue.number}`;
@@ -99,7 +95,7 @@ export function issueShape(world: World, repo: Repository, issue: Issue) {
     assignee: issue.assignees[0] ? userShape(world, issue.assignees[0]) : null,
     assignees: issue.assignees.map((account) => userShape(world, account)),
     milestone: null,
-    comments: commentsOf(repo, issue).length,
+    comments: issue.comments.length,
     created_at: issue.createdAt,
     updated_at: issue.updatedAt,
     closed_at: issue.closedAt,

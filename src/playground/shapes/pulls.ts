@@ -2,7 +2,7 @@
 import { changedFiles, type ChangedFile, commitsBetween, mergeBase, mergesCleanly } from "../git-diff.ts";
 import type { Issue, PullRequest, Repository, World } from "../state.ts";
 import { nodeId, userShape } from "./accounts.ts";
-import { associationOf, commentsOf, labelShape, repositoryUrl } from "./issues.ts";
+import { associationOf, labelShape, repositoryUrl } from "./issues.ts";
 import { repositoryShape } from "./repositories.ts";
 
 /** The short form, as in lists. */
@@ -91,7 +91,7 @@ export async function pullShape(world: World, repo: Repository, issue: Issue, pu
     rebaseable: pull.mergedAt === null ? clean : null,
     mergeable_state: pull.mergedAt !== null ? "unknown" : !clean ? "dirty" : pull.draft ? "draft" : "clean",
     merged_by: pull.mergedBy ? userShape(world, pull.mergedBy) : null,
-    comments: commentsOf(repo, issue).length,
+    comments: issue.comments.length,
     review_comments: 0,
     maintainer_can_modify: false,
     commits: commits.length,

@@ -7,7 +7,6 @@ import { repositoryUrl } from "./issues.ts";
 export function repositoryShape(world: World, repo: Repository, viewer?: Account) {
   const api = repositoryUrl(world, repo);
   const page = `${world.url}/${repo.fullName}`;
-  const openIssues = [...repo.issues.values()].filter((issue) => issue.state === "open").length;
   return {
     id: repo.id,
     node_id: nodeId("R_", repo.id),
@@ -75,9 +74,9 @@ export function repositoryShape(world: World, repo: Repository, viewer?: Account
     has_discussions: false,
     forks_count: 0,
     mirror_url: null,
-    archived: false,
+    archived: repo.archived,
     disabled: false,
-    open_issues_count: openIssues,
+    open_issues_count: repo.openIssues,
     license: null,
     allow_forking: true,
     is_template: false,
@@ -85,7 +84,7 @@ export function repositoryShape(world: World, repo: Repository, viewer?: Account
     topics: [],
     visibility: repo.private ? "private" : "public",
     forks: 0,
-    open_issues: openIssues,
+    open_issues: repo.openIssues,
     watchers: 0,
     default_branch: repo.defaultBranch,
     ...(viewer ? { permissions: permissionsOf(repo, viewer) } : {}),
