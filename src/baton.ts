@@ -24,7 +24,8 @@ import { createGitHubReader } from "./github/reader.ts";
 import { openSandbox } from "./hands/open-sandbox.ts";
 import type { Sandbox } from "./hands/sandbox.ts";
 import { createIntake } from "./intake/handle.ts";
-import { openWebhooks, type AppWebhooks, type TokenRequest } from "./intake/probot-app.ts";
+import type { TokenRequest } from "./intake/installation-tokens.ts";
+import { openWebhooks, type AppWebhooks } from "./intake/probot-app.ts";
 import { openStore, type Store } from "./store/open-store.ts";
 import { createTriager } from "./triage/triager.ts";
 import { createLibrary, withOverrides, type Library } from "./workflows/load.ts";
@@ -126,15 +127,17 @@ export async function openBaton(env: Env, journal: Log): Promise<Baton> {
       log: journal,
     }),
   );
-  const webhooks = await openWebhooks({
-    appId: app.id,
-    privateKey: app.privateKey,
-    secrets: app.webhookSecrets,
-    apiUrl: env.apiUrl,
-    deliveries: store.deliveries,
-    stored: (id) => store.bell.ring("delivery", id),
-    log: journal,
-  });
+  const webhooks = undo.use(
+    await openWebhooks({
+      appId: app.id,
+      privateKey: app.privateKey,
+      secrets: app.webhookSecrets,
+      apiUrl: env.apiUrl,
+      deliveries: store.deliveries,
+      stored: (id) => store.bell.ring("delivery", id),
+      log: journal,
+    }),
+  );
   const octokitFor = clientsOf(webhooks, {
     issues: "write",
     pull_requests: "write",
@@ -146,21 +149,21 @@ export async function openBaton(env: Env, journal: Log): Promise<Baton> {
   const { slug, login } = await webhooks.whoAmI();
   const self = { slug, login, id: undefined, appId: app.id };
   const links = { serverUrl: env.serverUrl };
-  const projection = undo.use(
-    createProjection({ log: store.log, octokitFor, outbox: store.outbox, redact, self, links, journal }),
-  );
+  const { log, history, claims, outbox, throttle } = store;
+  const projection = undo.use(createProjection({ log, octokitFor, outbox, throttle, redact, self, links, journal }));
   const publisher = createPublisher({
     octokitFor,
-    outbox: store.outbox,
+    outbox,
+    throttle,
+    fence: (run) => claims.assure(run),
     workspaces,
     redact,
     self,
     links,
     log: journal,
   });
-  const { log, history, claims } = store;
   const engine = parts.engine({ log, publisher, projection, history, subjects: nothingToLose });
-  const reader = createGitHubReader({ octokitFor: clientsOf(webhooks, readOnly), log: journal });
+  const reader = createGitHubReader({ octokitFor: clientsOf(webhooks, readOnly), throttle, log: journal });
   const intake = createIntake({ ...store, reader, publisher, workflows, self, journal });
 
   const worker = undo.use(startWorker({ engine, claims, parallel: PARALLEL, beatMs: claims.leaseMs / 4 }));
@@ -202,8 +205,9 @@ const readOnly = { issues: "read", pull_requests: "read", contents: "read", meta
 
 /** Clients for one repository at a time, with these permissions: only the publisher and the projection get some that may write. */
 function clientsOf(webhooks: AppWebhooks, permissions: TokenRequest["permissions"]): OctokitFor {
-  return ({ id, owner, name, installationId }) => {
-    if (installationId !== undefined) return webhooks.clientFor(installationId, { repositoryId: id, permissions });
+  return ({ id, owner, name, installationId }, rejected) => {
+    if (installationId !== undefined)
+      return webhooks.clientFor(installationId, { repositoryId: id, permissions }, rejected);
     throw new BatonError("github-failed", `the App is not installed on ${owner}/${name}`);
   };
 }

@@ -8,6 +8,7 @@ import { createGitHubReader } from "../github/reader.ts";
 import { CONFIG_FILE } from "../intake/handle.ts";
 import { createRunEvent, pinInput, withoutOwn } from "../intake/pin.ts";
 import { createMemoryOutbox } from "../store/outbox.ts";
+import { createMemoryThrottle } from "../store/throttle.ts";
 import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
 import { defaultRepoConfig } from "../workflows/repo-config.ts";
 import type { Case, CaseOptions } from "./run.ts";
@@ -19,7 +20,8 @@ export async function openGitHubCase({ id, target, flags, env, parts, log, journ
   const client = await createClient({ token: env.token ?? "", apiUrl: env.apiUrl, log: journal });
   const octokitFor = () => Promise.resolve(client);
   const self = await whoIs(client);
-  const reader = createGitHubReader({ octokitFor, log: journal });
+  const throttle = createMemoryThrottle(systemClock);
+  const reader = createGitHubReader({ octokitFor, throttle, log: journal });
   const repo = await reader.repository(owner, name);
   const issue = await reader.issue(repo, number);
   if (!issue) throw new BatonError("not-found", `${target} does not exist, or the token may not see it`);
@@ -61,7 +63,7 @@ export async function openGitHubCase({ id, target, flags, env, parts, log, journ
       labels,
       flags,
     }),
-    publisher: createPublisher({ octokitFor, outbox, workspaces, redact, self, links, log: journal }),
-    projection: createProjection({ log, octokitFor, outbox, redact, self, links, journal }),
+    publisher: createPublisher({ octokitFor, outbox, throttle, workspaces, redact, self, links, log: journal }),
+    projection: createProjection({ log, octokitFor, outbox, throttle, redact, self, links, journal }),
   };
 }

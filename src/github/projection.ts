@@ -23,7 +23,7 @@ import { stateWord, type Links } from "./progress.ts";
 import { addReaction, reactionKey, removeReaction, type Reaction } from "./reactions.ts";
 import { createRequests, systemTiming, type RequestsOptions } from "./requests.ts";
 
-export interface GitHubProjectionOptions extends Pick<RequestsOptions, "throttle" | "fence" | "timeoutMs"> {
+export interface GitHubProjectionOptions extends Pick<RequestsOptions, "throttle" | "timeoutMs"> {
   readonly log: Pick<EventLog, "read">;
   readonly octokitFor: OctokitFor;
   readonly outbox: Outbox;
@@ -73,13 +73,20 @@ interface Shown {
 export function createProjection(options: GitHubProjectionOptions): GitHubProjection {
   const { log, octokitFor, outbox, redact, self, links, journal } = options;
   const { timing = systemTiming, editEveryMs = 5_000, settleMs = 60_000 } = options;
-  const { throttle, fence, timeoutMs } = options;
+  const { throttle, timeoutMs } = options;
   const requests = createRequests({ octokitFor, log: journal, timing, throttle, fence, timeoutMs });
   const once = createOnce({ outbox, log: journal, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
   const runs = new Map<RunId, Shown>();
   let closing = false;
+
+  /** Refuses to show what was read before another driver announced itself: this process may have been frozen since. */
+  async function fence(run: RunId): Promise<void> {
+    const since = await log.read(run, runs.get(run)?.state?.version ?? 0);
+    if (since.some(({ event }) => event.type === "run.driven"))
+      throw new BatonError("fence-lost", `${run} has another driver than when its card was drawn`);
+  }
 
   function entryOf(run: RunId): Shown {
     const known = runs.get(run);
@@ -133,9 +140,12 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
         // A process that was frozen may just have shown something old; the log knows.
         if ((await log.read(run, state.version)).length > 0) entry.dirty = true;
       } catch (error) {
-        const pause = RETRY_MS[entry.failures];
-        entry.failures += 1;
+        const retryAt = error instanceof BatonError ? error.retryAt : undefined;
+        const pause = retryAt === undefined ? RETRY_MS[entry.failures] : Math.max(1_000, retryAt - timing.now());
+        if (retryAt === undefined) entry.failures += 1;
         journal.warn("the run could not be shown on GitHub", { run, tries: entry.failures, error: messageOf(error) });
+        // Somebody else shows it now, unless this process was told of it again meanwhile.
+        if (error instanceof BatonError && error.code === "fence-lost" && entry.dirty && !closing) continue;
         const hopeless = error instanceof BatonError && !error.retryable;
         if (hopeless || pause === undefined || closing) return;
         await timing.pause(pause, entry.wake.signal);

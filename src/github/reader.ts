@@ -6,6 +6,7 @@ import type { Person, RepoRef } from "../engine/events.ts";
 import type { GitHubReader } from "../engine/ports.ts";
 import type { OctokitFor, Timing } from "./client.ts";
 import { latestComments } from "./comments.ts";
+import type { Throttle } from "../store/throttle.ts";
 import { isRefused } from "./failure.ts";
 import { createRequests, place } from "./requests.ts";
 
@@ -13,6 +14,7 @@ export interface GitHubReaderOptions {
   readonly octokitFor: OctokitFor;
   readonly log: Log;
   readonly timing?: Timing;
+  readonly throttle?: Throttle | undefined;
 }
 
 const PER_PAGE = 100;

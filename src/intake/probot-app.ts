@@ -6,17 +6,19 @@
 // A delivery is kept in the database before it is answered; whatever becomes of it comes later.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Octokit } from "@octokit/core";
+import { systemClock, type Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Deliveries } from "../store/deliveries.ts";
+import { createInstallationTokens, type TokenRequest } from "./installation-tokens.ts";
 
-/** A token this close to its end is not given out any more, in milliseconds. */
-const LAST_MINUTES_MS = 600_000;
 export const WEBHOOK_PATH = "/api/github/webhooks";
 /** GitHub caps payloads at 25 MB (docs.github.com, "Webhook events and payloads"). */
 export const MAX_PAYLOAD_BYTES = 25 * 1024 * 1024;
 /** Milliseconds a sender may take for a body; GitHub itself gives up after 10 s. */
 const BODY_TIMEOUT_MS = 10_000;
+/** Milliseconds that asking for a token, or giving one back, may take. */
+const TOKEN_TIMEOUT_MS = 20_000;
 
 export interface WebhooksOptions {
   readonly appId: number;
@@ -32,20 +34,18 @@ export interface WebhooksOptions {
   readonly log: Log;
   /** For tests. Default 25 MB. */
   readonly maxBytes?: number;
+  readonly clock?: Clock;
 }
 
-export interface TokenRequest {
-  readonly repositoryId: number;
-  readonly permissions: Readonly<
-    Partial<Record<"contents" | "issues" | "metadata" | "pull_requests", "read" | "write">>
-  >;
-}
-
-export interface AppWebhooks {
+/** Disposing gives the tokens back that are still good. */
+export interface AppWebhooks extends AsyncDisposable {
   /** Answers `POST /api/github/webhooks`; false when the request is for another path, which is then untouched. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>;
-  /** A client of Probot's that may do what is asked for, in one repository, and nothing else. It sends each request once. */
-  clientFor(installationId: number, request: TokenRequest): Promise<Octokit>;
+  /**
+   * A client of Probot's that may do what is asked for, in one repository, and nothing else. It sends each request once.
+   * `rejected`: a client given earlier whose token GitHub no longer accepts; the one given now has another.
+   */
+  clientFor(installationId: number, request: TokenRequest, rejected?: Pick<Octokit, "request">): Promise<Octokit>;
   /** A client that acts as the App itself. */
   asApp(): Promise<Octokit>;
   /** A token for one repository with these permissions and no more. It lives an hour, and is given out until ten minutes before its end. */
@@ -60,6 +60,7 @@ type Body = { type: "read"; text: string } | { type: "failed"; status: number; w
 /** Opens the door for the App's webhooks. Throws when the private key or a secret is missing. */
 export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhooks> {
   const { appId, privateKey, secrets, apiUrl, deliveries, stored, log, maxBytes = MAX_PAYLOAD_BYTES } = options;
+  const { clock = systemClock } = options;
   if (secrets.length === 0 || secrets.includes(""))
     throw new Error("a webhook secret is missing: without one anybody could send deliveries");
   const [{ Probot, ProbotOctokit }, { pino }] = await Promise.all([import("probot"), import("pino")]);
@@ -130,30 +131,27 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
     return kept === "kept" ? { status: 202, text: "kept" } : { status: 200, text: "known" };
   }
 
-  const tokens = new Map<string, Promise<{ token: string; expiresAt: number }>>();
-
-  async function tokenFor(
-    installationId: number,
-    request: TokenRequest,
-  ): Promise<{ token: string; expiresAt: number }> {
-    const key = JSON.stringify([installationId, request]);
-    const known = await tokens.get(key);
-    if (known && known.expiresAt - LAST_MINUTES_MS > Date.now()) return known;
-    const minted = mint(installationId, request);
-    tokens.set(key, minted);
-    minted.catch(() => tokens.delete(key));
-    return await minted;
-  }
-
-  async function mint(installationId: number, { repositoryId, permissions }: TokenRequest) {
-    const octokit: Octokit = await probot.auth();
-    const { data } = await octokit.request("POST /app/installations/{installation_id}/access_tokens", {
-      installation_id: installationId,
-      repository_ids: [repositoryId],
-      permissions,
-    });
-    return { token: data.token, expiresAt: Date.parse(data.expires_at) };
-  }
+  const clientWith = (token: string): Octokit => new Once({ auth: { token }, baseUrl, log: journal });
+  const tokens = createInstallationTokens({
+    clock,
+    log,
+    async mint(installationId, { repositoryId, permissions }) {
+      const octokit: Octokit = await probot.auth();
+      const { data } = await octokit.request("POST /app/installations/{installation_id}/access_tokens", {
+        installation_id: installationId,
+        repository_ids: [repositoryId],
+        permissions,
+        request: { signal: AbortSignal.timeout(TOKEN_TIMEOUT_MS) },
+      });
+      return { token: data.token, expiresAt: Date.parse(data.expires_at) };
+    },
+    async revoke(token) {
+      const request = { signal: AbortSignal.timeout(TOKEN_TIMEOUT_MS) };
+      await clientWith(token).request("DELETE /installation/token", { request });
+    },
+  });
+  /** The token each client was made with. */
+  const tokenOf = new WeakMap<Pick<Octokit, "request">, string>();
 
   return {
     async handle(request, response) {
@@ -168,12 +166,14 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
       response.writeHead(status, { "content-type": "text/plain; charset=utf-8", ...close }).end(`${text}\n`);
       return true;
     },
-    async clientFor(installationId, request) {
-      const { token } = await tokenFor(installationId, request);
-      return new Once({ auth: { token }, baseUrl, log: journal });
+    async clientFor(installationId, request, rejected) {
+      const { token } = await tokens.tokenFor(installationId, request, rejected && tokenOf.get(rejected));
+      const client = clientWith(token);
+      tokenOf.set(client, token);
+      return client;
     },
     asApp: () => probot.auth(),
-    tokenFor,
+    tokenFor: (installationId, request) => tokens.tokenFor(installationId, request),
     async whoAmI() {
       const octokit: Octokit = await probot.auth();
       const { data } = await octokit.request("GET /app").catch((error: unknown) => {
@@ -185,6 +185,7 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
       if (slug === undefined || slug === "") throw new Error("GitHub did not say what the App is called");
       return { slug, login: `${slug}[bot]` };
     },
+    [Symbol.asyncDispose]: () => tokens[Symbol.asyncDispose](),
   };
 }
 

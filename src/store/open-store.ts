@@ -10,6 +10,7 @@ import { openEventLog } from "./event-log.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { openBell } from "./queue.ts";
 import type { ParseEvent } from "./recorded.ts";
+import { createThrottle, type Throttle } from "./throttle.ts";
 
 const HEALTH_MS = 2_000;
 
@@ -20,6 +21,7 @@ export interface Store extends AsyncDisposable {
   readonly bell: Bell;
   readonly claims: WorkerClaims;
   readonly history: History;
+  readonly throttle: Throttle;
   /** True when a delivery would be kept now: the database answers within two seconds and takes writes. */
   healthy(): Promise<boolean>;
 }
@@ -53,6 +55,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     log: events,
     claims,
     history: createHistory(database),
+    throttle: createThrottle(database),
     deliveries: createDeliveries(database),
     outbox: createOutbox(database),
     bell,

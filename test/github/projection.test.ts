@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import type { RunId } from "#src/core/ids.ts";
+import { onFaultPoint } from "#src/core/fault-points.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { RecordedEvent } from "#src/engine/events.ts";
 import { createClient } from "#src/github/client.ts";
@@ -58,6 +59,7 @@ async function openWorld(script: RunScript, options: { length?: number; impatien
   });
   const log = new GrowingLog(script.events, options.length);
   const timing = new HandTiming({ impatient: options.impatient ?? false });
+  github.now = () => timing.now();
   const outbox = createMemoryOutbox(timing);
   return {
     github,
@@ -166,6 +168,43 @@ describe("the card", () => {
     await Promise.all([w.projection().settle(w.run), w.projection().settle(w.run)]);
     expect(cardOf(w.github)).toHaveLength(1);
     expect(w.github.comments).toHaveLength(2);
+  });
+});
+
+describe("another driver", () => {
+  test("shows the run from its first word on: a process that was frozen before it wrote, writes nothing", async () => {
+    const script = new RunScript().driven().routed();
+    const length = script.events.length;
+    script.driven();
+    const w = await openWorld(script, { length, impatient: true });
+    const projection = w.projection();
+    using _ = onFaultPoint((point) => {
+      if (point === "github.intended") w.log.length = length + 1;
+      return Promise.resolve();
+    });
+    await projection.settle(w.run);
+    expect(w.github.calls.filter(({ method }) => method !== "GET")).toEqual([]);
+    // Told of the run again, because the new driver is here, it shows it.
+    await projection.settle(w.run);
+    expect(cardOf(w.github)).toHaveLength(1);
+  });
+});
+
+describe("a rate limit", () => {
+  test("is waited for, and then the last state is shown, however long it took", async () => {
+    const w = await openWorld(recordedRuns.succeeded(), { length: 6, impatient: true });
+    const projection = w.projection();
+    await projection.settle(w.run);
+    w.log.length = 1_000;
+    let closed = 0;
+    w.github.faults = () =>
+      closed++ === 0
+        ? { when: "before", status: 429, headers: { "retry-after": "3000" }, message: "slow down" }
+        : undefined;
+    projection.touch(w.run);
+    await vi.waitFor(() => expect(w.timing.pauses.at(-1)).toBeGreaterThan(2_900_000));
+    w.timing.forward(3_000_000);
+    await vi.waitFor(() => expect(cardOf(w.github)[0]?.body).toContain("### ✅ Succeeded"));
   });
 });
 
@@ -351,7 +390,7 @@ test("a whole run, published and shown, stays within 25 requests, 6 of which mak
   }
   const published = new RunScript({ ...script.state.created }).state;
   expect(published.runId).toBe(script.state.runId);
-  const { fold } = await import("#src/engine/state.ts");
+  const { fold } = await import("#src/engine/fold.ts");
   const answer = await publisher.openPullRequest(fold(script.events.slice(0, before)), new AbortController().signal);
   expect(answer).toMatchObject({ type: "opened" });
   log.length = 1_000;

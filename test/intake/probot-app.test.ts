@@ -295,6 +295,19 @@ describe.each(["https://api.github.com", "https://github.example.com/api/v3"])("
     expect(github.seen).toHaveLength(2);
   });
 
+  test("a client whose token was rejected gives way to one with another, and tokens are given back at the end", async () => {
+    const webhooks = await openWebhooks(options({ apiUrl }));
+    const request = { repositoryId: 1, permissions: { issues: "write" } } as const;
+    github.expect(token);
+    const old = await webhooks.clientFor(5, request);
+    github.expect({ ...token, answer: { ...token.answer, token: "ghs_y" } });
+    const fresh = await webhooks.clientFor(5, request, old);
+    expect(fresh).not.toBe(old);
+    github.expect({ method: "DELETE", path: "/installation/token", status: 204 });
+    await webhooks[Symbol.asyncDispose]();
+    expect(github.seen.at(-1)).toMatchObject({ authorization: "token ghs_y" });
+  });
+
   test("a token is asked for one repository and few permissions", async () => {
     const webhooks = await openWebhooks(options({ apiUrl }));
     github.expect(token);
