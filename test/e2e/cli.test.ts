@@ -122,14 +122,14 @@ describe("baton run ./issue.md --repo .", () => {
     [["run", "../issue.md", "--colour"], /colour/, 2],
     [["rnu"], /no verb "rnu"/, 2],
   ])("%j is refused in words", async (args, words, code) => {
-    await using baton = startBaton(args, environment(), repo);
+    await using baton = startBaton(args, environment(), { cwd: repo });
     expect(await baton.exit).toBe(code);
     expect(baton.stderr()).toMatch(words);
     expect(baton.stderr()).not.toMatch(/\n {4}at /);
   });
 
   test("says which variables are missing, all at once", async () => {
-    await using baton = startBaton(["run", "octo/tab#1"], {}, repo);
+    await using baton = startBaton(["run", "octo/tab#1"], {}, { cwd: repo });
     expect(await baton.exit).toBe(2);
     expect(baton.stderr().trim().split("\n")).toEqual([
       expect.stringContaining("GITHUB_TOKEN"),
@@ -186,7 +186,7 @@ describe("baton run owner/repo#12", () => {
 
 describe("baton serve", () => {
   test("without credentials serves the page that creates the App, with app.yml's permissions", async () => {
-    await using baton = startBaton(["serve"], { PORT: "0", BATON_HOME: join(folder, "home") }, folder);
+    await using baton = startBaton(["serve"], { PORT: "0", BATON_HOME: join(folder, "home") }, { cwd: folder });
     const [address] = await baton.says(/http:\/\/127\.0\.0\.1:\d+\S*/);
     const page = await (await fetch(address)).text();
     expect(page).toContain("Register GitHub App");
@@ -217,7 +217,11 @@ describe("baton serve", () => {
   });
 
   test("with half of the credentials says what is missing and what is wrong, one line each", async () => {
-    await using baton = startBaton(["serve"], { APP_ID: "seven", PORT: "x", BATON_HOME: join(folder, "home") }, folder);
+    await using baton = startBaton(
+      ["serve"],
+      { APP_ID: "seven", PORT: "x", BATON_HOME: join(folder, "home") },
+      { cwd: folder },
+    );
     expect(await baton.exit).toBe(2);
     expect(
       baton

@@ -2,11 +2,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { vi } from "vitest";
+import { until } from "./until.ts";
 
 const main = join(import.meta.dirname, "../../src/main.ts");
 
+const preload = join(import.meta.dirname, "fault-preload.ts");
+
 export interface BatonProcess extends AsyncDisposable {
+  readonly pid: number;
   readonly stdout: () => string;
   readonly stderr: () => string;
   /** Resolves with the exit code; null when a signal ended it. */
@@ -16,14 +19,22 @@ export interface BatonProcess extends AsyncDisposable {
   says(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
+/** Where a process dies, freezes or stumbles; `fault-preload.ts` has the words. */
+export interface Fault {
+  readonly act: string;
+  /** A file to which the fault points it passed are written. */
+  readonly log: string;
+}
+
 /** Starts `baton …args`. PATH is added; nothing else of this process's environment is. */
 export function startBaton(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  cwd?: string,
+  { cwd, fault }: { cwd?: string; fault?: Fault | undefined } = {},
 ): BatonProcess {
-  const child: ChildProcess = spawn(process.execPath, [main, ...args], {
-    env: { PATH: `${join(process.execPath, "..")}:/usr/local/bin:/usr/bin:/bin`, ...env },
+  const faults = fault && { BATON_TEST_FAULT: fault.act, BATON_TEST_FAULT_LOG: fault.log };
+  const child: ChildProcess = spawn(process.execPath, [...(fault ? ["--import", preload] : []), main, ...args], {
+    env: { PATH: `${join(process.execPath, "..")}:/usr/local/bin:/usr/bin:/bin`, ...env, ...faults },
     stdio: ["ignore", "pipe", "pipe"],
     ...(cwd === undefined ? {} : { cwd }),
   });
@@ -33,23 +44,23 @@ export function startBaton(
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   const exit = once(child, "close").then(([code]: unknown[]) => (typeof code === "number" ? code : null));
   return {
+    pid: child.pid ?? 0,
     stdout: () => stdout,
     stderr: () => stderr,
     exit,
     kill: (signal) => void child.kill(signal),
-    says: async (pattern) => {
-      const match = await vi.waitUntil(
+    says: (pattern) =>
+      until(
         () => {
           const found = pattern.exec(stdout);
-          if (!found && child.exitCode !== null)
-            throw new Error(`baton ended with ${child.exitCode} before it said ${pattern}:\n${stdout}\n${stderr}`);
-          return found;
+          if (!found && (child.exitCode !== null || child.signalCode !== null))
+            throw new Error(
+              `baton ended with ${child.exitCode ?? child.signalCode} before it said ${pattern}:\n${stdout}\n${stderr}`,
+            );
+          return found ?? undefined;
         },
-        { timeout: 30_000 },
-      );
-      if (!match) throw new Error(`baton did not say ${pattern}`);
-      return match;
-    },
+        { milliseconds: 30_000, what: () => `baton did not say ${pattern}:\n${stdout}\n${stderr}` },
+      ),
     [Symbol.asyncDispose]: async () => {
       child.kill("SIGKILL");
       await exit;

@@ -1,0 +1,55 @@
+// What an experiment is: something that breaks Baton on purpose, in numbers, and says what it counted.
+//
+// Each has two sizes: `full` is what `npm run chaos` runs, `short` is part of `npm test`. Whatever is random comes from the seed.
+// An experiment ends by itself: every loop in it is bounded, and `minutes` is the limit of the whole.
+
+export type Size = "full" | "short";
+
+export interface Options {
+  readonly size: Size;
+  readonly seed: number;
+  /** A line for whoever waits. */
+  readonly say: (line: string) => void;
+}
+
+/** What was counted. Empty `wrong`: it passed. */
+export interface Outcome {
+  readonly counted: Readonly<Record<string, number | string>>;
+  /** Everything that is not as it should be, in words with the numbers. */
+  readonly wrong: readonly string[];
+}
+
+export interface Experiment {
+  /** Short and stable: it is typed on the command line. */
+  readonly id: string;
+  /** What is done to Baton. */
+  readonly breaks: string;
+  /** When it passes. */
+  readonly passes: string;
+  /** The limit of the full size. */
+  readonly minutes: number;
+  /** What must be on the machine, as `needs.ts` names it. */
+  readonly needs?: readonly ("postgres" | "redis" | "bubblewrap")[];
+  run(options: Options): Promise<Outcome>;
+}
+
+/** Random numbers in [0, 1) that are the same for the same seed (mulberry32). */
+export function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** A whole number from `from` to `to`, both possible. */
+export function between(random: () => number, from: number, to: number): number {
+  return from + Math.floor(random() * (to - from + 1));
+}
+
+/** Adds `problem` to `wrong` unless `holds`. */
+export function check(wrong: string[], holds: boolean, problem: string): void {
+  if (!holds) wrong.push(problem);
+}

@@ -1,0 +1,22 @@
+// Waits for a condition, in tests and in scripts that run without a test runner.
+import { setTimeout as delay } from "node:timers/promises";
+
+/** What `look` finds, as soon as it finds something (not undefined, not false). Throws `what` after `milliseconds` (default a minute). */
+export async function until<T>(
+  look: () => T | undefined | Promise<T | undefined>,
+  {
+    milliseconds = 60_000,
+    every = 10,
+    what = "waited in vain",
+  }: { milliseconds?: number; every?: number; what?: string | (() => string) } = {},
+): Promise<Exclude<T, false>> {
+  for (const end = performance.now() + milliseconds; ; await delay(every)) {
+    const found = await look();
+    if (isFound(found)) return found;
+    if (performance.now() > end) throw new Error(typeof what === "string" ? what : what());
+  }
+}
+
+function isFound<T>(found: T | undefined): found is Exclude<T, false> {
+  return found !== undefined && found !== false;
+}
