@@ -1,9 +1,11 @@
 // What the scripted model says about the sample repository: two real bugs, worked the way a careful agent would.
-// Everything else it is asked about it answers honestly: it knows these two bugs only.
+// Everything else it is asked about it answers honestly: it knows these two bugs only. What it says next it reads from the tool
+// results in front of it, so that it goes on rightly in a conversation that was resumed, spoiled, or begun anew from a summary.
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Diagnosis, Reproduction, Review, Triage } from "../workflows/artifacts.ts";
 import type { Script, ScriptedCall, ScriptedTurn } from "./scripted-model.ts";
+import { textOf, toolResults, toolUses } from "./scripted-request.ts";
 
 interface SampleBug {
   readonly title: string;
@@ -11,8 +13,11 @@ interface SampleBug {
   /** Says whether an agent's brief is about this bug. */
   readonly matches: RegExp;
   readonly triage: Triage;
-  readonly agents: Readonly<Record<string, readonly ScriptedTurn[]>>;
+  readonly agents: Readonly<Record<string, readonly Step[]>>;
 }
+
+/** One turn. `unless`: it is passed over when a tool result shows this, because the work is there already. */
+type Step = ScriptedTurn & { readonly unless?: RegExp };
 
 const bash = (command: string) => ({ name: "bash", input: { command } });
 const read = (path: string) => ({ name: "read", input: { file_path: path } });
@@ -60,6 +65,7 @@ const lostCent: SampleBug = {
       },
       {
         text: "The existing test only uses totals that divide evenly. I add one that does not.",
+        unless: /splitEvenly loses no cent/,
         tools: [
           edit(
             "test/split.test.js",
@@ -166,6 +172,7 @@ const thousands: SampleBug = {
       { text: "How does parse read its text?", tools: [read("src/money.js"), read("test/money.test.js")] },
       {
         text: "I pin the amount from the report.",
+        unless: /parse reads thousands separators/,
         tools: [
           edit(
             "test/money.test.js",
@@ -236,7 +243,7 @@ const bugs = [lostCent, thousands];
 export const sampleIssues = { first: lostCent, second: thousands };
 
 /** The scripted replies of `agent` to a brief, in order of turns. */
-function sampleReplies(agent: string, brief: string): readonly ScriptedTurn[] {
+function sampleReplies(agent: string, brief: string): readonly Step[] {
   const bug = bugs.find(({ matches }) => matches.test(brief));
   if (agent === "triager") return [{ tools: [finish(bug?.triage ?? unknownIssue)] }];
   const replies = bug?.agents[agent];
@@ -292,10 +299,29 @@ export async function sampleFiles(): Promise<Record<string, string>> {
   );
 }
 
-/** The script for `openScriptedModel`: every agent, for whichever issue its brief is about, each reply after `delayMs`, the same in every attempt. */
+/** The script for `openScriptedModel`: every agent, for whichever issue it is told about, each reply after `delayMs`, the same in every attempt. */
 export function sampleScript(delayMs = 0): (call: ScriptedCall) => Script {
-  return ({ agent, brief, attempt }) => {
-    const replies = sampleReplies(agent, brief).map((turn) => ({ ...turn, delayMs }));
-    return { [agent]: Array.from({ length: attempt }, () => replies) };
-  };
+  return ({ agent }) => ({ [agent]: (call) => ({ ...nextReply(agent, call), delayMs }) });
 }
+
+/** The step behind the last one whose tool calls are all answered in the conversation; the last step stays the last. */
+function nextReply(agent: string, { request: { messages } }: ScriptedCall): ScriptedTurn {
+  const told = messages.flatMap(({ role, content }) => (role === "user" ? [textOf(content)] : [])).join("\n");
+  const results = messages.flatMap(({ content }) => toolResults(content));
+  const answered = new Set(results.map(({ id }) => id));
+  const done = new Set(
+    messages
+      .flatMap(({ content }) => toolUses(content))
+      .filter(({ id }) => answered.has(id))
+      .map(signOf),
+  );
+  const steps = sampleReplies(agent, told).filter(
+    ({ unless }) => !unless || !results.some(({ output }) => unless.test(output)),
+  );
+  const last = steps.findLastIndex(({ tools = [] }) => tools.every((call) => done.has(signOf(call))));
+  const { unless: _, ...turn } = steps[Math.min(last + 1, steps.length - 1)] ?? {};
+  return turn;
+}
+
+const signOf = ({ name, input }: { readonly name: string; readonly input?: unknown }) =>
+  `${name} ${JSON.stringify(input)}`;

@@ -25,46 +25,53 @@
 // Faults are fields of a turn: `failFirst: [{ status: 429 }]`, `fail`, `cut`, `streamError`, `hang`, `rawInput`, `delayMs`.
 //
 // Nothing is remembered between calls: the agent is read from the first line of the system prompt (`# Agent: fixer`), the
-// attempt from the first line of the brief (`Attempt 2 of 3`), the turn from the number of replies in the conversation. So a
-// stage that starts again after a crash hears the same again.
+// attempt from the first line of the brief (`Attempt 2 of 3`), the turn from the replies in the conversation. So a stage that
+// starts again after a crash hears the same again.
+//
+// Faults also come by plan (`plan`, model-faults.ts), for any script: a reply that such a fault spoiled is not counted as a turn
+// of the script, which goes on where it was. `set` changes the weather: models that are down, a spending cap, keys that are no
+// longer valid, a small context, latency. `ledger` is what the real API would have billed. With `control: true` all of it is
+// served over HTTP, for tests whose programs run in other processes:
+//
+//   PUT | GET | DELETE /_playground/faults       a plan: { seed, rules: [{ kinds: ["cut-tool"], probability: 0.1 }] }; its counts
+//   PUT | GET          /_playground/conditions   { down?, spendCap?, spendCapTokens?, keys?, contextTokens?, delayMs? }
+//   GET                /_playground/ledger
+//   GET                /_playground/calls?after=0&limit=1000
+//   GET                /_playground/unscripted
 //
 // Not built on @copilotkit/aimock: it shows a script the request in the shape of another API (no cache breakpoints, no system
 // blocks), has no prompt-cache token counts, and cannot hang until the client leaves or say that it left.
+import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { BatonError, messageOf as reasonOf } from "../core/errors.ts";
-import { eventsOf, messageOf, sendFailure, type ScriptedTurn } from "./scripted-reply.ts";
-import { readRequest, textOf, toolResults, toolUses, type MessagesRequest } from "./scripted-request.ts";
+import { createModelControl } from "./model-control.ts";
+import {
+  type ModelConditions,
+  type ModelFaultPlan,
+  type PlannedModelFaults,
+  planModelFaults,
+  refusalBy,
+  spoil,
+} from "./model-faults.ts";
+import { createModelLedger, type ModelLedger } from "./model-ledger.ts";
+import {
+  eventsOf,
+  inputTokensOf,
+  messageOf,
+  noUsage,
+  sendFailure,
+  type ScriptedTurn,
+  type StreamEvent,
+} from "./scripted-reply.ts";
+import { readRequest } from "./scripted-request.ts";
+import { callOf, described, type Call, type Script, type ScriptedCall, turnScript } from "./scripted-script.ts";
 
+export type { ModelConditions, ModelFaultPlan } from "./model-faults.ts";
+export type { ModelLedger } from "./model-ledger.ts";
 export type { ScriptedTurn } from "./scripted-reply.ts";
-
-/** One request, as the journal keeps it. */
-export interface ScriptedCall {
-  /** Counted from 1 over the server's life. */
-  readonly number: number;
-  readonly agent: string;
-  readonly attempt: number;
-  /** Counted from 1: the number of replies in the conversation so far, and one. */
-  readonly turn: number;
-  /** How often the very same request came before: a retry of Baton's. */
-  readonly tries: number;
-  readonly model: string;
-  /** The first user message. */
-  readonly brief: string;
-  /** What the tools of the turn before said, in the order they were called. */
-  readonly toolResults: readonly { readonly name: string; readonly ok: boolean; readonly output: string }[];
-  readonly request: MessagesRequest;
-  /** How it ended; "pending" until then. */
-  readonly outcome: "pending" | "answered" | "failed" | "cut" | "client-left" | "unscripted";
-}
-
-export type TurnScript = ScriptedTurn | ((call: ScriptedCall) => ScriptedTurn | Promise<ScriptedTurn>);
-/** Attempts, each a list of turns; or one function for every turn of every attempt. */
-export type AgentScript =
-  | readonly (readonly TurnScript[])[]
-  | ((call: ScriptedCall) => ScriptedTurn | Promise<ScriptedTurn>);
-export type Script = Readonly<Record<string, AgentScript>>;
+export type { AgentScript, Script, ScriptedCall, TurnScript } from "./scripted-script.ts";
 
 export interface ScriptedModelOptions {
   /** Default: any free one. */
@@ -72,6 +79,12 @@ export interface ScriptedModelOptions {
   readonly script: Script | ((call: ScriptedCall) => Script);
   /** Called when a request has been read, before it is answered. */
   readonly onCall?: (call: ScriptedCall) => void;
+  readonly faults?: ModelFaultPlan;
+  readonly conditions?: ModelConditions;
+  /** So many of the newest calls keep their whole request; default 1,000. */
+  readonly keptRequests?: number;
+  /** Serves `/_playground/…` beside the API. Default no. */
+  readonly control?: boolean;
 }
 
 export interface ScriptedModel extends AsyncDisposable {
@@ -81,15 +94,24 @@ export interface ScriptedModel extends AsyncDisposable {
   readonly calls: readonly ScriptedCall[];
   /** What was asked that nobody scripted, or that the API would have refused: one line each. A test expects it to be empty. */
   readonly unscripted: readonly string[];
+  /** Spoils replies by plan from now on; undefined: no more. Says what the plan did so far. */
+  plan(plan: ModelFaultPlan | undefined): PlannedModelFaults["counts"];
+  /** Takes the place of all conditions set before. */
+  set(conditions: ModelConditions): void;
+  conditions(): ModelConditions;
+  /** What was asked and billed, by model and by conversation. */
+  ledger(): ModelLedger;
 }
 
-type Journal = { -readonly [Key in keyof ScriptedCall]: ScriptedCall[Key] };
-
 /** Starts the server on 127.0.0.1. Throws `invalid-usage` when the port is taken. */
-export async function openScriptedModel({ port = 0, script, onCall }: ScriptedModelOptions): Promise<ScriptedModel> {
-  const calls: Journal[] = [];
+export async function openScriptedModel(options: ScriptedModelOptions): Promise<ScriptedModel> {
+  const { port = 0, script, onCall, keptRequests = 1_000 } = options;
+  const calls: Call[] = [];
   const unscripted: string[] = [];
   const seen = new Map<string, number>();
+  const ledger = createModelLedger();
+  let conditions = options.conditions ?? {};
+  let faults = planModelFaults(options.faults ?? { seed: 0, rules: [] });
 
   const answer = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await bodyOf(incoming);
@@ -98,30 +120,47 @@ export async function openScriptedModel({ port = 0, script, onCall }: ScriptedMo
       sendFailure(response, { status, message });
     };
     const path = incoming.url?.split("?")[0] ?? "";
+    if (control?.(incoming, body, response)) return;
     if (incoming.method !== "POST" || path !== "/v1/messages") {
       return refuse(404, `The scripted model serves POST /v1/messages only, not ${incoming.method ?? ""} ${path}`);
     }
-    if (!incoming.headers.authorization && !incoming.headers["x-api-key"])
-      return refuse(401, "The request has no API key");
+    const key = keyOf(incoming);
+    if (key === undefined) return refuse(401, "The request has no API key");
     if (!incoming.headers["anthropic-version"]) return refuse(400, "anthropic-version: header is required");
     const read = readRequest(body);
     if (read.type === "invalid") return refuse(400, `The request is not one the Messages API accepts: ${read.problem}`);
 
-    const tries = seen.get(body) ?? 0;
-    seen.set(body, tries + 1);
+    const hash = createHash("sha256").update(body).digest("base64");
+    const tries = seen.get(hash) ?? 0;
+    seen.set(hash, tries + 1);
     const call = callOf(read.request, calls.length + 1, tries);
     calls.push(call);
+    forget(calls[calls.length - 1 - keptRequests]);
     response.once("close", () => {
       if (call.outcome === "pending" && !response.writableFinished) call.outcome = "client-left";
+      ledger.count(call, hash);
     });
     onCall?.(call);
+    const refusal = refusalBy(conditions, {
+      key,
+      model: call.model,
+      inputTokens: inputTokensOf(read.request),
+      billedTokens: ledger.total(),
+    });
+    if (refusal) {
+      [call.outcome, call.fault] = ["failed", refusal.cause];
+      return sendFailure(response, refusal.failure);
+    }
     const found = turnScript(typeof script === "function" ? script(call) : script, call);
     if ("missing" in found) {
       call.outcome = "unscripted";
       return refuse(400, `unscripted call: ${found.missing}. ${described(call)}`);
     }
     const turn = typeof found.turn === "function" ? await found.turn(call) : found.turn;
-    await play(turn, call, response);
+    const struck = faults.strike(call, hash);
+    call.fault = struck?.kind;
+    const played = struck ? spoil(struck, turn) : turn;
+    await play(conditions.delayMs === undefined ? played : { delayMs: conditions.delayMs, ...played }, call, response);
   };
 
   const server = createServer((incoming, response) => {
@@ -140,10 +179,19 @@ export async function openScriptedModel({ port = 0, script, onCall }: ScriptedMo
       `the scripted model cannot listen on port ${port}: ${failure ?? "no address"}`,
     );
   }
-  return {
+  const model: ScriptedModel = {
     url: `http://127.0.0.1:${address.port}`,
     calls,
     unscripted,
+    plan(plan) {
+      faults = planModelFaults(plan ?? { seed: 0, rules: [] });
+      return faults.counts;
+    },
+    set(fresh) {
+      conditions = fresh;
+    },
+    conditions: () => conditions,
+    ledger: () => ledger.sums(),
     [Symbol.asyncDispose]: async () => {
       const closed = once(server, "close");
       server.close();
@@ -151,6 +199,23 @@ export async function openScriptedModel({ port = 0, script, onCall }: ScriptedMo
       await closed;
     },
   };
+  const control = options.control === true ? createModelControl(model) : undefined;
+  return model;
+}
+
+/** An old call keeps what it was about; its text is let go, also where a shorter string would hold on to it. */
+function forget(call: Call | undefined): void {
+  if (!call) return;
+  call.request = { model: call.request.model, max_tokens: call.request.max_tokens, messages: [] };
+  call.toolResults = [];
+  call.brief = Buffer.from(call.brief.slice(0, 300)).toString("utf8");
+}
+
+/** The key, however it is sent; undefined without one. */
+function keyOf({ headers }: IncomingMessage): string | undefined {
+  const own = headers["x-api-key"];
+  if (typeof own === "string" && own !== "") return own;
+  return /^Bearer (\S+)$/i.exec(headers.authorization ?? "")?.[1];
 }
 
 async function bodyOf(incoming: IncomingMessage): Promise<string> {
@@ -159,61 +224,7 @@ async function bodyOf(incoming: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-function callOf(request: MessagesRequest, number: number, tries: number): Journal {
-  const system = textOf(request.system ?? "");
-  const brief = textOf(request.messages[0]?.content ?? "");
-  const last = request.messages.at(-1);
-  const uses = toolUses(request.messages.at(-2)?.content ?? "");
-  return {
-    number,
-    agent: /^# Agent: (\S+)/.exec(system)?.[1] ?? "unknown",
-    attempt: Number(/^Attempt (\d+) of \d+/.exec(brief)?.[1] ?? 1),
-    turn: request.messages.filter(({ role }) => role === "assistant").length + 1,
-    tries,
-    model: request.model,
-    brief,
-    toolResults: toolResults(last?.content ?? "").map(({ id, ok, output }) => ({
-      name: uses.find((use) => use.id === id)?.name ?? "",
-      ok,
-      output,
-    })),
-    request,
-    outcome: "pending",
-  };
-}
-
-function turnScript(script: Script, call: ScriptedCall): { turn: TurnScript } | { missing: string } {
-  const agent = script[call.agent];
-  if (agent === undefined) {
-    return {
-      missing: `nothing is scripted for the agent "${call.agent}" (scripted: ${Object.keys(script).join(", ") || "none"})`,
-    };
-  }
-  if (typeof agent === "function") return { turn: agent };
-  const attempt = agent[call.attempt - 1];
-  if (attempt === undefined) {
-    return {
-      missing: `agent "${call.agent}" has ${agent.length} scripted attempts, and attempt ${call.attempt} was asked for`,
-    };
-  }
-  const turn = attempt[call.turn - 1];
-  if (turn === undefined) {
-    return {
-      missing: `attempt ${call.attempt} of agent "${call.agent}" has ${attempt.length} scripted turns, and turn ${call.turn} was asked for`,
-    };
-  }
-  return { turn };
-}
-
-function described(call: ScriptedCall): string {
-  const last = textOf(call.request.messages.at(-1)?.content ?? "").slice(-300);
-  const results = call.toolResults.map(
-    ({ name, ok, output }) => `${name} ${ok ? "ok" : "failed"}: ${output.slice(0, 200)}`,
-  );
-  return `Model ${call.model}; last said to it: ${JSON.stringify([...results, ...(last ? [last] : [])])}`;
-}
-
-async function play(turn: ScriptedTurn, call: Journal, response: ServerResponse): Promise<void> {
+async function play(turn: ScriptedTurn, call: Call, response: ServerResponse): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   const pause = (ms: number | undefined) =>
@@ -229,13 +240,26 @@ async function play(turn: ScriptedTurn, call: Journal, response: ServerResponse)
     return sendFailure(response, failure);
   }
   if (turn.cut === "before") return cut(call, response);
-  const message = messageOf(turn, call.request, `${call.agent} ${call.attempt} ${call.turn}`);
+  const spoiled = call.fault === undefined ? "" : "spoiled";
+  const message = messageOf(turn, call.request, `${call.agent} ${call.attempt} ${call.turn}`, spoiled);
+  const billed = { ...noUsage };
+  call.billed = billed;
+  const { usage } = message;
+  const begin = () => {
+    billed.inputTokens = usage.input_tokens;
+    billed.cacheReadTokens = usage.cache_read_input_tokens;
+    billed.cacheWriteTokens = usage.cache_creation_input_tokens;
+  };
   if (call.request.stream !== true) {
     response.writeHead(200, { "content-type": "application/json" });
+    begin();
+    billed.outputTokens = usage.output_tokens;
+    call.finished = finishes(turn);
     call.outcome = "answered";
     return void response.end(JSON.stringify(message));
   }
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
+  let characters = 0;
   for (const event of eventsOf(message, turn)) {
     if (gone.signal.aborted) return;
     if (event === undefined) {
@@ -245,21 +269,31 @@ async function play(turn: ScriptedTurn, call: Journal, response: ServerResponse)
       call.outcome = "failed";
       return void response.end(frame({ type: "error", error: turn.streamError }));
     }
-    if ("type" in event && event.type === "message_delta" && turn.cut === "end") return cut(call, response);
+    if (event.type === "message_delta" && turn.cut === "end") return cut(call, response);
     response.write(frame(event));
-    if ("type" in event && event.type === "content_block_delta") await pause(turn.chunkMs);
+    // What has gone out is paid for, whether or not the rest follows: four characters a token, until the whole is counted.
+    if (event.type === "message_start") begin();
+    if (event.type === "content_block_delta")
+      characters += event.delta?.text?.length ?? event.delta?.partial_json?.length ?? 0;
+    billed.outputTokens =
+      event.type === "message_delta"
+        ? usage.output_tokens
+        : Math.max(billed.outputTokens, 1, Math.ceil(characters / 4));
+    if (event.type === "content_block_delta") await pause(turn.chunkMs);
   }
+  call.finished = finishes(turn);
   call.outcome = "answered";
   response.end();
 }
 
+const finishes = ({ tools = [] }: ScriptedTurn) => tools.some(({ name }) => name === "finish");
+
 /** What was written goes out, then the connection breaks without the end of the body. */
-function cut(call: Journal, response: ServerResponse): void {
+function cut(call: Call, response: ServerResponse): void {
   call.outcome = "cut";
   response.socket?.end();
 }
 
-function frame(event: object): string {
-  const name = "type" in event ? String(event.type) : "message";
-  return `event: ${name}\ndata: ${JSON.stringify(event)}\n\n`;
+function frame(event: StreamEvent): string {
+  return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 }

@@ -10,6 +10,16 @@ export interface ScriptedUsage {
   readonly cacheWriteTokens: number;
 }
 
+export const noUsage: { -readonly [Key in keyof ScriptedUsage]: number } = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+};
+
+/** How ids of tool calls begin in a reply that a planned fault spoiled. */
+export const SPOILED = "toolu_spoiled";
+
 /** A tool call; `rawInput` is streamed as it is instead of `input`, however broken. */
 export interface ScriptedToolCall {
   readonly name: string;
@@ -78,14 +88,14 @@ function usualType(status: number): string {
   return types[status] ?? "api_error";
 }
 
-/** The whole reply as data. `seed` makes its ids: the same turn always has the same ones. */
-export function messageOf(turn: ScriptedTurn, request: MessagesRequest, seed: string) {
+/** The whole reply as data. `seed` makes its ids: the same turn always has the same ones. A `mark` is put on them. */
+export function messageOf(turn: ScriptedTurn, request: MessagesRequest, seed: string, mark: "" | "spoiled" = "") {
   const id = createHash("sha256").update(seed).digest("hex").slice(0, 24);
   const content = [
     ...(turn.text === undefined ? [] : [{ type: "text" as const, text: turn.text }]),
     ...(turn.tools ?? []).map(({ name, input }, index) => ({
       type: "tool_use" as const,
-      id: `toolu_${id}${index}`,
+      id: `toolu_${mark}${id}${index}`,
       name,
       input: input ?? {},
     })),
@@ -124,8 +134,20 @@ function usageOf(turn: ScriptedTurn, request: MessagesRequest) {
   };
 }
 
+/** How long the prompt is, by the same measure as the usage that is told. */
+export function inputTokensOf(request: MessagesRequest): number {
+  return (
+    tokensOf(request.tools) + tokensOf(request.system) + request.messages.reduce((sum, one) => sum + tokensOf(one), 0)
+  );
+}
+
+export interface StreamEvent {
+  readonly [more: string]: unknown;
+  readonly type: string;
+  readonly delta?: { readonly [more: string]: unknown; readonly text?: string; readonly partial_json?: string };
+}
 /** The events of a streamed reply. The last block's middle is where `undefined` stands: faults happen there. */
-export function* eventsOf(message: Message, turn: ScriptedTurn): Generator<object | undefined> {
+export function* eventsOf(message: Message, turn: ScriptedTurn): Generator<StreamEvent | undefined> {
   const { content, stop_reason, stop_sequence, usage } = message;
   yield {
     type: "message_start",

@@ -1,0 +1,55 @@
+// The sample's script reads from the conversation what comes next: resumed, begun anew, or with work already there.
+import { expect, test } from "vitest";
+import { sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
+import { callOf } from "#src/playground/scripted-script.ts";
+
+const issue = `${sampleIssues.first.title}\n\n${sampleIssues.first.body}`;
+const briefly = { role: "user" as const, content: `Attempt 1 of 3\n${issue}` };
+
+/** What the reproducer says next after these tool calls and results. */
+async function next(...played: readonly { name: string; input: object; output: string }[]) {
+  return await after(briefly, ...played);
+}
+async function after(
+  brief: { role: "user"; content: string },
+  ...played: readonly { name: string; input: object; output: string }[]
+) {
+  const messages = played.flatMap(({ name, input, output }, index) => [
+    { role: "assistant" as const, content: [{ type: "tool_use", id: `t${index}`, name, input }] },
+    { role: "user" as const, content: [{ type: "tool_result", tool_use_id: `t${index}`, content: output }] },
+  ]);
+  const request = { model: "m", max_tokens: 1, system: "# Agent: reproducer", messages: [brief, ...messages] };
+  const call = callOf(request, 1, 0);
+  const script = sampleScript()(call)["reproducer"];
+  const turn = typeof script === "function" ? await script(call) : {};
+  return (turn.tools ?? []).map(({ name, input }) => ({ name, input: input ?? {} }));
+}
+
+const reads = (output = "") =>
+  ["src/split.js", "test/split.test.js"].map((file_path) => ({ name: "read", input: { file_path }, output }));
+
+test("step by step, by the tool results that are there", async () => {
+  const first = await next();
+  expect(first.map(({ name }) => name)).toEqual(["read", "read"]);
+  const [edit] = await next(...reads());
+  expect(edit?.name).toBe("edit");
+  const edited = { name: "edit", input: edit?.input ?? {}, output: "ok" };
+  const [bash] = await next(...reads(), edited);
+  expect(bash?.name).toBe("bash");
+  const ran = { name: "bash", input: bash?.input ?? {}, output: "999 !== 1000" };
+  expect((await next(...reads(), edited, ran)).map(({ name }) => name)).toEqual(["finish"]);
+  const refused = { name: "finish", input: {}, output: "not valid" };
+  expect((await next(...reads(), edited, ran, refused)).map(({ name }) => name)).toEqual(["finish"]);
+});
+
+test("calls of other shapes, and calls that were never answered, are no steps", async () => {
+  const wrong = { name: "edit", input: { surprise: true }, output: "no" };
+  expect((await next(...reads(), wrong)).map(({ name }) => name)).toEqual(["edit"]);
+});
+
+test("begun anew from a summary, with the test already there: it is not written twice", async () => {
+  const summary = { role: "user" as const, content: `Summary of the work so far. The issue:\n${issue}` };
+  expect((await after(summary)).map(({ name }) => name)).toEqual(["read", "read"]);
+  const names = (await after(summary, ...reads('test("splitEvenly loses no cent"'))).map(({ name }) => name);
+  expect(names).toEqual(["bash"]);
+});
