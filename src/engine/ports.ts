@@ -1,6 +1,6 @@
 // What the engine needs from the world, as small interfaces. agents/, gates/, triage/, store/, intake/ and github/ implement or use them;
 // `baton.ts` puts them together. Implementations never throw for an expected outcome: that is a value.
-import type { RunId, Sha } from "../core/ids.ts";
+import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
 import type { Artifact, ArtifactName } from "../workflows/artifacts.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
@@ -40,6 +40,8 @@ export interface EventLog {
   endedWithin(milliseconds: number): Promise<RunId[]>;
   /** Runs, newest first: at most `limit`, of one repository ("owner/name") if it is given, unfinished ones only if asked. */
   list(options: { limit: number; repo?: string | undefined; unfinished?: boolean | undefined }): Promise<RunLine[]>;
+  /** Unfinished runs in these repositories (GitHub's ids) or of this installation, oldest first. */
+  unfinishedOn(ground: { repositories?: readonly number[]; installation?: number | undefined }): Promise<RunId[]>;
   /** Runs about a subject, newest first. */
   runsOf(repo: Pick<RepoRef, "id" | "owner" | "name">, subject: Pick<Subject, "number">): Promise<RunId[]>;
 }
@@ -52,6 +54,15 @@ export interface RunLine {
   readonly createdAt: number;
   readonly finishedAt: number | undefined;
   readonly outcome: string | undefined;
+  readonly workflow: string | undefined;
+  /** The stage that was started last. */
+  readonly stage: string | undefined;
+  /** Spent on models. */
+  readonly spent: MicroDollars;
+  /** When somebody should drive it; undefined while it waits for a person, and behind its end. */
+  readonly dueAt: number | undefined;
+  /** True while a worker that lives drives it. */
+  readonly held: boolean;
 }
 
 /**
@@ -78,7 +89,10 @@ export interface History {
 /** What a run is about, looked at now. */
 export interface Subjects {
   /** What was lost of the ground the run stands on, or that it is closed; undefined while all is well. Throws when GitHub does not answer. */
-  look(created: EventOf<"run.created">, signal: AbortSignal): Promise<EventOf<"subject.lost"> | undefined>;
+  look(
+    created: EventOf<"run.created">,
+    signal: AbortSignal,
+  ): Promise<EventOf<"subject.lost"> | EventOf<"subject.closed"> | undefined>;
 }
 
 /** "Look at this": the queue is only a bell. A lost ring costs time, never a run. */
@@ -232,6 +246,7 @@ export type Reply =
   | { readonly kind: "config-broken"; readonly quote: string; readonly problems: readonly string[] }
   | { readonly kind: "already-running"; readonly quote: string; readonly run: RunId }
   | { readonly kind: "nothing-running"; readonly quote: string; readonly next: string }
+  | { readonly kind: "nothing-to-do"; readonly quote: string; readonly why: string; readonly next: string }
   | { readonly kind: "help"; readonly verbs: readonly { usage: string; summary: string; available: boolean }[] }
   | { readonly kind: "status"; readonly state: State | undefined }
   | { readonly kind: "why"; readonly state: State };

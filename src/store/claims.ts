@@ -13,6 +13,11 @@ import type { Database } from "./database.ts";
 const LEASE_MS = 2_000;
 const LEASE_ALONE_MS = 60_000;
 
+const taking = `
+WITH taken AS MATERIALIZED (SELECT baton.claim($1, $2, $3) AS run)
+SELECT t.run, extract(epoch FROM clock_timestamp() - r.due_at) * 1000 AS waited_ms
+FROM taken t LEFT JOIN baton.runs r ON r.run_id = t.run`;
+
 export interface ClaimLimits {
   /** Runs under way at once, of one repository and of one installation, in all workers together. */
   readonly perRepository: number;
@@ -28,11 +33,14 @@ export interface WorkerClaims extends Claims, AsyncDisposable {
   readonly leaseMs: number;
 }
 
-/** Claims of a new worker, which lives from now on. Disposing gives everything back. Throws `database-failed`. */
+/**
+ * Claims of a new worker, which lives from now on. Disposing gives everything back. `claimed` is told how long each run that it took had
+ * been due, in milliseconds. Throws `database-failed`.
+ */
 export async function openClaims(
   database: Database,
   limits: ClaimLimits,
-  options: { leaseMs?: number } = {},
+  options: { leaseMs?: number; claimed?: ((waitedMs: number) => void) | undefined } = {},
 ): Promise<WorkerClaims> {
   const worker = `worker-${process.pid}-${randomUUID().slice(0, 8)}`;
   const leaseMs = options.leaseMs ?? (database.shared ? LEASE_MS : LEASE_ALONE_MS);
@@ -53,12 +61,14 @@ export async function openClaims(
     leaseMs,
     beat,
     async next() {
-      const [row] = await database.query<{ run: string | null }>("SELECT baton.claim($1, $2, $3) AS run", [
+      const [row] = await database.query<{ run: string | null; waited_ms: number | string | null }>(taking, [
         worker,
         limits.perRepository,
         limits.perInstallation,
       ]);
-      return row?.run === undefined || row.run === null ? undefined : runId(row.run);
+      if (row?.run === undefined || row.run === null) return undefined;
+      options.claimed?.(Math.max(0, Number(row.waited_ms ?? 0)));
+      return runId(row.run);
     },
     async release(run, afterMs) {
       await database.query(

@@ -2,13 +2,22 @@
 // the followers, or does none of it. Of many who append at the same version exactly one wins, in whichever processes
 // they are: the others meet its row in the primary key.
 import { messageOf } from "../core/errors.ts";
-import { runId, type RunId } from "../core/ids.ts";
+import { microDollars, runId, type RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { EventOf, RecordedEvent, RunEvent } from "../engine/events.ts";
 import type { EventLog } from "../engine/ports.ts";
 import type { Database } from "./database.ts";
 import { violates } from "./database-error.ts";
-import { checked, type ParseEvent, dueAfter, phaseAfter, runTaken, subjectKey, toRecorded } from "./recorded.ts";
+import {
+  checked,
+  type ParseEvent,
+  dueAfter,
+  factsOf,
+  phaseAfter,
+  runTaken,
+  subjectKey,
+  toRecorded,
+} from "./recorded.ts";
 
 const CHANNEL = "baton_events";
 
@@ -32,6 +41,11 @@ interface Row {
   readonly created_at: Date;
   readonly finished_at: Date | null;
   readonly outcome: string | null;
+  readonly workflow: string | null;
+  readonly stage: string | null;
+  readonly micro_dollars: string | number;
+  readonly due_at: Date | null;
+  readonly held: boolean;
 }
 
 export interface EventLogOptions {
@@ -115,9 +129,10 @@ export async function openEventLog(
     async append(run: RunId, expected: number, events: readonly RunEvent[]) {
       const values = events.map((event, index) => checked(parse, run, expected + index + 1, event));
       const { phase, outcome } = phaseAfter(values);
+      const { microDollars: spent, stage, workflow } = factsOf(values);
       try {
         const [answer] = await database.query<{ appended: boolean; version: number }>(
-          "SELECT appended, version FROM baton.append($1, $2, $3, $4, $5, $6, $7)",
+          "SELECT appended, version FROM baton.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
           [
             run,
             expected,
@@ -126,11 +141,16 @@ export async function openEventLog(
             phase,
             outcome,
             String(dueAfter(values)),
+            spent,
+            stage ?? null,
+            workflow ?? null,
           ],
         );
         if (answer) return { type: answer.appended ? "appended" : "conflict", version: answer.version };
       } catch (error) {
         if (violates(error, "runs_active")) throw runTaken(run, error);
+        // Archived meanwhile: there is no such run any more.
+        if (violates(error, "events_run")) return { type: "conflict", version: 0 };
         if (!violates(error, "events_pkey")) throw error;
       }
       return { type: "conflict", version: await versionOf(run) };
@@ -157,9 +177,11 @@ export async function openEventLog(
 
     async list({ limit, repo, unfinished: open = false }) {
       const rows = await database.query<Row>(
-        `SELECT run_id, owner, name, subject::integer AS subject, created_at, finished_at, outcome FROM baton.runs
-         WHERE ($2::text IS NULL OR owner || '/' || name = $2) AND (NOT $3 OR finished_at IS NULL)
-         ORDER BY place DESC LIMIT $1`,
+        `SELECT r.run_id, r.owner, r.name, r.subject::integer AS subject, r.created_at, r.finished_at, r.outcome,
+           r.workflow, r.stage, r.micro_dollars, r.due_at, w.worker IS NOT NULL AS held
+         FROM baton.runs r LEFT JOIN baton.workers w ON w.worker = r.worker AND w.alive_until > clock_timestamp()
+         WHERE ($2::text IS NULL OR r.owner || '/' || r.name = $2) AND (NOT $3 OR r.finished_at IS NULL)
+         ORDER BY r.place DESC LIMIT $1`,
         [limit, repo ?? null, open],
       );
       return rows.map((row) => ({
@@ -169,7 +191,21 @@ export async function openEventLog(
         createdAt: row.created_at.getTime(),
         finishedAt: row.finished_at?.getTime(),
         outcome: row.outcome ?? undefined,
+        workflow: row.workflow ?? undefined,
+        stage: row.stage ?? undefined,
+        spent: microDollars(Number(row.micro_dollars)),
+        dueAt: row.due_at?.getTime(),
+        held: row.held,
       }));
+    },
+
+    async unfinishedOn({ repositories = [], installation }) {
+      const rows = await database.query<{ run_id: string }>(
+        `SELECT run_id FROM baton.runs
+         WHERE finished_at IS NULL AND (repo_id = ANY ($1::bigint[]) OR installation_id = $2) ORDER BY place`,
+        [repositories, installation ?? null],
+      );
+      return rows.map((row) => runId(row.run_id));
     },
 
     async runsOf(repo, subject) {

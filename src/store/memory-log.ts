@@ -5,10 +5,19 @@ import { dirname } from "node:path";
 import { z } from "zod";
 import type { Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
-import { isRunId, type RunId } from "../core/ids.ts";
-import type { EventOf, RecordedEvent, RunEvent } from "../engine/events.ts";
+import { isRunId, microDollars, type MicroDollars, type RunId } from "../core/ids.ts";
+import type { EventOf, RecordedEvent, RepoRef, RunEvent } from "../engine/events.ts";
 import type { EventLog } from "../engine/ports.ts";
-import { checked, type ParseEvent, phaseAfter, runTaken, subjectKey, toRecorded } from "./recorded.ts";
+import {
+  checked,
+  dueAfter,
+  factsOf,
+  type ParseEvent,
+  phaseAfter,
+  runTaken,
+  subjectKey,
+  toRecorded,
+} from "./recorded.ts";
 
 /** What one append wrote. One line of the file is one of these, so half an append is never read back. */
 const Line = z.strictObject({
@@ -94,7 +103,7 @@ class LineWriter {
       this.#length += Buffer.byteLength(line);
     } catch (error) {
       await this.cut().catch(() => undefined);
-      const full = error instanceof Error && "code" in error && error.code === "ENOSPC";
+      const full = error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
       throw new BatonError(
         full ? "disk-full" : "database-failed",
         `cannot write the event log ${this.#file}: ${messageOf(error)}${full ? ". Free some space and start again" : ""}`,
@@ -117,9 +126,13 @@ function isEvent(json: unknown): json is RunEvent {
 interface Run {
   readonly id: RunId;
   readonly key: string;
-  readonly repo: { readonly owner: string; readonly name: string };
+  readonly repo: RepoRef;
   readonly subject: number;
   outcome: string | undefined;
+  workflow: string | undefined;
+  stage: string | undefined;
+  spent: MicroDollars;
+  dueAt: number | undefined;
   readonly events: { version: number; at: number; event: unknown }[];
   finished: boolean;
 }
@@ -196,14 +209,32 @@ class MemoryLog implements EventLog {
           !(unfinished && finished) && [undefined, `${owner}/${name}`].includes(repo),
       )
       .slice(0, limit)
-      .map(({ id, repo: { owner, name }, subject, finished, outcome, events }) => ({
+      .map(({ id, repo: { owner, name }, subject, finished, outcome, workflow, stage, spent, dueAt, events }) => ({
         run: id,
         repo: { owner, name },
         subject,
         createdAt: events[0]?.at ?? 0,
         finishedAt: finished ? events.at(-1)?.at : undefined,
         outcome: finished ? outcome : undefined,
+        workflow,
+        stage,
+        spent,
+        dueAt,
+        held: false,
       }));
+  }
+
+  async unfinishedOn({
+    repositories = [],
+    installation,
+  }: Parameters<EventLog["unfinishedOn"]>[0]): ReturnType<EventLog["unfinishedOn"]> {
+    return [...this.#runs.values()]
+      .filter(
+        ({ finished, repo }) =>
+          !finished &&
+          (repositories.includes(repo.id) || (installation !== undefined && repo.installationId === installation)),
+      )
+      .map(({ id }) => id);
   }
 
   async runsOf(...[repo, subject]: Parameters<EventLog["runsOf"]>): Promise<RunId[]> {
@@ -251,6 +282,10 @@ class MemoryLog implements EventLog {
             repo: first.repo,
             subject: first.subject.number,
             outcome: undefined,
+            workflow: undefined,
+            stage: undefined,
+            spent: microDollars(0),
+            dueAt: at,
             events: [],
             finished: false,
           }
@@ -262,6 +297,12 @@ class MemoryLog implements EventLog {
       run.finished = phase === "finished";
       run.outcome = outcome ?? undefined;
     }
+    const due = dueAfter(events);
+    if (due !== "same") run.dueAt = due === "never" ? undefined : due === "now" ? at : due;
+    const facts = factsOf(events);
+    run.workflow = facts.workflow ?? run.workflow;
+    run.stage = facts.stage ?? run.stage;
+    run.spent = microDollars(run.spent + facts.microDollars);
     this.#runs.set(id, run);
   }
 

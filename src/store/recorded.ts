@@ -82,6 +82,21 @@ export function dueAfter(events: readonly RunEvent[]): "same" | "now" | "never" 
   }, "same");
 }
 
+/** What lists keep of these events besides: what was spent on models, the stage started last, and the workflow; undefined where they say nothing. */
+export function factsOf(events: readonly RunEvent[]): {
+  microDollars: number;
+  stage: string | undefined;
+  workflow: string | undefined;
+} {
+  const facts: ReturnType<typeof factsOf> = { microDollars: 0, stage: undefined, workflow: undefined };
+  for (const event of events) {
+    if (event.type === "stage.started") facts.stage = event.stage;
+    if (event.type === "agent.turn" || event.type === "run.routed") facts.microDollars += event.spend.microDollars;
+    if (event.type === "run.routed" && event.decision.kind === "start") facts.workflow = event.decision.workflow.name;
+  }
+  return facts;
+}
+
 /** Nothing was written: a run can only be taken up again while no other works on its subject. */
 export function runTaken(run: RunId, cause?: unknown): BatonError {
   return new BatonError(

@@ -4,12 +4,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { newRunId, type RunId } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import { systemClock } from "#src/core/clock.ts";
-import { RunEvent } from "#src/engine/events.ts";
+import { noSpend, RunEvent, Spend } from "#src/engine/events.ts";
+import { budgetOf } from "#src/engine/route.ts";
 import type { EventLog } from "#src/engine/ports.ts";
 import { openEventLog } from "#src/store/event-log.ts";
 import { createMemoryLog, openFileLog } from "#src/store/memory-log.ts";
 import type { Database } from "#src/store/database.ts";
-import { created } from "#test/support/engine-world.ts";
+import { bugWorkflow, created, turn } from "#test/support/engine-world.ts";
 import { databases, temporaryFolder, soon } from "./databases.ts";
 
 const parse = (json: unknown) => RunEvent.parse(json);
@@ -180,6 +181,34 @@ describe.each(logs.filter(({ here }) => here))("the event log in $name", ({ name
     expect(await mine()).toEqual([run, later]);
     await log.append(run, 3, [retry, finished]);
     expect(await mine()).toEqual([later]);
+  });
+
+  test("lists runs, newest first, with what people ask about them", async () => {
+    const repo = { ...created().repo, id: 4_321, name: "listed" };
+    const one = fresh({ repo });
+    const two = fresh({ repo });
+    await log.create(one);
+    await log.create(two);
+    const spend = Spend.parse({ ...noSpend, turns: 1, microDollars: 250 });
+    const decision = { kind: "start" as const, workflow: bugWorkflow, budget: budgetOf(one, bugWorkflow) };
+    await log.append(one.runId, 1, [{ type: "run.routed", source: "asked-for", decision, why: "asked", spend }]);
+    await log.append(one.runId, 2, [{ type: "stage.started", stage: "fix", attempt: 1, reasons: [] }]);
+    await log.append(one.runId, 3, [{ type: "agent.turn", stage: "fix", attempt: 1, ...turn(1), spend }]);
+    const until = Date.now() + 60_000;
+    await log.append(one.runId, 4, [{ type: "run.parked", reason: "broken", message: "…", until }]);
+    const mine = { limit: 10, repo: "octo/listed" };
+    const [newest, oldest, ...none] = await log.list(mine);
+    expect(none).toEqual([]);
+    expect(newest).toMatchObject({ run: two.runId, stage: undefined, workflow: undefined, spent: 0, held: false });
+    expect(newest?.dueAt).toBeLessThanOrEqual(Date.now() + 1_000);
+    expect(oldest).toMatchObject({ run: one.runId, stage: "fix", workflow: "bug", spent: 500, dueAt: until });
+    await log.append(two.runId, 1, [finished]);
+    expect((await log.list({ ...mine, unfinished: true })).map(({ run }) => run)).toEqual([one.runId]);
+    expect((await log.list({ ...mine, limit: 1 }))[0]).toMatchObject({
+      run: two.runId,
+      outcome: "failed",
+      dueAt: undefined,
+    });
   });
 
   test("names the runs that ended lately", async () => {
