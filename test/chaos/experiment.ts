@@ -3,6 +3,8 @@
 // Each has two sizes: `full` is what `npm run chaos` runs, `short` is part of `npm test`. Whatever is random comes from the seed.
 // An experiment ends by itself: every loop in it is bounded, and `minutes` is the limit of the whole.
 
+import type { Need } from "#test/support/needs.ts";
+
 export type Size = "full" | "short";
 
 export interface Options {
@@ -29,7 +31,7 @@ export interface Experiment {
   /** The limit of the full size. */
   readonly minutes: number;
   /** What must be on the machine, as `needs.ts` names it. */
-  readonly needs?: readonly ("postgres" | "redis" | "bubblewrap")[];
+  readonly needs?: readonly Need[];
   run(options: Options): Promise<Outcome>;
 }
 

@@ -1,9 +1,19 @@
 // What the default test run may do without, said aloud: tests that need it are left out where it is absent.
 // With CI=true leaving any of it out is a failure, so that a green run on CI has run everything.
 import { spawnSync } from "node:child_process";
+import { readdir } from "node:fs/promises";
 import { connect } from "node:net";
+import { mountsDisks } from "./small-disk.ts";
 
-export type Need = "bubblewrap" | "postgres" | "redis" | "chromium" | "pytest";
+export type Need =
+  | "bubblewrap"
+  | "postgres"
+  | "postgres-server"
+  | "redis"
+  | "redis-server"
+  | "chromium"
+  | "pytest"
+  | "tmpfs";
 
 const found = new Map<Need, boolean>();
 
@@ -29,9 +39,12 @@ export async function needs(need: Need): Promise<boolean> {
   const here = {
     bubblewrap: () => runs("bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"),
     postgres: () => listens(5432),
+    "postgres-server": async () => (await postgresPrograms()) !== undefined,
     redis: () => listens(6379),
+    "redis-server": () => runs("redis-server", "--version"),
     chromium: () => runs("chromium", "--version"),
     pytest: () => runs("python3", "-m", "pytest", "--version"),
+    tmpfs: () => mountsDisks(),
   }[need];
   const answer = await here();
   found.set(need, answer);
@@ -39,4 +52,11 @@ export async function needs(need: Need): Promise<boolean> {
     throw new Error(`CI=true, and ${need} is missing: its tests may not be left out`);
   if (!answer) process.stderr.write(`left out: tests that need ${need}, which this machine does not have\n`);
   return answer;
+}
+
+/** The folder of the newest PostgreSQL server's programs, or undefined where there are none. */
+export async function postgresPrograms(): Promise<string | undefined> {
+  const versions = await readdir("/usr/lib/postgresql").catch(() => []);
+  const newest = versions.sort((a, b) => Number(b) - Number(a))[0];
+  return newest === undefined ? undefined : `/usr/lib/postgresql/${newest}/bin`;
 }
