@@ -70,7 +70,8 @@ export async function openFileLog(options: {
   return Object.assign(log, { [Symbol.asyncDispose]: () => handle.close() });
 }
 
-function readLine(text: string, number: number, file: string): z.infer<typeof Line> {
+/** One line of a file. Throws `invalid-event` naming it when it is none. */
+export function readLine(text: string, number: number, file: string): z.infer<typeof Line> {
   try {
     return Line.parse(JSON.parse(text));
   } catch (error) {

@@ -1,8 +1,10 @@
 // The store, opened once by the wiring: the database, what is kept in it, and the bell.
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../core/log.ts";
 import type { Bell, BellTopic, EventLog, History } from "../engine/ports.ts";
 import { openClaims, usualLimits, type ClaimLimits, type WorkerClaims } from "./claims.ts";
+import { createArchive, type Archive } from "./archive.ts";
 import { createHistory } from "./history.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { createDeliveries, type Deliveries } from "./deliveries.ts";
@@ -22,6 +24,7 @@ export interface Store extends AsyncDisposable {
   readonly claims: WorkerClaims;
   readonly history: History;
   readonly throttle: Throttle;
+  readonly archive: Archive;
   /** True when a delivery would be kept now: the database answers within two seconds and takes writes. */
   healthy(): Promise<boolean>;
 }
@@ -36,12 +39,17 @@ export interface StoreOptions {
   readonly parse: ParseEvent;
   /** Runs under way at once in all workers together. Default 4 a repository, 16 an installation. */
   readonly limits?: ClaimLimits | undefined;
+  /** Folder for archived runs; `archive` in `folder` when it is left out. */
+  readonly archiveFolder?: string | undefined;
+  /** Told how long each run that was claimed had been due, in milliseconds. */
+  readonly claimed?: ((waitedMs: number) => void) | undefined;
   readonly log: Log;
 }
 
 /** Opens everything or nothing. Throws `database-failed` or `disk-full` with what to do. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { databaseUrl, redisUrl, folder, parse, limits = usualLimits, log } = options;
+  const { databaseUrl, redisUrl, folder, parse, limits = usualLimits, claimed, log } = options;
+  const { archiveFolder = join(folder, "archive") } = options;
   await using undo = new AsyncDisposableStack();
   const database = undo.use(await openDatabase({ url: databaseUrl, folder, log }));
   const events = undo.use(await openEventLog(database, { parse, log }));
@@ -49,13 +57,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     delivery: undo.use(await openBell({ database, redisUrl, prefix: "baton-deliveries", log })),
     run: undo.use(await openBell({ database, redisUrl, prefix: "baton-runs", log })),
   });
-  const claims = undo.use(await openClaims(database, limits));
+  const claims = undo.use(await openClaims(database, limits, { claimed }));
   const opened = undo.move();
   return {
     log: events,
     claims,
     history: createHistory(database),
     throttle: createThrottle(database),
+    archive: createArchive(database, archiveFolder),
     deliveries: createDeliveries(database),
     outbox: createOutbox(database),
     bell,
