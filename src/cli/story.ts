@@ -77,6 +77,8 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       return [line(`@${event.by.login} asked to stop`)];
     case "subject.closed":
       return [line(`@${event.by.login} closed the issue`)];
+    case "subject.edited":
+      return [line(`@${event.by.login} edited the issue; the run goes on with the text it began with`)];
     case "retry.requested":
       return [line(`@${event.by.login} asked to try ${event.stage ?? "again"}`)];
     case "run.finished": {

@@ -112,10 +112,12 @@ class Driver {
       return;
     }
     if (effect.type === "start") {
-      await this.#append([(await this.#lost()) ?? (await this.#opened(effect))]);
+      await this.#append([(await this.#lost(BELIEVED_MS)) ?? (await this.#opened(effect))]);
       return;
     }
     const interrupt = new AbortController();
+    const lost = effect.type === "publish" ? await this.#lost(0) : undefined;
+    if (lost) return await this.#append([lost]);
     const following = this.#engine.log.follow((run) => {
       if (run === this.#run) this.#catchUp().catch((error: unknown) => interrupt.abort(error));
     });
@@ -139,10 +141,10 @@ class Driver {
 
   #watch: () => void = () => {};
 
-  /** What became of the run's ground since it was last looked at. Not knowing is no reason to stop. */
-  async #lost(): Promise<EventOf<"subject.lost"> | undefined> {
+  /** What became of the run's ground, unless it was looked at in the last `believedMs`. Not knowing is no reason to stop. */
+  async #lost(believedMs: number): Promise<Awaited<ReturnType<Subjects["look"]>>> {
     const { clock, subjects, journal } = this.#engine;
-    if (clock.now() - this.#lookedAt < BELIEVED_MS) return undefined;
+    if (clock.now() - this.#lookedAt < believedMs) return undefined;
     this.#lookedAt = clock.now();
     try {
       return await subjects.look(this.#state.created, this.#signal);
@@ -213,6 +215,8 @@ class Driver {
         if (this.#state.paused && events.some(({ type }) => type === "run.parked")) return;
       }
       await this.#readTail();
+        // Somebody ended it meanwhile: only what happened all the same is worth a line.
+        if (this.#state.finished && !events.every(({ type }) => remembered.has(type))) return;
     });
     await faultPoint("engine.after-append");
     this.#engine.projection.touch(this.#run);
@@ -270,6 +274,15 @@ class Driver {
 
 /** What may be recorded although the effect was interrupted: it happened. */
 function isDone(event: RunEvent): boolean {
+/** What is still recorded behind an end that somebody else wrote: what was spent, and what is on GitHub. */
+const remembered = new Set<RunEvent["type"]>([
+  "run.driven",
+  "run.routed",
+  "agent.turn",
+  "agent.finished",
+  "pull_request.opened",
+]);
+
   return event.type !== "agent.failed" && event.type !== "run.finished" && event.type !== "run.parked";
 }
 

@@ -173,6 +173,9 @@ export type Outcome = (typeof outcomes)[number];
 
 const stage = { stage: z.string(), attempt: z.number().int().positive() };
 
+/** What somebody said to a run. `asked` names the command (delivery and place in it), so that it is never taken twice. */
+const word = { by: Person, quote: z.string().max(500), asked: z.string().max(200).optional() };
+
 export const RunEvent = z.discriminatedUnion("type", [
   /** First event of every run: who asked for what, about which text, on which commit. */
   z.strictObject({
@@ -276,16 +279,17 @@ export const RunEvent = z.discriminatedUnion("type", [
     title: z.string(),
   }),
   /** People's words that change a run, appended by the intake while a driver may be at work. */
-  z.strictObject({ type: z.literal("stop.requested"), by: Person, quote: z.string().max(500) }),
+  z.strictObject({ type: z.literal("stop.requested"), ...word }),
   z.strictObject({ type: z.literal("subject.closed"), by: Person }),
-  z.strictObject({ type: z.literal("pause.requested"), by: Person, quote: z.string().max(500) }),
+  /** The text of the issue is another one now; the run goes on with the one it began with. Once a run. */
+  z.strictObject({ type: z.literal("subject.edited"), by: Person }),
+  z.strictObject({ type: z.literal("pause.requested"), ...word }),
   /** Ends a pause, and a wait before its time. */
-  z.strictObject({ type: z.literal("resume.requested"), by: Person, quote: z.string().max(500) }),
+  z.strictObject({ type: z.literal("resume.requested"), ...word }),
   /** The ceiling in money since creation or the last retry is another one now. */
   z.strictObject({
     type: z.literal("budget.changed"),
-    by: Person,
-    quote: z.string().max(500),
+    ...word,
     microDollars: Amount,
   }),
   /** What the run is about, or may be worked with, is no longer there. */
@@ -299,9 +303,8 @@ export const RunEvent = z.discriminatedUnion("type", [
   }),
   z.strictObject({
     type: z.literal("retry.requested"),
-    by: Person,
+    ...word,
     stage: z.string().optional(),
-    quote: z.string().max(500),
   }),
   z.strictObject({
     type: z.literal("run.finished"),

@@ -11,7 +11,7 @@
 import { assertNever } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
-import { dependants, stageThatEnded, type Attempt, type StageState, type State } from "./state.ts";
+import { dependants, isIdle, stageThatEnded, type Attempt, type StageState, type State } from "./state.ts";
 
 /** Folds a whole log. Throws when the log does not begin with `run.created`. */
 export function fold(events: readonly RecordedEvent[]): State {
@@ -38,6 +38,7 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     stop: undefined,
     closedBy: undefined,
     lost: undefined,
+    edited: false,
     paused: undefined,
     waiting: undefined,
     parks: 0,
@@ -60,20 +61,18 @@ const progress = new Set<RecordedEvent["event"]["type"]>([
 /** The state after one more event. Pure; unknown stages and events after the end are kept quietly, never thrown on. */
 export function apply(before: State, recorded: RecordedEvent): State {
   const { event, version, at } = recorded;
-  const state: State = { ...before, version, updatedAt: at, parks: progress.has(event.type) ? 0 : before.parks };
+  const rested = event.type === "run.driven" || isIdle(before) ? restedFor(before, at - before.updatedAt) : before;
+  const state: State = { ...rested, version, updatedAt: at, parks: progress.has(event.type) ? 0 : before.parks };
   switch (event.type) {
     case "run.created":
       return state;
     case "run.driven": {
-      // Nobody worked between the last event and this one: that time is not the run's.
-      const idle = Math.max(0, at - before.updatedAt);
       const due = state.waiting?.until !== undefined && at >= state.waiting.until;
       return {
         ...state,
         driver: event.driver,
         waiting: due ? undefined : state.waiting,
-        stages: interruptAgents(state.stages, idle),
-        budgetFrom: { ...state.budgetFrom, at: state.budgetFrom.at + idle },
+        stages: interruptAgents(state.stages),
       };
     }
     case "run.routed": {
@@ -85,7 +84,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
         ...(state.raised === undefined ? {} : { microDollars: state.raised }),
       };
       const stages = new Map(Object.keys(workflow.stages).map((name) => [name, newStage(name)]));
-      return { ...routed, phase: "working", workflow, budget, stages };
+      return { ...routed, phase: state.finished ? "finished" : "working", workflow, budget, stages };
     }
     case "stage.started":
       return startStage(state, event, at);
@@ -119,6 +118,8 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return { ...state, stop: { by: event.by, quote: event.quote } };
     case "subject.closed":
       return { ...state, closedBy: event.by };
+    case "subject.edited":
+      return { ...state, edited: true };
     case "subject.lost":
       return { ...state, lost: { loss: event.loss, message: event.message } };
     case "pause.requested":
@@ -148,12 +149,27 @@ function newStage(name: string): StageState {
   return { name, attempts: [], current: undefined, rounds: 0 };
 }
 
-function interruptAgents(stages: State["stages"], idle: number): State["stages"] {
+/** The state when nobody worked for `idle` milliseconds after its last event: that time is not the run's. */
+function restedFor(state: State, idle: number): State {
+  if (idle <= 0 || state.finished) return state;
+  const stages = eachUnderWay(state.stages, (attempt) => ({
+    idleMs: attempt.idleMs + idle,
+    touchedAt: attempt.touchedAt + idle,
+  }));
+  return { ...state, stages, budgetFrom: { ...state.budgetFrom, at: state.budgetFrom.at + idle } };
+}
+
+function interruptAgents(stages: State["stages"]): State["stages"] {
+  return eachUnderWay(stages, () => ({ interrupted: true }));
+}
+
+/** Changes the attempts whose agents have not come to an end. */
+function eachUnderWay(stages: State["stages"], change: (attempt: Attempt) => Partial<Attempt>): State["stages"] {
   return new Map(
     [...stages].map(([name, stage]) => {
       const { current } = stage;
       if (!current || current.artifact || current.failure) return [name, stage];
-      const attempt: Attempt = { ...current, interrupted: true, idleMs: current.idleMs + idle };
+      const attempt: Attempt = { ...current, ...change(current) };
       return [name, { ...stage, current: attempt, attempts: stage.attempts.with(-1, attempt) }];
     }),
   );

@@ -8,7 +8,7 @@ import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, WaitRea
 export interface Attempt {
   readonly number: number;
   readonly startedAt: number;
-  /** When the last event of this attempt was recorded. */
+  /** When the last event of this attempt was recorded, moved on by the time in which nobody worked since. */
   readonly touchedAt: number;
   /** Why this attempt was made again; empty for the first. */
   readonly reasons: readonly string[];
@@ -75,6 +75,8 @@ export interface State {
   readonly stop: { readonly by: Person; readonly quote: string } | undefined;
   readonly closedBy: Person | undefined;
   readonly lost: { readonly loss: Loss; readonly message: string } | undefined;
+  /** The text was changed after the run had begun. */
+  readonly edited: boolean;
   readonly paused: { readonly by: Person; readonly quote: string; readonly at: number } | undefined;
   readonly waiting: Waiting | undefined;
   /** How often in a row it was parked without any progress in between. */
@@ -83,6 +85,11 @@ export interface State {
   readonly raised: MicroDollars | undefined;
   readonly pullRequest: PullRequestRef | undefined;
   readonly finished: (EventOf<"run.finished"> & { readonly at: number }) | undefined;
+}
+
+/** True while nobody works on it: it is held, waits, or was never taken up. Its time does not run then. */
+export function isIdle({ paused, waiting, driver, finished }: State): boolean {
+  return !finished && (paused !== undefined || waiting !== undefined || driver === undefined);
 }
 
 /** True when the pull request of the latest try is open. */

@@ -56,6 +56,12 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
         quoted(reply.quote, neutral),
         `I am already at work on this (${runLink(reply.run, options.links)}); one run at a time keeps things clear. The status card above shows how far it is; \`/agent stop\` ends it.`,
       );
+    case "nothing-to-do":
+      return stack(
+        quoted(reply.quote, neutral),
+        `There is nothing to do: ${neutral.line(reply.why)}.`,
+        `**Next:** ${commands(reply.next, neutral)}`,
+      );
     case "nothing-running":
       return stack(quoted(reply.quote, neutral), `Nothing is running here. ${commands(reply.next, neutral)}`);
     case "help":

@@ -188,6 +188,12 @@ function splitFlags(rest: string): { instruction: string; given: Given[]; proble
   return { instruction: free.join(" "), given, problems };
 }
 
+/** Dollars from 0.01 to 1000, written like `$3`, `3.50` or `3$`; undefined for anything else. */
+export function readAmount(text: string): number | undefined {
+  const amount = Number(/^\$?(\d{1,6}(?:\.\d{1,2})?)\$?$/.exec(text)?.[1]);
+  return amount > 0 && amount <= 1_000 ? amount : undefined;
+}
+
 /** Puts a flag's value into `flags`, or says what is wrong with it. */
 function readFlag(
   verb: VerbName,
@@ -207,8 +213,8 @@ function readFlag(
       flags.dryRun = true;
       return undefined;
     case "budget": {
-      const amount = Number(/^\$?(\d{1,6}(?:\.\d{1,2})?)\$?$/.exec(value ?? "")?.[1]);
-      if (!(amount > 0 && amount <= 1_000))
+      const amount = readAmount(value ?? "");
+      if (amount === undefined)
         return `\`--budget\` needs dollars from 0.01 to 1000, like \`$3\` or \`3.50\`${got(value)}`;
       flags.dollars = amount;
       return undefined;

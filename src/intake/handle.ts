@@ -14,9 +14,10 @@ import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
 import { defaultRepoConfig } from "../workflows/repo-config.ts";
 import { isListed, refusal, standingOf, type Standing } from "./admit.ts";
 import { commandLineOnly, type Command } from "./grammar.ts";
-import type { Intent, Self } from "./intent.ts";
+import type { Ground, Intent, Self } from "./intent.ts";
 import type { Asked } from "./asked.ts";
 import { configOr, createStart, type LoadedConfig } from "./start.ts";
+import { createRestart } from "./restart.ts";
 import { createSteer } from "./steer.ts";
 import { createLanes } from "./lanes.ts";
 import { translate } from "./translate.ts";
@@ -57,6 +58,7 @@ export function createIntake(parts: IntakeParts): Intake {
   const { deliveries, publisher, reader, self, journal, clock = systemClock } = parts;
   const start = createStart(parts);
   const steer = createSteer(parts);
+  const restart = createRestart({ ...parts, start });
   const lanes = createLanes();
 
   async function loadConfig(repo: RepoRef): Promise<LoadedConfig> {
@@ -213,8 +215,18 @@ export function createIntake(parts: IntakeParts): Intake {
         return start({ ...asked, loaded, wanted: "triage", instruction });
       case "fix":
         return start({ ...asked, loaded, wanted: "work", instruction, flags });
+      case "restart":
+        return restart({ ...asked, loaded, instruction, flags });
       case "stop":
         return steer.stop(asked);
+      case "pause":
+        return steer.pause(asked);
+      case "resume":
+        return steer.resume(asked);
+      case "budget":
+        if (loaded.type === "ok") return steer.budget(asked, instruction, loaded.config);
+        await reply(intent, key, { kind: "config-broken", quote, problems: loaded.problems });
+        return "the config is broken";
       case "retry":
         return steer.retry(asked, instruction);
       case "status":
@@ -237,7 +249,7 @@ export function createIntake(parts: IntakeParts): Intake {
   }
 
   /** What a delivery asks for; undefined when there is nothing left to do about it. */
-  async function look(id: string): Promise<{ delivery: KeptDelivery; intent: Intent } | undefined> {
+  async function look(id: string): Promise<Looked | undefined> {
     const delivery = await deliveries.read(id);
     if (!delivery) {
       journal.warn("a delivery was announced that nobody kept", { delivery: id });
@@ -251,13 +263,20 @@ export function createIntake(parts: IntakeParts): Intake {
     const translation = translate(delivery.name, parsed(delivery.payload), self);
     if (translation.type === "nothing") return drop(translation.because);
     if (clock.now() - delivery.receivedAt > MAX_AGE_MS) return drop("it is too old: it came more than 24 hours ago");
+    if (translation.type === "ground") return { delivery, ground: translation.ground };
     if (translation.intent.repo.installationId === undefined)
       return drop("it names no installation of the App, so nothing can be done there");
     return { delivery, intent: translation.intent };
   }
 
-  async function carry({ delivery, intent }: { delivery: KeptDelivery; intent: Intent }, signal: AbortSignal) {
+  async function carry(looked: Looked, signal: AbortSignal) {
     signal.throwIfAborted();
+    const { delivery } = looked;
+    if ("ground" in looked) {
+      const { ground } = looked;
+      return done(delivery.id, delivery.name, `${ground.loss}: ${await steer.lostGround(ground, signal)}`);
+    }
+    const { intent } = looked;
     try {
       await done(delivery.id, delivery.name, `${intent.door}: ${await enter(intent, delivery, signal)}`);
     } catch (error) {
@@ -277,6 +296,10 @@ export function createIntake(parts: IntakeParts): Intake {
         return commented(intent, delivery, signal);
       case "closed":
         return steer.closed(intent, signal);
+      case "edited":
+        return steer.edited(intent, signal);
+      case "lost":
+        return steer.lost(intent, intent.lost, signal);
       default:
         return intent satisfies never;
     }
@@ -286,10 +309,19 @@ export function createIntake(parts: IntakeParts): Intake {
     handle: (id, signal) =>
       lanes.run(
         () => look(id),
-        ({ intent: { repo, subject } }) => `${repo.id}#${subject.number}`,
+        laneOf,
         (found) => carry(found, signal),
       ),
   };
+}
+
+/** What was found in a delivery: a wish about one subject, or news about the ground of many. */
+type Looked = { readonly delivery: KeptDelivery } & ({ readonly intent: Intent } | { readonly ground: Ground });
+
+function laneOf(looked: Looked): string {
+  if ("ground" in looked) return `ground ${looked.ground.installation ?? looked.ground.repositories.join()}`;
+  const { repo, subject } = looked.intent;
+  return `${repo.id}#${subject.number}`;
 }
 
 /** A failure that says GitHub understood and will go on saying no; a rate limit or silence is none. */

@@ -1,5 +1,5 @@
 // What somebody asked for, whatever the door it came by, and where they asked.
-import type { Person, RepoRef, Subject } from "../engine/events.ts";
+import type { Loss, Person, RepoRef, Subject } from "../engine/events.ts";
 import type { Reading } from "./grammar.ts";
 
 /** Who asked. `app` is set when no person did by hand: the login or slug of the bot or App that acted. */
@@ -43,7 +43,22 @@ export type Intent = Place &
         readonly at: number;
       }
     | { readonly door: "closed" }
+    | { readonly door: "edited" }
+    | { readonly door: "lost"; readonly lost: Lost }
   );
+
+/** What went away under runs, in words for their cards. */
+export interface Lost {
+  readonly loss: Loss;
+  readonly message: string;
+}
+
+/** Ground that more than one run may stand on. */
+export interface Ground extends Lost {
+  /** GitHub's ids. */
+  readonly repositories: readonly number[];
+  readonly installation: number | undefined;
+}
 
 /** Who Baton is on GitHub, to know its own doings. */
 export interface Self {

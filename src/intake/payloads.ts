@@ -43,6 +43,14 @@ export const IssueEvent = z.object({
   action: z.string(),
   issue: Issue,
   label: z.object({ name: z.string() }).nullish(),
+  changes: z
+    .object({
+      title: z.object({ from: z.string() }).nullish(),
+      body: z.object({ from: z.string().nullish() }).nullish(),
+      new_issue: z.object({ number: z.number().int() }).nullish(),
+      new_repository: z.object({ full_name: z.string() }).nullish(),
+    })
+    .nullish(),
 });
 export type IssueEvent = z.infer<typeof IssueEvent>;
 
@@ -59,5 +67,20 @@ export const CommentEvent = z.object({
   }),
 });
 export type CommentEvent = z.infer<typeof CommentEvent>;
+
+const Installation = z.object({ id: z.number().int().positive() });
+
+export const RepositoryEvent = z.object({
+  repository: z.object({ id: z.number().int().nonnegative() }),
+  sender: User,
+});
+
+export const InstallationEvent = z.object({ installation: Installation, sender: User });
+
+export const InstallationRepositoriesEvent = z.object({
+  installation: Installation,
+  sender: User,
+  repositories_removed: z.array(z.object({ id: z.number().int().nonnegative() })),
+});
 
 export const Action = z.object({ action: z.string().optional() });

@@ -30,6 +30,8 @@ export interface StartRequest extends Asked {
   readonly flags?: Omit<Flags, "base" | "dryRun">;
   /** Forced by the label `agent:<type>`. */
   readonly workflow?: string;
+  /** The run under way whose place it takes: ended when nothing refuses the new one any more. */
+  readonly replaces?: { readonly run: RunId; end(): Promise<void> };
 }
 
 /** What became of it, in a few words for the operator. Whoever asked has been answered when nothing started. */
@@ -71,7 +73,8 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
         );
     }
     const active = await activeRun(log, request);
-    if (active !== undefined) return answer({ kind: "already-running", quote, run: active }, `${active} is at work`);
+    if (active !== undefined && active !== request.replaces?.run)
+      return answer({ kind: "already-running", quote, run: active }, `${active} is at work`);
 
     signal.throwIfAborted();
     const branch = repo.defaultBranch;
@@ -86,6 +89,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
       reader.labels(repo),
     ]);
     signal.throwIfAborted();
+    await request.replaces?.end();
 
     const created = await log.create(
       createRunEvent({
@@ -93,7 +97,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
         repo,
         subject,
         request: {
-          door: intent.door === "closed" ? "comment" : intent.door,
+          door: intent.door === "opened" || intent.door === "label" ? intent.door : "comment",
           by: intent.actor.person,
           quote,
           ...(intent.door === "comment" ? { commentId: intent.commentId } : {}),

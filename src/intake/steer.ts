@@ -1,125 +1,164 @@
-// Words to a run that is there: stop, retry, status, why, and the news that its issue was closed.
-//
-// What changes a run is appended with the version that was read; when a driver was quicker, it is read again.
-// A delivery may be handled twice: a word by the same person, in the same words, recorded since the delivery came, is that delivery's.
-import type { Log } from "../core/log.ts";
-import type { RecordedEvent, RunEvent } from "../engine/events.ts";
+// Words to a run that is there: stop, pause, resume, retry, budget, status, why; and the news that its issue was closed or edited.
+import { formatDollars, dollars, type RunId } from "../core/ids.ts";
+import { BatonError } from "../core/errors.ts";
 import type { Bell, EventLog, GitHubReader, Publisher, Reply } from "../engine/ports.ts";
-import { fold } from "../engine/fold.ts";
-import { stageOrder, type State } from "../engine/state.ts";
+import { isPublished, stageOrder, type State } from "../engine/state.ts";
+import type { RepoConfig } from "../workflows/repo-config.ts";
 import type { Asked } from "./asked.ts";
-import type { Intent } from "./intent.ts";
-
-/** How often an append is tried while drivers are quicker. */
-const MAX_TRIES = 30;
+import { readAmount } from "./grammar.ts";
+import type { Ground, Intent, Lost } from "./intent.ts";
+import { howToStart, refusedNow } from "./now.ts";
+import { createRuns, said, wordOf } from "./runs.ts";
 
 export interface SteerParts {
   readonly log: EventLog;
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "reply">;
-  readonly journal: Log;
 }
 
 /** Each answers whoever asked, where there is something to say, and returns a few words for the operator. */
 export interface Steer {
   stop(asked: Asked): Promise<string>;
-  /** `stage` as it was typed; empty: where the run ended. */
+  pause(asked: Asked): Promise<string>;
+  resume(asked: Asked): Promise<string>;
+  /** `stage` as it was typed; empty: where the run ended. A run that is held goes on as with `resume`. */
   retry(asked: Asked, stage: string): Promise<string>;
+  /** `amount` as it was typed; `config` is the repository's, whose ceiling is the law. */
+  budget(asked: Asked, amount: string, config: RepoConfig): Promise<string>;
   status(asked: Asked): Promise<string>;
   why(asked: Asked): Promise<string>;
   closed(intent: Intent, signal: AbortSignal): Promise<string>;
-}
-
-interface Found {
-  readonly events: readonly RecordedEvent[];
-  readonly state: State;
+  edited(intent: Intent, signal: AbortSignal): Promise<string>;
+  lost(intent: Intent, lost: Lost, signal: AbortSignal): Promise<string>;
+  /** Tells every run that stands on this ground. */
+  lostGround(ground: Ground, signal: AbortSignal): Promise<string>;
 }
 
 /** Steering over its parts. Throws when GitHub or the database does not answer. */
 export function createSteer({ log, bell, reader, publisher }: SteerParts): Steer {
+  const runs = createRuns({ log, reader });
   const answer = async ({ intent, key }: Asked, reply: Reply, note: string) => {
     await publisher.reply(intent.repo, intent.subject, key, reply);
     return note;
   };
   const nothingRunning = (asked: Asked, next: string) =>
     answer(asked, { kind: "nothing-running", quote: asked.quote, next }, "nothing is running");
+  const nothingToDo = (asked: Asked, why: string, next: string) =>
+    answer(asked, { kind: "nothing-to-do", quote: asked.quote, why, next }, `nothing to do: ${why}`);
+  const atWork = (asked: Asked, run: RunId) =>
+    answer(asked, { kind: "already-running", quote: asked.quote, run }, `${run} is at work`);
+  const ring = async (run: RunId, note: string) => {
+    await bell.ring("run", run);
+    return `${run} ${note}`;
+  };
 
-  async function read(run: Parameters<EventLog["read"]>[0]): Promise<Found> {
-    const events = await log.read(run);
-    return { events, state: fold(events) };
+  /** Takes an ended run up again with these events, unless another is at work on its subject. */
+  async function takeUp(asked: Asked, { runId }: State, events: Parameters<EventLog["append"]>[2]): Promise<string> {
+    try {
+      const outcome = await runs.append(
+        runId,
+        ({ state }) => (state.phase === "finished" ? events : undefined),
+        asked.signal,
+      );
+      return outcome === "moot" ? await atWork(asked, runId) : await ring(runId, "goes on");
+    } catch (error) {
+      if (!(error instanceof BatonError) || error.code !== "run-taken") throw error;
+      const [latest = runId] = await log.runsOf(asked.intent.repo, { number: subjectOf(asked) });
+      return atWork(asked, latest);
+    }
   }
 
-  /** The latest run about an issue, or the one that opened this pull request. */
-  async function find({ repo, subject }: Intent): Promise<Found | undefined> {
-    if (subject.kind !== "pull") {
-      const [latest] = await log.runsOf(repo, subject);
-      return latest === undefined ? undefined : read(latest);
-    }
-    const pull = await reader.issue(repo, subject.number);
-    const number = Number(/\bcloses #(\d{1,9})\b/i.exec(pull?.body ?? "")?.[1]);
-    if (!Number.isSafeInteger(number)) return undefined;
-    // The body is anybody's to write; the run says itself which pull request is its own.
-    for (const run of await log.runsOf(repo, { number })) {
-      const found = await read(run);
-      if (found.state.pullRequest?.number === subject.number) return found;
-    }
-    return undefined;
+  const subjectOf = ({ intent }: Asked) => intent.subject.number;
+
+  /** Ends what holds a run; undefined when nothing does. */
+  async function letGo(asked: Asked, { runId }: State): Promise<string | undefined> {
+    const outcome = await runs.append(
+      runId,
+      ({ state }) =>
+        state.phase !== "finished" && (state.paused || state.waiting)
+          ? [{ type: "resume.requested", ...wordOf(asked) }]
+          : undefined,
+      asked.signal,
+    );
+    return outcome === "moot" ? undefined : await ring(runId, "goes on");
   }
 
-  /** Appends what `decide` makes of the run, reading it again as often as another writer was quicker. */
-  async function append(
-    run: State["runId"],
-    decide: (found: Found) => RunEvent | undefined,
-    signal: AbortSignal,
-  ): Promise<"appended" | "moot"> {
-    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      signal.throwIfAborted();
-      const found = await read(run);
-      const event = decide(found);
-      if (!event) return "moot";
-      const result = await log.append(run, found.state.version, [event]);
-      if (result.type === "appended") return "appended";
-    }
-    throw new Error(`${run} changed ${MAX_TRIES} times while something was to be added to it`);
+  async function tellLost(run: RunId, { loss, message }: Lost, signal: AbortSignal): Promise<string> {
+    await runs.append(
+      run,
+      ({ state }) => (state.phase === "finished" || state.lost ? undefined : [{ type: "subject.lost", loss, message }]),
+      signal,
+    );
+    return ring(run, "was told");
   }
 
   return {
     async stop(asked) {
-      const { intent, quote, signal } = asked;
-      const found = await find(intent);
-      const { person } = intent.actor;
-      if (!found || (found.state.phase === "finished" && !said(found.events, "stop.requested", asked)))
-        return nothingRunning(asked, await howToStart(intent));
+      const { intent, signal } = asked;
+      const found = await runs.find(intent);
+      if (!found || (found.state.phase === "finished" && !said(found.events, ["stop.requested"], asked)))
+        return nothingRunning(asked, await howToStart(reader, intent));
       const { runId } = found.state;
-      await append(
+      await runs.append(
         runId,
         ({ state }) =>
-          state.phase === "finished" || state.stop ? undefined : { type: "stop.requested", by: person, quote },
+          state.phase === "finished" || state.stop ? undefined : [{ type: "stop.requested", ...wordOf(asked) }],
         signal,
       );
-      await bell.ring("run", runId);
-      return `${runId} is to stop`;
+      return ring(runId, "is to stop");
+    },
+
+    async pause(asked) {
+      const { intent, signal } = asked;
+      const found = await runs.find(intent);
+      if (found && said(found.events, ["pause.requested"], asked)) return ring(found.state.runId, "was paused before");
+      if (!found || found.state.phase === "finished") return nothingRunning(asked, await howToStart(reader, intent));
+      const { runId } = found.state;
+      let reason: readonly [why: string, next: string] | undefined;
+      const outcome = await runs.append(
+        runId,
+        ({ state }) => {
+          reason = whyNoPause(state);
+          return reason || state.phase === "finished" ? undefined : [{ type: "pause.requested", ...wordOf(asked) }];
+        },
+        signal,
+      );
+      if (outcome === "appended") return ring(runId, "is held");
+      return reason ? nothingToDo(asked, ...reason) : nothingRunning(asked, await howToStart(reader, intent));
+    },
+
+    async resume(asked) {
+      const found = await runs.find(asked.intent);
+      if (found && said(found.events, ["resume.requested"], asked)) return ring(found.state.runId, "went on before");
+      if (!found) return nothingRunning(asked, await howToStart(reader, asked.intent));
+      const { state } = found;
+      if (state.phase === "finished") return nothingRunning(asked, afterTheEnd(state));
+      return (
+        (await letGo(asked, state)) ??
+        (await nothingToDo(
+          asked,
+          "the run is not held by anything: it is under way",
+          "`/agent status` says how far it is.",
+        ))
+      );
     },
 
     async retry(asked, stage) {
-      const { intent, quote, signal } = asked;
-      const found = await find(intent);
-      if (!found) return nothingRunning(asked, `There has been no run here yet. ${await howToStart(intent)}`);
+      const { intent, quote } = asked;
+      const found = await runs.find(intent);
+      if (!found) return nothingRunning(asked, `There has been no run here yet. ${await howToStart(reader, intent)}`);
       const { state } = found;
       const { runId, pullRequest } = state;
-      if (said(found.events, "retry.requested", asked)) {
-        await bell.ring("run", runId);
-        return `${runId} was retried before`;
-      }
+      if (said(found.events, ["retry.requested", "resume.requested"], asked)) return ring(runId, "was retried before");
+      const name = stage.trim().toLowerCase();
       if (state.phase !== "finished")
-        return answer(asked, { kind: "already-running", quote, run: runId }, `${runId} is at work`);
+        return (name === "" ? await letGo(asked, state) : undefined) ?? (await atWork(asked, runId));
       if (pullRequest)
         return nothingRunning(
           asked,
           `The last run ended well, in pull request #${pullRequest.number}; there is nothing to retry.`,
         );
-      const name = stage.trim().toLowerCase();
       const stages = stageOrder(state.workflow);
       if (name !== "" && !stages.includes(name)) {
         const known =
@@ -132,86 +171,125 @@ export function createSteer({ log, bell, reader, publisher }: SteerParts): Steer
           "unknown stage",
         );
       }
-      const no = await refusedNow(intent);
+      const no = await refusedNow(reader, intent);
       if (no) return answer(asked, { kind: "refused", quote, ...no }, `refused: ${no.why}`);
-      const outcome = await append(
-        runId,
-        (now) =>
-          now.state.phase === "finished"
-            ? { type: "retry.requested", by: intent.actor.person, quote, ...(name === "" ? {} : { stage: name }) }
-            : undefined,
+      return takeUp(asked, state, [
+        { type: "retry.requested", ...wordOf(asked), ...(name === "" ? {} : { stage: name }) },
+      ]);
+    },
+
+    async budget(asked, typed, config) {
+      const { intent, quote, signal } = asked;
+      const amount = readAmount(typed.trim());
+      if (amount === undefined) {
+        const got = typed.trim() === "" ? "" : `, not \`${typed.trim().slice(0, 60).replaceAll("`", "'")}\``;
+        const problem = `\`budget\` needs dollars from 0.01 to 1000, like \`$3\` or \`3.50\`${got}`;
+        return answer(asked, { kind: "invalid-flags", quote, problems: [problem] }, "invalid amount");
+      }
+      const found = await runs.find(intent);
+      if (found && said(found.events, ["budget.changed"], asked)) return ring(found.state.runId, "was told before");
+      if (!found) return nothingRunning(asked, await howToStart(reader, intent));
+      const { state } = found;
+      if (state.phase === "finished" && state.finished?.outcome !== "out-of-budget")
+        return nothingRunning(asked, afterTheEnd(state));
+      const wanted = dollars(amount);
+      const law = config.budget.run;
+      if (law !== undefined && wanted > dollars(law))
+        return answer(
+          asked,
+          {
+            kind: "refused",
+            quote,
+            why: `this repository allows a run at most ${formatDollars(dollars(law))}`,
+            next: `Raise \`budget.run\` in \`.github/baton.yml\` on the default branch first, or write \`/agent budget ${formatDollars(dollars(law))}\`.`,
+          },
+          `refused: above ${formatDollars(dollars(law))}`,
+        );
+      const change = { type: "budget.changed" as const, ...wordOf(asked), microDollars: wanted };
+      if (state.phase === "finished") {
+        const no = await refusedNow(reader, intent);
+        if (no) return answer(asked, { kind: "refused", quote, ...no }, `refused: ${no.why}`);
+        return takeUp(asked, state, [change, { type: "retry.requested", ...wordOf(asked) }]);
+      }
+      const outcome = await runs.append(
+        state.runId,
+        (now) => (now.state.phase === "finished" ? undefined : [change]),
         signal,
       );
-      if (outcome === "moot")
-        return answer(asked, { kind: "already-running", quote, run: runId }, `${runId} is at work`);
-      await bell.ring("run", runId);
-      return `${runId} goes on`;
+      // It ended this very moment: what it ended with decides.
+      return outcome === "moot"
+        ? this.budget(asked, typed, config)
+        : ring(state.runId, `may spend ${formatDollars(wanted)}`);
     },
 
     async status(asked) {
-      const found = await find(asked.intent);
+      const found = await runs.find(asked.intent);
       return answer(asked, { kind: "status", state: found?.state }, "answered");
     },
 
     async why(asked) {
-      const found = await find(asked.intent);
-      if (!found) return nothingRunning(asked, `There has been no run here yet. ${await howToStart(asked.intent)}`);
+      const found = await runs.find(asked.intent);
+      if (!found)
+        return nothingRunning(asked, `There has been no run here yet. ${await howToStart(reader, asked.intent)}`);
       return answer(asked, { kind: "why", state: found.state }, "answered");
     },
 
     async closed(intent, signal) {
-      const found = await find(intent);
+      const found = await runs.find(intent);
       if (!found || found.state.phase === "finished") return "no run is at work";
       const { runId } = found.state;
-      await append(
+      await runs.append(
         runId,
         ({ state }) =>
           state.phase === "finished" || state.closedBy
             ? undefined
-            : { type: "subject.closed", by: intent.actor.person },
+            : [{ type: "subject.closed", by: intent.actor.person }],
         signal,
       );
-      await bell.ring("run", runId);
-      return `${runId} was told`;
+      return ring(runId, "was told");
+    },
+
+    async lost(intent, lost, signal) {
+      const found = await runs.find(intent);
+      if (!found || found.state.phase === "finished") return "no run is at work";
+      return tellLost(found.state.runId, lost, signal);
+    },
+
+    async lostGround(ground, signal) {
+      const ids = await log.unfinishedOn(ground);
+      for (const run of ids) await tellLost(run, ground, signal);
+      return ids.length === 0 ? "no run is at work" : `told: ${ids.join(", ")}`;
+    },
+
+    async edited(intent, signal) {
+      const found = await runs.find(intent);
+      if (!found || found.state.phase === "finished") return "no run is at work";
+      const { runId } = found.state;
+      const outcome = await runs.append(
+        runId,
+        ({ state }) =>
+          state.phase === "finished" || state.edited
+            ? undefined
+            : [{ type: "subject.edited", by: intent.actor.person }],
+        signal,
+      );
+      return outcome === "moot" ? `${runId} knows` : `${runId} goes on with the text it began with`;
     },
   };
-
-  /** Why no work may start on the issue now. */
-  async function refusedNow({ repo, subject }: Intent): Promise<{ why: string; next: string } | undefined> {
-    if (subject.kind !== "issue") return undefined;
-    const issue = await reader.issue(repo, subject.number);
-    if (!issue || issue.state === "closed")
-      return { why: "the issue is closed", next: "Reopen it and write the command again." };
-    if (!issue.locked) return undefined;
-    return {
-      why: "the conversation of this issue is locked",
-      next: "Unlock it and write the command again.",
-    };
-  }
-
-  /** How a run could start here, as things are now. */
-  async function howToStart(intent: Intent): Promise<string> {
-    const { repo, subject } = intent;
-    if (subject.kind === "pull") return "Runs start from issues: write `/agent fix` on the issue this is about.";
-    const no = await refusedNow(intent);
-    if (no) return `And none can start now: ${no.why}.`;
-    const [closing] = await reader.pullRequestsClosing(repo, subject.number);
-    if (closing === undefined) return "`/agent fix` starts a run.";
-    return `Pull request #${closing} is open and would close this issue: go on with it, or close it, and then \`/agent fix\` starts a run.`;
-  }
 }
 
-/** True when this very request was recorded before: the same person's same words, since the delivery came. */
-function said(
-  events: readonly RecordedEvent[],
-  type: "stop.requested" | "retry.requested",
-  { intent, quote, delivery }: Asked,
-): boolean {
-  return events.some(
-    ({ at, event }) =>
-      event.type === type &&
-      at >= delivery.receivedAt &&
-      event.quote === quote &&
-      event.by.id === intent.actor.person.id,
-  );
+/** Why a pause would change nothing, and what would. */
+function whyNoPause(state: State): readonly [why: string, next: string] | undefined {
+  if (state.paused) return [`it is paused already, by @${state.paused.by.login}`, "`/agent resume` goes on."];
+  if (state.stop || state.closedBy || state.lost)
+    return ["the run is being ended", "`/agent retry` takes it up again."];
+  if (isPublished(state)) return ["the run has done its work", "Look at its pull request."];
+  return undefined;
+}
+
+/** What can be done with a run that has ended. */
+function afterTheEnd({ finished, pullRequest }: State): string {
+  if (pullRequest) return `The last run ended well, in pull request #${pullRequest.number}.`;
+  if (finished?.outcome === "triaged") return "The last run only sorted the issue. `/agent fix` starts the work.";
+  return "The last run has ended. `/agent retry` goes on where it ended, `/agent restart` begins again.";
 }

@@ -4,11 +4,13 @@
 // Bots are let through with their name, so that the repository's config may admit them.
 import type { z } from "zod";
 import { readCommands } from "./grammar.ts";
-import type { Actor, Intent, Self } from "./intent.ts";
+import { lostGround, lostIssue } from "./ground.ts";
+import type { Actor, Ground, Intent, Self } from "./intent.ts";
 import { Action, CommentEvent, IssueEvent, type Issue } from "./payloads.ts";
 
 export type Translation =
   | { readonly type: "intent"; readonly intent: Intent }
+  | { readonly type: "ground"; readonly ground: Ground }
   | { readonly type: "nothing"; readonly because: string };
 
 const nothing = (because: string): Translation => ({ type: "nothing", because });
@@ -26,11 +28,18 @@ export function translate(name: string, payload: unknown, self: Self): Translati
     case "issues.opened":
     case "issues.labeled":
     case "issues.closed":
+    case "issues.edited":
+    case "issues.deleted":
+    case "issues.transferred":
+    case "issues.locked":
       return read(IssueEvent, payload, (event) => fromIssue(event, self));
     case "issue_comment.created":
       return read(CommentEvent, payload, (event) => fromComment(event, self));
-    default:
+    default: {
+      const ground = lostGround(name, data?.action, payload);
+      if (ground) return { type: "ground", ground };
       return nothing(`nothing is done about ${name}${data?.action === undefined ? "" : `.${data.action}`}`);
+    }
   }
 }
 
@@ -76,8 +85,16 @@ function fromIssue(event: IssueEvent, self: Self): Translation {
         },
       };
     }
-    default:
+    case "edited":
+      if (!event.changes?.title && !event.changes?.body) return nothing("neither title nor text was changed");
+      return { type: "intent", intent: { ...place, door: "edited", actor: actorOf(sender, undefined) } };
+    case "closed":
       return { type: "intent", intent: { ...place, door: "closed", actor: actorOf(sender, undefined) } };
+    default: {
+      const lost = lostIssue(event);
+      if (!lost) return nothing(`nothing is done about issues.${event.action}`);
+      return { type: "intent", intent: { ...place, door: "lost", actor: actorOf(sender, undefined), lost } };
+    }
   }
 }
 

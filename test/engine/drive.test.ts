@@ -381,6 +381,7 @@ describe("what is done stays done", () => {
       list: (options) => inner.list(options),
       endedWithin: (milliseconds) => inner.endedWithin(milliseconds),
       runsOf: (repo, subject) => inner.runsOf(repo, subject),
+      unfinishedOn: (ground) => inner.unfinishedOn(ground),
       append(run, expected, events) {
         if (events[0]?.type === "agent.turn" && failures > 0) {
           failures -= 1;

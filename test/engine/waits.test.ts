@@ -160,6 +160,7 @@ describe("a pause", () => {
       list: (options) => log.list(options),
       endedWithin: (milliseconds) => log.endedWithin(milliseconds),
       runsOf: (repo, subject) => log.runsOf(repo, subject),
+      unfinishedOn: (ground) => log.unfinishedOn(ground),
       append: async (id, expected, events) => {
         if (events[0]?.type === "run.parked" && !paused) {
           paused = true;

@@ -385,11 +385,11 @@ describe("who may", () => {
       Object.entries(verbs).flatMap(([name, { may }]) => (isAtLeast(role, may) ? [name] : []));
     expect(able("none")).toEqual([]);
     expect(able("read")).toEqual([]);
-    expect(able("triage")).toEqual(["triage", "stop", "status", "why", "help", "pause", "ignore"]);
+    expect(able("triage")).toEqual(["triage", "pause", "stop", "status", "why", "help", "ignore"]);
     expect(Object.keys(verbs).filter((verb) => !able("write").includes(verb))).toEqual([
+      "budget",
       "approve",
       "reject",
-      "budget",
       "init",
     ]);
     expect(able("maintain")).toEqual(Object.keys(verbs));
@@ -464,6 +464,7 @@ describe("words to a run", () => {
       list: (options) => inner.list(options),
       endedWithin: (milliseconds) => inner.endedWithin(milliseconds),
       runsOf: (repo, subject) => inner.runsOf(repo, subject),
+      unfinishedOn: (ground) => inner.unfinishedOn(ground),
       async append(run, expected, events) {
         // A driver appends just before, three times.
         if (rivals > 0) {
@@ -538,6 +539,7 @@ describe("words to a run", () => {
         type: "retry.requested",
         by: { login: "maria", id: 7 },
         quote: words,
+        asked: expect.stringMatching(/^delivery-\d+:0$/),
         ...(stage === undefined ? {} : { stage }),
       });
       expect(world.rung).toEqual([run.runId]);

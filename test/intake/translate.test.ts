@@ -10,7 +10,8 @@ const examples = Examples.parse(createRequire(import.meta.url)("@octokit/webhook
 
 const because = (name: string, payload: unknown) => {
   const translation = translate(name, payload, self);
-  return translation.type === "nothing" ? translation.because : translation.intent.door;
+  if (translation.type === "nothing") return translation.because;
+  return translation.type === "ground" ? translation.ground.loss : translation.intent.door;
 };
 
 describe("GitHub's own examples", () => {

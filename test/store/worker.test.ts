@@ -144,6 +144,7 @@ describe.each(databases)("workers on $name", ({ here, open }) => {
         list: (options) => here.log.list(options),
         endedWithin: (milliseconds) => here.log.endedWithin(milliseconds),
         runsOf: (...given) => here.log.runsOf(...given),
+        unfinishedOn: (ground) => here.log.unfinishedOn(ground),
         read: async (run, after) => {
           if (run !== broken) return await here.log.read(run, after);
           reads += 1;

@@ -1,0 +1,83 @@
+// `/agent restart`: ends the run that is under way, if there is one, and begins a new one with the text as it is now.
+// Everything that could refuse the new run is asked before the old one is ended.
+import type { EventLog, GitHubReader, Publisher } from "../engine/ports.ts";
+import type { State } from "../engine/state.ts";
+import type { Asked } from "./asked.ts";
+import type { Flags } from "./grammar.ts";
+import { howToStart } from "./now.ts";
+import { runIdOf } from "./pin.ts";
+import { createRuns } from "./runs.ts";
+import type { LoadedConfig, Start } from "./start.ts";
+
+export interface RestartParts {
+  readonly log: EventLog;
+  readonly reader: GitHubReader;
+  readonly publisher: Pick<Publisher, "reply">;
+  readonly start: Start;
+}
+
+export interface RestartRequest extends Asked {
+  readonly loaded: LoadedConfig;
+  readonly instruction: string;
+  readonly flags: Flags;
+}
+
+/** What became of it, in a few words for the operator. Whoever asked has been answered when nothing started. */
+export type Restart = (request: RestartRequest) => Promise<string>;
+
+/** Restarting over its parts. The function throws when GitHub or the database does not answer. */
+export function createRestart({ log, reader, publisher, start }: RestartParts): Restart {
+  const runs = createRuns({ log, reader });
+
+  return async (request) => {
+    const { intent, delivery, index, key, quote, signal, flags, instruction } = request;
+    const { repo, subject, actor } = intent;
+    if (subject.kind === "pull")
+      // Says why not.
+      return start({ ...request, wanted: "work" });
+    const next = runIdOf(delivery.id, index);
+    const ids = await log.runsOf(repo, subject);
+    const found = ids.includes(next) ? undefined : await runs.find(intent);
+    if (!found && !ids.includes(next)) {
+      await publisher.reply(repo, subject, key, {
+        kind: "nothing-running",
+        quote,
+        next: `There has been no run here yet. ${await howToStart(reader, intent)}`,
+      });
+      return "nothing to restart";
+    }
+    const first = found?.state.created;
+    const forced = flags.workflow ?? first?.workflow;
+    return start({
+      ...request,
+      wanted: forced !== undefined || found?.state.workflow ? "work" : (first?.wanted ?? "work"),
+      instruction: instruction === "" ? (first?.input.instruction ?? "") : instruction,
+      flags: { ...ceilingsOf(found?.state), ...flags },
+      ...(forced === undefined ? {} : { workflow: forced }),
+      ...(found && found.state.phase !== "finished"
+        ? {
+            replaces: {
+              run: found.state.runId,
+              end: async () => {
+                const message = `@${actor.person.login} restarted it (${quote}): a new run has begun with the text as it is now.`;
+                await runs.append(
+                  found.state.runId,
+                  ({ state }) =>
+                    state.phase === "finished"
+                      ? undefined
+                      : [{ type: "run.finished", outcome: "cancelled", code: "restarted", message }],
+                  signal,
+                );
+              },
+            },
+          }
+        : {}),
+    });
+  };
+}
+
+/** What the command that began the run allowed it, as flags. */
+function ceilingsOf(state: State | undefined): Pick<Flags, "dollars" | "minutes"> {
+  const { dollars, minutes } = state?.created.ceilings ?? {};
+  return { ...(dollars === undefined ? {} : { dollars }), ...(minutes === undefined ? {} : { minutes }) };
+}

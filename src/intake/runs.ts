@@ -1,0 +1,88 @@
+// Finds the run somebody speaks of, and adds to its log what they said.
+//
+// What changes a run is appended with the version that was read; when a driver was quicker, it is read again.
+// A delivery may be handled twice: what it said carries its name in the log, and is not said again.
+import type { RunId } from "../core/ids.ts";
+import type { RecordedEvent, RunEvent } from "../engine/events.ts";
+import { fold } from "../engine/fold.ts";
+import type { EventLog, GitHubReader } from "../engine/ports.ts";
+import type { State } from "../engine/state.ts";
+import type { Asked } from "./asked.ts";
+import type { Intent } from "./intent.ts";
+
+/** How often an append is tried while drivers are quicker. */
+const MAX_TRIES = 30;
+
+export interface Found {
+  readonly events: readonly RecordedEvent[];
+  readonly state: State;
+}
+
+export interface Runs {
+  /** The latest run about an issue, or the one that opened this pull request. */
+  find(intent: Pick<Intent, "repo" | "subject">): Promise<Found | undefined>;
+  /** Appends what `decide` makes of the run, all or nothing, reading it again as often as another writer was quicker. */
+  append(
+    run: RunId,
+    decide: (found: Found) => readonly RunEvent[] | undefined,
+    signal: AbortSignal,
+  ): Promise<"appended" | "moot">;
+}
+
+/** Runs of this log. Everything throws when GitHub or the database does not answer. */
+export function createRuns({ log, reader }: { log: EventLog; reader: Pick<GitHubReader, "issue"> }): Runs {
+  async function read(run: RunId): Promise<Found> {
+    const events = await log.read(run);
+    return { events, state: fold(events) };
+  }
+
+  return {
+    async find({ repo, subject }) {
+      if (subject.kind !== "pull") {
+        const [latest] = await log.runsOf(repo, subject);
+        return latest === undefined ? undefined : read(latest);
+      }
+      const pull = await reader.issue(repo, subject.number);
+      const number = Number(/\bcloses #(\d{1,9})\b/i.exec(pull?.body ?? "")?.[1]);
+      if (!Number.isSafeInteger(number)) return undefined;
+      // The body is anybody's to write; the run says itself which pull request is its own.
+      for (const run of await log.runsOf(repo, { number })) {
+        const found = await read(run);
+        if (found.state.pullRequest?.number === subject.number) return found;
+      }
+      return undefined;
+    },
+
+    async append(run, decide, signal) {
+      for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+        signal.throwIfAborted();
+        const found = await read(run);
+        const events = decide(found);
+        if (!events) return "moot";
+        const result = await log.append(run, found.state.version, events);
+        if (result.type === "appended") return "appended";
+      }
+      throw new Error(`${run} changed ${MAX_TRIES} times while something was to be added to it`);
+    },
+  };
+}
+
+type Word = Extract<RunEvent, { quote: string }>;
+
+/** What every event holds that says what a person wants. */
+export function wordOf({ intent, quote, key }: Asked): Pick<Word, "by" | "quote" | "asked"> {
+  return { by: intent.actor.person, quote, asked: key };
+}
+
+/** True when this very request was recorded before. Words without a name are older: the same person's same ones, since the delivery came. */
+export function said(
+  events: readonly RecordedEvent[],
+  types: readonly Word["type"][],
+  { intent, quote, delivery, key }: Asked,
+): boolean {
+  return events.some(({ at, event }) => {
+    if (!("quote" in event) || !types.includes(event.type)) return false;
+    if (event.asked !== undefined) return event.asked === key;
+    return at >= delivery.receivedAt && event.quote === quote && event.by.id === intent.actor.person.id;
+  });
+}
