@@ -16,8 +16,13 @@ export async function lockFolder(folder: string): Promise<AsyncDisposable> {
   for (;;) {
     if (held.has(path)) throw taken(folder, process.pid);
     held.add(path);
-    if (await create(path, mine)) break;
-    held.delete(path);
+    let mineNow = false;
+    try {
+      mineNow = await create(path, mine);
+    } finally {
+      if (!mineNow) held.delete(path);
+    }
+    if (mineNow) break;
     const owner = await readFile(path, "utf8").catch(() => "");
     const pid = Number(owner.split(" ")[0]);
     if (owner !== mine && pid > 0 && owner === (await nameOf(pid))) throw taken(folder, pid);

@@ -1,32 +1,23 @@
 // PGlite dressed as the pg.Pool that BullMQ's PostgreSQL backend expects. There is one session behind all its
 // clients: each statement runs by itself, and from BEGIN to COMMIT or ROLLBACK one client has the session alone.
 import { EventEmitter } from "node:events";
-import type { PGlite, Transaction } from "@electric-sql/pglite";
 import type { PgPool, PgPoolClient, PgQueryResult } from "bullmq";
-import { rowsOf } from "./rows.ts";
-
-type Runner = Pick<PGlite | Transaction, "query" | "exec">;
-
-/** Without values a text may hold several statements, which only `exec` takes. */
-export async function run<Row>(by: Runner, text: string, params?: readonly unknown[]): Promise<{ rows: Row[] }> {
-  if (params !== undefined) return await by.query<Row>(text, [...params]);
-  return { rows: rowsOf<Row>(await by.exec(text)) };
-}
+import type { Held, PgliteSession } from "./pglite-session.ts";
 
 export class PglitePool extends EventEmitter implements PgPool {
-  readonly #db: PGlite;
+  readonly #session: PgliteSession;
 
-  constructor(db: PGlite) {
+  constructor(session: PgliteSession) {
     super();
-    this.#db = db;
+    this.#session = session;
   }
 
   query<Row>(text: string, params?: readonly unknown[]): Promise<PgQueryResult<Row>> {
-    return run<Row>(this.#db, text, params);
+    return this.#session.run<Row>(text, params);
   }
 
   async connect(): Promise<PgPoolClient> {
-    return new PgliteClient(this.#db);
+    return new PgliteClient(this.#session);
   }
 
   /** The database is closed by whoever opened it. */
@@ -34,52 +25,41 @@ export class PglitePool extends EventEmitter implements PgPool {
 }
 
 class PgliteClient extends EventEmitter implements PgPoolClient {
-  readonly #db: PGlite;
+  readonly #session: PgliteSession;
   readonly #deaf: () => void;
-  #transaction: { session: Transaction; end: (how: "COMMIT" | "ROLLBACK") => Promise<void> } | undefined;
+  /** From BEGIN on. */
+  #held: Held | undefined;
 
-  constructor(db: PGlite) {
+  constructor(session: PgliteSession) {
     super();
-    this.#db = db;
-    this.#deaf = db.onNotification((channel, payload) => this.emit("notification", { channel, payload }));
+    this.#session = session;
+    this.#deaf = session.onNotification((channel, payload) => this.emit("notification", { channel, payload }));
   }
 
+  /** A BEGIN that fails holds the session until the client is released, as one that succeeds does. */
   async query<Row>(text: string, params?: readonly unknown[]): Promise<PgQueryResult<Row>> {
     const word = text.trim().toUpperCase();
     if (word === "BEGIN") {
-      await this.#begin();
-      return { rows: [] };
+      this.#held = await this.#session.hold();
+      return await this.#held.run(text);
     }
-    if (word === "COMMIT" || word === "ROLLBACK") {
-      const ending = this.#transaction;
-      this.#transaction = undefined;
-      await ending?.end(word);
-      return { rows: [] };
-    }
-    return await run<Row>(this.#transaction?.session ?? this.#db, text, params);
+    if (word === "COMMIT" || word === "ROLLBACK") return await this.#end(word);
+    return await (this.#held ?? this.#session).run<Row>(text, params);
   }
 
   release(): void {
     this.#deaf();
-    void this.#transaction?.end("ROLLBACK");
-    this.#transaction = undefined;
+    // A rollback that fails has nobody to be told to, and nothing to undo.
+    this.#end("ROLLBACK").catch(() => {});
   }
 
-  async #begin(): Promise<void> {
-    const asked = Promise.withResolvers<"COMMIT" | "ROLLBACK">();
-    const begun = Promise.withResolvers<Transaction>();
-    const ended = this.#db.transaction(async (session) => {
-      begun.resolve(session);
-      if ((await asked.promise) === "ROLLBACK") await session.rollback();
-    });
-    ended.catch(begun.reject);
-    const session = await begun.promise;
-    this.#transaction = {
-      session,
-      end: async (how) => {
-        asked.resolve(how);
-        await ended;
-      },
-    };
+  async #end<Row>(how: "COMMIT" | "ROLLBACK"): Promise<PgQueryResult<Row>> {
+    const held = this.#held;
+    this.#held = undefined;
+    try {
+      return (await held?.run<Row>(how)) ?? { rows: [] };
+    } finally {
+      held?.release();
+    }
   }
 }

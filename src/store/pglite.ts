@@ -1,30 +1,45 @@
 // PGlite as the database: PostgreSQL inside this process, kept in a folder, nothing to install.
 // It has one session and no lock of its own, so one process uses a folder at a time.
-import { access, mkdir, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PGlite, type Transaction } from "@electric-sql/pglite";
+import { PGlite } from "@electric-sql/pglite";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Database } from "./database.ts";
-import { databaseError } from "./database-error.ts";
+import { databaseError, sqlState } from "./database-error.ts";
 import { lockFolder } from "./folder-lock.ts";
-import { PglitePool, run } from "./pglite-pool.ts";
+import { PglitePool } from "./pglite-pool.ts";
+import { type Held, PgliteSession } from "./pglite-session.ts";
 
 /** A run is read in kilobytes: PostgreSQL's usual 128 MB of cache would be a third of this process. */
 const memory = ["shared_buffers=16MB", "wal_buffers=1MB"];
 
-/** Opens the database in `folder`, or one in memory. Throws `database-failed` when another process has the folder. */
-export async function openPglite(folder: string | undefined): Promise<Database> {
+/** Bytes that must be free on the disk for the database to take writes: it grows by up to 16 MiB at once. */
+const ROOM = 64 * 1024 ** 2;
+/** What the files of a new one take. */
+const NEW = 64 * 1024 ** 2;
+
+/**
+ * Opens the database in `folder`, or one in memory. Throws `database-failed` when another process has the folder, `disk-full` when
+ * less than `room` bytes (64 MiB; twice that for a new one) are free. With less than that later it takes no writes, and says so.
+ */
+export async function openPglite(
+  folder: string | undefined,
+  { room = ROOM }: { room?: number } = {},
+): Promise<Database> {
   const name = folder ?? "memory";
   await using undo = new AsyncDisposableStack();
-  let db: PGlite;
+  let session: PgliteSession;
   try {
     if (folder !== undefined) {
       await mkdir(folder, { recursive: true });
       undo.use(await lockFolder(folder));
     }
-    db = folder === undefined ? await PGlite.create({ postgresqlconf: memory }) : await openFolder(folder);
-    undo.defer(() => db.close());
-    await db.exec("SET search_path TO bullmq");
+    session =
+      folder === undefined
+        ? new PgliteSession(await PGlite.create({ postgresqlconf: memory }))
+        : new PgliteSession(await openFolder(folder, room), { folder, bytes: room });
+    undo.defer(() => session.close());
+    await session.run("SET search_path TO bullmq");
   } catch (error) {
     const known = databaseError(error, name);
     if (known.code !== "database-failed" || known === error) throw known;
@@ -36,14 +51,17 @@ export async function openPglite(folder: string | undefined): Promise<Database> 
   }
 
   async function query<Row extends object>(
-    by: PGlite | Transaction,
+    by: Pick<Held, "run">,
     text: string,
     params?: readonly unknown[],
   ): Promise<Row[]> {
     try {
-      return (await run<Row>(by, text, params)).rows;
+      return (await by.run<Row>(text, params)).rows;
     } catch (error) {
-      throw databaseError(error, name);
+      // Nobody but the session says so here, and only for this reason.
+      throw folder !== undefined && sqlState(error) === "25006"
+        ? noRoom(folder, room, error)
+        : databaseError(error, name);
     }
   }
 
@@ -51,11 +69,11 @@ export async function openPglite(folder: string | undefined): Promise<Database> 
   return {
     name,
     shared: false,
-    pool: new PglitePool(db),
-    query: (text, params) => query(db, text, params),
-    transaction: (work) => db.transaction((inner) => work({ query: (text, params) => query(inner, text, params) })),
+    pool: new PglitePool(session),
+    query: (text, params) => query(session, text, params),
+    transaction: (work) => session.transaction((held) => work({ query: (text, params) => query(held, text, params) })),
     async listen(channel, listener) {
-      const stop = await db.listen(channel, (payload) => listener.heard(payload));
+      const stop = await session.listen(channel, (payload) => listener.heard(payload));
       return { [Symbol.asyncDispose]: () => stop() };
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
@@ -63,7 +81,7 @@ export async function openPglite(folder: string | undefined): Promise<Database> 
 }
 
 /** The first start makes the files (about 2 s); one that was killed meanwhile is begun again. */
-async function openFolder(folder: string): Promise<PGlite> {
+async function openFolder(folder: string, room: number): Promise<PGlite> {
   const ready = join(folder, "ready");
   const dataDir = join(folder, "data");
   const made = await access(ready).then(
@@ -71,7 +89,18 @@ async function openFolder(folder: string): Promise<PGlite> {
     () => false,
   );
   if (!made) await rm(dataDir, { recursive: true, force: true });
+  const { bavail, bsize } = await statfs(folder);
+  const needed = made || room === 0 ? room : room + NEW;
+  if (bavail * bsize < needed) throw noRoom(folder, needed);
   const db = await PGlite.create({ dataDir, postgresqlconf: memory });
   if (!made) await writeFile(ready, "The database beside this file is complete.\n");
   return db;
+}
+
+function noRoom(folder: string, bytes: number, cause?: unknown): BatonError {
+  return new BatonError(
+    "disk-full",
+    `less than ${Math.round(bytes / 1024 ** 2)} MiB are free on the disk of the database in ${folder}: it takes no writes. Free some and try again`,
+    { cause, retryable: true },
+  );
 }

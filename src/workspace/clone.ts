@@ -12,7 +12,7 @@ import type { Leases } from "./lease.ts";
 import { createTurns, keepClone, type KeptClone, readClone, readTurns, shortened, type Turns } from "./ledger.ts";
 import type { Mirror } from "./mirror.ts";
 import { importWork } from "./quarantine.ts";
-import { diskFull, naming, noSpaceLeft } from "./space.ts";
+import { diskFull, naming, ranOutOfSpace } from "./space.ts";
 import type { Setup, Workspace } from "./workspaces.ts";
 
 const INSTALL_MS = 15 * 60_000;
@@ -131,7 +131,12 @@ function workspaceIn(
       const name = `baton-work-${(packs += 1)}.bundle`;
       const bundle = join(lease, beside.home, name);
       await rm(bundle, { force: true, recursive: true });
-      const packed = trusted(await inClone.pack(commit, exclude, name, signal), "packing the work", folder, signal);
+      const packed = await trusted(
+        await inClone.pack(commit, exclude, name, signal),
+        "packing the work",
+        folder,
+        signal,
+      );
       if (packed.timedOut) return { type: "refused", reasons: ["packing the work took too long"] };
       if (packed.exitCode !== 0)
         return { type: "refused", reasons: [`git cannot pack the work tree: ${packed.stderr.trim().slice(-500)}`] };
@@ -190,12 +195,13 @@ async function install(
   const untracked = (at: Sha, lines: string) => listUntracked({ inClone, folder }, at, lines, signal);
   const left = await untracked(setup.base, "");
   const moving = `moving a workspace from ${setup.base} to ${commit} after its install`;
-  const moved = trusted(await inClone.move(setup.base, commit, signal), moving, folder, signal);
+  const moved = await trusted(await inClone.move(setup.base, commit, signal), moving, folder, signal);
   if (!succeeded(moved)) throw clumsy(moving, moved);
   // The commit may ignore less than the base does.
   if (commit !== setup.base) left.push(...(await untracked(commit, excludeLines(left))));
   const exclude = excludeLines(left);
-  if (exclude !== "") trusted(await inClone.ignore(exclude, signal), "ignoring what an install left", folder, signal);
+  if (exclude !== "")
+    await trusted(await inClone.ignore(exclude, signal), "ignoring what an install left", folder, signal);
   return { installed, exclude };
 }
 
@@ -206,7 +212,7 @@ async function listUntracked(
   signal: AbortSignal,
 ): Promise<string[]> {
   const during = "listing the files of a workspace";
-  const listed = trusted(await inClone.untracked(at, exclude, signal), during, folder, signal);
+  const listed = await trusted(await inClone.untracked(at, exclude, signal), during, folder, signal);
   if (!succeeded(listed) || listed.truncated) throw clumsy(during, listed);
   return listed.stdout.split("\0").filter((path) => path !== "");
 }
@@ -219,10 +225,15 @@ function excludeLines(paths: readonly string[]): string {
 }
 
 /** Lets through what says something about the work; throws for what says something about the machine. */
-function trusted(result: CommandResult, during: string, folder: string, signal: AbortSignal): CommandResult {
+async function trusted(
+  result: CommandResult,
+  during: string,
+  folder: string,
+  signal: AbortSignal,
+): Promise<CommandResult> {
   if (result.aborted) throw new BatonError("sandbox-failed", `${during} was aborted`, { cause: signal.reason });
   if (result.startFailure !== undefined) throw clumsy(during, result);
-  if (noSpaceLeft(result.stderr)) throw diskFull(during, folder);
+  if (result.exitCode !== 0 && (await ranOutOfSpace(result.stderr, folder))) throw diskFull(during, folder);
   return result;
 }
 

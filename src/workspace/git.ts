@@ -2,7 +2,7 @@
 import type { CommandResult, Execute } from "../core/command.ts";
 import { BatonError } from "../core/errors.ts";
 import { commandLine } from "../core/exec.ts";
-import { diskFull, noSpaceLeft } from "./space.ts";
+import { diskFull, ranOutOfSpace } from "./space.ts";
 
 export type Protocol = "https" | "http" | "file";
 
@@ -109,7 +109,8 @@ export function createGit(execute: Execute): Git {
     if (result.aborted) throw new BatonError("git-failed", `git ${call.args[0]} was aborted`, { cause: signal.reason });
     if (result.startFailure !== undefined)
       throw new BatonError("git-failed", `git cannot be run (${result.startFailure}); install git 2.38 or later`);
-    if (noSpaceLeft(result.stderr)) throw diskFull(`git ${call.args[0]}`, call.at);
+    if (result.exitCode !== 0 && (await ranOutOfSpace(result.stderr, call.at)))
+      throw diskFull(`git ${call.args[0]}`, call.at);
     return result;
   };
   return {

@@ -81,15 +81,15 @@ export interface Turns {
 
 /** The turns of a clone in `folder`. Throws `disk-full`. */
 export function createTurns(folder: string, before: { begun: number; recorded: number }): Turns {
-  const state = { ...before };
+  let state = before;
   let last: Promise<unknown> = Promise.resolve();
-  const write = async (change: Partial<typeof state>) => {
+  const write = async (change: Partial<typeof before>) => {
     const turn = last.then(async () => {
       await faultPoint("workspace.before-ledger");
-      const { begun, recorded } = Object.assign(state, change);
-      await naming("writing down a turn", folder, () =>
-        replace(folder, TURNS, `begun ${begun} recorded ${recorded}\n`),
-      );
+      const next = { ...state, ...change };
+      const line = `begun ${next.begun} recorded ${next.recorded}\n`;
+      await naming("writing down a turn", folder, () => replace(folder, TURNS, line));
+      state = next;
       await faultPoint("workspace.after-ledger");
     });
     last = turn.catch(() => {});

@@ -2,9 +2,17 @@
 import { statfs } from "node:fs/promises";
 import { BatonError } from "../core/errors.ts";
 
-/** What a program says when it could not write. */
-export function noSpaceLeft(text: string): boolean {
-  return /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT/.test(text);
+/** With this many bytes free or more, a failed write had another reason: what could not be written is taken away before anybody looks. */
+const SCARCE_BYTES = 500_000_000;
+
+/** Whether a program that failed, saying this, found the disk of `folder` full. git often says only that it could not write. */
+export async function ranOutOfSpace(text: string, folder: string): Promise<boolean> {
+  if (/No space left on device|Disk quota exceeded|ENOSPC|EDQUOT/.test(text)) return true;
+  const wrote =
+    /(?:unable to|failed to|cannot|can't|could not|couldn't) (?:write|create|append)|write error|index-pack|unpack/i;
+  if (!wrote.test(text)) return false;
+  const found = await statfs(folder).catch(() => undefined);
+  return found !== undefined && found.bavail * found.bsize < SCARCE_BYTES;
 }
 
 export function diskFull(during: string, folder: string, cause?: unknown): BatonError {

@@ -2,13 +2,14 @@
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PglitePool } from "#src/store/pglite-pool.ts";
+import { PgliteSession } from "#src/store/pglite-session.ts";
 import { soon } from "./databases.ts";
 
 let db: PGlite;
 let pool: PglitePool;
 beforeAll(async () => {
   db = await PGlite.create();
-  pool = new PglitePool(db);
+  pool = new PglitePool(new PgliteSession(db));
   await pool.query("CREATE TABLE facts (fact text PRIMARY KEY); CREATE TABLE more (fact text)");
 });
 afterAll(async () => {
