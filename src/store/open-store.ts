@@ -12,6 +12,7 @@ import { openEventLog } from "./event-log.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { openBell } from "./queue.ts";
 import type { ParseEvent } from "./recorded.ts";
+import { createSteadyBell } from "./steady-bell.ts";
 import { createThrottle, type Throttle } from "./throttle.ts";
 
 const HEALTH_MS = 2_000;
@@ -53,10 +54,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await using undo = new AsyncDisposableStack();
   const database = undo.use(await openDatabase({ url: databaseUrl, folder, log }));
   const events = undo.use(await openEventLog(database, { parse, log }));
-  const bell = joined({
+  const queues = joined({
     delivery: undo.use(await openBell({ database, redisUrl, prefix: "baton-deliveries", log })),
     run: undo.use(await openBell({ database, redisUrl, prefix: "baton-runs", log })),
   });
+  const bell = createSteadyBell(queues, log);
   const claims = undo.use(await openClaims(database, limits, { claimed }));
   const opened = undo.move();
   return {
