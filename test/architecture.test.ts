@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 
 const rows: readonly (readonly string[])[] = [
   ["main.ts", "baton.ts", "env.ts", "cli", "playground"],
-  ["intake", "github"],
+  ["intake", "github", "dashboard"],
   ["triage"],
   ["agents", "gates", "store"],
   ["engine"],
@@ -21,9 +21,11 @@ const outside: Readonly<Record<string, readonly string[]>> = {
   probot: ["intake/probot-app.ts", "intake/setup.ts"],
   "@octokit/rest": ["github/client.ts"],
   "@anthropic-ai/sdk": ["agents/model.ts", "hands/toolbox.ts"],
+  cockatiel: ["agents/circuits.ts"],
   bullmq: ["store/queue.ts"],
   pg: ["store/postgres.ts"],
   "@electric-sql/pglite": ["store/pglite.ts"],
+  "prom-client": ["dashboard/metrics.ts"],
   "node:child_process": ["core/process.ts"],
 };
 

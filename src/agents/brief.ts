@@ -77,10 +77,10 @@ const handIn: Readonly<Record<ArtifactName, string>> = {
   Report: "a *Report* for the person who asked.",
 };
 
-/** The brief. Its first line is what the scripted model tells attempts by. Pure. */
-export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: string): string {
+/** The brief. Its first line is what the scripted model tells attempts by. `share` (0 to 1) is how much of its room each text may take. Pure. */
+export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: string, share = 1): string {
   const { repo, subject, input, config } = task;
-  const block = (label: string, text: string, max: number) => dataBlock(boundary, label, text, max);
+  const block = (label: string, text: string, max: number) => dataBlock(boundary, label, text, Math.ceil(max * share));
   const about = subject.kind === "local" ? "a local request" : `${subject.kind} #${subject.number}`;
   const sections: (string | undefined)[] = [
     `Attempt ${task.attempt} of ${Math.max(task.attempt, task.attempts)}`,

@@ -15,49 +15,71 @@ export interface Fault {
   readonly shouldRetry: boolean | undefined;
 }
 
+/**
+ * What a failed request means for its conversation: `limited` for longer than a try waits, `away`, no `account` to pay with,
+ * `rejected` as it is, `too-long`.
+ */
+export type GiveUp = "limited" | "away" | "account" | "rejected" | "too-long";
+
 export type Verdict =
   | { readonly type: "again" }
-  | { readonly type: "give-up"; readonly reason: "unreachable" | "too-long"; why: string };
+  /** `waitMs`: how long the API asks to wait. */
+  | { readonly type: "give-up"; readonly reason: GiveUp; readonly why: string; readonly waitMs?: number };
 
 /** Longer than this nobody waits inside a session. */
-export const LONGEST_WAIT_MS = 60_000;
+const LONGEST_WAIT_MS = 60_000;
+/** Longer than this nobody believes that he must wait. */
+const LONGEST_LIMIT_MS = 24 * 3_600_000;
 
 const passing = new Set(["overloaded_error", "api_error", "rate_limit_error", "timeout_error"]);
 
 /** Whether the same request may work in a moment, or what to tell a person when it will not. */
 export function judge(fault: Fault): Verdict {
   const said = fault.message;
-  const giveUp = (why: string): Verdict => ({ type: "give-up", reason: "unreachable", why });
+  const giveUp = (reason: GiveUp, why: string): Verdict => ({ type: "give-up", reason, why });
   if (isSpendCap(fault)) {
     return giveUp(
-      `The model account has reached its spending limit or has no credit left (${said}). Raise it, then retry.`,
+      "account",
+      `The model account has reached its spending limit or has no credit left (${said}). Raise the limit or add credit; the run goes on by itself.`,
     );
   }
   if (fault.status === 401)
-    return giveUp(`The model refused the API key (${said}). Check ANTHROPIC_API_KEY, then retry.`);
-  if (fault.status === 403) return giveUp(`The API key may not use this model (${said}).`);
+    return giveUp(
+      "account",
+      `The model refused the API key (${said}). Put a valid one into ANTHROPIC_API_KEY and start Baton again; the run goes on by itself.`,
+    );
+  if (fault.status === 403)
+    return giveUp(
+      "account",
+      `The API key may not use this model (${said}). Give it the right, or name another model under \`models\`; the run goes on by itself.`,
+    );
   if (fault.status === 404)
-    return giveUp(`The model or the address is unknown (${said}). Check \`models\` and the base URL.`);
-  if (fault.status === 413 || /prompt is too long|exceeds? (?:the )?context/i.test(said)) {
-    return {
-      type: "give-up",
-      reason: "too-long",
-      why: `The conversation no longer fits the model's context (${said}).`,
-    };
-  }
+    return giveUp("rejected", `The model or the address is unknown (${said}). Check \`models\` and the base URL.`);
+  if (fault.status === 413 || /prompt is too long|exceeds? (?:the )?context/i.test(said))
+    return giveUp("too-long", `The conversation no longer fits the model's context (${said}).`);
   const wait = fault.retryAfterMs ?? 0;
   if (wait > LONGEST_WAIT_MS) {
-    return giveUp(
-      `The model asks to wait ${Math.ceil(wait / 1_000)} s before the next request (${said}). Retry after that.`,
-    );
+    const why = `The model asks to wait ${Math.ceil(wait / 1_000)} s before the next request (${said}).`;
+    return { type: "give-up", reason: "limited", why, waitMs: Math.min(wait, LONGEST_LIMIT_MS) };
   }
-  if (fault.shouldRetry !== undefined) return fault.shouldRetry ? { type: "again" } : giveUp(rejected(fault));
-  if (fault.status === undefined) {
-    return fault.type === undefined || passing.has(fault.type) ? { type: "again" } : giveUp(rejected(fault));
-  }
-  return fault.status === 408 || fault.status === 409 || fault.status === 429 || fault.status >= 500
-    ? { type: "again" }
-    : giveUp(rejected(fault));
+  return mayPass(fault) ? { type: "again" } : giveUp(isServers(fault) ? "away" : "rejected", rejected(fault));
+}
+
+/** What it means that the last of `tries` tries failed with a fault that might have passed. */
+export function givenUp(fault: Fault, tries: number): Extract<Verdict, { type: "give-up" }> {
+  const why = `The model could not be reached in ${tries} tries; the last one said: ${fault.message}`;
+  const limited = fault.status === 429 || fault.type === "rate_limit_error";
+  return { type: "give-up", reason: limited ? "limited" : "away", why };
+}
+
+function mayPass({ status, type, shouldRetry }: Fault): boolean {
+  if (shouldRetry !== undefined) return shouldRetry;
+  if (status === undefined) return type === undefined || passing.has(type);
+  return status === 408 || status === 409 || status === 429 || status >= 500;
+}
+
+function isServers({ status, type }: Fault): boolean {
+  return status === undefined ? type === undefined || passing.has(type) : status === 429 || status >= 500;
 }
 
 function rejected({ status, message }: Fault): string {

@@ -15,7 +15,7 @@ import type {
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import { judge, pauseMs, type Fault } from "./model-fault.ts";
+import { givenUp, judge, pauseMs, type Fault, type GiveUp } from "./model-fault.ts";
 import { addTokens, noTokens, type TokenUsage } from "./prices.ts";
 
 export interface ModelRequest {
@@ -48,8 +48,10 @@ export type ModelAnswer =
   | { readonly type: "reply"; readonly reply: ModelReply; readonly wasted: TokenUsage }
   | {
       readonly type: "failed";
-      readonly reason: "unreachable" | "too-long" | "unaffordable" | "aborted";
+      readonly reason: GiveUp | "unaffordable" | "aborted";
       readonly message: string;
+      /** How long the API asks to wait, in milliseconds. */
+      readonly waitMs?: number | undefined;
       readonly wasted: TokenUsage;
     };
 
@@ -93,7 +95,8 @@ export function createModel({ apiKey, baseURL, log, patience = {} }: ModelOption
         if (answer.type === "reply") return { ...answer, wasted };
         wasted = addTokens(wasted, answer.used);
         if (answer.type === "aborted") return { type: "failed", reason: "aborted", message: "Aborted.", wasted };
-        const verdict = judge(answer.fault);
+        const judged = judge(answer.fault);
+        const verdict = judged.type === "again" && attempt >= tries ? givenUp(answer.fault, tries) : judged;
         log.warn("model request failed", {
           model: request.model,
           try: attempt,
@@ -101,11 +104,8 @@ export function createModel({ apiKey, baseURL, log, patience = {} }: ModelOption
           error: answer.fault.message,
         });
         if (verdict.type === "give-up") {
-          return { type: "failed", reason: verdict.reason, message: verdict.why, wasted };
-        }
-        if (attempt >= tries) {
-          const message = `The model could not be reached in ${tries} tries; the last one said: ${answer.fault.message}`;
-          return { type: "failed", reason: "unreachable", message, wasted };
+          const { reason, why: message, waitMs } = verdict;
+          return { type: "failed", reason, message, waitMs, wasted };
         }
         const pause = pauseMs(answer.fault, attempt + 1, firstPauseMs, Math.random);
         await delay(pause, undefined, { signal }).catch(() => undefined);

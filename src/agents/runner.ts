@@ -1,29 +1,36 @@
-// Works one task: a private workspace, the hands in it, a session with the model, and the commit that comes of it.
+// Works one task: a private workspace, the hands in it, an attempt's conversations with the model, and the commit that comes of it.
 //
 // The first model request does not wait for the workspace: cloning, installing and starting the hands go on beside it, and the
 // first tool call waits for what is left. Whatever happens, hands and workspace are gone when `run` returns, in this order,
 // and work is collected only after the hands have ended, so that nothing can still write.
+//
+// What is put down to be taken up again (the worker stops, a person holds the run, the model must be waited for) leaves its
+// workspace under the attempt's key; `resume` takes it from there, in whichever process of this machine.
 import type { Tool } from "@anthropic-ai/sdk/resources/messages/messages";
-import type { CommandResult } from "../core/command.ts";
-import { succeeded } from "../core/command.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
-import type { Sha } from "../core/ids.ts";
+import type { RunId, Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
-import type { Failure, RepoRef } from "../engine/events.ts";
-import type { AgentEvents, AgentResult, AgentRunner, AgentTask } from "../engine/ports.ts";
-import type { Hands, Sandbox } from "../hands/sandbox.ts";
+import { parkingOf, withGrace } from "../core/parking.ts";
+import type { RepoRef } from "../engine/events.ts";
+import type { AgentEvents, AgentResult, AgentRunner, AgentTask, Conversation } from "../engine/ports.ts";
+import type { Sandbox } from "../hands/sandbox.ts";
 import { toolDeclarations } from "../hands/tool-declarations.ts";
 import { Artifact, artifactSchemas, carriesCommit, Change } from "../workflows/artifacts.ts";
 import type { AgentDefinition, ToolName } from "../workflows/schema.ts";
 import { findCommands } from "../workspace/commands.ts";
 import type { Workspace, Workspaces } from "../workspace/workspaces.ts";
+import { workAttempt, type AttemptOptions, type Spoken } from "./attempt.ts";
 import { gatherMaterial, writeBrief } from "./brief.ts";
+import { createCircuits, type Circuits } from "./circuits.ts";
 import { clip } from "./clip.ts";
 import { newBoundary } from "./data-block.ts";
 import type { Model } from "./model.ts";
 import { modelIds } from "./models.ts";
-import { runSession } from "./session.ts";
+import { Place, placeKey } from "./place.ts";
+import { noTools, type SessionTools } from "./session.ts";
+import { NEW_SHELL } from "./summary.ts";
 import { systemPrompt } from "./system-prompt.ts";
+import { lastTouch, readExchanges, type Sent } from "./transcript.ts";
 
 /** Finds an agent's definition; a repository's own go before Baton's. */
 export interface AgentSource {
@@ -40,24 +47,105 @@ export interface AgentRunnerOptions {
   readonly sandbox: Sandbox;
   readonly agents: AgentSource;
   readonly log: Log;
+  /** Default: new ones, of this runner alone. */
+  readonly circuits?: Circuits;
+  /** Milliseconds that a running tool gets to end when the work is parked; default 10 s. */
+  readonly graceMs?: number;
 }
 
+type Tools = Required<Pick<AgentRunnerOptions, "circuits" | "graceMs">> & AgentRunnerOptions;
+
+const GRACE_MS = 10_000;
+/** How long the workspace of a run that a person holds is kept. */
+const HELD_MS = 6 * 3_600_000;
+
 /** The default runner: the Messages API in this process, tools in the sandbox. Throws `not-found` for an unknown agent, and what broken git or a full disk throws. */
-export function createAgentRunner(options: AgentRunnerOptions): AgentRunner {
+export function createAgentRunner(given: AgentRunnerOptions): AgentRunner {
+  const options: Tools = { circuits: createCircuits(), graceMs: GRACE_MS, ...given };
   return {
-    run: (task, events, signal) => runTask(options, task, events, signal),
-    resume: () => Promise.resolve({ type: "gone", why: "no workspace is kept" }),
-    forget: () => Promise.resolve(),
+    run: async (task, events, signal) => {
+      using grace = withGrace(signal, options.graceMs);
+      return await work(options, { task, events, from: undefined, adopted: undefined }, signal, grace.signal);
+    },
+    resume: (task, conversation, events, signal) => resume(options, task, conversation, events, signal),
+    forget: (run) => forget(options, run),
   };
 }
 
-async function runTask(
-  { model, workspaces, sandbox, agents, log }: AgentRunnerOptions,
+async function forget({ workspaces, log }: AgentRunnerOptions, run: RunId): Promise<void> {
+  try {
+    await workspaces.forget(run);
+  } catch (error) {
+    log.warn("the workspaces of an ended run could not be deleted", { run, error: messageOf(error) });
+  }
+}
+
+/** Goes on where an earlier process stopped. Without a change to the files so far, a fresh workspace is as good as the one that is gone. */
+async function resume(
+  options: Tools,
   task: AgentTask,
+  conversation: Conversation,
   events: AgentEvents,
   signal: AbortSignal,
+): Promise<AgentResult | { readonly type: "gone"; readonly why: string }> {
+  using grace = withGrace(signal, options.graceMs);
+  const spoken = spokenIn(conversation);
+  const exchanges = readExchanges(conversation.turns);
+  if (!exchanges) return { type: "gone", why: "the recorded conversation cannot be read" };
+  // What a broken workspace had in it went with it.
+  const broken = spoken.findLastIndex(({ start }) => start.why === "tools-broken");
+  const touched = lastTouch(spoken.slice(Math.max(0, broken)).flatMap(({ turns }) => turns));
+  const adopted = await options.workspaces.adopt(task.repo, placeKey(task), touched, signal);
+  if (!adopted && touched > 0) return { type: "gone", why: "its workspace is not there any more, or has moved on" };
+  const from = { spoken, exchanges, turnsBefore: conversation.turnsBefore };
+  return await work(options, { task, events, from, adopted }, signal, grace.signal);
+}
+
+function spokenIn({ session, model, opening, why, turns, earlier }: Conversation): [Spoken, ...Spoken[]] {
+  const last = { start: { session, model, why, opening }, turns };
+  const [first, ...rest] = earlier;
+  return first ? [first, ...rest, last] : [last];
+}
+
+interface Work {
+  readonly task: AgentTask;
+  readonly events: AgentEvents;
+  readonly from: { spoken: [Spoken, ...Spoken[]]; exchanges: readonly Sent[]; turnsBefore: number } | undefined;
+  readonly adopted: Workspace | undefined;
+}
+
+/** Works with a place that is ended whatever happens, and is kept for whoever goes on. */
+async function work(options: Tools, asked: Work, signal: AbortSignal, graceful: AbortSignal): Promise<AgentResult> {
+  const { adopted } = asked;
+  let place: Place | undefined;
+  let until: number | undefined;
+  try {
+    signal.throwIfAborted();
+    const result = await workIn(options, asked, signal, (install) => {
+      place = new Place({ ...options, task: asked.task, install, adopted }, options.log, graceful);
+      return place;
+    });
+    until = keptUntil(result, signal);
+    return result;
+  } catch (error) {
+    // The driver tries again, or ends the run and says so by `forget`.
+    until = error instanceof BatonError && error.retryAt !== undefined ? error.retryAt : Date.now();
+    if (!signal.aborted) throw error;
+    if (parkingOf(signal) === undefined) until = undefined;
+    return { type: "failed", failure: { code: "cancelled", message: "The session was cancelled." } };
+  } finally {
+    if (place) await place.end(until);
+    else if (until !== undefined) await adopted?.park(until);
+    else await adopted?.[Symbol.asyncDispose]();
+  }
+}
+
+async function workIn(
+  { model, workspaces, agents, log, circuits, graceMs }: Tools,
+  { task, events, from }: Work,
+  signal: AbortSignal,
+  makePlace: (install: string | undefined) => Place,
 ): Promise<AgentResult> {
-  if (signal.aborted) return failed("cancelled", "The session was cancelled.");
   const startedAt = performance.now();
   model.warm().catch(() => undefined);
   const [agent, { commands }] = await Promise.all([
@@ -70,30 +158,30 @@ async function runTask(
       `there is no agent called "${task.agent}"; the workflow's stage "${task.stage}" names it`,
     );
 
-  const needsPlace = agent.tools.length > 0 || carriesCommit(task.makes);
-  await using place = needsPlace ? new Place(task, workspaces, sandbox, commands.install, signal) : undefined;
-  const material = await gatherMaterial(task, workspaces, commands, signal);
-  const result = await runSession<Artifact["value"]>(
-    {
-      model,
-      modelIds: modelIds(agent.model, task.config.models),
-      system: systemPrompt(agent),
-      brief: writeBrief(task, material, newBoundary()),
-      schema: artifactSchemas[task.makes],
-      tools: {
-        declarations: place ? declarationsOf(agent.tools) : [],
-        call: (call, during) =>
-          place ? place.call(call, during) : Promise.resolve({ ok: false, output: "There are no tools." }),
-      },
-      limits: { ...task.limits, milliseconds: task.limits.milliseconds - (performance.now() - startedAt) },
-      log,
-      onTurn: (turn) => events.turn(turn),
-    },
-    signal,
-  );
+  const place = agent.tools.length > 0 || carriesCommit(task.makes) ? makePlace(commands.install) : undefined;
+  const brief = async (share: number) =>
+    writeBrief(task, await gatherMaterial(task, workspaces, commands, signal), newBoundary(), share);
+  const attempt: AttemptOptions<Artifact["value"]> = {
+    agent: task.agent,
+    model,
+    modelIds: modelIds(agent.model, task.config.models),
+    circuits,
+    system: systemPrompt(agent),
+    brief,
+    schema: artifactSchemas[task.makes],
+    tools: place ? toolsOf(place, agent.tools) : noTools,
+    limits: { ...task.limits, milliseconds: task.limits.milliseconds - (performance.now() - startedAt) },
+    waits: task.waits,
+    log,
+    events,
+    from: from && { ...from, note: place && NEW_SHELL },
+    graceMs,
+  };
+  const { spend: _, ...result } = await workAttempt(attempt, signal);
+  if (result.type === "wait") return result;
   if (result.type === "failed") {
     place?.rethrowUnlessSandbox();
-    return { type: "failed", failure: result.failure };
+    return result;
   }
   const artifact = Artifact.parse({ name: task.makes, value: result.value });
   if (!place || !worthCollecting(artifact)) return { type: "finished", artifact, commit: task.start, changes: [] };
@@ -107,105 +195,22 @@ async function runTask(
   };
 }
 
-/** Where a task's tools work. Gets ready in the background from the moment it is made. */
-class Place implements AsyncDisposable {
-  readonly #over = new AbortController();
-  readonly #signal: AbortSignal;
-  readonly #ready: Promise<{ workspace: Workspace; hands: Hands }>;
-  readonly #made = new AsyncDisposableStack();
-  #endHands: () => Promise<void> = () => Promise.resolve();
-  #note: string | undefined;
-  #problem: unknown;
-
-  constructor(
-    task: AgentTask,
-    workspaces: Workspaces,
-    sandbox: Sandbox,
-    install: string | undefined,
-    signal: AbortSignal,
-  ) {
-    this.#signal = AbortSignal.any([signal, this.#over.signal]);
-    this.#ready = this.#prepare(task, workspaces, sandbox, install);
-    this.#ready.catch((error: unknown) => {
-      this.#problem = error;
-    });
-  }
-
-  async #prepare(task: AgentTask, workspaces: Workspaces, sandbox: Sandbox, install: string | undefined) {
-    const setup = install === undefined ? undefined : { install, base: task.base };
-    const workspace = await workspaces.open(task.repo, task.start, this.#signal, { setup });
-    this.#made.use(workspace);
-    const { installed } = workspace;
-    if (install !== undefined && installed && !succeeded(installed)) this.#note = installNote(install, installed);
-    const hands = await sandbox.startHands(workspace.folder, this.#signal);
-    let ended: Promise<void> | undefined;
-    this.#endHands = () => (ended ??= Promise.resolve(hands[Symbol.asyncDispose]()));
-    this.#made.defer(() => this.#endHands());
-    return { workspace, hands };
-  }
-
-  /** Throws when the place could not be made or its process is gone. */
-  async call(call: { readonly name: string; readonly input: unknown }, signal: AbortSignal) {
-    const { hands } = await untilAborted(this.#ready, signal);
-    const answer = await hands.call(call, signal);
-    const note = this.#note;
-    this.#note = undefined;
-    return note === undefined ? answer : { ok: answer.ok, output: `${note}\n\n${answer.output}` };
-  }
-
-  /** The session's tools broke because git, the disk or the like did: that is for the driver to know, not a failing of the agent. */
-  rethrowUnlessSandbox(): void {
-    if (this.#problem === undefined || this.#signal.aborted || isSandbox(this.#problem)) return;
-    throw this.#problem instanceof Error ? this.#problem : new Error(messageOf(this.#problem));
-  }
-
-  async collect(
-    message: string,
-  ): Promise<
-    Exclude<Awaited<ReturnType<Workspace["collect"]>>, { type: "refused" }> | Extract<AgentResult, { type: "failed" }>
-  > {
-    try {
-      const { workspace } = await this.#ready;
-      await this.#endHands();
-      const collected = await workspace.collect(message, this.#signal);
-      if (collected.type === "collected") return collected;
-      return failed(
-        "import-refused",
-        `The changed files were not accepted:\n${collected.reasons.map((reason) => `- ${reason}`).join("\n")}`,
-      );
-    } catch (error) {
-      if (this.#signal.aborted) return failed("cancelled", "The session was cancelled.");
-      if (isSandbox(error)) return failed("tools-broken", `The tools broke down: ${messageOf(error)}`);
-      throw error;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#over.abort();
-    await this.#ready.catch(() => undefined);
-    await this.#made.disposeAsync();
-  }
+/** Until when the workspace is needed; undefined when nobody will go on in it. What was put down before it was collected is collected by whoever goes on. */
+function keptUntil(result: AgentResult, signal: AbortSignal): number | undefined {
+  if (result.type === "wait") return result.until ?? Date.now() + HELD_MS;
+  if (result.type === "finished" || result.failure.code !== "cancelled") return undefined;
+  const why = parkingOf(signal);
+  return why === undefined ? undefined : Date.now() + (why === "paused" ? HELD_MS : 0);
 }
 
-function isSandbox(error: unknown): boolean {
-  return error instanceof BatonError && (error.code === "sandbox-failed" || error.code === "sandbox-missing");
-}
-
-function installNote(command: string, { exitCode, startFailure, output }: CommandResult): string {
-  const how = startFailure ?? `exit code ${exitCode ?? "none"}`;
-  return `[Note from Baton: the install command \`${command}\` failed (${how}). Tests may not run. Its last words:\n${clip(output.slice(-1_500), 1_500)}]`;
-}
-
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(new Error("aborted"));
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
+function toolsOf(place: Place, tools: readonly ToolName[]): SessionTools {
+  return {
+    declarations: declarationsOf(tools),
+    call: (call, signal) => place.call(call, signal),
+    begin: (turn, signal) => place.begin(turn, signal),
+    recorded: (turn) => place.recorded(turn),
+    renew: () => place.renew(),
+  };
 }
 
 function declarationsOf(tools: readonly ToolName[]): Tool[] {
@@ -240,8 +245,4 @@ function withRealFiles(artifact: Artifact, { changes }: { changes: readonly { re
   const fits = (path: string) => Change.shape.files.element.safeParse(path).data === path;
   const files = changes.map(({ path }) => path).filter(fits);
   return { name: "Change", value: { ...artifact.value, files: files.slice(0, 100) } };
-}
-
-function failed(code: Failure["code"], message: string): Extract<AgentResult, { type: "failed" }> {
-  return { type: "failed", failure: { code, message: clip(message, 2_000) } };
 }

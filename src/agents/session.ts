@@ -1,18 +1,20 @@
-// One conversation of one agent, from the brief to `finish` or to one named failure.
+// One conversation of one agent with one model, from its opening, or from where an earlier process left it, to `finish`, to a named
+// failure, or to a trouble for which `recovery.ts` knows a remedy.
 //
 // The loop: *check the limits → ask the model → run the tools of the reply → record the turn*, until one of these ends it:
 //   finish with valid input        finished; no further request is sent
-//   finish with invalid input      told why and asked again, twice; the third time `invalid-output`
-//   a reply without any call       reminded, twice; then `no-finish`
+//   finish with invalid input      told why and asked again, twice; the third time it is a trouble
+//   a reply without any call       reminded, twice; then a trouble
 //   a reply cut at its token limit told to go on, twice in a row; then `token-limit`
-//   a limit                        `turn-limit`, `budget`, `time-limit`, `token-limit`, checked before each request
-//   the model                      `model-refused`, `model-unreachable`
-//   the tool process               `tools-broken`
-//   the signal                     `cancelled`, at once, also inside a reply and inside a tool
+//   a limit                        `turn-limit`, `budget`, `time-limit`, checked before each request
+//   the model, the tool process    a trouble
+//   the signal                     `cancelled`, at once inside a reply, and inside a tool too unless the work is only parked:
+//                                  then the tool may end within the grace, and the turn is recorded before the end
 //
 // The SDK's own tool runner is not used: it repairs tool input that was cut off and runs it, it sends one more paid request
 // after `finish` unless stopped by hand, and a failed request ends its loop, where the policy of retries is Baton's.
 import type {
+  ContentBlockParam,
   MessageParam,
   TextBlockParam,
   Tool,
@@ -20,15 +22,16 @@ import type {
 } from "@anthropic-ai/sdk/resources/messages/messages";
 import type { z } from "zod";
 import { messageOf } from "../core/errors.ts";
-import { microDollars, type MicroDollars } from "../core/ids.ts";
-import type { Log } from "../core/log.ts";
-import type { Failure, Spend } from "../engine/events.ts";
+import { parkingOf } from "../core/parking.ts";
+import type { Failure } from "../engine/events.ts";
 import type { Turn } from "../engine/ports.ts";
 import { clip } from "./clip.ts";
 import { FINISH, finishTool, readFinish } from "./finish.ts";
+import type { Meter } from "./meter.ts";
 import type { Model, ModelReply, RequestedCall } from "./model.ts";
-import type { ModelIds } from "./models.ts";
-import { addTokens, isPriced, noTokens, price, type TokenUsage } from "./prices.ts";
+import { addTokens, price, type TokenUsage } from "./prices.ts";
+import type { Trouble, TroubleKind } from "./recovery.ts";
+import { messagesOf, repairsIn, storable, touches, type Sent } from "./transcript.ts";
 
 export interface SessionTools {
   readonly declarations: readonly Tool[];
@@ -37,6 +40,12 @@ export interface SessionTools {
     call: { readonly name: string; readonly input: unknown },
     signal: AbortSignal,
   ): Promise<{ readonly ok: boolean; readonly output: string }>;
+  /** The tools of this turn may change the work tree from now on. What it throws ends the session by that throw. */
+  begin?(turn: number, signal: AbortSignal): Promise<void>;
+  /** That turn is in the log. What it throws ends the session by that throw. */
+  recorded?(turn: number): Promise<void>;
+  /** Makes the tools anew, on a fresh copy of the files. */
+  renew?(): Promise<void>;
 }
 
 export const noTools: SessionTools = {
@@ -44,157 +53,175 @@ export const noTools: SessionTools = {
   call: ({ name }) => Promise.resolve({ ok: false, output: `There is no tool called "${name}".` }),
 };
 
-export interface SessionLimits {
-  /** Model replies. */
-  readonly turns: number;
-  /** No request is sent once this much is spent, so a session costs at most this and one reply more. */
-  readonly microDollars: number;
-  readonly milliseconds: number;
-  /** Output tokens of one reply. Default 16,000. */
-  readonly outputTokens?: number;
-}
-
 export interface SessionOptions<T> {
   readonly model: Model;
-  /** The model to use and what to begin with instead when it is out of reach. */
-  readonly modelIds: ModelIds;
+  readonly modelId: string;
   readonly system: string;
   /** The first user message. */
-  readonly brief: string;
+  readonly opening: string;
+  /** What was said since, when the conversation began in an earlier process. */
+  readonly exchanges?: readonly Sent[];
+  /** Said at the end of what was said so far. */
+  readonly note?: string | undefined;
   readonly schema: z.ZodType<T>;
   readonly tools: SessionTools;
-  readonly limits: SessionLimits;
-  readonly log: Log;
+  readonly meter: Meter;
+  /** Output tokens of one reply. */
+  readonly outputTokens?: number | undefined;
+  /** Follows the session's signal, later when the work is only parked: for its tools. */
+  readonly graceful: AbortSignal;
   /** Awaited after every reply and its tools. What it throws ends the session by that throw. */
   readonly onTurn: (turn: Turn) => Promise<void>;
 }
 
-export type SessionResult<T> =
-  | { readonly type: "finished"; readonly value: T; readonly spend: Spend }
-  | { readonly type: "failed"; readonly failure: Failure; readonly spend: Spend };
+export type SessionEnd<T> =
+  | { readonly type: "finished"; readonly value: T }
+  | { readonly type: "failed"; readonly failure: Failure }
+  | { readonly type: "trouble"; readonly trouble: Trouble };
 
 const MAX_REPAIRS = 2;
 const MAX_REMINDERS = 2;
 const MAX_CONTINUATIONS = 2;
 const OUTPUT_TOKENS = 16_000;
-/** Node's timers take no more. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const cached = { cache_control: { type: "ephemeral" as const } };
 
 const REMINDER = `You ended your reply without calling \`${FINISH}\`. If your work is done, or you are sure that it cannot be done, call \`${FINISH}\` now; otherwise go on with the tools.`;
 const CONTINUE = "Your reply reached its length limit and was cut off. Go on from where you stopped, in smaller steps.";
+const INTERRUPTED = "Baton was stopped while this ran, and ended it. What it had changed by then is still there.";
+const NOT_RUN = "Not run: Baton was stopped before. Call it again if it is still wanted.";
 
-/** Runs a session to its end. Throws only what `onTurn` throws. */
-export async function runSession<T>(options: SessionOptions<T>, signal: AbortSignal): Promise<SessionResult<T>> {
-  const session = new Session(options, signal);
-  const result = await session.run();
-  return { ...result, spend: session.spend };
+/** Runs a session to its end. Throws only what `onTurn` and the tools' `begin` and `recorded` throw. */
+export async function runSession<T>(options: SessionOptions<T>, signal: AbortSignal): Promise<SessionEnd<T>> {
+  return await new Session(options, signal).run();
 }
 
-type End<T> = { readonly type: "finished"; readonly value: T } | { readonly type: "failed"; readonly failure: Failure };
 type ToolRecord = Turn["tools"][number];
+type Outcome<T> =
+  | { readonly type: "answered"; readonly ok: boolean; readonly output: string }
+  | { readonly type: "ended"; readonly end: SessionEnd<T>; readonly output: string };
 
 class Session<T> {
   readonly #options: SessionOptions<T>;
   readonly #cancelled: AbortSignal;
-  readonly #timeUp: AbortSignal;
+  /** For requests. */
   readonly #signal: AbortSignal;
+  /** For tools. */
+  readonly #toolSignal: AbortSignal;
   readonly #messages: MessageParam[];
   readonly #tools: readonly Tool[];
-  #turn = 0;
-  #repairs = 0;
-  #reminders = 0;
-  #continuations = 0;
-  #used: TokenUsage = noTokens;
-  #spent: MicroDollars = microDollars(0);
+  #repairs: number;
+  #reminders: number;
+  #continuations: number;
 
   constructor(options: SessionOptions<T>, signal: AbortSignal) {
+    const { meter, opening, exchanges = [], note } = options;
     this.#options = options;
     this.#cancelled = signal;
-    this.#timeUp =
-      options.limits.milliseconds > 0
-        ? AbortSignal.timeout(Math.min(Math.ceil(options.limits.milliseconds), LONGEST_TIMER_MS))
-        : AbortSignal.abort();
-    this.#signal = AbortSignal.any([signal, this.#timeUp]);
-    this.#messages = [{ role: "user", content: [{ type: "text", text: options.brief, ...cached }] }];
+    this.#signal = AbortSignal.any([signal, meter.timeUp]);
+    this.#toolSignal = AbortSignal.any([options.graceful, meter.timeUp]);
+    this.#messages = withNote(
+      [{ role: "user", content: [{ type: "text", text: opening, ...cached }] }, ...messagesOf(exchanges)],
+      note,
+    );
     this.#tools = [...options.tools.declarations, finishTool(options.schema)];
-    for (const id of options.modelIds) {
-      if (!isPriced(id))
-        options.log.warn("the price of this model is unknown; counted as the dearest known one", { model: id });
-    }
+    const answered = exchanges.filter(({ answer }) => answer !== undefined);
+    this.#repairs = answered.reduce((sum, exchange) => sum + repairsIn(exchange), 0);
+    this.#reminders = answered.filter(({ answer }) => answer?.some((block) => isText(block, REMINDER))).length;
+    const notCut = answered.toReversed().findIndex(({ stopReason }) => stopReason !== "max_tokens");
+    this.#continuations = notCut === -1 ? answered.length : notCut;
   }
 
-  get spend(): Spend {
-    return { turns: this.#turn, ...this.#used, microDollars: this.#spent };
-  }
-
-  async run(): Promise<End<T>> {
-    let model = this.#options.modelIds[0];
-    const fallbacks = this.#options.modelIds.slice(1);
+  async run(): Promise<SessionEnd<T>> {
+    const { meter, modelId, onTurn, tools } = this.#options;
+    const left = this.#left();
+    if (left) return left;
     for (;;) {
-      const stop = this.#interrupted() ?? this.#exhausted();
-      if (stop) return stop;
+      const stop = meter.stop(this.#cancelled);
+      if (stop) return { type: "failed", failure: stop };
       const startedAt = performance.now();
       const seconds = () => (performance.now() - startedAt) / 1_000;
-      const answer = await this.#ask(model);
+      const answer = await this.#ask();
       if (answer.type === "failed") {
-        await this.#recordWaste(model, answer.wasted, seconds());
-        const interrupted = this.#interrupted();
-        if (interrupted) return interrupted;
-        const next = answer.reason === "unreachable" && this.#messages.length === 1 ? fallbacks.shift() : undefined;
-        if (next === undefined) return failed(failureCodes[answer.reason], answer.message);
-        this.#options.log.warn("falling back to another model", { from: model, to: next });
-        model = next;
-        continue;
+        await recordWaste(this.#options, answer.wasted, seconds());
+        const interrupted = meter.interrupted(this.#cancelled);
+        if (interrupted) return { type: "failed", failure: interrupted };
+        const { reason, message, waitMs } = answer;
+        if (reason === "unaffordable") return failed("budget", message);
+        if (reason === "aborted") return failed("cancelled", message);
+        return trouble(reason, message, waitMs === undefined ? undefined : Date.now() + waitMs);
       }
       const { reply, wasted } = answer;
-      this.#turn += 1;
-      const spend = this.#count(model, addTokens(reply.usage, wasted), 1);
-      const tools: ToolRecord[] = [];
-      const end = await this.#answer(reply, tools);
-      await this.#options.onTurn({
-        turn: this.#turn,
-        model,
+      const { turn, spend } = meter.count(modelId, addTokens(reply.usage, wasted));
+      const touched = touches(reply.content);
+      if (touched) await tools.begin?.(turn, this.#toolSignal);
+      const records: ToolRecord[] = [];
+      const end = await this.#answer(reply, records);
+      const said = end ? undefined : this.#messages.at(-1)?.content;
+      await onTurn({
+        turn,
+        model: modelId,
         spend,
         seconds: seconds(),
         text: clip(reply.text, 4_000),
-        tools: tools.slice(0, 100),
+        tools: records.slice(0, 100),
+        exchange: {
+          reply: storable(contentOf(reply)),
+          stopReason: reply.stopReason,
+          ...(Array.isArray(said) ? { answer: storable(said) } : {}),
+        },
       });
+      if (touched) await tools.recorded?.(turn);
       if (end) return end;
     }
   }
 
-  #ask(model: string) {
-    const { limits, system, model: service } = this.#options;
+  /** How the conversation had ended, when its last reply was recorded and what came of it was not. */
+  #left(): SessionEnd<T> | undefined {
+    const last = this.#options.exchanges?.at(-1);
+    if (!last || last.answer) return undefined;
+    const calls = last.reply.flatMap((block) => (block.type === "tool_use" ? [block] : []));
+    const ended = this.#endedBy({ stopReason: last.stopReason, text: "" });
+    if (ended) return ended;
+    const finish = calls.find(({ name }) => name === FINISH);
+    if (finish) {
+      const read = readFinish(this.#options.schema, finish.input);
+      return read.type === "valid"
+        ? { type: "finished", value: read.value }
+        : trouble("invalid-output", this.#invalid(read.problems));
+    }
+    return calls.length === 0 ? this.#noFinish() : trouble("tools-broken", "The tools broke down.");
+  }
+
+  #ask() {
+    const { outputTokens, system, model, modelId, meter } = this.#options;
     const prompt: TextBlockParam[] = [{ type: "text", text: system, ...cached }];
-    return service.ask(
+    return model.ask(
       {
-        model,
-        maxTokens: limits.outputTokens ?? OUTPUT_TOKENS,
+        model: modelId,
+        maxTokens: outputTokens ?? OUTPUT_TOKENS,
         system: prompt,
         tools: this.#tools,
         messages: withMovingBreakpoint(this.#messages),
       },
-      {
-        signal: this.#signal,
-        affordable: (wasted) => this.#spent + price(model, wasted) < limits.microDollars,
-      },
+      { signal: this.#signal, affordable: (wasted) => meter.affords(modelId, wasted) },
     );
   }
 
+  /** Whether a reply ends the conversation whatever it calls. */
+  #endedBy({ stopReason, text }: Pick<ModelReply, "stopReason" | "text">): SessionEnd<T> | undefined {
+    if (stopReason === "refusal")
+      return trouble("refused", `The model declined to go on${text ? `: ${clip(text, 500)}` : "."}`);
+    if (stopReason === "model_context_window_exceeded")
+      return trouble("too-long", "The conversation no longer fits the model's context.");
+    this.#continuations = stopReason === "max_tokens" ? this.#continuations + 1 : 0;
+    if (this.#continuations <= MAX_CONTINUATIONS) return undefined;
+    return failed("token-limit", `${this.#continuations} replies in a row were cut off at their token limit.`);
+  }
+
   /** Works a whole reply: runs its calls in their order and puts the answers into the conversation. */
-  async #answer(reply: ModelReply, records: ToolRecord[]): Promise<End<T> | undefined> {
-    if (reply.stopReason === "refusal") {
-      return failed("model-refused", `The model declined to go on${reply.text ? `: ${clip(reply.text, 500)}` : "."}`);
-    }
-    if (reply.stopReason === "model_context_window_exceeded") {
-      return failed("token-limit", "The conversation no longer fits the model's context.");
-    }
-    const cutOff = reply.stopReason === "max_tokens";
-    this.#continuations = cutOff ? this.#continuations + 1 : 0;
-    if (this.#continuations > MAX_CONTINUATIONS) {
-      return failed("token-limit", `${this.#continuations} replies in a row were cut off at their token limit.`);
-    }
+  async #answer(reply: ModelReply, records: ToolRecord[]): Promise<SessionEnd<T> | undefined> {
+    const ended = this.#endedBy(reply);
+    if (ended) return ended;
     const results: ToolResultBlockParam[] = [];
     for (const call of reply.calls) {
       const startedAt = performance.now();
@@ -208,19 +235,13 @@ class Session<T> {
       results.push({ type: "tool_result", tool_use_id: call.id, content, ...(outcome.ok ? {} : { is_error: true }) });
     }
     const prompts: string[] = [];
-    if (cutOff) prompts.push(CONTINUE);
+    if (reply.stopReason === "max_tokens") prompts.push(CONTINUE);
     else if (results.length === 0) {
-      if (this.#reminders >= MAX_REMINDERS) {
-        return failed(
-          "no-finish",
-          `The agent ended its reply without calling finish, also after ${MAX_REMINDERS} reminders.`,
-        );
-      }
+      if (this.#reminders >= MAX_REMINDERS) return this.#noFinish();
       this.#reminders += 1;
       prompts.push(REMINDER);
     }
-    const content = reply.content.length > 0 ? reply.content : [{ type: "text" as const, text: "(no reply)" }];
-    this.#messages.push({ role: "assistant", content });
+    this.#messages.push({ role: "assistant", content: contentOf(reply) });
     this.#messages.push({
       role: "user",
       content: [...results, ...prompts.map((text) => ({ type: "text" as const, text }))],
@@ -228,93 +249,86 @@ class Session<T> {
     return undefined;
   }
 
-  async #call(
-    call: RequestedCall,
-  ): Promise<
-    | { readonly type: "answered"; readonly ok: boolean; readonly output: string }
-    | { readonly type: "ended"; readonly end: End<T>; readonly output: string }
-  > {
-    const answered = (ok: boolean, output: string) => ({ type: "answered" as const, ok, output });
-    const ended = (end: End<T>, output: string) => ({ type: "ended" as const, end, output });
-    if (call.name === FINISH) {
-      const read =
-        call.problem === undefined
-          ? readFinish(this.#options.schema, call.input)
-          : { type: "invalid" as const, problems: `- ${call.problem}` };
-      if (read.type === "valid") return ended({ type: "finished", value: read.value }, "accepted");
-      if (this.#repairs >= MAX_REPAIRS) {
-        const message = `The input of finish was invalid ${this.#repairs + 1} times; the last time:\n${read.problems}`;
-        return ended(failed("invalid-output", message), read.problems);
-      }
-      this.#repairs += 1;
-      return answered(
-        false,
-        `The input is not valid, nothing was handed in:\n${read.problems}\nMend this and call finish again.`,
-      );
-    }
+  async #call(call: RequestedCall): Promise<Outcome<T>> {
+    if (call.name === FINISH) return this.#finish(call);
     if (call.problem !== undefined) return answered(false, `${call.problem} Send it again, whole.`);
     const names = this.#tools.map(({ name }) => name);
     if (!names.includes(call.name)) {
       return answered(false, `There is no tool called "${clip(call.name, 100)}". You have: ${names.join(", ")}.`);
     }
-    const interrupted = this.#interrupted();
-    if (interrupted) return ended(interrupted, "not run");
+    const parked = () => parkingOf(this.#cancelled) !== undefined && !this.#options.meter.timeUp.aborted;
+    if (parked()) return answered(false, NOT_RUN);
+    const interrupted = this.#options.meter.interrupted(this.#cancelled);
+    if (interrupted) return { type: "ended", end: { type: "failed", failure: interrupted }, output: "not run" };
     try {
-      const answer = await this.#options.tools.call({ name: call.name, input: call.input }, this.#signal);
+      const answer = await this.#options.tools.call({ name: call.name, input: call.input }, this.#toolSignal);
       return answered(answer.ok, answer.output);
     } catch (error) {
-      const message = messageOf(error);
-      return ended(this.#interrupted() ?? failed("tools-broken", `The tools broke down: ${message}`), message);
+      if (parked()) return answered(false, INTERRUPTED);
+      const failure = this.#options.meter.interrupted(this.#cancelled);
+      const output = messageOf(error);
+      const broken = trouble("tools-broken", `The tools broke down: ${output}`);
+      return { type: "ended", end: failure ? { type: "failed", failure } : broken, output };
     }
   }
 
-  #interrupted(): Extract<End<T>, { type: "failed" }> | undefined {
-    if (this.#cancelled.aborted) return failed("cancelled", "The session was cancelled.");
-    if (!this.#timeUp.aborted) return undefined;
-    return failed(
-      "time-limit",
-      `The agent did not finish within ${Math.round(this.#options.limits.milliseconds / 1_000)} s.`,
+  #finish(call: RequestedCall): Outcome<T> {
+    const read =
+      call.problem === undefined
+        ? readFinish(this.#options.schema, call.input)
+        : { type: "invalid" as const, problems: `- ${call.problem}` };
+    if (read.type === "valid")
+      return { type: "ended", end: { type: "finished", value: read.value }, output: "accepted" };
+    if (this.#repairs >= MAX_REPAIRS)
+      return { type: "ended", end: trouble("invalid-output", this.#invalid(read.problems)), output: read.problems };
+    this.#repairs += 1;
+    return answered(
+      false,
+      `The input is not valid, nothing was handed in:\n${read.problems}\nMend this and call finish again.`,
     );
   }
 
-  #exhausted(): End<T> | undefined {
-    const { limits } = this.#options;
-    if (this.#turn >= limits.turns) {
-      return failed("turn-limit", `The agent did not finish within ${limits.turns} turns.`);
-    }
-    if (this.#spent >= limits.microDollars) {
-      const dollars = (amount: number) => `$${(amount / 1_000_000).toFixed(4)}`;
-      const message = `${dollars(this.#spent)} are spent of the ${dollars(limits.microDollars)} this attempt may cost.`;
-      return failed("budget", message);
-    }
-    return undefined;
+  #invalid(problems: string): string {
+    return `The input of finish was invalid ${this.#repairs + 1} times; the last time:\n${problems}`;
   }
 
-  #count(model: string, usage: TokenUsage, turns: number): Spend {
-    const cost = price(model, usage);
-    this.#used = addTokens(this.#used, usage);
-    this.#spent = microDollars(this.#spent + cost);
-    return { turns, ...usage, microDollars: cost };
-  }
-
-  /** A request that came to nothing may have cost something; the ledger must say so. */
-  async #recordWaste(model: string, wasted: TokenUsage, seconds: number): Promise<void> {
-    if (price(model, wasted) === 0) return;
-    this.#turn += 1;
-    const spend = this.#count(model, wasted, 1);
-    await this.#options.onTurn({ turn: this.#turn, model, spend, seconds, text: "(the reply broke off)", tools: [] });
+  #noFinish(): SessionEnd<T> {
+    return trouble(
+      "no-finish",
+      `The agent ended its reply without calling finish, also after ${MAX_REMINDERS} reminders.`,
+    );
   }
 }
 
-const failureCodes = {
-  unreachable: "model-unreachable",
-  "too-long": "token-limit",
-  unaffordable: "budget",
-  aborted: "cancelled",
-} as const;
+/** Records what a request used that came to nothing: the ledger must say so. */
+export async function recordWaste(
+  { meter, modelId, onTurn }: Pick<SessionOptions<unknown>, "meter" | "modelId" | "onTurn">,
+  wasted: TokenUsage,
+  seconds: number,
+): Promise<void> {
+  if (price(modelId, wasted) === 0) return;
+  const { turn, spend } = meter.count(modelId, wasted);
+  await onTurn({ turn, model: modelId, spend, seconds, text: "(the reply broke off)", tools: [] });
+}
 
-function failed(code: Failure["code"], message: string): { readonly type: "failed"; readonly failure: Failure } {
+function answered(ok: boolean, output: string): Extract<Outcome<never>, { type: "answered" }> {
+  return { type: "answered", ok, output };
+}
+
+function failed(code: Failure["code"], message: string): Extract<SessionEnd<never>, { type: "failed" }> {
   return { type: "failed", failure: { code, message: clip(message, 2_000) } };
+}
+
+function trouble(kind: TroubleKind, message: string, until?: number): Extract<SessionEnd<never>, { type: "trouble" }> {
+  return { type: "trouble", trouble: { kind, message: clip(message, 2_000), until } };
+}
+
+function contentOf({ content }: ModelReply): ContentBlockParam[] {
+  return content.length > 0 ? content : [{ type: "text", text: "(no reply)" }];
+}
+
+function isText(block: { readonly type: string; readonly text?: string }, text: string): boolean {
+  return block.type === "text" && block.text === text;
 }
 
 function recordOf(call: RequestedCall, ok: boolean, output: string, startedAt: number): ToolRecord {
@@ -325,6 +339,13 @@ function recordOf(call: RequestedCall, ok: boolean, output: string, startedAt: n
     output: clip(output, 2_000),
     seconds: (performance.now() - startedAt) / 1_000,
   };
+}
+
+/** Adds a note to the last message, which is a user's. */
+function withNote(messages: MessageParam[], text: string | undefined): MessageParam[] {
+  const last = messages.at(-1);
+  if (text === undefined || last?.role !== "user" || typeof last.content === "string") return messages;
+  return messages.with(-1, { ...last, content: [...last.content, { type: "text", text }] });
 }
 
 /** Marks the end of the last user message, so that the next request finds everything up to here in the cache. */

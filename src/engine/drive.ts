@@ -13,6 +13,7 @@ import type { Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
+import { Parking } from "../core/parking.ts";
 import { decide, type Effect } from "./decide.ts";
 import type { EventOf, RunEvent } from "./events.ts";
 import { faultPoint } from "../core/fault-points.ts";
@@ -115,15 +116,16 @@ class Driver {
       await this.#append([(await this.#lost(BELIEVED_MS)) ?? (await this.#opened(effect))]);
       return;
     }
-    const interrupt = new AbortController();
     const lost = effect.type === "publish" ? await this.#lost(0) : undefined;
     if (lost) return await this.#append([lost]);
+    const interrupt = new AbortController();
     const following = this.#engine.log.follow((run) => {
       if (run === this.#run) this.#catchUp().catch((error: unknown) => interrupt.abort(error));
     });
     const watch = () => {
       const { stop, closedBy, lost, paused, finished } = this.#state;
-      if (stop || closedBy || lost || paused || finished) interrupt.abort(new Error("a person ended or held the run"));
+      if (stop || closedBy || lost || finished) interrupt.abort(new Error("a person ended the run"));
+      else if (paused) interrupt.abort(new Parking("paused"));
     };
     this.#watch = watch;
     try {
@@ -213,10 +215,10 @@ class Driver {
         await this.#readTail();
         // A person's pause came first: the run waits for them, not for a time.
         if (this.#state.paused && events.some(({ type }) => type === "run.parked")) return;
-      }
-      await this.#readTail();
         // Somebody ended it meanwhile: only what happened all the same is worth a line.
         if (this.#state.finished && !events.every(({ type }) => remembered.has(type))) return;
+      }
+      await this.#readTail();
     });
     await faultPoint("engine.after-append");
     this.#engine.projection.touch(this.#run);
@@ -272,8 +274,6 @@ class Driver {
   }
 }
 
-/** What may be recorded although the effect was interrupted: it happened. */
-function isDone(event: RunEvent): boolean {
 /** What is still recorded behind an end that somebody else wrote: what was spent, and what is on GitHub. */
 const remembered = new Set<RunEvent["type"]>([
   "run.driven",
@@ -283,6 +283,8 @@ const remembered = new Set<RunEvent["type"]>([
   "pull_request.opened",
 ]);
 
+/** What may be recorded although the effect was interrupted: it happened. */
+function isDone(event: RunEvent): boolean {
   return event.type !== "agent.failed" && event.type !== "run.finished" && event.type !== "run.parked";
 }
 

@@ -6,7 +6,7 @@ import { durationMs, type Stage } from "../workflows/schema.ts";
 import type { Effect } from "./decide.ts";
 import type { Engine } from "./drive.ts";
 import { losses, type EventOf, type RunEvent } from "./events.ts";
-import type { AgentEvents, AgentTask, Conversation, EventLog } from "./ports.ts";
+import type { AgentEvents, AgentTask, Conversation, EventLog, SessionStart, Turn } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
 import { artifactOf, headOf, stageOrder, startCommit, used, type State } from "./state.ts";
 
@@ -94,20 +94,29 @@ async function work(
   }
 }
 
-/** The conversation a stage's agent is in, read back from the log. */
+/** The conversation a stage's agent is in, and those of the same attempt before it, read back from the log. */
 async function conversationOf(state: State, stage: string, log: EventLog): Promise<Conversation> {
   const current = state.stages.get(stage)?.current;
-  if (!current?.session) throw new Error(`stage "${stage}" has no conversation to go on with`);
-  const [first, ...rest] = await log.read(state.runId, current.session.version - 1);
-  if (first?.event.type !== "session.started")
-    throw new Error(`no conversation begins at event ${first?.version ?? 0}`);
-  const turns = rest.flatMap(({ event }) => {
-    if (event.type !== "agent.turn" || event.stage !== stage || event.attempt !== current.number) return [];
-    const { type: _, stage: _stage, attempt: _attempt, ...turn } = event;
-    return [turn];
-  });
-  const { session, model, opening } = first.event;
-  return { session, model, opening, turns, turnsBefore: current.turns };
+  if (!current) throw new Error(`stage "${stage}" has no attempt to go on with`);
+  const spoken: { start: SessionStart; turns: Turn[] }[] = [];
+  for (const { event } of await log.read(state.runId)) {
+    if (!("stage" in event) || event.stage !== stage || !("attempt" in event) || event.attempt !== current.number)
+      continue;
+    // An attempt that began again speaks anew.
+    if (event.type === "stage.started") spoken.length = 0;
+    if (event.type === "session.started") {
+      const { type: _, stage: _stage, attempt: _attempt, ...start } = event;
+      if (start.why === "first") spoken.length = 0;
+      spoken.push({ start, turns: [] });
+    }
+    if (event.type === "agent.turn") {
+      const { type: _, stage: _stage, attempt: _attempt, ...turn } = event;
+      spoken.at(-1)?.turns.push(turn);
+    }
+  }
+  const last = spoken.pop();
+  if (!last) throw new Error(`stage "${stage}" has no conversation to go on with`);
+  return { ...last.start, turns: last.turns, earlier: spoken, turnsBefore: current.turns };
 }
 
 /** What an agent is given: only what its stage needs, and what is left of the budget. */
@@ -141,6 +150,7 @@ export function taskOf(state: State, stage: string, attempt: number, now: number
         state.budget.milliseconds - spent.milliseconds,
       ),
     },
+    waits: state.parks,
   };
 }
 

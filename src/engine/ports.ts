@@ -140,6 +140,8 @@ export interface AgentTask {
   readonly reasons: readonly string[];
   readonly config: RepoConfig;
   readonly limits: { readonly turns: number; readonly microDollars: number; readonly milliseconds: number };
+  /** How often in a row the run has waited, without any progress between. */
+  readonly waits: number;
 }
 
 /** A conversation that an earlier process began, as the log has it. */
@@ -147,9 +149,12 @@ export interface Conversation {
   /** Its number within the attempt. */
   readonly session: number;
   readonly model: string;
+  readonly why: SessionStart["why"];
   readonly opening: string;
   /** Its turns, in order; each with its exchange. */
   readonly turns: readonly Turn[];
+  /** The attempt's conversations before this one, oldest first. */
+  readonly earlier: readonly { readonly start: SessionStart; readonly turns: readonly Turn[] }[];
   /** Turns of the whole attempt so far, earlier conversations included: the next turn's number is one more. */
   readonly turnsBefore: number;
 }
@@ -244,7 +249,12 @@ export type Reply =
   | { readonly kind: "not-yet"; readonly quote: string; readonly verb: string }
   | { readonly kind: "invalid-flags"; readonly quote: string; readonly problems: readonly string[] }
   | { readonly kind: "config-broken"; readonly quote: string; readonly problems: readonly string[] }
-  | { readonly kind: "already-running"; readonly quote: string; readonly run: RunId }
+  | {
+      readonly kind: "already-running";
+      readonly quote: string;
+      readonly run: RunId;
+      readonly held?: "paused" | "waiting" | undefined;
+    }
   | { readonly kind: "nothing-running"; readonly quote: string; readonly next: string }
   | { readonly kind: "nothing-to-do"; readonly quote: string; readonly why: string; readonly next: string }
   | { readonly kind: "help"; readonly verbs: readonly { usage: string; summary: string; available: boolean }[] }

@@ -4,6 +4,7 @@
 // lives; so a run that nobody rang for, and a run whose worker died, is found by the database alone.
 import { messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
+import { Parking } from "../core/parking.ts";
 import { drive, type Engine } from "./drive.ts";
 import type { Claims } from "./ports.ts";
 
@@ -109,7 +110,7 @@ export function startWorker({ engine, claims, parallel, beatMs }: WorkerOptions)
       return driving.size;
     },
     async [Symbol.asyncDispose]() {
-      stopping.abort(new Error("the worker is stopping"));
+      stopping.abort(new Parking("stopping"));
       clearTimeout(timer);
       await looking;
       // Beats go on until everything is parked, so that nobody takes over what is still being put down.

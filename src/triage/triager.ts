@@ -1,12 +1,14 @@
 // Triage: one short session of the agent "triager" without tools; by heuristics, and marked so, when no model answers well.
 // What the model says is trimmed to what can be true: existing labels, an issue number that somebody wrote, two different types.
+import { workAttempt } from "../agents/attempt.ts";
+import { createCircuits, type Circuits } from "../agents/circuits.ts";
 import { dataBlock, dataNotice, newBoundary } from "../agents/data-block.ts";
 import { issueSection } from "../agents/brief.ts";
 import { clip } from "../agents/clip.ts";
 import type { Model } from "../agents/model.ts";
 import { modelIds } from "../agents/models.ts";
 import type { AgentSource } from "../agents/runner.ts";
-import { noTools, runSession } from "../agents/session.ts";
+import { noTools } from "../agents/session.ts";
 import { systemPrompt } from "../agents/system-prompt.ts";
 import { messageOf } from "../core/errors.ts";
 import { dollars } from "../core/ids.ts";
@@ -21,7 +23,11 @@ export interface TriagerOptions {
   readonly model: Model;
   readonly agents: AgentSource;
   readonly log: Log;
+  /** Default: new ones, of this triager alone. */
+  readonly circuits?: Circuits;
 }
+
+const agentName = "triager";
 
 type Created = EventOf<"run.created">;
 type Sorted = Awaited<ReturnType<Triager["triage"]>>;
@@ -33,7 +39,8 @@ const MILLISECONDS = 120_000;
 const LABELS_SHOWN = 200;
 
 /** A triager that always answers. It throws only when aborted. */
-export function createTriager(options: TriagerOptions): Triager {
+export function createTriager(given: TriagerOptions): Triager {
+  const options = { circuits: createCircuits(), ...given };
   return {
     triage: async (created, signal) => {
       const asked = await askModel(options, created, signal);
@@ -47,39 +54,47 @@ type Asked =
   | { readonly type: "answered"; readonly triage: Triage; readonly spend: Spend }
   | { readonly type: "unanswered"; readonly why: string; readonly spend: Spend };
 
-async function askModel({ model, agents, log }: TriagerOptions, created: Created, signal: AbortSignal): Promise<Asked> {
+async function askModel(
+  { model, agents, log, circuits }: Required<TriagerOptions>,
+  created: Created,
+  signal: AbortSignal,
+): Promise<Asked> {
   try {
-    const agent = await agents.load("triager", { repo: created.repo, base: created.base.commit }, signal);
-    if (!agent) return { type: "unanswered", why: `there is no agent called "triager"`, spend: noSpend };
+    const agent = await agents.load(agentName, { repo: created.repo, base: created.base.commit }, signal);
+    if (!agent) return { type: "unanswered", why: `there is no agent called "${agentName}"`, spend: noSpend };
     const ceiling = Math.min(
       CEILING,
       ...[created.ceilings.dollars, created.config.budget.run].map((most) =>
         most === undefined ? CEILING : dollars(most),
       ),
     );
-    const result = await runSession(
+    const result = await workAttempt(
       {
+        agent: agentName,
         model,
         modelIds: modelIds(agent.model, created.config.models),
+        circuits,
         system: systemPrompt(agent),
-        brief: writeTriageBrief(created, newBoundary()),
+        brief: (share) => Promise.resolve(writeTriageBrief(created, newBoundary(), share)),
         schema: Triage,
         tools: noTools,
         limits: { turns: TURNS, microDollars: ceiling, milliseconds: MILLISECONDS, outputTokens: 4_000 },
+        waits: 0,
         log,
-        onTurn: () => Promise.resolve(),
+        events: { session: () => Promise.resolve(), turn: () => Promise.resolve() },
       },
       signal,
     );
-    return result.type === "finished"
-      ? { type: "answered", triage: result.value, spend: result.spend }
-      : { type: "unanswered", why: result.failure.message, spend: result.spend };
+    if (result.type === "finished") return { type: "answered", triage: result.value, spend: result.spend };
+    // Nobody waits for triage: words alone say enough to ask a person, or to begin what was asked for.
+    const why = result.type === "wait" ? result.message : result.failure.message;
+    return { type: "unanswered", why, spend: result.spend };
   } catch (error) {
     return { type: "unanswered", why: messageOf(error), spend: noSpend };
   }
 }
 
-function writeTriageBrief(created: Created, boundary: string): string {
+function writeTriageBrief(created: Created, boundary: string, share: number): string {
   const { repo, subject, labels, input } = created;
   const shown = labels.slice(0, LABELS_SHOWN);
   const about = subject.kind === "local" ? "a local request" : `${subject.kind} #${subject.number}`;
@@ -87,7 +102,7 @@ function writeTriageBrief(created: Created, boundary: string): string {
     "Attempt 1 of 1",
     `Sort ${about} of the repository ${repo.owner}/${repo.name}, opened by ${subject.author.login}. End by handing in a *Triage*.`,
     dataNotice(boundary),
-    issueSection(input, (label, text, max) => dataBlock(boundary, label, text, max)),
+    issueSection(input, (label, text, max) => dataBlock(boundary, label, text, Math.ceil(max * share))),
     `## Existing labels\n\n${dataBlock(boundary, "labels, one per line", shown.length === 0 ? "(none)" : shown.join("\n"), 12_000)}`,
   ].join("\n\n")}\n`;
 }

@@ -40,7 +40,7 @@ describe("what may pass is tried again", () => {
 
   test("three tries at most, then it says what the last one said", async () => {
     const { answer, server } = await ask({ fail: { status: 529, message: "Overloaded today" } });
-    expect(answer).toMatchObject({ type: "failed", reason: "unreachable" });
+    expect(answer).toMatchObject({ type: "failed", reason: "away" });
     expect(answer.type === "failed" && answer.message).toContain("Overloaded today");
     expect(server.calls).toHaveLength(3);
   });
@@ -54,10 +54,22 @@ describe("what may pass is tried again", () => {
     expect(milliseconds).toBeGreaterThanOrEqual(400);
   });
 
-  test("a retry-after of minutes is not sat out", async () => {
+  test("a retry-after of minutes is not sat out, but told", async () => {
     const { answer, server } = await ask({ fail: { status: 429, headers: { "retry-after": "3600" } } });
-    expect(answer).toMatchObject({ type: "failed", reason: "unreachable", message: expect.stringContaining("3600 s") });
+    expect(answer).toMatchObject({ type: "failed", reason: "limited", waitMs: 3_600_000 });
+    expect(answer).toMatchObject({ message: expect.stringContaining("3600 s") });
     expect(server.calls).toHaveLength(1);
+  });
+
+  test("a retry-after of years is not believed", async () => {
+    const { answer } = await ask({ fail: { status: 429, headers: { "retry-after": "99999999" } } });
+    expect(answer).toMatchObject({ type: "failed", reason: "limited", waitMs: 24 * 3_600_000 });
+  });
+
+  test("a rate limit that names no time is limited after three tries", async () => {
+    const { answer, server } = await ask({ fail: { status: 429 } });
+    expect(answer).toMatchObject({ type: "failed", reason: "limited", waitMs: undefined });
+    expect(server.calls).toHaveLength(3);
   });
 
   test.each(["before", "middle", "end"] as const)(
@@ -68,7 +80,7 @@ describe("what may pass is tried again", () => {
         tools: [{ name: "bash", input: { command: "ls" } }],
         cut,
       });
-      expect(answer).toMatchObject({ type: "failed", reason: "unreachable" });
+      expect(answer).toMatchObject({ type: "failed", reason: "away" });
       expect(server.calls.map(({ outcome }) => outcome)).toEqual(["cut", "cut", "cut"]);
       expect(answer.wasted.outputTokens > 0).toBe(cut !== "before");
     },
@@ -81,7 +93,7 @@ describe("what may pass is tried again", () => {
     });
     expect(answer).toMatchObject({
       type: "failed",
-      reason: "unreachable",
+      reason: "away",
       message: expect.stringContaining("Overloaded"),
     });
     expect(server.calls).toHaveLength(3);
@@ -96,15 +108,15 @@ describe("what may pass is tried again", () => {
 
 describe("what will not pass is not tried again", () => {
   test.each([
-    [400, undefined, "rejected the request with 400"],
-    [401, undefined, "refused the API key"],
-    [402, undefined, "spending limit"],
-    [403, undefined, "may not use"],
-    [404, undefined, "is unknown"],
-    [429, "enforced_spend_limit_reached", "spending limit"],
-  ])("%i %s", async (status, code, said) => {
+    [400, undefined, "rejected", "rejected the request with 400"],
+    [401, undefined, "account", "refused the API key"],
+    [402, undefined, "account", "spending limit"],
+    [403, undefined, "account", "may not use"],
+    [404, undefined, "rejected", "is unknown"],
+    [429, "enforced_spend_limit_reached", "account", "spending limit"],
+  ])("%i %s", async (status, code, reason, said) => {
     const { answer, server } = await ask({ fail: { status, ...(code === undefined ? {} : { code }) } });
-    expect(answer).toMatchObject({ type: "failed", reason: "unreachable", message: expect.stringContaining(said) });
+    expect(answer).toMatchObject({ type: "failed", reason, message: expect.stringContaining(said) });
     expect(server.calls).toHaveLength(1);
   });
 
@@ -159,7 +171,7 @@ test("nobody listening is a clear failure", async () => {
   const answer = await model.ask(request, { signal: new AbortController().signal });
   expect(answer).toMatchObject({
     type: "failed",
-    reason: "unreachable",
+    reason: "away",
     message: expect.stringContaining("in 3 tries"),
   });
 });

@@ -29,6 +29,8 @@ export interface PlaceOptions {
   readonly refuse?: readonly string[];
   readonly changes?: readonly FileChange[];
   readonly answer?: (call: ToolCall, signal: AbortSignal) => Promise<ToolAnswer>;
+  /** What an earlier process left. */
+  readonly left?: boolean;
   /** Opening waits for this. */
   readonly gate?: Promise<void>;
 }
@@ -43,7 +45,8 @@ export class FakePlace {
 
   /** What was opened and not closed. */
   get open(): string[] {
-    const closed = (name: string) => this.log.filter((line) => line === `close ${name}`).length;
+    const closed = (name: string) =>
+      this.log.filter((line) => line === `close ${name}` || line === `park ${name}`).length;
     return ["workspace", "hands"].filter(
       (name) => this.log.filter((line) => line === `open ${name}`).length > closed(name),
     );
@@ -69,8 +72,13 @@ export class FakePlace {
     tree: () => this.#unused("tree"),
     deliver: () => this.#unused("deliver"),
     contains: () => this.#unused("contains"),
-    adopt: () => this.#unused("adopt"),
-    forget: () => this.#unused("forget"),
+    adopt: (_repo, key, turn) => {
+      this.log.push(`adopt ${key.split("/").slice(1).join("/")} as of turn ${turn}`);
+      if (this.#options.left !== true) return Promise.resolve(undefined);
+      this.log.push("open workspace");
+      return Promise.resolve(this.#workspace(start, undefined));
+    },
+    forget: async (run) => void this.log.push(`forget ${run}`),
   };
 
   readonly sandbox: Sandbox = {

@@ -75,7 +75,9 @@ describe("a task that ends well", () => {
       "open workspace",
       "install npm ci at aaaa, then bbbb",
       "open hands",
+      "begin turn 1",
       "bash in /nowhere",
+      "turn 1 is recorded",
       "close hands",
       "collect fix: Count from zero.",
       "close workspace",
@@ -195,9 +197,22 @@ describe("what goes wrong", () => {
     await expect(run({ task: { agent: "wizard" } })).rejects.toThrow('no agent called "wizard"');
   });
 
-  test("a model that cannot be reached leaves nothing open", async () => {
-    const { result } = await run({ script: [[{ fail: { status: 401 } }]] });
-    expect(result).toMatchObject({ type: "failed", failure: { code: "model-unreachable" } });
+  test("a wait before anything was done leaves nothing behind", async () => {
+    const { result, place } = await run({ script: [[{ fail: { status: 401 } }]] });
+    expect(result).toMatchObject({ type: "wait", reason: "model-account" });
+    expect(place.log).not.toContain("park workspace");
+  });
+
+  test("a wait in the middle keeps the workspace", async () => {
+    const { result, place } = await run({ script: [[bash, { fail: { status: 401 } }]] });
+    expect(result).toMatchObject({ type: "wait", reason: "model-account" });
+    expect(place.log.slice(-2)).toEqual(["close hands", "park workspace"]);
+  });
+
+  test("reading only is not written down as a change of the files", async () => {
+    const read = { tools: [{ name: "read", input: { file_path: "a" } }] };
+    const { place } = await run({ script: [[read, bash, finished]] });
+    expect(place.log.filter((line) => line.includes("turn"))).toEqual(["begin turn 2", "turn 2 is recorded"]);
   });
 
   test("cancelling in the middle of a tool", async () => {

@@ -29,6 +29,7 @@ export function newTask(changes: Partial<AgentTask> = {}): AgentTask {
     reasons: [],
     config: defaultRepoConfig,
     limits: { turns: 10, microDollars: 1_000_000, milliseconds: 20_000 },
+    waits: 0,
     ...changes,
   };
 }

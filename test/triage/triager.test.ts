@@ -120,11 +120,11 @@ describe("without a model", () => {
     expect(server.calls).toHaveLength(requests);
   });
 
-  test("three invalid answers", async () => {
+  test("invalid answers, also in a second conversation, five requests at most", async () => {
     const { sorted, server } = await triage(() => ({ tools: [{ name: "finish", input: { type: "catastrophe" } }] }));
     expect(sorted.source).toBe("heuristic");
-    expect(sorted.spend.turns).toBe(3);
-    expect(server.calls).toHaveLength(3);
+    expect(sorted.spend.turns).toBe(5);
+    expect(server.calls).toHaveLength(5);
   });
 
   test("a budget of nothing asks no model", async () => {

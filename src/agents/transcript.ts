@@ -1,0 +1,96 @@
+// A conversation as the log keeps it: what each turn added, whole, to be sent again by a later process.
+import type { ContentBlockParam, MessageParam } from "@anthropic-ai/sdk/resources/messages/messages";
+import { z } from "zod";
+import type { Turn } from "../engine/ports.ts";
+import { FINISH } from "./finish.ts";
+
+export type Exchange = NonNullable<Turn["exchange"]>;
+type Blocks = Exchange["reply"];
+type Json = Blocks[number][string];
+
+/** Blocks as the log takes them: plain JSON without NUL, which databases refuse; otherwise unchanged. */
+export function storable(blocks: readonly object[]): Blocks {
+  return blocks.map((block) => Object.fromEntries(Object.entries(block).flatMap(([key, value]) => entry(key, value))));
+}
+
+function entry(key: string, value: unknown): [string, Json][] {
+  return value === undefined ? [] : [[clean(key), jsonOf(value)]];
+}
+
+function jsonOf(value: unknown): Json {
+  if (typeof value === "string") return clean(value);
+  if (typeof value === "number" || typeof value === "boolean") return value;
+  if (Array.isArray(value)) return value.map(jsonOf);
+  if (typeof value !== "object" || value === null) return null;
+  return Object.fromEntries(Object.entries(value).flatMap(([key, inner]) => entry(key, inner)));
+}
+
+const clean = (text: string) => text.replaceAll("\0", "\uFFFD").toWellFormed();
+
+const Text = z.object({ type: z.literal("text"), text: z.string() });
+const Thinking = z.object({ type: z.literal("thinking"), thinking: z.string(), signature: z.string() });
+const Redacted = z.object({ type: z.literal("redacted_thinking"), data: z.string() });
+const ToolUse = z.object({
+  type: z.literal("tool_use"),
+  id: z.string(),
+  name: z.string(),
+  input: z.record(z.string(), z.unknown()),
+});
+const ToolResult = z.object({
+  type: z.literal("tool_result"),
+  tool_use_id: z.string(),
+  content: z.string(),
+  is_error: z.boolean().exactOptional(),
+});
+const Sent = z.object({
+  reply: z.array(z.discriminatedUnion("type", [Text, Thinking, Redacted, ToolUse])),
+  stopReason: z.string(),
+  answer: z.array(z.discriminatedUnion("type", [Text, ToolResult])).exactOptional(),
+});
+/** An exchange that can be sent to the model again. */
+export type Sent = z.infer<typeof Sent>;
+
+/** The exchanges of recorded turns, in order; undefined when one of them is not what a session writes. */
+export function readExchanges(turns: readonly Turn[]): Sent[] | undefined {
+  const read: Sent[] = [];
+  for (const { exchange } of turns) {
+    // A reply that broke off was paid for, and said nothing.
+    if (!exchange) continue;
+    const { data } = Sent.safeParse(exchange);
+    if (!data) return undefined;
+    read.push(data);
+  }
+  // Whatever is behind an unanswered reply was never sent.
+  return read.slice(0, -1).every(({ answer }) => answer !== undefined) ? read : undefined;
+}
+
+/** The messages of exchanges, without a last reply that was not answered. */
+export function messagesOf(exchanges: readonly Sent[]): MessageParam[] {
+  return exchanges.flatMap(({ reply, answer }) =>
+    answer
+      ? [
+          { role: "assistant" as const, content: reply },
+          { role: "user" as const, content: answer },
+        ]
+      : [],
+  );
+}
+
+/** How often `finish` was called with input that was refused. */
+export function repairsIn({ reply, answer = [] }: Sent): number {
+  const calls = reply.flatMap((block) => (block.type === "tool_use" && block.name === FINISH ? [block.id] : []));
+  return answer.filter((block) => block.type === "tool_result" && block.is_error && calls.includes(block.tool_use_id))
+    .length;
+}
+
+const harmless = new Set<unknown>(["read", "glob", "grep", FINISH]);
+
+/** True when a tool of this reply may have changed the work tree. */
+export function touches(reply: readonly ContentBlockParam[] | Blocks): boolean {
+  return reply.some((block) => block["type"] === "tool_use" && !harmless.has(block["name"]));
+}
+
+/** The number of the last of these turns whose tools may have changed the work tree; 0 for none. */
+export function lastTouch(turns: readonly Turn[]): number {
+  return turns.findLast(({ exchange }) => exchange !== undefined && touches(exchange.reply))?.turn ?? 0;
+}

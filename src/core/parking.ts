@@ -1,0 +1,40 @@
+// Why work is put down that will be taken up again: the reason of an abort, so that whoever is aborted can tell it from an end.
+// What is parked is kept; and what is nearly done may be done first, within a grace.
+import { setTimeout as delay } from "node:timers/promises";
+
+/** The reason given to a signal when a worker stops or a person holds a run. Any other reason is an end. */
+export class Parking extends Error {
+  override readonly name = "Parking";
+  readonly why: "stopping" | "paused";
+
+  constructor(why: "stopping" | "paused") {
+    super(why === "stopping" ? "the worker is stopping" : "a person holds the run");
+    this.why = why;
+  }
+}
+
+/** Why the work is parked; undefined while nothing was aborted, and when it was ended for good. */
+export function parkingOf(signal: AbortSignal): Parking["why"] | undefined {
+  return signal.aborted && signal.reason instanceof Parking ? signal.reason.why : undefined;
+}
+
+/** A signal that follows `signal` at once, but `graceMs` later when the work is only parked. Dispose of it when the work is over. */
+export function withGrace(signal: AbortSignal, graceMs: number): Disposable & { readonly signal: AbortSignal } {
+  const late = new AbortController();
+  const over = new AbortController();
+  const follow = async () => {
+    if (parkingOf(signal) !== undefined)
+      await delay(graceMs, undefined, { signal: over.signal }).catch(() => undefined);
+    if (!over.signal.aborted) late.abort(signal.reason);
+  };
+  const onAbort = () => void follow();
+  if (signal.aborted) late.abort(signal.reason);
+  else signal.addEventListener("abort", onAbort, { once: true });
+  return {
+    signal: late.signal,
+    [Symbol.dispose]: () => {
+      signal.removeEventListener("abort", onAbort);
+      over.abort();
+    },
+  };
+}
