@@ -1,5 +1,6 @@
 // What changed between two commits, file by file, as GitHub lists it.
 import type { Commit, GitRepository } from "./git-repository.ts";
+import { createMemory } from "./memory.ts";
 
 /** git's name of the tree without entries: what the first commit is compared with. */
 const EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
@@ -16,6 +17,31 @@ export interface ChangedFile {
   readonly patch: string | undefined;
 }
 
+/** What was found between two objects of one repository. */
+function createFindings() {
+  return {
+    files: createMemory<ChangedFile[]>(500),
+    bases: createMemory<string | undefined>(5_000),
+    commits: createMemory<Commit[]>(2_000),
+    counts: createMemory<number>(5_000),
+    merges: createMemory<boolean>(5_000),
+  };
+}
+const findings = new WeakMap<GitRepository, ReturnType<typeof createFindings>>();
+
+/** Asks one of a repository's memories; what is named by anything but two full ids may change, and is asked for each time. */
+async function between<T>(
+  git: GitRepository,
+  which: (of: ReturnType<typeof createFindings>) => ReturnType<typeof createMemory<T>>,
+  ends: readonly [string, string],
+  ask: () => Promise<T>,
+): Promise<T> {
+  if (!ends.every((end) => /^[0-9a-f]{40}$/.test(end))) return await ask();
+  const known = findings.get(git) ?? createFindings();
+  findings.set(git, known);
+  return await which(known)(ends.join(" "), ask);
+}
+
 const statuses: Readonly<Record<string, ChangedFile["status"]>> = {
   A: "added",
   D: "removed",
@@ -30,6 +56,15 @@ export async function diffText(git: GitRepository, from: string | undefined, to:
 }
 
 export async function changedFiles(git: GitRepository, from: string | undefined, to: string): Promise<ChangedFile[]> {
+  return await between(
+    git,
+    (of) => of.files,
+    [from ?? EMPTY_TREE, to],
+    () => findChanges(git, from, to),
+  );
+}
+
+async function findChanges(git: GitRepository, from: string | undefined, to: string): Promise<ChangedFile[]> {
   const range = [from ?? EMPTY_TREE, to];
   const [raw, counts, patches] = await Promise.all([
     git.text(["diff", "-M", "--raw", "-z", "--abbrev=40", "--no-ext-diff", ...range]),
@@ -77,22 +112,43 @@ function countsOf(numstat: string): [number, number][] {
 
 /** The commit both sides come from; undefined when they have none. */
 export async function mergeBase(git: GitRepository, a: string, b: string): Promise<string | undefined> {
-  const found = await git.git(["merge-base", a, b], { accept: [1] });
-  return found.code === 0 ? found.stdout.toString("utf8").trim() : undefined;
+  return await between(
+    git,
+    (of) => of.bases,
+    [a, b],
+    async () => {
+      const found = await git.git(["merge-base", a, b], { accept: [1] });
+      return found.code === 0 ? found.stdout.toString("utf8").trim() : undefined;
+    },
+  );
 }
 
 /** Commits of `to` that `from` does not have, oldest first. */
 export async function commitsBetween(git: GitRepository, from: string, to: string): Promise<Commit[]> {
-  const ids = (await git.text(["rev-list", "--reverse", "--topo-order", `${from}..${to}`])).split("\n").filter(Boolean);
-  const commits = await Promise.all(ids.map((id) => git.readCommit(id)));
-  return commits.filter((commit) => commit !== undefined);
+  return await between(
+    git,
+    (of) => of.commits,
+    [from, to],
+    async () => {
+      const listed = await git.text(["rev-list", "--reverse", "--topo-order", `${from}..${to}`]);
+      const commits = await Promise.all(
+        listed
+          .split("\n")
+          .filter(Boolean)
+          .map((id) => git.readCommit(id)),
+      );
+      return commits.filter((commit) => commit !== undefined);
+    },
+  );
 }
 
 export async function countBetween(git: GitRepository, from: string, to: string): Promise<number> {
-  return Number((await git.text(["rev-list", "--count", `${from}..${to}`])).trim());
+  const ask = async () => Number((await git.text(["rev-list", "--count", `${from}..${to}`])).trim());
+  return await between(git, (of) => of.counts, [from, to], ask);
 }
 
 /** True when the two can be merged without a conflict. */
 export async function mergesCleanly(git: GitRepository, base: string, head: string): Promise<boolean> {
-  return (await git.git(["merge-tree", "--write-tree", base, head], { accept: [1, 128] })).code === 0;
+  const ask = async () => (await git.git(["merge-tree", "--write-tree", base, head], { accept: [1, 128] })).code === 0;
+  return await between(git, (of) => of.merges, [base, head], ask);
 }

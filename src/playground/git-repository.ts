@@ -1,11 +1,15 @@
 // One bare git repository, by git's own plumbing. Bytes in, bytes out: file contents may be anything.
 // Every command gets an explicit environment, so that nobody's git configuration changes what the playground does.
-import { appendFile, chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BatonError } from "../core/errors.ts";
 import { startProcess } from "../core/process.ts";
+import { createMemory } from "./memory.ts";
 
 const TIMEOUT_MS = 60_000;
+/** Answers about objects that are kept, of each kind. */
+const KEPT = 20_000;
+const FULL_ID = /^[0-9a-f]{40}$/;
 export const ZERO = "0".repeat(40);
 
 export interface Signature {
@@ -146,6 +150,10 @@ export async function createGitRepository(options: {
 function openRepository(folder: string, path: string): GitRepository {
   let index = 0;
   let last: Promise<unknown> = Promise.resolve();
+  const types = createMemory<string | undefined>(KEPT);
+  const commits = createMemory<Commit | undefined>(KEPT);
+  const named = createMemory<string | undefined>(KEPT);
+  const ancestry = createMemory<boolean | undefined>(KEPT);
 
   const git: GitRepository["git"] = async (args, options = {}) => {
     const group = startProcess({
@@ -171,7 +179,18 @@ function openRepository(folder: string, path: string): GitRepository {
     }
     return { code, stdout: Buffer.concat(stdout), stderr: said };
   };
+  /** The commit behind a tag object, or an object that is none. */
+  const peeled = async (id: string) =>
+    await named(id, async () => {
+      const found = await git(["rev-parse", "--verify", "--quiet", `${id}^{commit}`], { accept: [1, 128] });
+      return found.code === 0 ? found.stdout.toString("utf8").trim() : undefined;
+    });
   const text: GitRepository["text"] = async (args, options) => (await git(args, options)).stdout.toString("utf8");
+
+  const written = async (sha: string, type: string) => {
+    await types(sha, () => Promise.resolve(type));
+    return sha;
+  };
 
   return {
     folder,
@@ -179,10 +198,15 @@ function openRepository(folder: string, path: string): GitRepository {
     text,
     async commitOf(name) {
       if (name.startsWith("-") || name.includes("..") || name === "") return undefined;
+      if (FULL_ID.test(name)) return (await this.typeOf(name)) === "commit" ? name : await peeled(name);
       const tried = name.startsWith("refs/")
         ? [name]
         : [`refs/heads/${name}`, `refs/tags/${name}`, `refs/${name}`, name];
       for (const candidate of tried) {
+        const loose = await looseRef(folder, candidate);
+        if (loose === null) continue;
+        // A branch is a commit; a tag may be an object of its own, and git is asked for the commit behind it.
+        if (candidate.startsWith("refs/heads/") && loose !== undefined) return loose;
         const found = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${candidate}^{commit}`], {
           accept: [1, 128],
         });
@@ -191,13 +215,17 @@ function openRepository(folder: string, path: string): GitRepository {
       return undefined;
     },
     async typeOf(sha) {
-      if (!/^[0-9a-f]{40}$/.test(sha)) return undefined;
-      const found = await git(["cat-file", "-t", sha], { accept: [128] });
-      return found.code === 0 ? found.stdout.toString("utf8").trim() : undefined;
+      if (!FULL_ID.test(sha)) return undefined;
+      return await types(sha, async () => {
+        const found = await git(["cat-file", "-t", sha], { accept: [128] });
+        return found.code === 0 ? found.stdout.toString("utf8").trim() : undefined;
+      });
     },
     async readCommit(sha) {
-      if ((await this.typeOf(sha)) !== "commit") return undefined;
-      return parseCommit(sha, await text(["cat-file", "commit", sha]));
+      return await commits(sha, async () => {
+        if ((await this.typeOf(sha)) !== "commit") return undefined;
+        return parseCommit(sha, await text(["cat-file", "commit", sha]));
+      });
     },
     async writeCommit({ tree, parents, author, committer, message }) {
       const lines = [
@@ -207,10 +235,12 @@ function openRepository(folder: string, path: string): GitRepository {
         `committer ${identity(committer)}`,
       ];
       const stdin = `${lines.join("\n")}\n\n${message}`;
-      return (await text(["hash-object", "-t", "commit", "-w", "--stdin"], { stdin })).trim();
+      const sha = (await text(["hash-object", "-t", "commit", "-w", "--stdin"], { stdin })).trim();
+      return await written(sha, "commit");
     },
     readBlob: async (sha) => (await git(["cat-file", "blob", sha])).stdout,
-    writeBlob: async (content) => (await text(["hash-object", "-w", "--stdin"], { stdin: content })).trim(),
+    writeBlob: async (content) =>
+      await written((await text(["hash-object", "-w", "--stdin"], { stdin: content })).trim(), "blob"),
     async listTree(treeish, { recursive = false, path: inside } = {}) {
       const args = ["ls-tree", "-z", "-l", ...(recursive ? ["-r", "-t"] : []), treeish];
       const listed = await text(inside === undefined ? args : [...args, "--", inside]);
@@ -234,7 +264,7 @@ function openRepository(folder: string, path: string): GitRepository {
             if (entry.type !== "tree") files.push({ path: `${at}/${entry.path}`, mode: entry.mode, sha: entry.sha });
         const lines = files.map(({ path: at, mode, sha }) => `${sha === null ? 0 : mode} ${sha ?? ZERO}\t${at}\0`);
         await git(["update-index", "-z", "--index-info"], { env, stdin: lines.join("") });
-        return (await text(["write-tree"], { env })).trim();
+        return await written((await text(["write-tree"], { env })).trim(), "tree");
       } finally {
         await rm(file, { force: true });
       }
@@ -250,6 +280,9 @@ function openRepository(folder: string, path: string): GitRepository {
         });
     },
     async ref(name) {
+      const loose = await looseRef(folder, name);
+      if (loose === null) return undefined;
+      if (loose !== undefined && name.startsWith("refs/heads/")) return { name, sha: loose, type: "commit" };
       return (await this.refs(name)).find((ref) => ref.name === name);
     },
     async moveRef(name, from, to) {
@@ -257,7 +290,13 @@ function openRepository(folder: string, path: string): GitRepository {
       return (await git(args, { accept: [1, 128] })).code === 0;
     },
     async isAncestor(ancestor, descendant) {
-      return (await git(["merge-base", "--is-ancestor", ancestor, descendant], { accept: [1, 128] })).code === 0;
+      const ask = async () => {
+        const { code } = await git(["merge-base", "--is-ancestor", ancestor, descendant], { accept: [1, 128] });
+        // 128: one of them is not here, and may come yet.
+        return code === 128 ? undefined : code === 0;
+      };
+      const known = FULL_ID.test(ancestor) && FULL_ID.test(descendant);
+      return (known ? await ancestry(`${ancestor} ${descendant}`, ask) : await ask()) ?? false;
     },
     alone(work) {
       const next = last.then(work, work);
@@ -265,6 +304,18 @@ function openRepository(folder: string, path: string): GitRepository {
       return next;
     },
   };
+}
+
+/**
+ * The id in a ref's own file, without a process; null when there is no such ref at all. Undefined: git has to be asked,
+ * because the name is no ref's, or because refs are packed.
+ */
+async function looseRef(folder: string, name: string): Promise<string | null | undefined> {
+  if (!/^refs\/[\w/.#@+-]+$/.test(name)) return undefined;
+  const content = await readFile(join(folder, name), "utf8").catch(() => undefined);
+  if (content !== undefined) return FULL_ID.test(content.trim()) ? content.trim() : undefined;
+  const packed = await readFile(join(folder, "packed-refs"), "utf8").catch(() => undefined);
+  return packed === undefined ? null : undefined;
 }
 
 function identity({ name, email, date }: Signature): string {
