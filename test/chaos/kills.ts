@@ -14,7 +14,7 @@ const MOST_ENDS_A_RUN = 120;
 const PARKED_MS = 30_000;
 
 interface Ending {
-  /** What a process does at its fault point; `fault-preload.ts` has the words. */
+  /** What a process does at its fault point; `fault-child.ts` has the words. */
   readonly act: "kill" | "stop";
   /** Processes to be ended in all. */
   readonly ends: number;

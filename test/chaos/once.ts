@@ -61,6 +61,7 @@ export function checkPaidOnce(
   }
   const state = fold(events);
   const { runId } = state;
+  check(wrong, calls.length > 0, `${runId}: no model call is known to be its`);
   check(wrong, state.finished?.outcome === "succeeded", `${runId} ended as ${state.finished?.outcome ?? "nothing"}`);
   const finished = events.flatMap(({ at, event }) => (event.type === "agent.finished" ? [{ at, ...event }] : []));
   const stages = new Set(finished.map(({ stage, attempt }) => `${stage}/${attempt}`));

@@ -25,7 +25,7 @@ async function withoutPostgres({ seed, say }: Options, runs: number, minutes: nu
   await using server = await openPostgresServer();
   const ids = await fill(server.url, runs);
   const workers = [0, 1].map(() =>
-    spawn(process.execPath, [join(import.meta.dirname, "scripted-worker.ts"), server.url, String(PARALLEL)], {
+    spawn(process.execPath, [join(import.meta.dirname, "scripted-worker-child.ts"), server.url, String(PARALLEL)], {
       stdio: ["ignore", "pipe", "inherit"],
       env: {},
     }),

@@ -6,7 +6,7 @@ import { until } from "./until.ts";
 
 const main = join(import.meta.dirname, "../../src/main.ts");
 
-const preload = join(import.meta.dirname, "fault-preload.ts");
+const preload = join(import.meta.dirname, "fault-child.ts");
 
 export interface BatonProcess extends AsyncDisposable {
   readonly pid: number;
@@ -19,7 +19,7 @@ export interface BatonProcess extends AsyncDisposable {
   says(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
-/** Where a process dies, freezes or stumbles; `fault-preload.ts` has the words. */
+/** Where a process dies, freezes or stumbles; `fault-child.ts` has the words. */
 export interface Fault {
   readonly act: string;
   /** A file to which the fault points it passed are written. */

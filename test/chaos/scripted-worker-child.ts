@@ -1,5 +1,5 @@
 // Run by experiments as a process of its own: a worker of the real engine over a real database, whose agents, gates and GitHub
-// answer from a script at once. Usage: node scripted-worker.ts <database url> <runs at once>
+// answer from a script at once. Usage: node scripted-worker-child.ts <database url> <runs at once>
 import { createLog } from "#src/core/log.ts";
 import { systemClock } from "#src/core/clock.ts";
 import { RunEvent } from "#src/engine/events.ts";
