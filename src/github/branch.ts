@@ -256,8 +256,9 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
     repo: RepoRef,
     at: Sha,
     signal: AbortSignal,
-  ): Promise<{ parents: Sha[]; tree: string } | undefined> {
-    const recorded = (await outbox.read(ownCommitKey(repo, at)))?.doneAt !== undefined;
+  ): Promise<{ parents: Sha[]; tree: string; run: RunId | undefined } | undefined> {
+    const entry = await outbox.read(ownCommitKey(repo, at));
+    const recorded = entry?.doneAt !== undefined;
     const { data } = await requests.read(
       repo,
       `read the commit ${at.slice(0, 10)}`,
@@ -267,7 +268,7 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
     );
     const signed = self.appId !== undefined && data.commit.verification?.verified === true && isSelf(self, data.author);
     if (!recorded && !signed) return undefined;
-    return { parents: data.parents.map((parent) => sha(parent.sha)), tree: data.commit.tree.sha };
+    return { parents: data.parents.map((parent) => sha(parent.sha)), tree: data.commit.tree.sha, run: entry?.run };
   }
 
   return {
@@ -283,7 +284,8 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
         if (at === fresh) return { type: "published", branch, commit: fresh };
         const own = at === undefined ? undefined : await ownCommit(repo, at, signal);
         if (at === undefined || !own) continue;
-        if (own.tree === tree && own.parents.includes(base)) return { type: "published", branch, commit: at };
+        const isThis = own.parents.includes(base) || own.run === request.run;
+        if (own.tree === tree && isThis) return { type: "published", branch, commit: at };
         const next = await commit(request, own.parents.includes(base) ? [at] : [at, base], signal);
         if (await point(request, branch, next, "forward", signal)) return { type: "published", branch, commit: next };
       }

@@ -110,22 +110,24 @@ export function createOnce({ outbox, log, timing, fence, settleMs = 1_500 }: Onc
     return await oldestOf(write);
   }
 
-  /** Writes; when another process, or an earlier try, was at it too, the oldest copy stays and the others go. Whoever writes last sees them all. */
+  /** Writes. What another process has recorded meanwhile counts, and mine goes; else the oldest copy stays: whoever writes last sees them all. */
   async function alone<T>(write: Write<T>, tries: number, unclear: boolean): Promise<T> {
     const mine = await write.write({ run: write.run, guard: guardOf(write) });
     if (!write.remove) return mine;
     const entry = await outbox.read(write.key);
+    if (entry?.doneAt !== undefined) {
+      const theirs = write.result.parse(entry.result);
+      if (!isDeepStrictEqual(mine, theirs)) await write.remove(mine);
+      return theirs;
+    }
     const wasAlone = !unclear && tries === 1 && (entry?.tries ?? 1) === 1;
-    if (wasAlone) return mine;
-    const theirs = entry?.doneAt === undefined ? undefined : write.result.parse(entry.result);
-    return (await oldestOf(write, theirs)) ?? mine;
+    return wasAlone ? mine : ((await oldestOf(write)) ?? mine);
   }
 
-  /** The copy that counts: the one recorded already, else the oldest. The others are removed. */
-  async function oldestOf<T>(write: Write<T>, recorded?: T): Promise<T | undefined> {
-    const found = await write.look();
-    const keep = found.find((copy) => isDeepStrictEqual(copy, recorded)) ?? found[0];
-    for (const copy of found) if (copy !== keep) await write.remove?.(copy);
+  /** The oldest copy; the others are removed. */
+  async function oldestOf<T>(write: Write<T>): Promise<T | undefined> {
+    const [keep, ...others] = await write.look();
+    for (const copy of others) await write.remove?.(copy);
     return keep;
   }
 

@@ -9,21 +9,21 @@ import type { Log } from "../core/log.ts";
 import type { Redact } from "../core/redact.ts";
 import type { EventLog, Projection } from "../engine/ports.ts";
 import { apply, fold } from "../engine/fold.ts";
-import type { State } from "../engine/state.ts";
+import { isIdle, type State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
 import { cardMarker, renderCard } from "./card.ts";
 import type { OctokitFor, Self, Timing } from "./client.ts";
 import { createComments, type CommentRef } from "./comments.ts";
 import { endingMarker, renderEnding } from "./ending-comment.ts";
 import { setLabels, stateLabelOf, triageLabels, type StateLabel } from "./labels.ts";
-import { isRefused } from "./failure.ts";
+import { GitHubFailure, isRefused, type Trouble } from "./failure.ts";
 import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
 import { stateWord, type Links } from "./progress.ts";
 import { addReaction, reactionKey, removeReaction, type Reaction } from "./reactions.ts";
 import { createRequests, systemTiming, type RequestsOptions } from "./requests.ts";
 
-export interface GitHubProjectionOptions extends Pick<RequestsOptions, "throttle" | "timeoutMs"> {
+export interface GitHubProjectionOptions extends Pick<RequestsOptions, "throttle" | "timeoutMs" | "monotonic"> {
   readonly log: Pick<EventLog, "read">;
   readonly octokitFor: OctokitFor;
   readonly outbox: Outbox;
@@ -31,6 +31,8 @@ export interface GitHubProjectionOptions extends Pick<RequestsOptions, "throttle
   readonly self: Self;
   readonly links: Links;
   readonly journal: Log;
+  /** Whether a living worker has the run now. Default: whoever took it up last still has it. */
+  readonly held?: ((run: RunId) => Promise<boolean>) | undefined;
   readonly timing?: Timing;
   /** Shortest time between two edits of a card, in milliseconds. Default 5 s. */
   readonly editEveryMs?: number;
@@ -73,19 +75,22 @@ interface Shown {
 export function createProjection(options: GitHubProjectionOptions): GitHubProjection {
   const { log, octokitFor, outbox, redact, self, links, journal } = options;
   const { timing = systemTiming, editEveryMs = 5_000, settleMs = 60_000 } = options;
-  const { throttle, timeoutMs } = options;
-  const requests = createRequests({ octokitFor, log: journal, timing, throttle, fence, timeoutMs });
+  const { throttle, timeoutMs, monotonic } = options;
+  const requests = createRequests({ octokitFor, log: journal, timing, throttle, fence, timeoutMs, monotonic });
   const once = createOnce({ outbox, log: journal, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
   const runs = new Map<RunId, Shown>();
   let closing = false;
 
-  /** Refuses to show what was read before another driver announced itself: this process may have been frozen since. */
+  /** Refuses to show what was read before another driver announced itself, or showed the end: this process may have been frozen since. */
   async function fence(run: RunId): Promise<void> {
-    const since = await log.read(run, runs.get(run)?.state?.version ?? 0);
+    const state = runs.get(run)?.state;
+    const since = await log.read(run, state?.version ?? 0);
     if (since.some(({ event }) => event.type === "run.driven"))
       throw new BatonError("fence-lost", `${run} has another driver than when its card was drawn`);
+    if (state?.finished && (await outbox.read(shownKey(state)))?.doneAt !== undefined)
+      throw new BatonError("fence-lost", `the end of ${run} is shown already`);
   }
 
   function entryOf(run: RunId): Shown {
@@ -144,6 +149,13 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
         const pause = retryAt === undefined ? RETRY_MS[entry.failures] : Math.max(1_000, retryAt - timing.now());
         if (retryAt === undefined) entry.failures += 1;
         journal.warn("the run could not be shown on GitHub", { run, tries: entry.failures, error: messageOf(error) });
+        if (error instanceof GitHubFailure && error.trouble !== undefined && forGood.has(error.trouble)) {
+          journal.info("there is nothing left to show it on", { run, trouble: error.trouble });
+          entry.gone = true;
+          entry.failures = 0;
+          if (entry.state?.finished) await markShown(entry.state);
+          return;
+        }
         // Somebody else shows it now, unless this process was told of it again meanwhile.
         if (error instanceof BatonError && error.code === "fence-lost" && entry.dirty && !closing) continue;
         const hopeless = error instanceof BatonError && !error.retryable;
@@ -174,13 +186,24 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
     if (!entry.gone) await showLabels(state, entry);
     if (!state.finished) return;
     await showEnding(state, entry);
+    await markShown(state);
+  }
+
+  async function markShown(state: State): Promise<void> {
     const key = shownKey(state);
     await outbox.record({ key, run: state.runId, kind: "shown", payload: {} });
     await outbox.done(key, {});
   }
 
+  /** As people should see it: a run whose worker is gone waits for the next one. */
+  async function seen(state: State): Promise<State> {
+    if (isIdle(state) || state.finished || options.held === undefined || (await options.held(state.runId)))
+      return state;
+    return { ...state, driver: undefined };
+  }
+
   async function showCard(state: State, entry: Shown): Promise<void> {
-    const body = renderCard(state, { neutral, links, now: state.updatedAt });
+    const body = renderCard(await seen(state), { neutral, links, now: state.updatedAt });
     if (body === entry.body) return;
     const { repo, subject } = state.created;
     const marker = cardMarker(state.runId);
@@ -305,6 +328,9 @@ function newsOf(state: State): string {
   );
   return [stateWord(state).word, state.routed !== undefined, ...stages].join("\n");
 }
+
+/** What will not come back under this address, whatever people do. */
+const forGood = new Set<Trouble>(["repository-gone", "issue-gone", "installation-removed"]);
 
 /** Local runs and dry runs show nothing on GitHub. */
 function isShown({ created }: State): boolean {

@@ -26,7 +26,7 @@ import { renderReply } from "./replies.ts";
 import { askForReview } from "./review-request.ts";
 import { createRequests, place, systemTiming, type RequestsOptions } from "./requests.ts";
 
-export interface PublisherOptions extends Pick<RequestsOptions, "throttle" | "fence" | "timeoutMs"> {
+export interface PublisherOptions extends Pick<RequestsOptions, "throttle" | "fence" | "timeoutMs" | "monotonic"> {
   readonly octokitFor: OctokitFor;
   readonly outbox: Outbox;
   readonly workspaces: Pick<Workspaces, "changes" | "file" | "tree">;
@@ -69,8 +69,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     timing = systemTiming,
     repliesPerHour = 20,
   } = options;
-  const { throttle, fence, timeoutMs } = options;
-  const requests = createRequests({ octokitFor, log, timing, throttle, fence, timeoutMs });
+  const { throttle, fence, timeoutMs, monotonic } = options;
+  const requests = createRequests({ octokitFor, log, timing, throttle, fence, timeoutMs, monotonic });
   const once = createOnce({ outbox, log, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });

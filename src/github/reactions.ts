@@ -58,6 +58,7 @@ export async function addReaction(
         );
         return { id: Number(data.id) };
       },
+      remove: ({ id: surplus }) => takeOff(requests, repo, commentId, surplus),
     });
     return id;
   } catch (error) {
@@ -66,14 +67,18 @@ export async function addReaction(
   }
 }
 
-/** Takes a reaction away; one that is gone already is fine. */
-export async function removeReaction(
+/** Takes a reaction away for a run; one that is gone already is fine. */
+export function removeReaction(
   { requests }: Pick<Tools, "requests">,
   repo: RepoRef,
   commentId: number,
   id: number,
   run: RunId,
 ): Promise<void> {
+  return takeOff(requests, repo, commentId, id, run);
+}
+
+async function takeOff(requests: Requests, repo: RepoRef, commentId: number, id: number, run?: RunId): Promise<void> {
   try {
     await requests.read(
       repo,

@@ -59,7 +59,7 @@ export interface RequestsOptions {
   /** Milliseconds a permission to send holds before it is asked for again. Default 1 s. */
   readonly freshMs?: number | undefined;
   /** Milliseconds of a clock that never goes back, for tests. */
-  readonly monotonic?: () => number;
+  readonly monotonic?: (() => number) | undefined;
 }
 
 /** The parameters that every route of a repository takes. */

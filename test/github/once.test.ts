@@ -1,6 +1,8 @@
 // One write happens once: through crashes, lost answers, and processes that were frozen or came at the same moment.
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { BatonError } from "#src/core/errors.ts";
+import { newRunId } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import { createOnce, type Write } from "#src/github/once.ts";
 import { GitHubFailure } from "#src/github/failure.ts";
@@ -170,4 +172,94 @@ test("in one process the same write never runs beside itself", async () => {
   expect(far.writes).toBe(1);
   // Nobody had to wait for "another process".
   expect(time.pauses).toEqual([]);
+});
+
+describe("in one lane", () => {
+  const run = newRunId();
+  const laned = (far: FarSide, key: string): Write<number> => ({ ...far.write(false), key, run, lane: "card" });
+
+  test("a later write waits for the earlier one, whatever that meets", async () => {
+    const far = new FarSide();
+    const once = onceWith(createMemoryOutbox(timing()));
+    const slow = gate();
+    far.before = (number) => (number === 1 ? slow.opened : Promise.resolve());
+    const first = once(laned(far, "card"));
+    const second = once(laned(far, "end"));
+    await expect.poll(() => far.writes).toBe(1);
+    slow.open();
+    expect(await Promise.all([first, second])).toEqual([1, 2]);
+  });
+
+  test("another process's later write overtakes an earlier one that was not sent, and then it is not sent", async () => {
+    const outbox = createMemoryOutbox(timing());
+    const far = new FarSide();
+    const frozen = gate();
+    let reads = 0;
+    const sleepy: Outbox = {
+      ...outbox,
+      async read(key) {
+        if ((reads += 1) === 1) await frozen.opened;
+        return await outbox.read(key);
+      },
+    };
+    const first = onceWith(sleepy)(laned(far, "card"));
+    await expect.poll(() => reads).toBe(1);
+    expect(await onceWith(outbox)(laned(far, "end"))).toBe(1);
+    frozen.open();
+    await expect(first).rejects.toMatchObject({ code: "fence-lost" });
+    expect(far.kept).toEqual([1]);
+    // Meant again, it is the latest, and is sent.
+    expect(await onceWith(outbox)({ ...laned(far, "card"), look: () => Promise.resolve([]) })).toBe(2);
+  });
+
+  test("nothing waits for a write that was refused for good", async () => {
+    const far = new FarSide();
+    const once = onceWith(createMemoryOutbox(timing()));
+    far.before = (number) =>
+      number === 1 ? Promise.reject(new GitHubFailure("write", "refused", 422, "no", undefined)) : Promise.resolve();
+    await expect(once(laned(far, "ref"))).rejects.toThrow("no");
+    expect(await once(laned(far, "pull"))).toBe(2);
+  });
+
+  test("writes of different lanes, or of no run, do not wait for each other", async () => {
+    const far = new FarSide();
+    const once = onceWith(createMemoryOutbox(timing()));
+    const slow = gate();
+    far.before = (number) => (number === 1 ? slow.opened : Promise.resolve());
+    const first = once(laned(far, "card"));
+    await expect.poll(() => far.writes).toBe(1);
+    expect(await once({ ...laned(far, "pull"), lane: "pull-request" })).toBe(2);
+    expect(await once({ ...laned(far, "reply"), run: undefined })).toBe(3);
+    slow.open();
+    expect(await first).toBe(1);
+  });
+});
+
+test("who has lost the run records nothing, so that it overtakes nothing", async () => {
+  const outbox = createMemoryOutbox(timing());
+  const far = new FarSide();
+  const fence = () => Promise.reject(new BatonError("fence-lost", "somebody else has it"));
+  const once = createOnce({ outbox, log: silentLog, timing: timing(), fence });
+  await expect(once({ ...far.write(false), run: newRunId() })).rejects.toMatchObject({ code: "fence-lost" });
+  expect(await outbox.read("k")).toBeUndefined();
+  expect(await once(far.write(false))).toBe(1);
+});
+
+test("a write that arrives after it was looked for leaves one copy, the older", async () => {
+  const far = new FarSide();
+  const write = far.write(true);
+  let looks = 0;
+  far.before = (number) =>
+    number === 1 ? Promise.reject(new GitHubFailure("write", "unclear", 0, "reset", undefined)) : Promise.resolve();
+  const answer = await onceWith(createMemoryOutbox(timing()))({
+    ...write,
+    async look() {
+      const found = await write.look();
+      // The first one arrives right after nobody found it.
+      if ((looks += 1) === 1) far.kept.push(1);
+      return found;
+    },
+  });
+  expect(answer).toBe(1);
+  expect(far.kept).toEqual([1]);
 });

@@ -366,8 +366,9 @@ export class BreakingGitHub implements AsyncDisposable {
       const pull = this.pulls.find(({ number }) => number === Number(found?.[2]));
       if (!pull) return [404, { message: "Not Found" }];
       if (found[3] !== undefined)
-        pull.reviewers.push(...(Array.isArray(body["reviewers"]) ? body["reviewers"].map(String) : []));
-      else [pull.title, pull.body] = [string("title"), string("body")];
+        for (const login of Array.isArray(body["reviewers"]) ? body["reviewers"].map(String) : [])
+          if (!pull.reviewers.includes(login)) pull.reviewers.push(login);
+      if (found[3] === undefined) [pull.title, pull.body] = [string("title"), string("body")];
       return [found[3] === undefined ? 200 : 201, this.#pull(pull)];
     }
     throw new Error(`nobody taught this GitHub ${route}`);

@@ -1,0 +1,15 @@
+// A process that is frozen between the permission to write and the write, and wakes up when another has its runs.
+import { expect, test } from "vitest";
+import { playFrozenWrites } from "#test/support/frozen-writes.ts";
+
+test("long enough to notice: it sends nothing any more", async () => {
+  const result = await playFrozenWrites("noticed", { first: 1, every: 2 });
+  expect(result).toEqual({ tried: result.tried, late: [], doubled: [], amiss: [] });
+  expect(result.tried).toBeGreaterThan(15);
+});
+
+test("so shortly that nobody can notice: one of everything stays", async () => {
+  const { tried, doubled, amiss } = await playFrozenWrites("unnoticed", { first: 2, every: 2 });
+  expect({ doubled, amiss }).toEqual({ doubled: [], amiss: [] });
+  expect(tried).toBeGreaterThan(15);
+});
