@@ -147,6 +147,35 @@ describe("a workspace whose process was killed", () => {
   });
 });
 
+describe("a process that dies in between", () => {
+  /** Whether the workspace can be gone on with from this turn; then its work comes in, once. */
+  async function goesOn(turn: number): Promise<boolean> {
+    await using workspace = await adopt(turn);
+    if (!workspace) return false;
+    expect(await workspace.collect("m", never)).toMatchObject({ type: "collected", changes: [{ path: "work" }] });
+    return true;
+  }
+
+  test.each([
+    ["workspace.before-ledger", "begin 2", 1, true],
+    ["workspace.after-ledger", "begin 2", 1, false],
+    ["workspace.before-ledger", "recorded 2", 2, false],
+    ["workspace.after-ledger", "recorded 2", 2, true],
+    ["workspace.before-import", "collect", 1, true],
+    ["workspace.after-import", "collect", 1, true],
+  ] as const)("at %s, on %s: from turn %i on, %s", async (point, line, turn, can) => {
+    await using keeper = await Keeper.start(world);
+    const folder = await keeper.does(`open ${KEY}`);
+    await keeper.does("begin 1");
+    await writeFile(join(folder, "work"), "work\n");
+    await keeper.does("recorded 1");
+    await keeper.does(`die ${point}`);
+    await expect(keeper.does(line)).rejects.toThrow("the process ended");
+    await keeper.kill();
+    expect(await goesOn(turn)).toBe(can);
+  });
+});
+
 describe("a workspace put aside", () => {
   let workspace: Workspace;
   beforeEach(async () => {

@@ -1,6 +1,7 @@
 // Run by tests as a process of its own, to be killed: does what it is told line by line, and says after each line what came of it.
 import { createInterface } from "node:readline";
 import { execute } from "#src/core/exec.ts";
+import { onFaultPoint } from "#src/core/fault-points.ts";
 import { sha } from "#src/core/ids.ts";
 import { createWorkspaces } from "#src/workspace/create-workspaces.ts";
 import type { Workspace } from "#src/workspace/workspaces.ts";
@@ -34,6 +35,7 @@ async function obey(verb: string, word: string): Promise<string> {
   }
   if (verb === "begin") await workspace?.begin(Number(word));
   if (verb === "recorded") await workspace?.recorded(Number(word));
+  if (verb === "die") onFaultPoint(async (point) => void (point === word && process.kill(process.pid, "SIGKILL")));
   if (verb === "park") await workspace?.park();
   if (verb === "collect") return JSON.stringify(await workspace?.collect("work", never));
   return workspace?.folder ?? "nothing";

@@ -243,7 +243,7 @@ describe("what a killed process left in a mirror", () => {
     });
 
     test("is left alone while the git of a killed process works there", async () => {
-      await age(lock, 10 / 86_400);
+      await age(lock, 1);
       const child: ChildProcess = spawn("sleep", ["60"], { cwd: await mirror(), stdio: "ignore" });
       await once(child, "spawn");
       await expect(resolve()).rejects.toMatchObject({ code: "git-failed" });
