@@ -29,8 +29,6 @@ export interface PlaceOptions {
   readonly refuse?: readonly string[];
   readonly changes?: readonly FileChange[];
   readonly answer?: (call: ToolCall, signal: AbortSignal) => Promise<ToolAnswer>;
-  /** What an earlier process left. */
-  readonly left?: boolean;
   /** Opening waits for this. */
   readonly gate?: Promise<void>;
 }
@@ -38,6 +36,8 @@ export interface PlaceOptions {
 export class FakePlace {
   readonly log: string[] = [];
   readonly #options: PlaceOptions;
+  /** The last turn that touched the workspace that was put aside. */
+  #parked: number | undefined;
 
   constructor(options: PlaceOptions = {}) {
     this.#options = options;
@@ -74,9 +74,11 @@ export class FakePlace {
     contains: () => this.#unused("contains"),
     adopt: (_repo, key, turn) => {
       this.log.push(`adopt ${key.split("/").slice(1).join("/")} as of turn ${turn}`);
-      if (this.#options.left !== true) return Promise.resolve(undefined);
+      const parked = this.#parked;
+      this.#parked = undefined;
+      if (parked !== turn) return Promise.resolve(undefined);
       this.log.push("open workspace");
-      return Promise.resolve(this.#workspace(start, undefined));
+      return Promise.resolve(this.#workspace(start, undefined, turn));
     },
     forget: async (run) => void this.log.push(`forget ${run}`),
   };
@@ -92,7 +94,8 @@ export class FakePlace {
     },
   };
 
-  #workspace(commit: Sha, installed: CommandResult | undefined): Workspace {
+  #workspace(commit: Sha, installed: CommandResult | undefined, last = 0): Workspace {
+    let touched = last;
     return {
       folder: this.#options.folder ?? "/nowhere",
       commit,
@@ -106,9 +109,15 @@ export class FakePlace {
             : { type: "collected", commit: collected, changes: [...changes] },
         );
       },
-      begin: async (turn) => void this.log.push(`begin turn ${turn}`),
+      begin: async (turn) => {
+        this.log.push(`begin turn ${turn}`);
+        touched = turn;
+      },
       recorded: async (turn) => void this.log.push(`turn ${turn} is recorded`),
-      park: async () => void this.log.push("park workspace"),
+      park: async () => {
+        this.log.push("park workspace");
+        this.#parked = touched;
+      },
       [Symbol.asyncDispose]: async () => void this.log.push("close workspace"),
     };
   }
