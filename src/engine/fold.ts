@@ -134,7 +134,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
       };
     case "run.parked": {
       const { reason, message, until } = event;
-      return { ...state, waiting: { reason, message, since: at, until }, parks: state.parks + 1 };
+      return { ...state, driver: undefined, waiting: { reason, message, since: at, until }, parks: state.parks + 1 };
     }
     case "retry.requested":
       return reopen(state, event.stage, at);
@@ -231,6 +231,7 @@ function touch(
 function reopen(state: State, from: string | undefined, at: number): State {
   const open: State = {
     ...state,
+    driver: undefined,
     stop: undefined,
     closedBy: undefined,
     lost: undefined,

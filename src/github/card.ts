@@ -2,11 +2,13 @@
 import type { RunId } from "../core/ids.ts";
 import type { Evidence, GateResult } from "../engine/events.ts";
 import type { State } from "../engine/state.ts";
+import { clock, heldLine } from "./held.ts";
 import { bullets, commandText, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import {
   costLine,
   isGuess,
+  keptLine,
   nextStep,
   position,
   pullRequestLink,
@@ -35,6 +37,8 @@ export function renderCard(state: State, options: CardOptions): string {
     triageLine(state, options.neutral),
     checklist(state, options.neutral),
     ending(state, options.neutral),
+    heldLine(state, options.neutral),
+    editedLine(state),
     `**Next:** ${nextStep(state)}`,
     linkLine(state, options.links),
   ];
@@ -50,8 +54,18 @@ function header(state: State, { neutral, now }: CardOptions): string {
   const asked = `asked for by ${neutral.code(request.by.login, 60)} with ${neutral.code(request.quote, 200)}`;
   return stack(
     `### ${sign} ${word}${place === undefined ? "" : ` · ${place}`}`,
-    [costLine(state, now), asked, dryRun ? "dry run" : ""].filter((part) => part !== "").join(" · "),
+    [costLine(state, now), asked, dryRun ? "dry run" : "", lastNews(state)].filter((part) => part !== "").join(" · "),
   );
+}
+
+/** Nobody can edit the card of a run whose process is gone: so a run under way says of when it speaks. */
+function lastNews({ finished, updatedAt }: State): string {
+  return finished ? "" : `as of ${clock(updatedAt, updatedAt)}`;
+}
+
+function editedLine({ edited, created, finished }: State): string {
+  if (!edited || created.subject.kind !== "issue" || finished?.code === "restarted") return "";
+  return "The issue was edited since the start; the run works from the text it began with. `/agent restart` takes the new text.";
 }
 
 function triageLine(state: State, neutral: Neutral): string {
@@ -95,7 +109,11 @@ function ending(state: State, neutral: Neutral): string {
     );
   }
   if (finished.outcome === "succeeded" || finished.outcome === "triaged") return "";
-  return `**Why it ended:** ${neutral.line(finished.message, 1_200)} (\`${finished.code}\`)`;
+  const kept = keptLine(state);
+  return stack(
+    `**Why it ended:** ${neutral.line(finished.message, 1_200)} (\`${finished.code}\`)`,
+    kept === "" || finished.code === "restarted" ? "" : `**Kept:** ${kept}`,
+  );
 }
 
 function linkLine(state: State, links: Links): string {
@@ -149,13 +167,16 @@ function evidenceBlock({ label, argv, commit, exitCode, seconds: took, tail }: E
 }
 
 /** An ended run is not stopped any more, so that command is not listed. */
-function commandHelp({ finished }: State): string {
+function commandHelp({ finished, paused, waiting }: State): string {
   return folded(
     "Commands",
     stack(
       bullets([
         ...(finished ? [] : ["`/agent stop` ends the run"]),
+        ...(finished || paused ? [] : ["`/agent pause` holds the run"]),
+        ...(paused || waiting ? ["`/agent resume` goes on with it"] : []),
         "`/agent retry` goes on where a run ended; `/agent retry <stage>` from that stage",
+        "`/agent restart` begins again with the issue's text as it is now; `/agent budget $3` sets what the run may spend",
         "`/agent fix <advice>` begins a new run; `--budget $3`, `--max-time 20m` and `--workflow bug` may follow",
         "`/agent status` and `/agent why` explain; `/agent help` lists everything",
       ]),

@@ -2,7 +2,7 @@
 import { marker, stack } from "./markdown.ts";
 import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
-import { isGuess, nextStep, pullRequestLink, stateWord } from "./progress.ts";
+import { isGuess, keptLine, nextStep, pullRequestLink, stateWord } from "./progress.ts";
 
 /** What marks the comment of this very end; a retried run ends again and may speak again. */
 export function endingMarker(state: State): string {
@@ -52,8 +52,8 @@ export function renderEnding(
         details,
       );
     case "cancelled":
-      // A person's own stop needs no answer; one that Baton found while publishing does.
-      return created.request.door === "cli" || state.stop || state.closedBy
+      // What a person did by hand on the issue needs no answer, and a locked conversation no more words.
+      return created.request.door === "cli" || state.stop || state.closedBy || unspoken.has(finished.code)
         ? undefined
         : failure(state, `${asker}I stopped.`, neutral, details);
     case "triaged":
@@ -63,11 +63,16 @@ export function renderEnding(
   }
 }
 
+/** Ends that nobody wants to hear of, or can: the issue is locked or gone, or a new run has begun. */
+const unspoken = new Set(["restarted", "issue-locked", "issue-gone", "issue-transferred", "repository-gone"]);
+
 function failure(state: State, opening: string, neutral: Neutral, details: string): string {
+  const kept = keptLine(state);
   return stack(
     endingMarker(state),
     opening,
     `> ${neutral.line(state.finished?.message ?? "", 700)}`,
+    kept === "" ? "" : `**Kept:** ${kept}`,
     `**Next:** ${nextStep(state)}`,
     details,
   );

@@ -4,6 +4,8 @@ import { formatDollars, microDollars, type RunId } from "../core/ids.ts";
 import type { GateResult } from "../engine/events.ts";
 import {
   isDone,
+  isIdle,
+  isPublished,
   refusals,
   stageOrder,
   stageThatEnded,
@@ -14,6 +16,7 @@ import {
   type State,
 } from "../engine/state.ts";
 import type { Artifact } from "../workflows/artifacts.ts";
+import { heldNext, waitWord } from "./held.ts";
 import { count, duration } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 
@@ -30,11 +33,17 @@ export interface Word {
   readonly word: string;
 }
 
+function isStopping(state: State): boolean {
+  return (state.stop !== undefined || state.closedBy !== undefined || state.lost !== undefined) && !isPublished(state);
+}
+
 /** The one word for where a run stands. */
 export function stateWord(state: State): Word {
   const { finished } = state;
   if (!finished) {
-    if (state.stop || (state.closedBy && !state.pullRequest)) return { sign: "⏹️", word: "Stopping" };
+    if (isStopping(state)) return { sign: "⏹️", word: "Stopping" };
+    if (state.paused) return { sign: "⏸️", word: "Paused" };
+    if (state.waiting) return { sign: "🕓", word: waitWord(state.waiting) };
     return state.driver === undefined ? { sign: "🕓", word: "Queued" } : { sign: "🔄", word: "Running" };
   }
   switch (finished.outcome) {
@@ -68,17 +77,19 @@ export function costLine(state: State, now: number): string {
   const retried = state.budgetFrom.spend.turns > 0 || state.budgetFrom.spend.microDollars > 0;
   const since = microDollars(used(state, now).microDollars);
   return [
-    duration(workedMs(state, now)),
+    duration(workedMs(state, isIdle(state) ? state.updatedAt : now)),
     `${formatDollars(totalCost(state))}${retried ? "" : of}`,
     count(state.spend.turns, "model turn"),
     ...(retried ? [`since the retry ${formatDollars(since)}${of}`] : []),
   ].join(" · ");
 }
 
-/** Milliseconds a run was worked on: since creation or the last retry, and before that the attempts of its stages. */
+/** Milliseconds a run was worked on until `now`: since creation or the last retry, and before that the attempts of its stages. */
 export function workedMs(state: State, now: number): number {
   const earlier = [...state.stages.values()].flatMap(({ attempts, rounds }) =>
-    attempts.slice(0, attempts.length - rounds).map(({ startedAt, touchedAt }) => touchedAt - startedAt),
+    attempts
+      .slice(0, attempts.length - rounds)
+      .map(({ startedAt, touchedAt, idleMs }) => touchedAt - startedAt - idleMs),
   );
   return earlier.reduce((sum, took) => sum + took, used(state, state.finished?.at ?? now).milliseconds);
 }
@@ -102,10 +113,31 @@ export function stageLines(state: State, neutral: Neutral): StageLine[] {
       return { name, sign: "⬜", text: before ? `to be done again after ${whatItWas(before, neutral)}` : "" };
     }
     if (isDone(state, stage)) return { name, sign: "✅", text: resultOf(state, stage, attempt, neutral) };
-    const sign = working ? "🔄" : name === ended && state.finished?.outcome !== "cancelled" ? "❌" : "⏹️";
+    const sign = working ? workSign(state) : name === ended && state.finished?.outcome !== "cancelled" ? "❌" : "⏹️";
     working = false;
     return { name, sign, text: resultOf(state, stage, attempt, neutral) };
   });
+}
+
+function workSign({ paused, waiting }: State): string {
+  return paused ? "⏸️" : waiting ? "🕓" : "🔄";
+}
+
+/** What of an ended run is there to go on with: "**reproduce**, **diagnose** · the last work is commit `0123456789`"; "" when there is nothing. */
+export function keptLine(state: State): string {
+  const done = stageOrder(state.workflow).filter((name) => {
+    const stage = state.stages.get(name);
+    return stage !== undefined && isDone(state, stage);
+  });
+  const commit = stageOrder(state.workflow)
+    .map((name) => state.stages.get(name)?.attempts.findLast((attempt) => attempt.commit !== undefined)?.commit)
+    .findLast((at) => at !== undefined && at !== state.created.base.commit);
+  if (done.length === 0 && commit === undefined) return "";
+  return [
+    done.length === 0 ? "no stage is done" : done.map((name) => `**${name}**`).join(", "),
+    ...(commit === undefined ? [] : [`the last work is commit \`${commit.slice(0, 10)}\`, kept by Baton`]),
+    ...(state.pullRequest ? [pullRequestLink(state)] : []),
+  ].join(" · ");
 }
 
 /** "stage 3 of 6 (fix)", or undefined before there are stages and after the end. */
@@ -193,7 +225,9 @@ export function pullRequestLink({ pullRequest }: State): string {
 export function nextStep(state: State, asked?: "status"): string {
   const { finished } = state;
   if (!finished) {
-    if (state.stop || state.closedBy) return "the work under way is being ended.";
+    if (isStopping(state)) return "the work under way is being ended.";
+    const held = heldNext(state);
+    if (held !== undefined) return held;
     if (!state.routed) return "sorting the issue, then the work it calls for. `/agent stop` stops it.";
     return `${position(state) ?? "the last step"}, by itself. \`/agent stop\` stops it${asked === "status" ? "" : ", `/agent status` tells more"}.`;
   }
@@ -224,11 +258,52 @@ export function nextStep(state: State, asked?: "status"): string {
     case "timed-out":
       return `${again}, with the same time again; \`/agent fix --max-time 90m\` begins anew with more.`;
     case "out-of-budget":
-      return `${again}, with the same budget again; \`/agent fix --budget $10\` begins anew with another.`;
+      return outOfBudget(state, where, again);
     case "cancelled":
-      return finished.code === "issue-closed" ? `reopen the issue, then ${again}.` : `${again}.`;
+      return cancelled(state, again);
     default:
       return assertNever(finished.outcome);
+  }
+}
+
+/** The command that goes on with more money, as far as the repository allows more. */
+function outOfBudget({ budget, created, finished }: State, where: string | undefined, again: string): string {
+  if (finished?.code === "budget-turns")
+    return `${again}, with the same number of turns again; \`/agent restart\` begins anew.`;
+  const now = budget?.microDollars ?? 0;
+  const law = created.config.budget.run;
+  const more = Math.min(Math.max(1, Math.ceil((2 * now) / 1_000_000)), law ?? Number.POSITIVE_INFINITY, 1_000);
+  if (more * 1_000_000 <= now)
+    return `${again}, with the same budget again. The repository allows a run no more: \`budget.run\` in \`.github/baton.yml\`.`;
+  const at = where === undefined ? "goes on" : `goes on at **${where}** and keeps what is done`;
+  return `\`/agent budget $${Number.isInteger(more) ? more : more.toFixed(2)}\` ${at}; \`/agent retry\` does with the same budget again.`;
+}
+
+/** What can be done about a run that was ended before its time. */
+function cancelled({ finished, created }: State, again: string): string {
+  switch (finished?.code) {
+    case "issue-closed":
+      return `reopen the issue, then ${again}.`;
+    case "restarted":
+      return "a new run has begun; it has a card of its own.";
+    case "issue-locked":
+      return `unlock the issue, then ${again}.`;
+    case "issue-gone":
+    case "repository-gone":
+      return "nothing; what it was about is gone.";
+    case "issue-transferred":
+      return "write `/agent fix` where the issue is now, if Baton is installed there.";
+    case "repository-archived":
+      return `unarchive the repository, then ${again}.`;
+    case "installation-suspended":
+      return `let the App back in, then ${again}.`;
+    case "installation-removed":
+      return "install the App here again, then `/agent fix` begins anew.";
+    case "base-rewritten":
+    case "base-gone":
+      return `\`/agent restart\` begins again from \`${created.repo.defaultBranch}\` as it is now.`;
+    default:
+      return `${again}.`;
   }
 }
 

@@ -3,6 +3,7 @@
 import { assertNever } from "../core/errors.ts";
 import type { Reply } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
+import { heldLine } from "./held.ts";
 import { bullets, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import { costLine, nextStep, position, stageLines, stateWord, type Links } from "./progress.ts";
@@ -54,7 +55,7 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
     case "already-running":
       return stack(
         quoted(reply.quote, neutral),
-        `I am already at work on this (${runLink(reply.run, options.links)}); one run at a time keeps things clear. The status card above shows how far it is; \`/agent stop\` ends it.`,
+        `I am already at work on this (${runLink(reply.run, options.links)}); one run at a time keeps things clear. ${alreadyNext[reply.held ?? "no"]}`,
       );
     case "nothing-to-do":
       return stack(
@@ -76,6 +77,12 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
       return assertNever(reply);
   }
 }
+
+const alreadyNext = {
+  no: "The status card above shows how far it is; `/agent stop` ends it.",
+  paused: "It is paused: `/agent resume` goes on, `/agent stop` ends it.",
+  waiting: "It waits, and the status card above says for what: `/agent resume` tries at once, `/agent stop` ends it.",
+} as const;
 
 function quoted(quote: string, neutral: Neutral): string {
   const code = neutral.code(quote, 300);
@@ -115,6 +122,7 @@ function status(state: State, { neutral, links, now }: ReplyOptions): string {
         (stage) => `${stage.sign} **${stage.name}**${stage.text === "" ? "" : ` · ${stage.text}`}`,
       ),
     ),
+    heldLine(state, neutral),
     `**Next:** ${nextStep(state, "status")}`,
   );
 }

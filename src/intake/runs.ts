@@ -5,7 +5,7 @@
 import type { RunId } from "../core/ids.ts";
 import type { RecordedEvent, RunEvent } from "../engine/events.ts";
 import { fold } from "../engine/fold.ts";
-import type { EventLog, GitHubReader } from "../engine/ports.ts";
+import type { EventLog, GitHubReader, Reply } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
 import type { Asked } from "./asked.ts";
 import type { Intent } from "./intent.ts";
@@ -65,6 +65,17 @@ export function createRuns({ log, reader }: { log: EventLog; reader: Pick<GitHub
       throw new Error(`${run} changed ${MAX_TRIES} times while something was to be added to it`);
     },
   };
+}
+
+/** That a run is at work, or why it is not. */
+export async function alreadyRunning(
+  log: Pick<EventLog, "read">,
+  quote: string,
+  run: RunId,
+): Promise<Extract<Reply, { kind: "already-running" }>> {
+  const { paused, waiting } = fold(await log.read(run));
+  const held = paused ? "paused" : waiting ? "waiting" : undefined;
+  return { kind: "already-running", quote, run, ...(held === undefined ? {} : { held }) };
 }
 
 type Word = Extract<RunEvent, { quote: string }>;

@@ -8,6 +8,7 @@ import { defaultRepoConfig, type RepoConfig } from "../workflows/repo-config.ts"
 import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
 import type { Self } from "./intent.ts";
+import { alreadyRunning } from "./runs.ts";
 import { createRunEvent, pinInput, runIdOf, withoutOwn } from "./pin.ts";
 
 export type LoadedConfig =
@@ -74,7 +75,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     }
     const active = await activeRun(log, request);
     if (active !== undefined && active !== request.replaces?.run)
-      return answer({ kind: "already-running", quote, run: active }, `${active} is at work`);
+      return answer(await alreadyRunning(log, quote, active), `${active} is at work`);
 
     signal.throwIfAborted();
     const branch = repo.defaultBranch;
@@ -119,7 +120,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     );
     if (created.type === "created") return ring(runId, "started");
     if (created.by === runId) return ring(runId, "started before");
-    return answer({ kind: "already-running", quote, run: created.by }, `${created.by} is at work`);
+    return answer(await alreadyRunning(log, quote, created.by), `${created.by} is at work`);
 
     async function missingWorkflow(name: string, base: Sha): Promise<string | undefined> {
       const known = workflows.names();

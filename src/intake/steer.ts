@@ -8,7 +8,7 @@ import type { Asked } from "./asked.ts";
 import { readAmount } from "./grammar.ts";
 import type { Ground, Intent, Lost } from "./intent.ts";
 import { howToStart, refusedNow } from "./now.ts";
-import { createRuns, said, wordOf } from "./runs.ts";
+import { alreadyRunning, createRuns, said, wordOf } from "./runs.ts";
 
 export interface SteerParts {
   readonly log: EventLog;
@@ -46,8 +46,8 @@ export function createSteer({ log, bell, reader, publisher }: SteerParts): Steer
     answer(asked, { kind: "nothing-running", quote: asked.quote, next }, "nothing is running");
   const nothingToDo = (asked: Asked, why: string, next: string) =>
     answer(asked, { kind: "nothing-to-do", quote: asked.quote, why, next }, `nothing to do: ${why}`);
-  const atWork = (asked: Asked, run: RunId) =>
-    answer(asked, { kind: "already-running", quote: asked.quote, run }, `${run} is at work`);
+  const atWork = async (asked: Asked, run: RunId) =>
+    answer(asked, await alreadyRunning(log, asked.quote, run), `${run} is at work`);
   const ring = async (run: RunId, note: string) => {
     await bell.ring("run", run);
     return `${run} ${note}`;

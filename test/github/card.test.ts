@@ -72,7 +72,12 @@ const endings: Record<RecordedRunName, readonly (string | RegExp)[]> = {
     "`/agent retry` goes on at **diagnose** and keeps what is done",
   ],
   "timed out": ["⌛ Timed out", "The run has used its 45 minutes", "--max-time"],
-  "out of budget": ["💰 Failed (out of budget)", "$5.01 of $5.00", "`/agent fix --budget $10`"],
+  "out of budget": [
+    "💰 Failed (out of budget)",
+    "$5.01 of $5.00",
+    "**Next:** `/agent budget $10` goes on at **fix** and keeps what is done",
+    "**Kept:** **reproduce**, **diagnose** · the last work is commit `aaaaaaaaaa`",
+  ],
   stopped: ["⏹️ Cancelled", "Stopped by `@ada` (`/agent stop`).", "`/agent retry`"],
   "issue closed": ["⏹️ Cancelled", "closed the issue", "reopen the issue, then `/agent retry`"],
 };
