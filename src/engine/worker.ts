@@ -2,14 +2,16 @@
 //
 // It looks for due runs when the bell rings, when one of its places becomes free, and with every beat by which it shows that it
 // lives; so a run that nobody rang for, and a run whose worker died, is found by the database alone.
-import { messageOf } from "../core/errors.ts";
+import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
 import { Parking } from "../core/parking.ts";
 import { drive, type Engine } from "./drive.ts";
 import type { Claims } from "./ports.ts";
 
-/** A run whose driving threw is left alone this long: its log may be broken, or the database. */
+/** A run whose driving threw is left alone this long: its log may be broken. */
 const PENALTY_MS = 30_000;
+/** When it was the database that was away, the run need not wait long for it. */
+const AWAY_MS = 1_000;
 
 export interface WorkerOptions {
   readonly engine: Engine;
@@ -33,20 +35,35 @@ export function startWorker({ engine, claims, parallel, beatMs }: WorkerOptions)
   const { signal } = stopping;
   const { journal } = engine;
   const driving = new Map<RunId, Promise<void>>();
+  /** Runs to be given back as soon as the database answers, and how long they are to be left alone. */
+  const owed = new Map<RunId, number | undefined>();
   let looking: Promise<void> | undefined;
   let again = false;
   let timer: NodeJS.Timeout | undefined;
   let beating: Promise<void> = Promise.resolve();
 
   async function work(run: RunId): Promise<void> {
+    let afterMs: number | undefined;
     try {
       await drive(run, engine, signal);
-      await claims.release(run);
     } catch (error) {
       journal.error("a run could not be driven", { run, error: messageOf(error) });
-      await claims
-        .release(run, signal.aborted ? undefined : PENALTY_MS)
-        .catch((trouble: unknown) => journal.warn("a run could not be given back", { run, error: messageOf(trouble) }));
+      const away = error instanceof BatonError && error.code === "database-failed";
+      if (!signal.aborted) afterMs = away ? AWAY_MS : PENALTY_MS;
+    }
+    owed.set(run, afterMs);
+    await giveBack();
+  }
+
+  /** A run that is not given back would be this worker's as long as it lives, and nobody's work. */
+  async function giveBack(): Promise<void> {
+    for (const [run, afterMs] of owed) {
+      try {
+        await claims.release(run, afterMs);
+        owed.delete(run);
+      } catch (error) {
+        journal.warn("a run could not be given back yet", { run, error: messageOf(error) });
+      }
     }
   }
 
@@ -82,6 +99,7 @@ export function startWorker({ engine, claims, parallel, beatMs }: WorkerOptions)
     let pause = beatMs;
     try {
       const { dueInMs } = await claims.beat();
+      await giveBack();
       if (dueInMs === 0) look();
       else if (dueInMs !== undefined) pause = Math.min(beatMs, dueInMs + 1);
     } catch (error) {

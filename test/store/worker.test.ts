@@ -159,6 +159,26 @@ describe.each(databases)("workers on $name", ({ here, open }) => {
       expect(reads).toBe(1);
     });
 
+    test("a run that could not be given back is given back as soon as the database answers", async () => {
+      await using here = await world();
+      await using claims = await here.claims();
+      let refusals = 2;
+      const agents = new ScriptedAgents({ fix: [{ type: "wait", reason: "model-limit", message: "wait" }] });
+      const failing: Claims = {
+        ...claims,
+        release: (...given) =>
+          refusals-- > 0 ? Promise.reject(new Error("the database is away")) : claims.release(...given),
+      };
+      await using _worker = here.worker(failing, agents);
+      const run = await here.start();
+      await expect.poll(async () => fold(await here.log.read(run)).waiting, soon).toBeDefined();
+      agents.answers["fix"] = [];
+      const { version } = fold(await here.log.read(run));
+      const by = { login: "maria", id: 7 };
+      await here.log.append(run, version, [{ type: "resume.requested", by, quote: "/agent resume" }]);
+      await expect.poll(() => here.outcome(run), soon).toBe("succeeded");
+    });
+
     test("a pause keeps a run from every worker until somebody resumes it", async () => {
       await using here = await world();
       await using claims = await here.claims();
