@@ -143,7 +143,11 @@ async function place(): Promise<{ url?: string; folder?: string } & AsyncDisposa
   const onServer = async (statement: string) => {
     const client = new Client({ connectionString: address });
     await client.connect();
-    await client.query(statement).finally(() => client.end());
+    try {
+      await client.query(statement);
+    } finally {
+      await client.end();
+    }
   };
   await onServer(`CREATE DATABASE ${name}`);
   const url = new URL(address);

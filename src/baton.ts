@@ -1,28 +1,31 @@
 // The composition root: read this first. `openParts` builds what works a run (sandbox, workspaces, agents, gates, triage);
 // `openBaton` adds what a server needs (store, webhooks, intake, publisher, projection) and answers the bell.
 // A delivery rings the bell, the intake turns it into a run, the run rings the bell, and the engine drives it to its end.
+import { randomUUID } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createAgentRunner } from "./agents/runner.ts";
-import { createModel } from "./agents/model.ts";
+import { createModel, type Model } from "./agents/model.ts";
 import { systemClock } from "./core/clock.ts";
-import { BatonError, messageOf } from "./core/errors.ts";
+import { BatonError } from "./core/errors.ts";
 import { execute } from "./core/exec.ts";
 import type { Log } from "./core/log.ts";
+import { repeat } from "./core/repeat.ts";
 import { createRedact, type Redact } from "./core/redact.ts";
+import { createMetrics, type Metrics } from "./dashboard/metrics.ts";
 import type { Engine } from "./engine/drive.ts";
-import { startWorker } from "./engine/worker.ts";
-import { nothingToLose } from "./github/subjects.ts";
+import { startWorker, type Worker } from "./engine/worker.ts";
+import { createSubjects } from "./github/subjects.ts";
 import { RunEvent, type RepoRef } from "./engine/events.ts";
 import type { WorkflowSource } from "./engine/ports.ts";
-import type { Env } from "./env.ts";
+import { archiveFolder, type Env } from "./env.ts";
 import { createGates } from "./gates/create-gates.ts";
 import { createProjection } from "./github/projection.ts";
 import { createPublisher } from "./github/publisher.ts";
 import type { OctokitFor } from "./github/client.ts";
 import { createGitHubReader } from "./github/reader.ts";
 import { openSandbox } from "./hands/open-sandbox.ts";
-import type { Sandbox } from "./hands/sandbox.ts";
+import { closedSandbox, type Sandbox } from "./hands/sandbox.ts";
 import { createIntake } from "./intake/handle.ts";
 import type { TokenRequest } from "./intake/installation-tokens.ts";
 import { openWebhooks, type AppWebhooks } from "./intake/probot-app.ts";
@@ -32,11 +35,16 @@ import { createLibrary, withOverrides, type Library } from "./workflows/load.ts"
 import { createWorkspaces } from "./workspace/create-workspaces.ts";
 import type { RepoSource, Workspaces } from "./workspace/workspaces.ts";
 
-/** Runs worked at once by one process. */
-const PARALLEL = 4;
+/** Deliveries handled at once by one process. */
+const PARALLEL_DELIVERIES = 4;
 const DAY_MS = 86_400_000;
 /** How often deliveries that nobody rings for are looked for, in milliseconds. */
 const SWEEP_MS = 60_000;
+/** How often what ended long ago is archived, in milliseconds. */
+const TIDY_MS = 3_600_000;
+
+/** What one process does: everything, only webhooks and what people ask for by them, or only the runs that come of it. */
+export type Role = "all" | "webhooks" | "runs";
 
 /** What works runs, whoever asked for them. */
 export interface Parts extends AsyncDisposable {
@@ -53,23 +61,25 @@ export interface PartsOptions {
   readonly journal: Log;
   /** The token git fetches a repository with, if it needs one. */
   readonly credential: (repo: RepoSource) => Promise<string | undefined>;
+  /** False where no run is worked: then nothing needs a sandbox, and nothing gets one. Default true. */
+  readonly works?: boolean;
+  /** Instead of the model that `env` names. */
+  readonly model?: Model;
 }
 
 /** Opens the sandbox and everything that works in it. Throws `sandbox-missing` with the install line where bubblewrap is absent. */
-export async function openParts({ env, journal, credential }: PartsOptions): Promise<Parts> {
+export async function openParts(options: PartsOptions): Promise<Parts> {
+  const { env, journal, credential, works = true } = options;
   await mkdir(env.home, { recursive: true });
   // Where the home is inside somebody's repository, git must not see it.
   await writeFile(join(env.home, ".gitignore"), "*\n");
   await using undo = new AsyncDisposableStack();
-  const sandbox = undo.use(await openSandbox({ mode: env.sandbox, log: journal }));
+  const sandbox = works ? undo.use(await openSandbox({ mode: env.sandbox, log: journal })) : closedSandbox;
   const workspaces = undo.use(
     await createWorkspaces({ home: env.home, onHost: execute, inSandbox: sandbox.run, credential }),
   );
-  const model = createModel({
-    apiKey: env.model?.apiKey ?? "",
-    baseURL: env.model?.baseURL ?? "",
-    log: journal,
-  });
+  const model =
+    options.model ?? createModel({ apiKey: env.model?.apiKey ?? "", baseURL: env.model?.baseURL ?? "", log: journal });
   const own = await createLibrary();
   const libraryAt = (at: { repo: RepoRef; base: Parameters<Workspaces["file"]>[1] }, signal: AbortSignal): Library =>
     withOverrides(own, async (path) => {
@@ -107,22 +117,28 @@ export interface Baton extends AsyncDisposable {
   readonly parts: Parts;
   readonly store: Store;
   readonly engine: Engine;
-  /** Answers `POST /api/github/webhooks`; false for other paths. */
+  /** Answers `POST /api/github/webhooks`; false for other paths, and always where the role is "runs". */
   readonly webhooks: AppWebhooks["handle"];
+  readonly metrics: Metrics;
   /** True when a delivery would be kept and a run could start. */
   ready(): Promise<boolean>;
 }
 
-/** Opens a whole Baton for a GitHub App and starts working what is due. Disposing parks runs that are under way. */
-export async function openBaton(env: Env, journal: Log): Promise<Baton> {
+/** Opens a Baton for a GitHub App and starts what its role is. Disposing parks runs that are under way. */
+export async function openBaton(env: Env, journal: Log, role: Role = "all"): Promise<Baton> {
   const { app } = env;
   if (!app) throw new Error("openBaton needs an App's credentials");
   await using undo = new AsyncDisposableStack();
+  let worker: Worker | undefined;
+  const metrics = createMetrics({ figures: () => store.figures(), driving: () => worker?.driving ?? 0 });
   const store = undo.use(
     await openStore({
       databaseUrl: env.databaseUrl,
       redisUrl: env.redisUrl,
       folder: join(env.home, "database"),
+      archiveFolder: archiveFolder(env),
+      limits: { perRepository: env.parallel.repository, perInstallation: env.parallel.installation },
+      claimed: (waitedMs) => metrics.claimed(waitedMs),
       parse: (json) => RunEvent.parse(json),
       log: journal,
     }),
@@ -131,7 +147,8 @@ export async function openBaton(env: Env, journal: Log): Promise<Baton> {
     await openWebhooks({
       appId: app.id,
       privateKey: app.privateKey,
-      secrets: app.webhookSecrets,
+      // Who receives none cannot check any: a secret that nobody knows refuses whatever would come.
+      secrets: role === "runs" ? [randomUUID()] : app.webhookSecrets,
       apiUrl: env.apiUrl,
       deliveries: store.deliveries,
       stored: (id) => store.bell.ring("delivery", id),
@@ -144,13 +161,26 @@ export async function openBaton(env: Env, journal: Log): Promise<Baton> {
     contents: "write",
     metadata: "read",
   });
-  const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks) }));
+  const works = role !== "webhooks";
+  const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks), works }));
   const { redact, workspaces, workflows } = parts;
   const { slug, login } = await webhooks.whoAmI();
   const self = { slug, login, id: undefined, appId: app.id };
   const links = { serverUrl: env.serverUrl };
   const { log, history, claims, outbox, throttle } = store;
-  const projection = undo.use(createProjection({ log, octokitFor, outbox, throttle, redact, self, links, journal }));
+  const projection = undo.use(
+    createProjection({
+      log,
+      octokitFor,
+      outbox,
+      throttle,
+      redact,
+      self,
+      links,
+      journal,
+      held: (run) => claims.held(run),
+    }),
+  );
   const publisher = createPublisher({
     octokitFor,
     outbox,
@@ -162,29 +192,35 @@ export async function openBaton(env: Env, journal: Log): Promise<Baton> {
     links,
     log: journal,
   });
-  const engine = parts.engine({ log, publisher, projection, history, subjects: nothingToLose });
-  const reader = createGitHubReader({ octokitFor: clientsOf(webhooks, readOnly), throttle, log: journal });
-  const intake = createIntake({ ...store, reader, publisher, workflows, self, journal });
+  const reading = { octokitFor: clientsOf(webhooks, readOnly), throttle, log: journal };
+  const engine = parts.engine({
+    log,
+    publisher,
+    projection,
+    history,
+    subjects: createSubjects({ ...reading, workspaces }),
+  });
+  const reader = createGitHubReader(reading);
+  const intake = createIntake({ ...store, reader, publisher, projection, workflows, self, journal });
 
-  const worker = undo.use(startWorker({ engine, claims, parallel: PARALLEL, beatMs: claims.leaseMs / 4 }));
-  undo.use(
-    await store.bell.answer(
-      async (topic, id, signal) => {
-        if (topic === "delivery") await intake.handle(id, signal);
-        else worker.look();
-      },
-      { parallel: PARALLEL },
-    ),
-  );
-  await projection.refresh([...(await store.log.unfinished()), ...(await store.log.endedWithin(DAY_MS))]);
-  const sweep = async () => {
-    for (const id of await store.deliveries.pending()) await store.bell.ring("delivery", id);
-  };
-  await sweep();
-  const timer = setInterval(() => {
-    sweep().catch((error: unknown) => journal.warn("the sweep for forgotten work failed", { error: messageOf(error) }));
-  }, SWEEP_MS);
-  undo.defer(() => clearInterval(timer));
+  if (works) {
+    const working = undo.use(
+      startWorker({ engine, claims, parallel: env.parallel.worker, beatMs: claims.leaseMs / 4 }),
+    );
+    worker = working;
+    undo.use(await store.bells.run.answer(async () => working.look(), { parallel: 1 }));
+    await projection.refresh([...(await store.log.unfinished()), ...(await store.log.endedWithin(DAY_MS))]);
+  }
+  if (role !== "runs") {
+    const handle = (_: string, id: string, signal: AbortSignal) => intake.handle(id, signal);
+    undo.use(await store.bells.delivery.answer(handle, { parallel: PARALLEL_DELIVERIES }));
+    const sweep = async () => {
+      for (const id of await store.deliveries.pending()) await store.bell.ring("delivery", id);
+    };
+    await sweep();
+    undo.use(repeat(SWEEP_MS, "the sweep for forgotten deliveries", journal, sweep));
+    if (env.retentionDays > 0) undo.use(repeat(TIDY_MS, "archiving", journal, tidier(store, env, journal)));
+  }
 
   let closing = false;
   const opened = undo.move();
@@ -192,12 +228,22 @@ export async function openBaton(env: Env, journal: Log): Promise<Baton> {
     parts,
     store,
     engine,
-    webhooks: (request, response) => webhooks.handle(request, response),
+    metrics,
+    webhooks: (request, response) => (role === "runs" ? Promise.resolve(false) : webhooks.handle(request, response)),
     ready: async () => !closing && (await store.healthy()),
     [Symbol.asyncDispose]: async () => {
       closing = true;
       await opened.disposeAsync();
     },
+  };
+}
+
+/** Archives what ended longer ago than the operator wants to keep it. */
+function tidier(store: Store, env: Env, journal: Log): (signal: AbortSignal) => Promise<void> {
+  return async (signal) => {
+    const { runs, deliveries, writes } = await store.archive.tidy(env.retentionDays * DAY_MS, signal);
+    if (runs + deliveries + writes > 0)
+      journal.info("archived what ended long ago", { runs, deliveries, writes, folder: archiveFolder(env) });
   };
 }
 

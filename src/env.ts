@@ -13,6 +13,13 @@ const httpAddress = z
   .transform((url) => url.replace(/\/+$/, ""));
 const address = (protocol: RegExp, example: string) => z.url({ protocol, error: `must be an address like ${example}` });
 
+const count = (min: number, max: number) =>
+  z.coerce
+    .number("must be a number")
+    .int("must be a whole number")
+    .min(min, `must be at least ${min}`)
+    .max(max, `must be at most ${max}`);
+
 /** Every variable Baton knows, with what it must look like. `.describe()` is the README's text. */
 export const Variables = z.object({
   APP_ID: z.coerce
@@ -58,6 +65,33 @@ export const Variables = z.object({
     .max(65_535, "must be a port (0 to 65535)")
     .default(3000)
     .describe("Port to listen on"),
+  WORKER_RUNS: count(1, 64).default(4).describe("Runs that one process works at once"),
+  REPOSITORY_RUNS: count(1, 1_000)
+    .default(4)
+    .describe("Runs of one repository under way at once, in all processes together"),
+  INSTALLATION_RUNS: count(1, 1_000)
+    .default(16)
+    .describe("Runs of one installation of the App under way at once, in all processes together"),
+  RETENTION_DAYS: count(0, 36_500)
+    .refine(
+      (days) => days === 0 || days >= 7,
+      "must be 0 (keep everything) or at least 7: GitHub may send a delivery again for days",
+    )
+    .default(90)
+    .describe(
+      "Days after which a run that has ended moves from the database to ARCHIVE_FOLDER, and handled deliveries go; 0 keeps everything",
+    ),
+  ARCHIVE_FOLDER: z
+    .string()
+    .min(1)
+    .transform((folder) => resolve(folder))
+    .optional()
+    .describe("Folder for archived runs; `archive` in BATON_HOME when absent"),
+  METRICS_TOKEN: z
+    .string()
+    .min(16, "must have at least 16 characters")
+    .optional()
+    .describe("What a monitor sends as `Authorization: Bearer …` to read /metrics; without it only this machine may"),
   BATON_HOME: z
     .string()
     .min(1)
@@ -84,12 +118,14 @@ const secret = new Set([
   "ANTHROPIC_API_KEY",
   "DATABASE_URL",
   "REDIS_URL",
+  "METRICS_TOKEN",
 ]);
 
-/** What a verb cannot do without. */
-export type Needs = "app" | "token" | "model";
+/** What a verb cannot do without. "app-key" is the App without its webhook secret, for who receives no webhooks. */
+export type Needs = "app" | "app-key" | "token" | "model" | "database";
 
 export interface Env {
+  /** Without webhook secrets no webhooks can be received. */
   readonly app:
     | { readonly id: number; readonly privateKey: string; readonly webhookSecrets: readonly string[] }
     | undefined;
@@ -101,6 +137,13 @@ export interface Env {
   readonly redisUrl: string | undefined;
   readonly host: string;
   readonly port: number;
+  /** Runs under way at once: in this process, and in all processes of a repository and of an installation. */
+  readonly parallel: { readonly worker: number; readonly repository: number; readonly installation: number };
+  /** Days that ended runs stay in the database; 0: for ever. */
+  readonly retentionDays: number;
+  /** Absolute; undefined for the usual folder in `home`. */
+  readonly archive: string | undefined;
+  readonly metricsToken: string | undefined;
   readonly home: string;
   readonly sandbox: "required" | "none";
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
@@ -126,6 +169,11 @@ export function isUnconfigured(source: Source = process.env): boolean {
   return ["APP_ID", "PRIVATE_KEY", "PRIVATE_KEY_PATH", "WEBHOOK_SECRET"].every((name) => (source[name] ?? "") === "");
 }
 
+/** Where archived runs are. */
+export function archiveFolder({ archive, home }: Pick<Env, "archive" | "home">): string {
+  return archive ?? join(home, "archive");
+}
+
 /** Reads and checks the environment. Throws `invalid-environment` whose message has one line per variable that is missing or malformed. */
 export function readEnv(needs: readonly Needs[], source: Source = process.env): Env {
   const given = Object.fromEntries(
@@ -139,13 +187,15 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
   const missing = (name: string, hint: string) => {
     if (given[name] === undefined) problems.push(`${name} is missing: ${hint}`);
   };
-  if (needs.includes("app")) {
+  if (needs.includes("app") || needs.includes("app-key")) {
     missing("APP_ID", "the App's id, from the App's settings page on GitHub");
     if (given["PRIVATE_KEY"] === undefined && given["PRIVATE_KEY_PATH"] === undefined) {
       problems.push("PRIVATE_KEY is missing: the App's private key (or PRIVATE_KEY_PATH, a file with it)");
     }
-    missing("WEBHOOK_SECRET", "the secret set in the App's webhook settings");
+    if (needs.includes("app")) missing("WEBHOOK_SECRET", "the secret set in the App's webhook settings");
   }
+  if (needs.includes("database"))
+    missing("DATABASE_URL", "several processes share one PostgreSQL; an embedded database has one process");
   if (needs.includes("token"))
     missing("GITHUB_TOKEN", "a token that may write issues, pull requests and contents of the repository");
   if (needs.includes("model")) missing("ANTHROPIC_API_KEY", "the key agents call the model with");
@@ -153,8 +203,8 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
 
   const env = parsed.data;
   const app =
-    env.APP_ID !== undefined && key !== undefined && env.WEBHOOK_SECRET
-      ? { id: env.APP_ID, privateKey: key, webhookSecrets: env.WEBHOOK_SECRET }
+    env.APP_ID !== undefined && key !== undefined
+      ? { id: env.APP_ID, privateKey: key, webhookSecrets: env.WEBHOOK_SECRET ?? [] }
       : undefined;
   return {
     app,
@@ -169,6 +219,10 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
     redisUrl: env.REDIS_URL,
     host: env.HOST,
     port: env.PORT,
+    parallel: { worker: env.WORKER_RUNS, repository: env.REPOSITORY_RUNS, installation: env.INSTALLATION_RUNS },
+    retentionDays: env.RETENTION_DAYS,
+    archive: env.ARCHIVE_FOLDER,
+    metricsToken: env.METRICS_TOKEN,
     home: env.BATON_HOME,
     sandbox: env.BATON_SANDBOX,
     logLevel: env.LOG_LEVEL,
@@ -179,6 +233,7 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
       env.ANTHROPIC_API_KEY,
       passwordOf(env.DATABASE_URL),
       passwordOf(env.REDIS_URL),
+      env.METRICS_TOKEN,
     ].filter((value) => value !== undefined),
   };
 }

@@ -12,10 +12,23 @@ const verbs: Readonly<Record<string, { summary: string; where?: "caller"; load: 
     summary: "receive webhooks and work runs; without credentials, help to create the App",
     load: async () => (await import("./cli/serve.ts")).serve,
   },
+  worker: {
+    summary: "work runs beside `serve`, on one DATABASE_URL; as many as there is work",
+    load: async () => (await import("./cli/worker.ts")).worker,
+  },
   run: {
     summary: "work one issue: owner/repo#12 on GitHub, or ./issue.md --repo .",
     where: "caller",
     load: async () => (await import("./cli/run.ts")).run,
+  },
+  runs: {
+    summary: "list runs; `runs show <id>` tells one",
+    load: async () => (await import("./cli/runs.ts")).runs,
+  },
+  replay: {
+    summary: "fold a recorded run again, or drive it with its recorded model answers: the first difference",
+    where: "caller",
+    load: async () => (await import("./cli/replay.ts")).replay,
   },
   demo: {
     summary: "a local GitHub, a sample repository and a scripted model: see a whole run",

@@ -1,12 +1,15 @@
-// Baton's HTTP door: webhooks, and whether it is alive and ready.
+// Baton's HTTP door: webhooks, whether it is alive and ready, and figures for a monitor.
+import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { once } from "node:events";
 import { BatonError, messageOf } from "../core/errors.ts";
+import type { Metrics } from "../dashboard/metrics.ts";
 
 export interface Doors {
   /** Answers a delivery; false when the request is for another path. */
   readonly webhooks: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
   readonly ready: () => Promise<boolean>;
+  readonly metrics: Pick<Metrics, "text" | "contentType">;
 }
 
 export interface Listening extends AsyncDisposable {
@@ -18,10 +21,16 @@ export interface Listening extends AsyncDisposable {
 const LINGER_MS = 1_000;
 const WELCOME = "Baton is running. It turns issues into verified pull requests: comment `/agent help` on an issue.\n";
 
-/** Listens on `host`:`port` (0: any free port). Throws `invalid-environment` when the port is taken. */
-export async function listen(doors: Doors, { host, port }: { host: string; port: number }): Promise<Listening> {
+/**
+ * Listens on `host`:`port` (0: any free port). `metricsToken` is what a monitor must show; without it only this machine may read figures.
+ * Throws `invalid-environment` when the port is taken.
+ */
+export async function listen(
+  doors: Doors,
+  { host, port, metricsToken }: { host: string; port: number; metricsToken?: string | undefined },
+): Promise<Listening> {
   const server = createServer((request, response) => {
-    route(doors, request, response).catch(() => {
+    route(doors, metricsToken, request, response).catch(() => {
       if (!response.headersSent) answer(response, 500, "something went wrong\n");
     });
   });
@@ -51,19 +60,38 @@ export async function listen(doors: Doors, { host, port }: { host: string; port:
   };
 }
 
-async function route({ webhooks, ready }: Doors, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function route(
+  { webhooks, ready, metrics }: Doors,
+  metricsToken: string | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const path = (request.url ?? "/").split("?", 1)[0];
   if (await webhooks(request, response)) return;
   if (request.method !== "GET" && request.method !== "HEAD") return answer(response, 405, "only GET here\n");
   if (path === "/healthz") return answer(response, 200, "alive\n");
   if (path === "/readyz")
     return (await ready()) ? answer(response, 200, "ready\n") : answer(response, 503, "not ready\n");
+  if (path === "/metrics") {
+    if (!mayRead(request, metricsToken)) return answer(response, 403, "METRICS_TOKEN says who may read this\n");
+    return answer(response, 200, await metrics.text(), metrics.contentType);
+  }
   if (path === "/") return answer(response, 200, WELCOME);
   answer(response, 404, "there is nothing here\n");
 }
 
-function answer(response: ServerResponse, status: number, text: string): void {
-  response
-    .writeHead(status, { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" })
-    .end(text);
+/** Figures tell what work costs: they are for who holds the token, or else for this machine, by no proxy that speaks for others. */
+function mayRead({ headers, socket }: IncomingMessage, token: string | undefined): boolean {
+  if (token !== undefined) return equal(headers.authorization ?? "", `Bearer ${token}`);
+  const passedOn = headers["x-forwarded-for"] ?? headers["forwarded"] ?? headers["x-real-ip"];
+  return passedOn === undefined && /^(?:::ffff:)?127\.|^::1$/.test(socket.remoteAddress ?? "");
+}
+
+function equal(given: string, expected: string): boolean {
+  const hash = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(hash(given), hash(expected));
+}
+
+function answer(response: ServerResponse, status: number, text: string, type = "text/plain; charset=utf-8"): void {
+  response.writeHead(status, { "content-type": type, "x-content-type-options": "nosniff" }).end(text);
 }

@@ -5,6 +5,7 @@ import { createClient, whoIs } from "../github/client.ts";
 import { createProjection } from "../github/projection.ts";
 import { createPublisher } from "../github/publisher.ts";
 import { createGitHubReader } from "../github/reader.ts";
+import { createSubjects } from "../github/subjects.ts";
 import { CONFIG_FILE } from "../intake/handle.ts";
 import { createRunEvent, pinInput, withoutOwn } from "../intake/pin.ts";
 import { createMemoryOutbox } from "../store/outbox.ts";
@@ -65,5 +66,6 @@ export async function openGitHubCase({ id, target, flags, env, parts, log, journ
     }),
     publisher: createPublisher({ octokitFor, outbox, throttle, workspaces, redact, self, links, log: journal }),
     projection: createProjection({ log, octokitFor, outbox, throttle, redact, self, links, journal }),
+    subjects: createSubjects({ octokitFor, throttle, workspaces, log: journal }),
   };
 }

@@ -8,6 +8,7 @@ import { BatonError, messageOf } from "../core/errors.ts";
 import { execute } from "../core/exec.ts";
 import type { RepoRef } from "../engine/events.ts";
 import { createLocalPublisher } from "../github/local-publisher.ts";
+import { nothingToLose } from "../github/subjects.ts";
 import { CONFIG_FILE } from "../intake/handle.ts";
 import { createRunEvent, pinInput } from "../intake/pin.ts";
 import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
@@ -72,6 +73,7 @@ export async function openLocalCase({
       print,
     }),
     projection: { touch() {}, settle: () => Promise.resolve() },
+    subjects: nothingToLose,
   };
 }
 

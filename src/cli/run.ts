@@ -13,10 +13,9 @@ import { createLog, type Log } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
 import { drive, type Engine } from "../engine/drive.ts";
 import { fold } from "../engine/fold.ts";
-import { nothingToLose } from "../github/subjects.ts";
 import { noHistory } from "../store/history.ts";
 import { RunEvent, type EventOf } from "../engine/events.ts";
-import type { EventLog, Projection, Publisher } from "../engine/ports.ts";
+import type { EventLog, Projection, Publisher, Subjects } from "../engine/ports.ts";
 import { readEnv, type Env, type Source } from "../env.ts";
 import { readCommands, type Flags } from "../intake/grammar.ts";
 import { createMemoryLog, openFileLog } from "../store/memory-log.ts";
@@ -43,6 +42,7 @@ export interface Case {
   readonly created: EventOf<"run.created">;
   readonly publisher: Publisher;
   readonly projection: Projection & Partial<AsyncDisposable>;
+  readonly subjects: Subjects;
 }
 
 export interface CaseOptions {
@@ -98,7 +98,7 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
         }),
       );
   const open = onGitHub ? openGitHubCase : openLocalCase;
-  const { created, publisher, projection } = await open({
+  const { created, publisher, projection, subjects } = await open({
     id,
     target,
     repo: values.repo,
@@ -124,7 +124,7 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
       version = answer.version;
     }
   });
-  const engine = parts.engine({ log, publisher, projection, history: noHistory, subjects: nothingToLose });
+  const engine = parts.engine({ log, publisher, projection, history: noHistory, subjects });
   await driveToItsEnd(created.runId, engine, signal);
   const state = await following.ended(created.runId);
   if (values.json) console.log(JSON.stringify(summarise(state)));

@@ -3,17 +3,25 @@ import { parseArgs } from "node:util";
 import { BatonError, messageOf } from "../core/errors.ts";
 import { createLog } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
-import { envFile, isUnconfigured, readEnv } from "../env.ts";
+import type { Role } from "../baton.ts";
+import { envFile, isUnconfigured, readEnv, type Env } from "../env.ts";
 import { listen } from "./listen.ts";
+import { openLocalDoor } from "./local-door.ts";
 
-const USAGE = `Usage: baton serve
+const USAGE = `Usage: baton serve [--no-worker]
 
-Receives webhooks on HOST:PORT and works runs. Its settings are environment variables (README.md lists them).
-Without APP_ID, PRIVATE_KEY and WEBHOOK_SECRET it serves a page that creates the GitHub App.`;
+Receives webhooks on HOST:PORT and works runs. Its settings are environment variables (docs/configuration.md lists them).
+Without APP_ID, PRIVATE_KEY and WEBHOOK_SECRET it serves a page that creates the GitHub App.
+
+  --no-worker   receive webhooks, and leave runs to \`baton worker\`; needs DATABASE_URL, and neither a model's key nor a sandbox`;
+
+/** How long parking may take, in milliseconds: those who stop processes usually wait 30 s before they kill. */
+const PARKING_MS = 28_000;
 
 /** The verb. Runs until SIGTERM or SIGINT, then parks runs that are under way; they go on in the next process. */
 export async function serve(argv: readonly string[]): Promise<number> {
-  if (readArguments(argv).help) {
+  const { help, worker } = readArguments(argv);
+  if (help) {
     console.log(USAGE);
     return 0;
   }
@@ -31,21 +39,47 @@ export async function serve(argv: readonly string[]): Promise<number> {
     await Promise.race([stop, setup.done]);
     return 0;
   }
-  const env = readEnv(["app", "model"]);
+  return await work(
+    worker ? readEnv(["app", "model"]) : readEnv(["app", "database"]),
+    worker ? "all" : "webhooks",
+    stop,
+  );
+}
+
+/** Opens Baton in this role, listens until `stop` resolves, and puts everything down. */
+export async function work(env: Env, role: Role, stop: Promise<void>): Promise<number> {
   const { openBaton } = await import("../baton.ts");
   const journal = createLog({ level: env.logLevel, redact: createRedact(env.secrets) });
-  await using baton = await openBaton(env, journal);
-  await using server = await listen(baton, env);
+  await using undo = new AsyncDisposableStack();
+  const baton = undo.use(await openBaton(env, journal, role));
+  const server = undo.use(await listen(baton, env));
+  if (env.databaseUrl === undefined) undo.use(await openLocalDoor(env.home, baton.store.log, journal));
   if (baton.parts.sandbox.warning !== undefined) console.error(`Warning: ${baton.parts.sandbox.warning}`);
-  console.log(`Baton listens on ${server.address}. Webhooks go to ${server.address}/api/github/webhooks`);
+  const receives = role === "runs" ? "It works runs." : `Webhooks go to ${server.address}/api/github/webhooks`;
+  console.log(`Baton listens on ${server.address}. ${receives}`);
   await stop;
-  console.log("Stopping: runs that are under way are parked and go on at the next start.");
+  if (role !== "webhooks") console.log("Stopping: runs that are under way are parked and go on at the next start.");
+  const late = setTimeout(() => {
+    console.error(
+      `Not everything could be put down in ${PARKING_MS / 1_000} s. Nothing is lost: it goes on at the next start.`,
+    );
+    process.exit(1);
+  }, PARKING_MS);
+  await undo.disposeAsync();
+  clearTimeout(late);
   return 0;
 }
 
-function readArguments(argv: readonly string[]): { help: boolean } {
+function readArguments(argv: readonly string[]): { help: boolean; worker: boolean } {
   try {
-    return parseArgs({ args: [...argv], options: { help: { type: "boolean", short: "h", default: false } } }).values;
+    const { help, "no-worker": alone } = parseArgs({
+      args: [...argv],
+      options: {
+        help: { type: "boolean", short: "h", default: false },
+        "no-worker": { type: "boolean", default: false },
+      },
+    }).values;
+    return { help, worker: !alone };
   } catch (error) {
     throw new BatonError("invalid-usage", `${messageOf(error)}\n\n${USAGE}`, { cause: error });
   }

@@ -1,5 +1,6 @@
 // The sandbox: runs commands, and starts the hands, with an empty environment, no network and nothing writable but one folder.
 import type { Execute } from "../core/command.ts";
+import { BatonError } from "../core/errors.ts";
 
 export interface ToolCall {
   /** One of the agent toolset's names: bash read write edit glob grep. */
@@ -28,3 +29,9 @@ export interface Sandbox {
   /** Starts the tool process on a workspace folder. */
   startHands(folder: string, signal: AbortSignal): Promise<Hands>;
 }
+
+const closed = () =>
+  Promise.reject(new BatonError("sandbox-missing", "this process works no runs, so nothing may be run in it"));
+
+/** For a process that works no runs: whatever wants to run something is refused. */
+export const closedSandbox: Sandbox = { kind: "none", warning: undefined, run: closed, startHands: closed };

@@ -3,7 +3,7 @@
 // neither: both are loaded only when they are used, because loading them takes longer than a one-shot run may.
 import { BatonError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import { migrate } from "./migrate.ts";
+import { expectCurrent, migrate } from "./migrate.ts";
 
 export interface Session {
   /** Rows of the one statement, or of the last of several (several only without `params`). Throws `database-failed` or `disk-full`. */
@@ -36,6 +36,8 @@ export interface DatabaseOptions {
   readonly folder?: string | undefined;
   /** PGlite in memory, for tests: nothing is kept. */
   readonly memory?: boolean | undefined;
+  /** False for who only reads: tables of another version are refused, and never changed. Default true. */
+  readonly update?: boolean | undefined;
   readonly log: Log;
 }
 
@@ -46,7 +48,8 @@ export interface DatabaseOptions {
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const database = await open(options);
   try {
-    await migrate(database);
+    if (options.update ?? true) await migrate(database);
+    else await expectCurrent(database);
     return database;
   } catch (error) {
     await database[Symbol.asyncDispose]();

@@ -30,6 +30,27 @@ export async function migrate(database: Database): Promise<void> {
   }
 }
 
+/** Throws `database-failed` unless the tables are exactly this Baton's. */
+export async function expectCurrent(database: Database): Promise<void> {
+  const files = (await readdir(folder)).filter((file) => file.endsWith(".sql"));
+  const applied = await appliedTo(database);
+  if (applied > files.length) throw newer(database.name, applied, files.length);
+  if (applied < files.length)
+    throw new BatonError(
+      "database-failed",
+      `the database at ${database.name} is not up to date (its tables are at ${applied}, this Baton knows ${files.length}): ` +
+        "start `baton serve` of this version once",
+    );
+}
+
+function newer(name: string, applied: number, known: number): BatonError {
+  return new BatonError(
+    "database-failed",
+    `the database at ${name} was made by a newer Baton (its tables are at ${applied}, ` +
+      `this Baton knows ${known}): update Baton, or use another database`,
+  );
+}
+
 async function apply(session: Session, files: readonly string[], name: string): Promise<void> {
   await session.query("SELECT pg_advisory_xact_lock($1)", [LOCK]);
   // BullMQ makes its own tables, but two that start at once would both make its schema, for the reason above.
@@ -40,12 +61,7 @@ async function apply(session: Session, files: readonly string[], name: string): 
        number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
   );
   const applied = await appliedTo(session);
-  if (applied > files.length)
-    throw new BatonError(
-      "database-failed",
-      `the database at ${name} was made by a newer Baton (its tables are at ${applied}, ` +
-        `this Baton knows ${files.length}): update Baton, or use another database`,
-    );
+  if (applied > files.length) throw newer(name, applied, files.length);
   for (const [index, file] of files.entries()) {
     if (index < applied) continue;
     await session.query(await readFile(join(folder, file), "utf8"));

@@ -10,6 +10,7 @@ import { type Database, openDatabase } from "./database.ts";
 import { createDeliveries, type Deliveries } from "./deliveries.ts";
 import { openEventLog } from "./event-log.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
+import { readFigures, type Figures } from "./figures.ts";
 import { openBell } from "./queue.ts";
 import type { ParseEvent } from "./recorded.ts";
 import { createSteadyBell } from "./steady-bell.ts";
@@ -22,10 +23,14 @@ export interface Store extends AsyncDisposable {
   readonly deliveries: Deliveries;
   readonly outbox: Outbox;
   readonly bell: Bell;
+  /** The same by topic: a process may answer one and leave the other to others. */
+  readonly bells: Readonly<Record<BellTopic, Pick<Bell, "answer">>>;
   readonly claims: WorkerClaims;
   readonly history: History;
   readonly throttle: Throttle;
   readonly archive: Archive;
+  /** How the work stands. Throws `database-failed`. */
+  figures(): Promise<Figures>;
   /** True when a delivery would be kept now: the database answers within two seconds and takes writes. */
   healthy(): Promise<boolean>;
 }
@@ -54,11 +59,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await using undo = new AsyncDisposableStack();
   const database = undo.use(await openDatabase({ url: databaseUrl, folder, log }));
   const events = undo.use(await openEventLog(database, { parse, log }));
-  const queues = joined({
-    delivery: undo.use(await openBell({ database, redisUrl, prefix: "baton-deliveries", log })),
-    run: undo.use(await openBell({ database, redisUrl, prefix: "baton-runs", log })),
-  });
-  const bell = createSteadyBell(queues, log);
+  const steady = async (prefix: string) =>
+    createSteadyBell(undo.use(await openBell({ database, redisUrl, prefix, log })), log);
+  const bells = { delivery: await steady("baton-deliveries"), run: await steady("baton-runs") };
   const claims = undo.use(await openClaims(database, limits, { claimed }));
   const opened = undo.move();
   return {
@@ -69,7 +72,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     archive: createArchive(database, archiveFolder),
     deliveries: createDeliveries(database),
     outbox: createOutbox(database),
-    bell,
+    bell: joined(bells),
+    bells,
+    figures: () => readFigures(database),
     healthy: () => takesWrites(database),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };

@@ -187,7 +187,7 @@ async function dropHalves(folder: string): Promise<void> {
 }
 
 /** Two addresses never share a mirror, even under the same name. GitHub's names know no case. */
-function mirrorFolder(home: string, repo: RepoSource): string {
+export function mirrorFolder(home: string, repo: RepoSource): string {
   for (const name of [repo.owner, repo.name])
     if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(name))
       throw new BatonError("invalid-id", `"${name}" is not the name of an owner or a repository`);

@@ -43,6 +43,10 @@ async function openWorld(database: Database) {
   };
 }
 
+function hold(condition: boolean, what: string): void {
+  if (!condition) throw new Error(`this does not hold: ${what}`);
+}
+
 async function all(claims: Pick<WorkerClaims, "next">): Promise<RunId[]> {
   const taken: RunId[] = [];
   for (let run = await claims.next(); run !== undefined; run = await claims.next()) taken.push(run);
@@ -232,7 +236,7 @@ describe.each(databases.filter(({ here }) => here))("claims in $name", ({ name, 
       { weight: 1, arbitrary: fc.record({ do: fc.constant("die" as const), worker: fc.nat(2) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant("park" as const), worker: fc.nat(2) }) },
     );
-    await fc.assert(
+    const proof = fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
         await at.clear();
         await using undo = new AsyncDisposableStack();
@@ -256,9 +260,9 @@ describe.each(databases.filter(({ here }) => here))("claims in $name", ({ name, 
           if (one.do === "claim") {
             const possible = [...due].filter(mayRun);
             const run = await worker.next();
-            expect(run !== undefined).toBe(possible.length > 0);
+            hold((run !== undefined) === possible.length > 0, "a run is taken exactly when one may be");
             if (run === undefined) continue;
-            expect(possible).toContain(run);
+            hold(possible.includes(run), "what is taken was due, free and within the limits");
             // Nobody with fewer under way was passed over.
             const load = (of: RunId) => [
               count((other) => installationOf(other) === installationOf(of)),
@@ -267,7 +271,10 @@ describe.each(databases.filter(({ here }) => here))("claims in $name", ({ name, 
             const [mineOf = 0, repoOf = 0] = load(run);
             for (const other of possible) {
               const [theirs = 0, repo = 0] = load(other);
-              expect(theirs > mineOf || (theirs === mineOf && repo >= repoOf)).toBe(true);
+              hold(
+                theirs > mineOf || (theirs === mineOf && repo >= repoOf),
+                "nobody with fewer under way is passed over",
+              );
             }
             due.delete(run);
             held.set(run, one.worker);
@@ -294,5 +301,6 @@ describe.each(databases.filter(({ here }) => here))("claims in $name", ({ name, 
       }),
       { numRuns: name === "PGlite" ? 15 : 25 },
     );
+    await expect(proof).resolves.toBeUndefined();
   });
 });

@@ -1,0 +1,61 @@
+// `baton replay`: a recorded run again. Folded, event by event, against what the engine decides today; or driven anew with the recorded
+// model answers, in real workspaces with real gates. Either way the first difference is shown.
+import { parseArgs } from "node:util";
+import { BatonError, messageOf } from "../core/errors.ts";
+import { firstDifference } from "../engine/agree.ts";
+import { fold } from "../engine/fold.ts";
+import { readEnv } from "../env.ts";
+import { driveAgain } from "./replay-drive.ts";
+import { readRun } from "./run-source.ts";
+
+const USAGE = `Usage: baton replay <id|file>            fold a recorded run again and see whether the engine would record the same
+       baton replay <id|file> --drive    drive it anew with its recorded model answers; nothing is published
+
+  --repo <folder>   with --drive: a clone that holds the commit the run began from, when Baton has no mirror of the repository
+  --json            one JSON object: run, events, difference
+
+Exit code 0 when there is no difference, 1 when there is one.`;
+
+/** The verb. */
+export async function replay(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = readArguments(argv);
+  const [target, ...rest] = positionals;
+  if (values.help || target === undefined) {
+    console.log(USAGE);
+    return values.help ? 0 : 2;
+  }
+  if (rest.length > 0)
+    throw new BatonError("invalid-usage", `replay takes one run, not ${positionals.length}\n\n${USAGE}`);
+  if (values.repo !== undefined && !values.drive)
+    throw new BatonError("invalid-usage", `--repo is for --drive\n\n${USAGE}`);
+  const env = readEnv([]);
+  const events = await readRun(target, env);
+  const difference = values.drive ? await driveAgain(events, { env, repo: values.repo }) : firstDifference(events);
+  const { runId, finished, phase } = fold(events);
+  const state = finished?.outcome ?? phase;
+  if (values.json)
+    console.log(JSON.stringify({ run: runId, events: events.length, state, difference: difference ?? null }));
+  else if (!difference) console.log(`${runId} (${state}): ${events.length} events, no difference.`);
+  else
+    console.log(
+      `${runId} (${state}) differs at event ${difference.version}:\n  expected  ${difference.expected}\n  recorded  ${difference.recorded}`,
+    );
+  return difference ? 1 : 0;
+}
+
+function readArguments(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        drive: { type: "boolean", default: false },
+        repo: { type: "string" },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+  } catch (error) {
+    throw new BatonError("invalid-usage", `${messageOf(error)}\n\n${USAGE}`, { cause: error });
+  }
+}

@@ -1,0 +1,146 @@
+// Does the engine still do what it did? A recorded run is folded event by event; what was recorded next must be something that `decide`
+// asks for at that point. Pure. Logs of older versions are read as well: that is how their readability is proved.
+//
+// People's words and new drivers may come at any time. Whatever they interrupt may still be recorded when it had happened, so an event
+// may also answer what was decided before them.
+import { decide, type Effect } from "./decide.ts";
+import type { RecordedEvent, RunEvent } from "./events.ts";
+import { apply, fold } from "./fold.ts";
+import type { State } from "./state.ts";
+
+/** The effect goes on behind it: nothing new is decided. */
+const underWay = new Set<RunEvent["type"]>(["session.started", "agent.turn"]);
+
+export interface Difference {
+  /** The version of the event that the engine would not have recorded; one more than the last when the log ends too early. */
+  readonly version: number;
+  readonly expected: string;
+  readonly recorded: string;
+}
+
+/** Not the driver's: recorded whenever people or the world say so. */
+const fromOutside = new Set<RunEvent["type"]>([
+  "stop.requested",
+  "subject.closed",
+  "subject.lost",
+  "pause.requested",
+  "resume.requested",
+  "budget.changed",
+  "retry.requested",
+  "run.driven",
+]);
+
+/** The first event that the engine would not record, or undefined. Throws when the log does not begin with `run.created`. */
+export function firstDifference(events: readonly RecordedEvent[]): Difference | undefined {
+  const [first, ...rest] = events;
+  if (!first) throw new Error("an empty log cannot be replayed");
+  let state = fold([first]);
+  /** What may be recorded next: decided now, or before people's words came in between. */
+  let possible = decidedBetween(state, first.at, rest[0]?.at);
+  for (const [index, recorded] of rest.entries()) {
+    const { version, event, at } = recorded;
+    if (version !== state.version + 1)
+      return { version, expected: `event ${state.version + 1}`, recorded: `event ${version}` };
+    const explaining = possible.filter((effect) => explains(effect, event, state));
+    const outside = fromOutside.has(event.type);
+    if (!outside && explaining.length === 0)
+      return { version, expected: possible.slice(-1).map(inWords).join(), recorded: eventInWords(event) };
+    state = apply(state, recorded);
+    const next = decidedBetween(state, at, rest[index + 1]?.at ?? at);
+    // A new driver goes by what it reads itself; the one before cannot append any more.
+    if (event.type === "run.driven") possible = next;
+    else possible = outside ? [...possible, ...next] : underWay.has(event.type) ? explaining : next;
+  }
+  return undefined;
+}
+
+/** Time decides about budgets only; the driver looked at its clock somewhere between the two events. */
+function decidedBetween(state: State, from: number, to: number | undefined): Effect[] {
+  const early = decide(state, from);
+  if (to === undefined || to === from) return [early];
+  const late = decide(state, to);
+  return JSON.stringify(early) === JSON.stringify(late) ? [early] : [early, late];
+}
+
+/** Whether `event` can come of `effect`. */
+function explains(effect: Effect, event: RunEvent, state: State): boolean {
+  if (event.type === "run.parked") return effect.type !== "finish" && effect.type !== "rest" && effect.type !== "wait";
+  switch (effect.type) {
+    case "triage":
+      return event.type === "run.routed" || isBreakdown(event);
+    case "start":
+      return (
+        (event.type === "stage.started" &&
+          event.stage === effect.stage &&
+          event.attempt === effect.attempt &&
+          event.reasons.join("\n") ===
+            effect.reasons
+              .slice(0, 50)
+              .map((reason) => reason.slice(0, 4_000))
+              .join("\n")) ||
+        isBreakdown(event)
+      );
+    case "agent":
+    case "resume": {
+      const same =
+        "stage" in event && "attempt" in event && event.stage === effect.stage && event.attempt === effect.attempt;
+      const restarted = effect.type === "resume" && event.type === "stage.started";
+      const worked = ["session.started", "agent.turn", "agent.finished", "agent.failed"].includes(event.type);
+      return (same && (worked || restarted)) || isBreakdown(event);
+    }
+    case "gate":
+      return (
+        (event.type === "gate.checked" &&
+          event.stage === effect.stage &&
+          event.attempt === effect.attempt &&
+          event.result.gate === effect.gate) ||
+        (event.type === "run.finished" && event.code === "budget-time") ||
+        isBreakdown(event)
+      );
+    case "publish":
+      return event.type === "pull_request.opened" || event.type === "run.finished";
+    case "finish":
+      return (
+        event.type === "run.finished" &&
+        event.outcome === effect.outcome &&
+        event.code === effect.code &&
+        event.message === effect.message
+      );
+    case "wait":
+      // A one-shot run does not wait long: it ends, and says for what.
+      return event.type === "run.finished" && event.code === (state.waiting?.reason ?? "paused");
+    case "rest":
+      return false;
+  }
+}
+
+/** Something broke that the engine stands on: that can happen in any effect. */
+function isBreakdown(event: RunEvent): boolean {
+  return event.type === "run.finished" && event.outcome === "failed";
+}
+
+function inWords(effect: Effect): string {
+  const { type, ...rest } = effect;
+  return [
+    type,
+    ...Object.values(rest).map((value) => (typeof value === "object" ? JSON.stringify(value) : String(value))),
+  ].join(" ");
+}
+
+function eventInWords(event: RunEvent): string {
+  switch (event.type) {
+    case "stage.started":
+      return `${event.type} ${event.stage} ${event.attempt} ${JSON.stringify(event.reasons)}`;
+    case "session.started":
+    case "agent.turn":
+    case "agent.finished":
+    case "agent.failed":
+      return `${event.type} ${event.stage} ${event.attempt}`;
+    case "gate.checked":
+      return `${event.type} ${event.stage} ${event.attempt} ${event.result.gate}`;
+    case "run.finished":
+      return `${event.type} ${event.outcome} ${event.code} ${event.message}`;
+    default:
+      return event.type;
+  }
+}
