@@ -45,8 +45,11 @@ test.each(["end", "destroy"] as const)(
     const signal = new AbortController().signal;
     const ends: { cut: number; type: string; calls: unknown }[] = [];
     try {
-      const step = how === "end" ? 1 : 9;
-      const cuts = Array.from({ length: Math.ceil(stream.length / step) }, (_, index) => stream.length - index * step);
+      // Byte by byte where the call is; before it and for the second way a prefix here and there will do.
+      const call = stream.indexOf('"tool_use"');
+      const cuts = Array.from({ length: stream.length }, (_, index) => index + 1).filter(
+        (cut) => cut === stream.length || cut % 11 === 0 || (how === "end" && cut > call),
+      );
       const one = async () => {
         for (let cut = cuts.pop(); cut !== undefined; cut = cuts.pop()) {
           const baseURL = `http://127.0.0.1:${port}/${cut}`;
