@@ -308,13 +308,8 @@ export function sampleScript(delayMs = 0): (call: ScriptedCall) => Script {
 function nextReply(agent: string, { request: { messages } }: ScriptedCall): ScriptedTurn {
   const told = messages.flatMap(({ role, content }) => (role === "user" ? [textOf(content)] : [])).join("\n");
   const results = messages.flatMap(({ content }) => toolResults(content));
-  const answered = new Set(results.map(({ id }) => id));
-  const done = new Set(
-    messages
-      .flatMap(({ content }) => toolUses(content))
-      .filter(({ id }) => answered.has(id))
-      .map(signOf),
-  );
+  // A request in which a call has no result is refused before it comes here.
+  const done = new Set(messages.flatMap(({ content }) => toolUses(content)).map(signOf));
   const steps = sampleReplies(agent, told).filter(
     ({ unless }) => !unless || !results.some(({ output }) => unless.test(output)),
   );
