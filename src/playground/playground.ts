@@ -38,7 +38,7 @@ export type { IssueAddress } from "./acts.ts";
 export type { FaultPlan } from "./fault-plan.ts";
 export type { NewRepository, PlaygroundApp, PlaygroundUser } from "./founding.ts";
 export type { FaultHook, JournalEntry } from "./journal.ts";
-export type { Account, CheckRun, Comment, Issue, Permissions, Role } from "./state.ts";
+export type { Account, CheckRun, Comment, Issue } from "./state.ts";
 export type { Delivery } from "./webhooks.ts";
 
 export interface PlaygroundOptions {

@@ -71,7 +71,7 @@ import { callOf, described, type Call, type Script, type ScriptedCall, turnScrip
 export type { ModelConditions, ModelFaultPlan } from "./model-faults.ts";
 export type { ModelLedger } from "./model-ledger.ts";
 export type { ScriptedTurn } from "./scripted-reply.ts";
-export type { AgentScript, Script, ScriptedCall, TurnScript } from "./scripted-script.ts";
+export type { AgentScript, Script, ScriptedCall } from "./scripted-script.ts";
 
 export interface ScriptedModelOptions {
   /** Default: any free one. */
