@@ -1,0 +1,61 @@
+// What the engine hands to whoever goes on with an agent's work: its conversations as the log has them, and how often it has waited.
+import { expect, test } from "vitest";
+import { drive } from "#src/engine/drive.ts";
+import type { AgentRunner, AgentTask, Conversation } from "#src/engine/ports.ts";
+import {
+  artifactFor,
+  created,
+  engineWith,
+  HandClock,
+  memoryLog,
+  ScriptedAgents,
+  turn,
+} from "#test/support/engine-world.ts";
+
+const never = new AbortController().signal;
+
+test("every conversation of the attempt, each with its turns, and none of an attempt that began again", async () => {
+  const clock = new HandClock();
+  const log = memoryLog(clock);
+  const first = created();
+  await log.create(first);
+  const seen: { task: AgentTask; conversation: Conversation }[] = [];
+  const tasks: AgentTask[] = [];
+  const others = new ScriptedAgents();
+  const wait = () => ({ type: "wait", reason: "model-away", message: "away", until: clock.now() + 1_000 }) as const;
+  const agents: AgentRunner = {
+    forget: () => Promise.resolve(),
+    run: async (task, events, signal) => {
+      if (task.stage !== "reproduce") return await others.run(task, events, signal);
+      tasks.push(task);
+      await events.session({ session: 1, model: "m", why: "first", opening: "one" });
+      // The first time it has nothing to show when it must wait: it begins again.
+      if (tasks.length === 1) return wait();
+      await events.turn(turn(1));
+      await events.session({ session: 2, model: "n", why: "other-model", opening: "two" });
+      await events.turn(turn(2));
+      await events.turn(turn(3));
+      return wait();
+    },
+    resume: async (task, conversation) => {
+      seen.push({ task, conversation });
+      if (seen.length < 3) return wait();
+      return { type: "finished", artifact: artifactFor(task.stage), commit: task.start, changes: [] };
+    },
+  };
+  const engine = engineWith(log, { clock, agents });
+  for (let round = 0; round < 4; round += 1) {
+    expect(await drive(first.runId, engine, never)).toBe("waiting");
+    clock.forward(2_000);
+  }
+  expect(await drive(first.runId, engine, never)).toBe("ended");
+
+  expect(tasks.map(({ waits }) => waits)).toEqual([0, 1]);
+  expect(seen.map(({ task }) => task.waits)).toEqual([1, 2, 3]);
+  const [{ conversation } = { conversation: undefined }] = seen;
+  expect(conversation).toMatchObject({ session: 2, model: "n", why: "other-model", opening: "two", turnsBefore: 3 });
+  expect(conversation?.turns.map((said) => said.turn)).toEqual([2, 3]);
+  expect(conversation?.earlier).toMatchObject([
+    { start: { session: 1, model: "m", why: "first", opening: "one" }, turns: [{ turn: 1 }] },
+  ]);
+});
