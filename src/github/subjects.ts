@@ -31,6 +31,8 @@ export function createSubjects({ workspaces, ...options }: SubjectsOptions): Sub
         message,
       });
       const issueName = `Issue #${subject.number}`;
+      // Git is asked by name, and another repository may have the old one by now.
+      let named = repo;
       try {
         const [{ data: issue }, { data: repository }] = await Promise.all([
           requests.read(
@@ -53,6 +55,8 @@ export function createSubjects({ workspaces, ...options }: SubjectsOptions): Sub
         ]);
         if (repo.id > 0 && Number(repository.id) !== repo.id)
           return lost("repository-gone", `Another repository is called ${repo.owner}/${repo.name} now.`);
+        if (repository.full_name !== `${repo.owner}/${repo.name}`)
+          named = { ...repo, owner: repository.owner.login, name: repository.name, cloneUrl: repository.clone_url };
         if (repository.archived) return lost("repository-archived", "The repository is archived.");
         // Redirects are followed; whoever comes to another number was sent to where the issue is now.
         if (issue.number !== subject.number) return lost("issue-transferred", `${issueName} is ${issue.html_url} now.`);
@@ -65,7 +69,7 @@ export function createSubjects({ workspaces, ...options }: SubjectsOptions): Sub
         return lost(error.trouble, `${gone[error.trouble](issueName)} GitHub said: ${error.reason} (${error.status}).`);
       }
       const branch = `The branch ${base.branch}`;
-      switch (await workspaces.contains(repo, base.branch, base.commit, signal)) {
+      switch (await workspaces.contains(named, base.branch, base.commit, signal)) {
         case "branch-gone":
           return lost("base-gone", `${branch}, from which the run began, is gone.`);
         case "rewritten":

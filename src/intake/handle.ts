@@ -7,7 +7,7 @@ import { systemClock, type Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
-import type { Bell, EventLog, GitHubReader, Publisher, Reply, WorkflowSource } from "../engine/ports.ts";
+import type { Bell, EventLog, GitHubReader, Projection, Publisher, Reply, WorkflowSource } from "../engine/ports.ts";
 import type { Deliveries, KeptDelivery } from "../store/deliveries.ts";
 import { issueTypes } from "../workflows/artifacts.ts";
 import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
@@ -38,6 +38,8 @@ export interface IntakeParts {
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "reply" | "acknowledge" | "removeLabel">;
   readonly workflows: WorkflowSource;
+  /** What people see of a run on which nobody works. */
+  readonly projection?: Pick<Projection, "touch"> | undefined;
   readonly self: Self;
   readonly journal: Log;
   /** Default: the machine's. */

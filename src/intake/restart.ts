@@ -1,16 +1,15 @@
 // `/agent restart`: ends the run that is under way, if there is one, and begins a new one with the text as it is now.
 // Everything that could refuse the new run is asked before the old one is ended.
-import type { EventLog, GitHubReader, Publisher } from "../engine/ports.ts";
+import type { GitHubReader, Publisher } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
 import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
 import { howToStart } from "./now.ts";
 import { runIdOf } from "./pin.ts";
-import { createRuns } from "./runs.ts";
+import { createRuns, type RunsParts } from "./runs.ts";
 import type { LoadedConfig, Start } from "./start.ts";
 
-export interface RestartParts {
-  readonly log: EventLog;
+export interface RestartParts extends RunsParts {
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "reply">;
   readonly start: Start;
@@ -26,8 +25,8 @@ export interface RestartRequest extends Asked {
 export type Restart = (request: RestartRequest) => Promise<string>;
 
 /** Restarting over its parts. The function throws when GitHub or the database does not answer. */
-export function createRestart({ log, reader, publisher, start }: RestartParts): Restart {
-  const runs = createRuns({ log, reader });
+export function createRestart({ log, reader, publisher, projection, start }: RestartParts): Restart {
+  const runs = createRuns({ log, reader, projection });
 
   return async (request) => {
     const { intent, delivery, index, key, quote, signal, flags, instruction } = request;

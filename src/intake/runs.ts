@@ -5,8 +5,8 @@
 import type { RunId } from "../core/ids.ts";
 import type { RecordedEvent, RunEvent } from "../engine/events.ts";
 import { fold } from "../engine/fold.ts";
-import type { EventLog, GitHubReader, Reply } from "../engine/ports.ts";
-import type { State } from "../engine/state.ts";
+import type { EventLog, GitHubReader, Projection, Reply } from "../engine/ports.ts";
+import { isIdle, type State } from "../engine/state.ts";
 import type { Asked } from "./asked.ts";
 import type { Intent } from "./intent.ts";
 
@@ -29,8 +29,15 @@ export interface Runs {
   ): Promise<"appended" | "moot">;
 }
 
+export interface RunsParts {
+  readonly log: EventLog;
+  readonly reader: Pick<GitHubReader, "issue">;
+  /** Shows a run that nobody works on: no driver does it then. */
+  readonly projection?: Pick<Projection, "touch"> | undefined;
+}
+
 /** Runs of this log. Everything throws when GitHub or the database does not answer. */
-export function createRuns({ log, reader }: { log: EventLog; reader: Pick<GitHubReader, "issue"> }): Runs {
+export function createRuns({ log, reader, projection }: RunsParts): Runs {
   async function read(run: RunId): Promise<Found> {
     const events = await log.read(run);
     return { events, state: fold(events) };
@@ -60,7 +67,9 @@ export function createRuns({ log, reader }: { log: EventLog; reader: Pick<GitHub
         const events = decide(found);
         if (!events) return "moot";
         const result = await log.append(run, found.state.version, events);
-        if (result.type === "appended") return "appended";
+        if (result.type === "conflict") continue;
+        if (isIdle(found.state)) projection?.touch(run);
+        return "appended";
       }
       throw new Error(`${run} changed ${MAX_TRIES} times while something was to be added to it`);
     },

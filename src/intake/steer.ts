@@ -8,10 +8,9 @@ import type { Asked } from "./asked.ts";
 import { readAmount } from "./grammar.ts";
 import type { Ground, Intent, Lost } from "./intent.ts";
 import { howToStart, refusedNow } from "./now.ts";
-import { alreadyRunning, createRuns, said, wordOf } from "./runs.ts";
+import { alreadyRunning, createRuns, said, wordOf, type RunsParts } from "./runs.ts";
 
-export interface SteerParts {
-  readonly log: EventLog;
+export interface SteerParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "reply">;
@@ -36,8 +35,8 @@ export interface Steer {
 }
 
 /** Steering over its parts. Throws when GitHub or the database does not answer. */
-export function createSteer({ log, bell, reader, publisher }: SteerParts): Steer {
-  const runs = createRuns({ log, reader });
+export function createSteer({ log, bell, reader, publisher, projection }: SteerParts): Steer {
+  const runs = createRuns({ log, reader, projection });
   const answer = async ({ intent, key }: Asked, reply: Reply, note: string) => {
     await publisher.reply(intent.repo, intent.subject, key, reply);
     return note;

@@ -5,7 +5,7 @@
 // refuses it, and so does the log, because the new worker's driver has announced itself there.
 import { randomUUID } from "node:crypto";
 import { BatonError } from "../core/errors.ts";
-import { runId } from "../core/ids.ts";
+import { runId, type RunId } from "../core/ids.ts";
 import type { Claims } from "../engine/ports.ts";
 import type { Database } from "./database.ts";
 
@@ -31,6 +31,8 @@ export interface WorkerClaims extends Claims, AsyncDisposable {
   readonly worker: string;
   /** Milliseconds after which a silent worker counts as dead. */
   readonly leaseMs: number;
+  /** Whether any living worker has the run now. */
+  held(run: RunId): Promise<boolean>;
 }
 
 /**
@@ -86,6 +88,14 @@ export async function openClaims(
         [run, worker],
       );
       if (rows.length === 0) throw new BatonError("fence-lost", `${run} is not this worker's any more`);
+    },
+    async held(run) {
+      const rows = await database.query(
+        `SELECT 1 AS held FROM baton.runs r JOIN baton.workers w ON w.worker = r.worker
+         WHERE r.run_id = $1 AND w.alive_until > clock_timestamp()`,
+        [run],
+      );
+      return rows.length > 0;
     },
     async [Symbol.asyncDispose]() {
       await database.query("UPDATE baton.runs SET worker = NULL WHERE worker = $1", [worker]).catch(() => undefined);

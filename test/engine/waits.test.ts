@@ -233,6 +233,19 @@ describe("words that change what a run may do", () => {
     expect(agents.tasks.map(({ stage }) => stage)).toEqual(["reproduce", "diagnose", "fix", "review"]);
   });
 
+  test("before publishing it is looked for always, however lately it was; a closed issue is no loss but an end all the same", async () => {
+    for (const [news, code] of [
+      [{ type: "subject.lost", loss: "base-rewritten", message: "The branch was rewritten." }, "base-rewritten"],
+      [{ type: "subject.closed", by }, "issue-closed"],
+    ] as const) {
+      const publisher = new CountingPublisher();
+      const { drive: go, state } = await world({ publisher, subjects: { look: () => Promise.resolve(news) } });
+      expect(await go()).toBe("ended");
+      expect((await state()).finished).toMatchObject({ outcome: "cancelled", code });
+      expect(publisher.opened).toBe(0);
+    }
+  });
+
   test("not knowing whether the issue is still there stops nothing", async () => {
     const {
       clock,

@@ -131,6 +131,20 @@ describe("pause", () => {
   });
 });
 
+test("a run that nobody works on is shown all the same, one at work by its driver", async () => {
+  const touched: string[] = [];
+  const world = intakeWorld({ projection: { touch: (run) => void touched.push(run) } });
+  await say(world, "/agent fix");
+  await say(world, "/agent pause");
+  const { runId } = await world.only();
+  expect(touched).toEqual([runId]);
+  await say(world, "/agent resume");
+  expect(touched).toHaveLength(2);
+  await append(world, await world.only(), { type: "run.driven", driver: "d" });
+  await say(world, "/agent stop");
+  expect(touched).toHaveLength(2);
+});
+
 describe("resume", () => {
   test.each(["/agent resume", "/agent retry"])("%s goes on with a run that is paused or waits", async (words) => {
     for (const held of [{ type: "pause.requested", by: ada.by, quote: "/agent pause" } as const, parked]) {
