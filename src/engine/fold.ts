@@ -58,11 +58,16 @@ const progress = new Set<RecordedEvent["event"]["type"]>([
   "pull_request.opened",
 ]);
 
+/** A reply that broke off is recorded for what it cost; it got nobody on. */
+function getsOn(event: RecordedEvent["event"]): boolean {
+  return progress.has(event.type) && (event.type !== "agent.turn" || event.exchange !== undefined);
+}
+
 /** The state after one more event. Pure; unknown stages and events after the end are kept quietly, never thrown on. */
 export function apply(before: State, recorded: RecordedEvent): State {
   const { event, version, at } = recorded;
   const rested = event.type === "run.driven" || isIdle(before) ? restedFor(before, at - before.updatedAt) : before;
-  const state: State = { ...rested, version, updatedAt: at, parks: progress.has(event.type) ? 0 : before.parks };
+  const state: State = { ...rested, version, updatedAt: at, parks: getsOn(event) ? 0 : before.parks };
   switch (event.type) {
     case "run.created":
       return state;

@@ -59,3 +59,27 @@ test("every conversation of the attempt, each with its turns, and none of an att
     { start: { session: 1, model: "m", why: "first", opening: "one" }, turns: [{ turn: 1 }] },
   ]);
 });
+
+test("a reply that broke off is no progress: waits go on being counted", async () => {
+  const clock = new HandClock();
+  const log = memoryLog(clock);
+  const first = created();
+  await log.create(first);
+  const waits: number[] = [];
+  const agents: AgentRunner = {
+    forget: () => Promise.resolve(),
+    resume: () => Promise.resolve({ type: "gone", why: "nothing was kept" }),
+    run: async (task, events) => {
+      waits.push(task.waits);
+      await events.session({ session: 1, model: "m", why: "first", opening: "one" });
+      const { exchange: _, ...broken } = turn(1);
+      await events.turn({ ...broken, text: "(the reply broke off)" });
+      return { type: "wait", reason: "model-away", message: "away", until: clock.now() + 1_000 };
+    },
+  };
+  for (let round = 0; round < 3; round += 1) {
+    await drive(first.runId, engineWith(log, { clock, agents }), never);
+    clock.forward(2_000);
+  }
+  expect(waits).toEqual([0, 1, 2]);
+});

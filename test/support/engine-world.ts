@@ -149,6 +149,7 @@ export function turn(number: number, cost = dollars(0.01)): Turn {
     seconds: 0,
     text: "",
     tools: [],
+    exchange: { reply: [{ type: "text", text: "Done." }], stopReason: "end_turn", answer: [] },
   };
 }
 
