@@ -56,7 +56,7 @@ async function endAnywhere({ seed, say }: Options, ending: Ending): Promise<Outc
     counted.runs += 1;
     slowest = Math.max(slowest, ended.slowest);
     await grounds.playground.settled();
-    checkPublishedOnce(subject, wrong);
+    await checkPublishedOnce(grounds, subject, wrong);
     const [events = []] = await logsOf(grounds, [subject]);
     const paid = checkPaidOnce(events, grounds.model.calls, times, wrong);
     counted["model calls"] += paid.calls;

@@ -33,8 +33,10 @@ export async function logsOf(
 }
 
 /** Looks at GitHub: one pull request, one card, one ending, each thing once. */
-export function checkPublishedOnce(subject: Subject, wrong: string[]): void {
+export async function checkPublishedOnce(grounds: Grounds, subject: Subject, wrong: string[]): Promise<void> {
   const { repo } = subject;
+  for (const { kind, key, items } of await grounds.playground.duplicates(repo))
+    wrong.push(`${repo}: ${items.length} times ${kind} ${key}`);
   const comments = subject.comments();
   const cards = comments.filter(({ body }) => body.includes("<!-- baton:status:"));
   const endings = comments.filter(({ body }) => body.includes("<!-- baton:end:"));

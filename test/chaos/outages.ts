@@ -143,7 +143,7 @@ async function withoutRedis({ seed, say }: Options, runs: number, awayMs: number
     process.kill("SIGTERM");
     check(wrong, (await process.exit) === 0, `a process ended with ${await process.exit}`);
   }
-  for (const subject of subjects) checkPublishedOnce(subject, wrong);
+  for (const subject of subjects) await checkPublishedOnce(grounds, subject, wrong);
   for (const [index, events] of (await logsOf(grounds, subjects, address.url)).entries()) {
     const name = subjects[index]?.repo ?? "";
     const calls = grounds.model.calls.filter(({ brief }) => brief.includes(`${name}#`) || brief.includes(`${name}\n`));

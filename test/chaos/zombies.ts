@@ -46,7 +46,7 @@ async function freeze(seed: number, frozenMs: number, wrong: string[]): Promise<
     after.length === 0,
     `the zombie wrote ${after.map(({ method, path }) => `${method} ${path}`).join(", ")}`,
   );
-  checkPublishedOnce(subject, wrong);
+  await checkPublishedOnce(grounds, subject, wrong);
   for (const process of [zombie, other]) {
     process.kill("SIGTERM");
     check(wrong, (await process.exit) === 0, `a process ended with ${await process.exit}`);
