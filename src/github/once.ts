@@ -66,10 +66,10 @@ export function createOnce({ outbox, log, timing, fence, settleMs = 1_500 }: Onc
     if (entry.doneAt !== undefined) return write.result.parse(entry.result);
     await faultPoint("github.intended");
     if (entry.tries > 1) {
-      const found = (await oldestOf(write)) ?? (await afterOthers(write));
+      const found = (await oneOf(write)) ?? (await afterOthers(write));
       if (found !== undefined) return await settle(write, found);
     }
-    let unclear = false;
+    let unclear = 0;
     for (const pause of [...PAUSES_MS, undefined]) {
       try {
         return await settle(write, await alone(write, entry.tries, unclear));
@@ -78,9 +78,9 @@ export function createOnce({ outbox, log, timing, fence, settleMs = 1_500 }: Onc
         if (done !== undefined) return done.result;
         if (pause === undefined || !(error instanceof GitHubFailure) || error.kind !== "unclear") throw error;
         log.warn("unclear whether GitHub has written; looking", { key: write.key, error: error.reason });
-        unclear = true;
+        unclear += 1;
         await timing.pause(pause);
-        const found = await oldestOf(write);
+        const found = unclear > 1 ? await oneOf(write) : await oldestOf(write);
         if (found !== undefined) return await settle(write, found);
       }
     }
@@ -111,7 +111,7 @@ export function createOnce({ outbox, log, timing, fence, settleMs = 1_500 }: Onc
   }
 
   /** Writes. What another process has recorded meanwhile counts, and mine goes; else the oldest copy stays: whoever writes last sees them all. */
-  async function alone<T>(write: Write<T>, tries: number, unclear: boolean): Promise<T> {
+  async function alone<T>(write: Write<T>, tries: number, unclear: number): Promise<T> {
     const mine = await write.write({ run: write.run, guard: guardOf(write) });
     if (!write.remove) return mine;
     const entry = await outbox.read(write.key);
@@ -120,7 +120,7 @@ export function createOnce({ outbox, log, timing, fence, settleMs = 1_500 }: Onc
       if (!isDeepStrictEqual(mine, theirs)) await write.remove(mine);
       return theirs;
     }
-    const wasAlone = !unclear && tries === 1 && (entry?.tries ?? 1) === 1;
+    const wasAlone = unclear === 0 && tries === 1 && (entry?.tries ?? 1) === 1;
     return wasAlone ? mine : ((await oldestOf(write)) ?? mine);
   }
 
@@ -129,6 +129,14 @@ export function createOnce({ outbox, log, timing, fence, settleMs = 1_500 }: Onc
     const [keep, ...others] = await write.look();
     for (const copy of others) await write.remove?.(copy);
     return keep;
+  }
+
+  /** The same where more than one try was sent: what the last one wrote may come only now. */
+  async function oneOf<T>(write: Write<T>): Promise<T | undefined> {
+    const found = await oldestOf(write);
+    if (found === undefined || !write.remove) return found;
+    await timing.pause(settleMs);
+    return await oldestOf(write);
   }
 
   /** The first result recorded counts, also for a process that comes second. */

@@ -263,3 +263,22 @@ test("a write that arrives after it was looked for leaves one copy, the older", 
   expect(answer).toBe(1);
   expect(far.kept).toEqual([1]);
 });
+
+test("of two writes that both arrive late one stays", async () => {
+  const far = new FarSide();
+  const write = far.write(true);
+  let looks = 0;
+  far.before = (number) =>
+    number <= 2 ? Promise.reject(new GitHubFailure("write", "unclear", 0, "reset", undefined)) : Promise.resolve();
+  const answer = await onceWith(createMemoryOutbox(timing()))({
+    ...write,
+    async look() {
+      const found = await write.look();
+      // Each arrives right after a look that did not see it.
+      if ((looks += 1) <= 2) far.kept.push(looks);
+      return found;
+    },
+  });
+  expect(answer).toBe(1);
+  expect(far.kept).toEqual([1]);
+});
