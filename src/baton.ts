@@ -9,6 +9,7 @@ import { createModel, type Model } from "./agents/model.ts";
 import { systemClock } from "./core/clock.ts";
 import { BatonError } from "./core/errors.ts";
 import { execute } from "./core/exec.ts";
+import type { Sha } from "./core/ids.ts";
 import type { Log } from "./core/log.ts";
 import { repeat } from "./core/repeat.ts";
 import { createRedact, type Redact } from "./core/redact.ts";
@@ -17,7 +18,9 @@ import type { Engine } from "./engine/drive.ts";
 import { startWorker, type Worker } from "./engine/worker.ts";
 import { createSubjects } from "./github/subjects.ts";
 import { RunEvent, type RepoRef } from "./engine/events.ts";
-import type { WorkflowSource } from "./engine/ports.ts";
+import { fold } from "./engine/fold.ts";
+import type { EventLog, WorkflowSource } from "./engine/ports.ts";
+import { commitsOf } from "./engine/state.ts";
 import { archiveFolder, type Env } from "./env.ts";
 import { createGates } from "./gates/create-gates.ts";
 import { createProjection } from "./github/projection.ts";
@@ -28,18 +31,21 @@ import { openSandbox } from "./hands/open-sandbox.ts";
 import { closedSandbox, type Sandbox } from "./hands/sandbox.ts";
 import { createIntake } from "./intake/handle.ts";
 import type { TokenRequest } from "./intake/installation-tokens.ts";
+import { createMissed } from "./intake/missed.ts";
 import { openWebhooks, type AppWebhooks } from "./intake/probot-app.ts";
 import { openStore, type Store } from "./store/open-store.ts";
 import { createTriager } from "./triage/triager.ts";
 import { createLibrary, withOverrides, type Library } from "./workflows/load.ts";
 import { createWorkspaces } from "./workspace/create-workspaces.ts";
-import type { RepoSource, Workspaces } from "./workspace/workspaces.ts";
+import type { RepoSource, Workspaces, WorkspacesOptions } from "./workspace/workspaces.ts";
 
 /** Deliveries handled at once by one process. */
 const PARALLEL_DELIVERIES = 4;
 const DAY_MS = 86_400_000;
 /** How often deliveries that nobody rings for are looked for, in milliseconds. */
 const SWEEP_MS = 60_000;
+/** How often a process looks whether it is time to sweep for deliveries that never arrived, in milliseconds: once it listens. */
+const MISSED_MS = 15_000;
 /** How often what ended long ago is archived, in milliseconds. */
 const TIDY_MS = 3_600_000;
 
@@ -65,18 +71,27 @@ export interface PartsOptions {
   readonly works?: boolean;
   /** Instead of the model that `env` names. */
   readonly model?: Model;
+  /** Commits that must not be forgotten, however long nobody has asked for them. */
+  readonly needed?: WorkspacesOptions["needed"];
 }
 
 /** Opens the sandbox and everything that works in it. Throws `sandbox-missing` with the install line where bubblewrap is absent. */
 export async function openParts(options: PartsOptions): Promise<Parts> {
-  const { env, journal, credential, works = true } = options;
+  const { env, journal, credential, needed, works = true } = options;
   await mkdir(env.home, { recursive: true });
   // Where the home is inside somebody's repository, git must not see it.
   await writeFile(join(env.home, ".gitignore"), "*\n");
   await using undo = new AsyncDisposableStack();
   const sandbox = works ? undo.use(await openSandbox({ mode: env.sandbox, log: journal })) : closedSandbox;
   const workspaces = undo.use(
-    await createWorkspaces({ home: env.home, onHost: execute, inSandbox: sandbox.run, credential }),
+    await createWorkspaces({
+      home: env.home,
+      onHost: execute,
+      inSandbox: sandbox.run,
+      credential,
+      needed,
+      log: journal,
+    }),
   );
   const model =
     options.model ?? createModel({ apiKey: env.model?.apiKey ?? "", baseURL: env.model?.baseURL ?? "", log: journal });
@@ -162,7 +177,8 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     metadata: "read",
   });
   const works = role !== "webhooks";
-  const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks), works }));
+  const needed = () => commitsInUse(store.log);
+  const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks), needed, works }));
   const { redact, workspaces, workflows } = parts;
   const { slug, login } = await webhooks.whoAmI();
   const self = { slug, login, id: undefined, appId: app.id };
@@ -219,6 +235,15 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     };
     await sweep();
     undo.use(repeat(SWEEP_MS, "the sweep for forgotten deliveries", journal, sweep));
+    const missed = createMissed({ ...store, asApp: () => webhooks.asApp(), log: journal });
+    undo.use(
+      repeat(
+        MISSED_MS,
+        "the sweep for deliveries that never arrived",
+        journal,
+        async (signal) => void (await missed(signal)),
+      ),
+    );
     if (env.retentionDays > 0) undo.use(repeat(TIDY_MS, "archiving", journal, tidier(store, env, journal)));
   }
 
@@ -236,6 +261,13 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
       await opened.disposeAsync();
     },
   };
+}
+
+async function commitsInUse(log: EventLog): Promise<ReadonlySet<Sha>> {
+  const needed = new Set<Sha>();
+  for (const run of await log.unfinished())
+    for (const commit of commitsOf(fold(await log.read(run)))) needed.add(commit);
+  return needed;
 }
 
 /** Archives what ended longer ago than the operator wants to keep it. */

@@ -185,6 +185,12 @@ function carriesOn(state: State, name: string): boolean {
   );
 }
 
+/** Every commit that the run may still need: its base, and what its agents left. */
+export function commitsOf(state: State): Sha[] {
+  const left = [...state.stages.values()].flatMap(({ attempts }) => attempts.flatMap(({ commit }) => commit ?? []));
+  return [...new Set([state.created.base.commit, ...left])];
+}
+
 /** The current artifact of that kind, with the commit it came with. */
 export function artifactOf<N extends ArtifactName>(
   state: State,

@@ -28,7 +28,7 @@ export interface WorkspacesOptions {
   /**
    * Commits that unfinished runs go on from. However old, a mirror keeps them. Without it, what nobody asked for in 30 days goes.
    */
-  readonly needed?: () => Promise<ReadonlySet<Sha>>;
+  readonly needed?: (() => Promise<ReadonlySet<Sha>>) | undefined;
   /** Bytes that must be free on the disk of `home` when a workspace is opened; default 500 MB, 0 for none. */
   readonly minFreeBytes?: number;
   /** How long a workspace with a key waits to be adopted after its process died or parked it, in milliseconds; default 10 minutes. */
