@@ -1,5 +1,7 @@
 // What the engine hands to whoever goes on with an agent's work: its conversations as the log has them, and how often it has waited.
 import { expect, test } from "vitest";
+import { BatonError } from "#src/core/errors.ts";
+import { parkingOf } from "#src/core/parking.ts";
 import { drive } from "#src/engine/drive.ts";
 import type { AgentRunner, AgentTask, Conversation } from "#src/engine/ports.ts";
 import {
@@ -82,4 +84,57 @@ test("a reply that broke off is no progress: waits go on being counted", async (
     clock.forward(2_000);
   }
   expect(waits).toEqual([0, 1, 2]);
+});
+
+test("of an agent that was begun again after something broke, only what it said since", async () => {
+  const clock = new HandClock();
+  const log = memoryLog(clock);
+  const first = created();
+  await log.create(first);
+  const seen: Conversation[] = [];
+  let runs = 0;
+  const agents: AgentRunner = {
+    forget: () => Promise.resolve(),
+    run: async (_task, events) => {
+      runs += 1;
+      await events.session({ session: 1, model: "m", why: "first", opening: `begun ${runs}` });
+      await events.turn(turn(1));
+      if (runs === 1) throw new BatonError("git-failed", "for a moment", { retryable: true });
+      return { type: "wait", reason: "model-away", message: "away", until: clock.now() + 1_000 };
+    },
+    resume: (_task, conversation) => {
+      seen.push(conversation);
+      return Promise.resolve({ type: "wait", reason: "model-away", message: "away", until: clock.now() + 1_000 });
+    },
+  };
+  for (let round = 0; round < 2; round += 1) {
+    expect(await drive(first.runId, engineWith(log, { clock, agents }), never)).toBe("waiting");
+    clock.forward(2_000);
+  }
+  expect(seen).toMatchObject([{ opening: "begun 2", earlier: [], turns: [{ turn: 1 }] }]);
+});
+
+test.each([
+  ["paused", { type: "pause.requested" as const }],
+  [undefined, { type: "stop.requested" as const }],
+])("an agent can tell a pause from an end: %s", async (why, { type }) => {
+  const log = memoryLog();
+  const first = created();
+  await log.create(first);
+  const told: unknown[] = [];
+  const agents: AgentRunner = {
+    forget: () => Promise.resolve(),
+    resume: () => Promise.resolve({ type: "gone", why: "" }),
+    run: async (_task, events, signal) => {
+      await events.session({ session: 1, model: "m", why: "first", opening: "one" });
+      const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      const at = (await log.read(first.runId)).length;
+      await log.append(first.runId, at, [{ type, by: { login: "maria", id: 7 }, quote: "/agent" }]);
+      await aborted;
+      told.push(parkingOf(signal));
+      return { type: "failed", failure: { code: "cancelled", message: "" } };
+    },
+  };
+  await drive(first.runId, engineWith(log, { agents }), never);
+  expect(told).toEqual([why]);
 });
