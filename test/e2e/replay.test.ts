@@ -48,7 +48,7 @@ beforeAll(async () => {
       BATON_HOME: home,
       BATON_SANDBOX: sandbox,
     });
-    expect(await process.exit, process.stderr()).toBe(0);
+    if ((await process.exit) !== 0) throw new Error(process.stderr());
   } finally {
     await model[Symbol.asyncDispose]();
   }
