@@ -64,7 +64,7 @@ export function createMetrics({
   });
 
   let asked: { at: number; done: Promise<void> } | undefined;
-  const ofDatabase = [due, oldest, waiting, held, workers, deliveries, writes, finished];
+  const ofDatabase = [due, oldest, waiting, held, workers, deliveries, writes];
 
   async function refresh(): Promise<void> {
     try {
