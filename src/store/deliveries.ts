@@ -26,6 +26,8 @@ export interface Deliveries {
   handled(id: string, note: string): Promise<void>;
   /** Ids kept and not handled, oldest first. */
   pending(): Promise<string[]>;
+  /** Those of these ids that were kept. */
+  known(ids: readonly string[]): Promise<ReadonlySet<string>>;
 }
 
 /** Deliveries kept in `database`. */
@@ -74,6 +76,13 @@ export function createDeliveries(database: Database): Deliveries {
         [],
       );
       return rows.map(({ id }) => id);
+    },
+
+    async known(ids) {
+      const rows = await database.query<{ id: string }>("SELECT id FROM baton.deliveries WHERE id = ANY ($1::text[])", [
+        ids,
+      ]);
+      return new Set(rows.map(({ id }) => id));
     },
   };
 }

@@ -13,6 +13,7 @@ import { createOutbox, type Outbox } from "./outbox.ts";
 import { readFigures, type Figures } from "./figures.ts";
 import { openBell } from "./queue.ts";
 import type { ParseEvent } from "./recorded.ts";
+import { createSweeps, type Sweeps } from "./sweeps.ts";
 import { createSteadyBell } from "./steady-bell.ts";
 import { createThrottle, type Throttle } from "./throttle.ts";
 
@@ -21,6 +22,7 @@ const HEALTH_MS = 2_000;
 export interface Store extends AsyncDisposable {
   readonly log: EventLog;
   readonly deliveries: Deliveries;
+  readonly sweeps: Sweeps;
   readonly outbox: Outbox;
   readonly bell: Bell;
   /** The same by topic: a process may answer one and leave the other to others. */
@@ -71,6 +73,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     throttle: createThrottle(database),
     archive: createArchive(database, archiveFolder),
     deliveries: createDeliveries(database),
+    sweeps: createSweeps(database),
     outbox: createOutbox(database),
     bell: joined(bells),
     bells,

@@ -36,6 +36,9 @@ export class MemoryDeliveries implements Deliveries {
     this.notes.set(id, note);
     return Promise.resolve();
   }
+  known(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    return Promise.resolve(new Set(ids.filter((id) => this.kept.has(id))));
+  }
   pending(): Promise<string[]> {
     return Promise.resolve(
       [...this.kept.values()].filter(({ handledAt }) => handledAt === undefined).map(({ id }) => id),
