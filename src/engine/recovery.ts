@@ -3,7 +3,7 @@
 //   the error                     first                 then                                        at last
 //   names a time (`retryAt`)      wait until that time  wait again when it says so                  –
 //   may pass (`retryable`)        again, after a pause  wait 1 min, doubled each time, ≤ 30 min     fail after 8 waits without progress
-//   the disk is full              –                     –                                           fail: "disk"
+//   the disk is full              again, after a pause  –                                           fail: "disk"
 //   anything else                 –                     –                                           fail with its code
 //
 // While it waits a run holds no worker, and a person may send it on at once. What a model does wrong is not decided here but where
@@ -36,6 +36,7 @@ export function recover(
   if (!retryable) return { type: "fail", code: code === "disk-full" ? "disk" : code, message };
   const pauseMs = PAUSES_MS[tries - 1];
   if (pauseMs !== undefined && parks === 0) return { type: "again", pauseMs };
+  if (code === "disk-full") return { type: "fail", code: "disk", message };
   if (parks >= MAX_WAITS) return { type: "fail", code, message };
   const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** parks);
   return { type: "park", reason: reasons[1], message, until: now + wait };

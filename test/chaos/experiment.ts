@@ -32,6 +32,8 @@ export interface Experiment {
   readonly minutes: number;
   /** What must be on the machine, as `needs.ts` names it. */
   readonly needs?: readonly Need[];
+  /** The test that runs its short form already; where there is none, `test/e2e/chaos.test.ts` does. */
+  readonly tested?: string;
   run(options: Options): Promise<Outcome>;
 }
 

@@ -1,7 +1,19 @@
 // Every experiment, in the order in which they are listed and run.
+import { badKeys, lostAnswers, modelFaults, rateLimits } from "./edges.ts";
 import { deploys, kills, killsInARow } from "./kills.ts";
 import { postgresOutages, redisOutages } from "./outages.ts";
 import { zombies } from "./zombies.ts";
 import type { Experiment } from "./experiment.ts";
 
-export const experiments: readonly Experiment[] = [kills, killsInARow, zombies, redisOutages, postgresOutages, deploys];
+export const experiments: readonly Experiment[] = [
+  kills,
+  killsInARow,
+  zombies,
+  redisOutages,
+  postgresOutages,
+  lostAnswers,
+  rateLimits,
+  modelFaults,
+  badKeys,
+  deploys,
+];

@@ -296,8 +296,9 @@ describe("broken infrastructure", () => {
     ["a full disk that may be freed", new BatonError("disk-full", "x", { retryable: true }), { type: "again" }],
     ["a bug", new TypeError("x is undefined"), { type: "fail", code: "internal-error" }],
     ["what cannot pass", new BatonError("not-found", "no such agent"), { type: "fail", code: "not-found" }],
-  ])("%s", (_, error, expected) => {
-    expect(recover(error, { tries: 1, parks: 0, now: START })).toMatchObject(expected);
+    ["a full disk that stays full", new BatonError("disk-full", "x", { retryable: true }), { type: "fail" }, 3],
+  ])("%s", (_, error, expected, tries = 1) => {
+    expect(recover(error, { tries, parks: 0, now: START })).toMatchObject(expected);
   });
 
   test("a wait is never in the past", () => {
