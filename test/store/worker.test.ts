@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { silentLog } from "#src/core/log.ts";
 import { systemClock } from "#src/core/clock.ts";
 import type { RunId } from "#src/core/ids.ts";
+import { parkingOf } from "#src/core/parking.ts";
 import { RunEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { Claims, EventLog } from "#src/engine/ports.ts";
@@ -120,10 +121,17 @@ describe.each(databases)("workers on $name", ({ here, open }) => {
       const hanging = new ScriptedAgents({ fix: ["hang"] });
       const hung = Promise.withResolvers<void>();
       hanging.onHang = hung.resolve;
+      const work = hanging.run.bind(hanging);
+      const told = new Set<unknown>();
+      hanging.run = async (task, events, signal) => {
+        signal.addEventListener("abort", () => told.add(parkingOf(signal)), { once: true });
+        return await work(task, events, signal);
+      };
       const worker = here.worker(first, hanging);
       const run = await here.start();
       await hung.promise;
       await worker[Symbol.asyncDispose]();
+      expect([...told]).toEqual(["stopping"]);
       expect(worker.driving).toBe(0);
       expect(await here.outcome(run)).toBeUndefined();
       expect(await second.beat()).toEqual({ dueInMs: 0 });
