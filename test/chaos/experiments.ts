@@ -1,7 +1,9 @@
 // Every experiment, in the order in which they are listed and run.
 import { badKeys, lostAnswers, modelFaults, rateLimits } from "./edges.ts";
+import { fullDisks } from "./disks.ts";
 import { deploys, kills, killsInARow } from "./kills.ts";
 import { postgresOutages, redisOutages } from "./outages.ts";
+import { missedDeliveries, webhookStorm } from "./webhooks.ts";
 import { zombies } from "./zombies.ts";
 import type { Experiment } from "./experiment.ts";
 
@@ -11,9 +13,12 @@ export const experiments: readonly Experiment[] = [
   zombies,
   redisOutages,
   postgresOutages,
+  webhookStorm,
+  missedDeliveries,
   lostAnswers,
   rateLimits,
   modelFaults,
   badKeys,
+  fullDisks,
   deploys,
 ];
