@@ -69,6 +69,8 @@ export interface PartsOptions {
   readonly credential: (repo: RepoSource) => Promise<string | undefined>;
   /** False where no run is worked: then nothing needs a sandbox, and nothing gets one. Default true. */
   readonly works?: boolean;
+  /** Where finished work is kept for workers on other machines. */
+  readonly shelf?: WorkspacesOptions["shelf"];
   /** Instead of the model that `env` names. */
   readonly model?: Model;
   /** Commits that must not be forgotten, however long nobody has asked for them. */
@@ -77,7 +79,7 @@ export interface PartsOptions {
 
 /** Opens the sandbox and everything that works in it. Throws `sandbox-missing` with the install line where bubblewrap is absent. */
 export async function openParts(options: PartsOptions): Promise<Parts> {
-  const { env, journal, credential, needed, works = true } = options;
+  const { env, journal, credential, needed, shelf, works = true } = options;
   await mkdir(env.home, { recursive: true });
   // Where the home is inside somebody's repository, git must not see it.
   await writeFile(join(env.home, ".gitignore"), "*\n");
@@ -90,6 +92,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       inSandbox: sandbox.run,
       credential,
       needed,
+      shelf,
       log: journal,
     }),
   );
@@ -178,7 +181,8 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
   });
   const works = role !== "webhooks";
   const needed = () => commitsInUse(store.log);
-  const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks), needed, works }));
+  const { shelf } = store;
+  const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks), needed, shelf, works }));
   const { redact, workspaces, workflows } = parts;
   const { slug, login } = await webhooks.whoAmI();
   const self = { slug, login, id: undefined, appId: app.id };

@@ -1,5 +1,5 @@
 // Retention: what ended long ago leaves the database. A run becomes a file of its own, `<archive>/2026-11/run-….jsonl.gz`; handled
-// deliveries and finished writes to GitHub are dropped.
+// deliveries, finished writes to GitHub and shelved work are dropped.
 //
 // A run is written, flushed to the disk and only then deleted, in one transaction that holds its row: whoever takes it up again
 // meanwhile comes before or is refused. A crash in between leaves the file and the run; the next time writes the same file again.
@@ -44,6 +44,7 @@ export function createArchive(database: Database, folder: string): Archive {
         await drop(database, handled, olderThanMs, signal),
         await drop(database, done, olderThanMs, signal),
       ];
+      await drop(database, work, olderThanMs, signal);
       return { runs, deliveries, writes };
     },
   };
@@ -119,6 +120,13 @@ const done = `
 DELETE FROM baton.outbox WHERE key IN (
   SELECT o.key FROM baton.outbox o WHERE o.done_at < clock_timestamp() - $1 * interval '1 millisecond'
     AND NOT EXISTS (SELECT FROM baton.runs r WHERE r.run_id = o.run_id) LIMIT ${BATCH})
+RETURNING 1 AS gone`;
+
+/** Finished work that no unfinished run can have been made with. */
+const work = `
+DELETE FROM baton.work WHERE commit IN (
+  SELECT w.commit FROM baton.work w WHERE w.kept_at < clock_timestamp() - $1 * interval '1 millisecond'
+    AND NOT EXISTS (SELECT FROM baton.runs r WHERE r.finished_at IS NULL AND r.created_at <= w.kept_at) LIMIT ${BATCH})
 RETURNING 1 AS gone`;
 
 async function drop(database: Database, statement: string, olderThanMs: number, signal: AbortSignal): Promise<number> {

@@ -15,6 +15,8 @@ import { openBell } from "./queue.ts";
 import type { ParseEvent } from "./recorded.ts";
 import { createSweeps, type Sweeps } from "./sweeps.ts";
 import { createSteadyBell } from "./steady-bell.ts";
+import type { Shelf } from "../workspace/shelf.ts";
+import { createShelf } from "./shelf.ts";
 import { createThrottle, type Throttle } from "./throttle.ts";
 
 const HEALTH_MS = 2_000;
@@ -31,6 +33,8 @@ export interface Store extends AsyncDisposable {
   readonly history: History;
   readonly throttle: Throttle;
   readonly archive: Archive;
+  /** Undefined for an embedded database: nobody on another machine could look there. */
+  readonly shelf: Shelf | undefined;
   /** How the work stands. Throws `database-failed`. */
   figures(): Promise<Figures>;
   /** True when a delivery would be kept now: the database answers within two seconds and takes writes. */
@@ -72,6 +76,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     history: createHistory(database),
     throttle: createThrottle(database),
     archive: createArchive(database, archiveFolder),
+    shelf: database.shared ? createShelf(database) : undefined,
     deliveries: createDeliveries(database),
     sweeps: createSweeps(database),
     outbox: createOutbox(database),

@@ -6,6 +6,7 @@ import { beside } from "../core/beside.ts";
 import { type CommandResult, type Execute, succeeded } from "../core/command.ts";
 import { BatonError } from "../core/errors.ts";
 import { isSha, type Sha } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
 import type { Git } from "./git.ts";
 import { createInClone, excludeLine, type InClone } from "./in-clone.ts";
 import type { Leases } from "./lease.ts";
@@ -13,6 +14,7 @@ import { createTurns, keepClone, type KeptClone, readClone, readTurns, shortened
 import type { Mirror } from "./mirror.ts";
 import { importWork } from "./quarantine.ts";
 import { diskFull, naming, ranOutOfSpace } from "./space.ts";
+import type { Shelf } from "./shelf.ts";
 import type { Setup, Workspace } from "./workspaces.ts";
 
 const INSTALL_MS = 15 * 60_000;
@@ -22,6 +24,8 @@ export interface CloneSurroundings {
   readonly leases: Leases;
   readonly inSandbox: Execute;
   readonly mirror: Mirror;
+  readonly shelf: Shelf | undefined;
+  readonly log: Log;
 }
 
 export interface CloneOptions extends CloneSurroundings {
@@ -109,7 +113,7 @@ async function sound(lease: string, clone: KeptClone, mirror: Mirror): Promise<b
 }
 
 function workspaceIn(
-  { git, leases, inSandbox, mirror }: CloneSurroundings,
+  { git, leases, inSandbox, mirror, shelf, log }: CloneSurroundings,
   clone: Installed & { lease: string; commit: Sha; turns: Turns | undefined },
 ): Workspace {
   const { lease, commit, turns, installed, exclude } = clone;
@@ -143,7 +147,7 @@ function workspaceIn(
       if (packed.stdout.trim() === "unchanged") return { type: "collected", commit, changes: [] };
       const quarantine = await leases.take("quarantine");
       try {
-        const work = { git, mirror, folder: quarantine, bundle, start: commit, message };
+        const work = { git, mirror, folder: quarantine, bundle, start: commit, message, shelf, log };
         return await naming("checking an agent's work", quarantine, () => importWork(work, signal));
       } finally {
         await leases.give(quarantine);

@@ -26,7 +26,7 @@ const MAX_FILE_BYTES = 32 * 1024 ** 2;
  * Several processes may share a home. Disposing waits until nothing is being deleted.
  */
 export async function createWorkspaces(options: WorkspacesOptions): Promise<Workspaces & AsyncDisposable> {
-  const { home, inSandbox, log = silentLog } = options;
+  const { home, inSandbox, shelf, log = silentLog } = options;
   if (!isAbsolute(home))
     throw new BatonError("invalid-usage", `the home folder ${JSON.stringify(home)} is not absolute`);
   await mkdir(home, { recursive: true });
@@ -60,12 +60,12 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
         if (keep !== undefined) assertKey(keep);
         await assureFree(home, options.minFreeBytes ?? MIN_FREE_BYTES);
         const mirror = await mirrorWith(repo, setup ? [setup.base, commit] : [commit], signal);
-        return await openClone({ git, leases, inSandbox, mirror, commit, setup, keep }, signal);
+        return await openClone({ git, leases, inSandbox, mirror, shelf, log, commit, setup, keep }, signal);
       }),
     adopt: async (repo, key, lastRecordedTurn, signal) => {
       assertKey(key);
       const mirror = await mirrors.of(repo);
-      return await adoptClone({ git, leases, inSandbox, mirror }, key, lastRecordedTurn, signal);
+      return await adoptClone({ git, leases, inSandbox, mirror, shelf, log }, key, lastRecordedTurn, signal);
     },
     forget: (run) => leases.forget(run),
     changes: async (repo, from, to, signal) => {

@@ -10,6 +10,7 @@ import { BatonError } from "../core/errors.ts";
 import { type Sha, sha } from "../core/ids.ts";
 import { type Git, type GitCall, gitFailed, lenient, type Protocol } from "./git.ts";
 import { clearGitLock, gitLock, lockMirror } from "./mirror-lock.ts";
+import { unshelve } from "./shelf.ts";
 import { naming } from "./space.ts";
 import { lastUse, lockFile } from "./upkeep.ts";
 import { mark, markedAt, USE_MS, usesOf } from "./uses.ts";
@@ -37,7 +38,7 @@ export interface Mirrors {
   of(repo: RepoSource): Promise<Mirror>;
 }
 
-export function createMirrors(git: Git, options: Pick<WorkspacesOptions, "home" | "credential">): Mirrors {
+export function createMirrors(git: Git, options: Pick<WorkspacesOptions, "home" | "credential" | "shelf">): Mirrors {
   const opened = new Map<string, Mirror>();
   const beginning = new Map<string, ReturnType<typeof begin>>();
   const once = (folder: string) => {
@@ -51,7 +52,7 @@ export function createMirrors(git: Git, options: Pick<WorkspacesOptions, "home" 
       // Upkeep of any process may have deleted it, but never within this time.
       if (Date.now() - (await markedAt(lastUse(folder))) > USE_MS && (await once(folder)) === "made")
         opened.delete(folder);
-      const mirror = opened.get(folder) ?? createMirror(git, options.credential, repo, folder);
+      const mirror = opened.get(folder) ?? createMirror(git, options, repo, folder);
       opened.set(folder, mirror);
       return mirror;
     },
@@ -73,7 +74,12 @@ async function begin(git: Git, folder: string): Promise<"made" | "there"> {
   });
 }
 
-function createMirror(git: Git, credential: WorkspacesOptions["credential"], repo: RepoSource, folder: string): Mirror {
+function createMirror(
+  git: Git,
+  { credential, shelf }: Pick<WorkspacesOptions, "credential" | "shelf">,
+  repo: RepoSource,
+  folder: string,
+): Mirror {
   const uses = usesOf(folder);
   /** Commits that are here, and when that was seen. */
   const present = new Map<Sha, number>();
@@ -127,8 +133,28 @@ function createMirror(git: Git, credential: WorkspacesOptions["credential"], rep
     return found.exitCode === 0;
   }
 
+  async function take(from: string, ref: string, commit: Sha, signal: AbortSignal): Promise<void> {
+    const how = ["--quiet", "--no-tags", "--no-write-fetch-head"] as const;
+    const call: GitCall = {
+      args: ["fetch", ...how, from, `${ref}:refs/baton/kept/${commit}`],
+      at: folder,
+      protocol: "file",
+    };
+    const result = await change(call, signal);
+    if (result.exitCode !== 0 || result.timedOut) throw gitFailed(call, result);
+    await used(commit);
+  }
+
   async function need(commit: Sha, signal: AbortSignal): Promise<boolean> {
     if (await has(commit, signal)) return true;
+    const work = await shelf?.get(commit);
+    if (work) {
+      if (!(await need(work.start, signal))) return false;
+      await unshelve(work, folder, (file, ref) => take(file, ref, commit, signal));
+      // A bundle may hold anything: only the commit itself counts.
+      present.delete(commit);
+      return await has(commit, signal);
+    }
     if ((await fetch(`+${commit}:refs/baton/seen/${commit}`, signal)) === "absent")
       await fetch("+refs/heads/*:refs/heads/*", signal);
     return await has(commit, signal);
@@ -165,17 +191,7 @@ function createMirror(git: Git, credential: WorkspacesOptions["credential"], rep
       if (!(await need(commit, signal)))
         throw new BatonError("not-found", `${repo.owner}/${repo.name} has no commit ${commit}`);
     },
-    async take(from, ref, commit, signal) {
-      const how = ["--quiet", "--no-tags", "--no-write-fetch-head"] as const;
-      const call: GitCall = {
-        args: ["fetch", ...how, from, `${ref}:refs/baton/kept/${commit}`],
-        at: folder,
-        protocol: "file",
-      };
-      const result = await change(call, signal);
-      if (result.exitCode !== 0 || result.timedOut) throw gitFailed(call, result);
-      await used(commit);
-    },
+    take,
   };
 }
 

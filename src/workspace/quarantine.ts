@@ -7,10 +7,12 @@ import { join } from "node:path";
 import { BatonError } from "../core/errors.ts";
 import { faultPoint } from "../core/fault-points.ts";
 import { type Sha, sha } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
 import { fileChanges, rawChanges, type RawChange } from "./diff.ts";
 import type { FileChange } from "./file-change.ts";
 import type { Git } from "./git.ts";
 import type { Mirror } from "./mirror.ts";
+import { shelve, type Shelf } from "./shelf.ts";
 import { importLimits, refusals } from "./policy.ts";
 
 export type Imported =
@@ -26,6 +28,8 @@ export interface Import {
   readonly bundle: string;
   readonly start: Sha;
   readonly message: string;
+  readonly shelf?: Shelf | undefined;
+  readonly log: Log;
 }
 
 const no = (reason: string): Imported => ({ type: "refused", reasons: [reason] });
@@ -72,6 +76,8 @@ export async function importWork(work: Import, signal: AbortSignal): Promise<Imp
   await git.run({ args: ["update-ref", "refs/heads/made", commit], at: checked }, signal);
   await faultPoint("workspace.before-import");
   await mirror.take(checked, "refs/heads/made", commit, signal);
+  const { shelf, log } = work;
+  if (shelf) await shelve({ shelf, git, log }, { from: checked, start, commit }, signal);
   await faultPoint("workspace.after-import");
   return { type: "collected", commit, changes: fileChanges(changes) };
 }

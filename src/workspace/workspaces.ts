@@ -4,6 +4,7 @@ import type { CommandResult, Execute } from "../core/command.ts";
 import type { Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { FileChange } from "./file-change.ts";
+import type { Shelf } from "./shelf.ts";
 
 /** As much of a repository as git needs. */
 export interface RepoSource {
@@ -35,6 +36,8 @@ export interface WorkspacesOptions {
   readonly keepMs?: number;
   /** How often leftovers of dead processes are looked for, in milliseconds; default 30 seconds. */
   readonly sweepMs?: number;
+  /** Where finished work is kept for workers on other machines; without it this machine's mirrors alone have it. */
+  readonly shelf?: Shelf | undefined;
   readonly log?: Log;
 }
 

@@ -75,3 +75,13 @@ BEGIN
   PERFORM pg_notify('baton_events', p_run);
 END;
 $$;
+
+-- Finished work of agents, as git bundles: what another machine's worker needs to go on where one ended.
+CREATE TABLE baton.work (
+  commit  text PRIMARY KEY,
+  -- The commit it was made on, which the bundle builds on.
+  start   text NOT NULL,
+  bundle  bytea NOT NULL,
+  kept_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX work_kept ON baton.work (kept_at);

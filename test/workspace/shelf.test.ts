@@ -1,0 +1,109 @@
+// Finished work on another machine: what one home's agents made is found from a home that never had it, and only as it was.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { execute } from "#src/core/exec.ts";
+import type { Sha } from "#src/core/ids.ts";
+import { silentLog } from "#src/core/log.ts";
+import { openSandbox } from "#src/hands/open-sandbox.ts";
+import { createWorkspaces } from "#src/workspace/create-workspaces.ts";
+import type { Shelf, ShelvedWork } from "#src/workspace/shelf.ts";
+import { BatonError } from "#src/core/errors.ts";
+import { needs } from "#test/support/needs.ts";
+import { commitFiles, git, never } from "./world.ts";
+
+const mode = (await needs("bubblewrap")) ? "required" : "none";
+
+let undo: AsyncDisposableStack;
+let folder: string;
+let head: Sha;
+let shelved: Map<Sha, ShelvedWork>;
+let shelf: Shelf;
+beforeEach(async () => {
+  undo = new AsyncDisposableStack();
+  folder = await mkdtemp(join(tmpdir(), "baton-shelf-"));
+  undo.defer(() => rm(folder, { recursive: true, force: true }));
+  git(folder, "init", "--quiet", "--initial-branch=main", "origin");
+  head = await commitFiles(join(folder, "origin"), { "a.txt": "one\n" });
+  shelved = new Map();
+  shelf = {
+    put: (work) => Promise.resolve(void shelved.set(work.commit, work)),
+    get: (commit) => Promise.resolve(shelved.get(commit)),
+  };
+});
+afterEach(async () => undo.disposeAsync());
+
+const repo = () => ({ owner: "octo", name: "tab", cloneUrl: join(folder, "origin") });
+
+async function machine(name: string, over: Shelf = shelf, warn: (message: string) => void = () => {}) {
+  const log = { ...silentLog, warn };
+  const sandbox = undo.use(await openSandbox({ mode, log: silentLog }));
+  return undo.use(
+    await createWorkspaces({
+      home: join(folder, name),
+      onHost: execute,
+      inSandbox: sandbox.run,
+      credential: () => Promise.resolve(undefined),
+      shelf: over,
+      log,
+      minFreeBytes: 0,
+    }),
+  );
+}
+
+async function change(workspaces: Awaited<ReturnType<typeof machine>>, from: Sha, file: string): Promise<Sha> {
+  await using workspace = await workspaces.open(repo(), from, never);
+  await writeFile(join(workspace.folder, file), `${file}\n`);
+  const collected = await workspace.collect(`add ${file}`, never);
+  if (collected.type !== "collected") throw new Error(collected.reasons.join());
+  return collected.commit;
+}
+
+test("a chain of work made on one machine is gone on with on another", async () => {
+  const one = await machine("one");
+  const first = await change(one, head, "b.txt");
+  const second = await change(one, first, "c.txt");
+  const two = await machine("two");
+  const third = await change(two, second, "d.txt");
+  expect(await two.paths(repo(), third, never)).toEqual(["a.txt", "b.txt", "c.txt", "d.txt"]);
+  expect(await two.tree(repo(), second, never)).toBe(await one.tree(repo(), second, never));
+  // And back again.
+  expect(await one.paths(repo(), third, never)).toContain("d.txt");
+});
+
+test("a machine that lost its disk has the work still", async () => {
+  const made = await change(await machine("one"), head, "b.txt");
+  await rm(join(folder, "one"), { recursive: true, force: true });
+  expect(await (await machine("again")).paths(repo(), made, never)).toContain("b.txt");
+});
+
+test("what nobody shelved is nowhere to be found", async () => {
+  const made = await change(await machine("one"), head, "b.txt");
+  shelved.clear();
+  await expect((await machine("two")).paths(repo(), made, never)).rejects.toMatchObject({ code: "not-found" });
+});
+
+test("a bundle that is not the commit's own is refused", async () => {
+  const one = await machine("one");
+  const first = await change(one, head, "b.txt");
+  const other = await change(one, head, "c.txt");
+  const [mine, theirs] = [shelved.get(first), shelved.get(other)];
+  if (!mine || !theirs) throw new Error("nothing was shelved");
+  shelved.set(first, { ...mine, bundle: theirs.bundle });
+  await expect((await machine("two")).paths(repo(), first, never)).rejects.toMatchObject({ code: "not-found" });
+  shelved.set(first, { ...mine, bundle: mine.bundle.subarray(0, -30) });
+  await expect((await machine("three")).paths(repo(), first, never)).rejects.toMatchObject({ code: "git-failed" });
+});
+
+test("work is not lost to this machine because the shelf is away, and that is said", async () => {
+  const warned: string[] = [];
+  const away: Shelf = {
+    put: () => Promise.reject(new BatonError("database-failed", "away", { retryable: true })),
+    get: () => Promise.resolve(undefined),
+  };
+  const one = await machine("one", away, (message) => warned.push(message));
+  const made = await change(one, head, "b.txt");
+  expect(await one.paths(repo(), made, never)).toContain("b.txt");
+  expect(warned).toContain("finished work is on this machine only");
+});
