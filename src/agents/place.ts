@@ -22,8 +22,8 @@ export interface PlaceOptions {
 }
 
 /** The key of an attempt's workspace. */
-export function placeKey({ runId, stage, attempt }: { runId: RunId; stage: string; attempt: number }): string {
-  return `${runId}/${stage}/${attempt}`;
+export function placeKey({ runId, stage, begun }: { runId: RunId; stage: string; begun: number }): string {
+  return `${runId}/${stage}/${begun}`;
 }
 
 interface Made {

@@ -185,7 +185,13 @@ class Driver {
     const { clock, journal } = this.#engine;
     for (let tries = 1; ; tries += 1) {
       try {
-        const events = await perform(effect, this.#state, this.#engine, (event) => this.#append([event]), signal);
+        const events = await perform(
+          this.#goingOn(effect),
+          this.#state,
+          this.#engine,
+          (event) => this.#append([event]),
+          signal,
+        );
         await faultPoint("engine.before-append");
         return events;
       } catch (error) {
@@ -204,6 +210,13 @@ class Driver {
         if (signal.aborted) return [];
       }
     }
+  }
+
+  /** An agent that has begun a conversation goes on with it when it is tried again. */
+  #goingOn(effect: Performable): Performable {
+    if (effect.type !== "agent") return effect;
+    const current = this.#state.stages.get(effect.stage)?.current;
+    return current?.session && current.turns > 0 ? { ...effect, type: "resume" } : effect;
   }
 
   async #append(events: readonly RunEvent[]): Promise<void> {

@@ -184,6 +184,7 @@ function startStage(state: State, event: EventOf<"stage.started">, at: number): 
   const stage = state.stages.get(event.stage) ?? newStage(event.stage);
   const attempt: Attempt = {
     number: event.attempt,
+    version: state.version,
     startedAt: at,
     touchedAt: at,
     reasons: event.reasons,

@@ -132,6 +132,7 @@ export function taskOf(state: State, stage: string, attempt: number, now: number
     repo: created.repo,
     stage,
     attempt,
+    begun: current?.version ?? 0,
     attempts: attemptsOf(state, stage, plan),
     agent: plan.agent,
     makes: plan.makes,

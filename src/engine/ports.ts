@@ -125,6 +125,8 @@ export interface AgentTask {
   readonly repo: RepoRef;
   readonly stage: string;
   readonly attempt: number;
+  /** Tells beginnings of the same attempt apart: when it began again, what an earlier beginning left is not its. */
+  readonly begun: number;
   /** Attempts this stage may take in all, for the agent to know how serious it is. */
   readonly attempts: number;
   readonly agent: string;

@@ -7,6 +7,8 @@ import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, WaitRea
 
 export interface Attempt {
   readonly number: number;
+  /** The version of the event that began it: another one when it began again. */
+  readonly version: number;
   readonly startedAt: number;
   /** When the last event of this attempt was recorded, moved on by the time in which nobody worked since. */
   readonly touchedAt: number;

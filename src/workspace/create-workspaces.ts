@@ -106,7 +106,7 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
 
 function assertKey(key: string): void {
   if (!/^[^/]+\/[^/]+\/\d+$/.test(key))
-    throw new BatonError("invalid-id", `${JSON.stringify(key)} is not the key of a workspace (run/stage/attempt)`);
+    throw new BatonError("invalid-id", `${JSON.stringify(key)} is not the key of a workspace (run/stage/number)`);
 }
 
 /** Does `work` every so many milliseconds, never twice at once. Disposing aborts it and waits for its end. */

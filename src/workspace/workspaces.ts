@@ -55,7 +55,7 @@ export interface Setup {
 export interface OpenOptions {
   readonly setup?: Setup | undefined;
   /**
-   * A key, `run/stage/attempt`, by which a later process may adopt the workspace when this one dies or parks it. What was abandoned
+   * A key, `run/stage/number`, by which a later process may adopt the workspace when this one dies or parks it. What was abandoned
    * under the same key before is deleted.
    */
   readonly keep?: string | undefined;

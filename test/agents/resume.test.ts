@@ -72,7 +72,7 @@ describe("a parked agent", () => {
     expect(place.log.filter((line) => /workspace|adopt/.test(line))).toEqual([
       "open workspace",
       "park workspace",
-      "adopt fix/1 as of turn 2",
+      "adopt fix/3 as of turn 2",
       "open workspace",
       "close workspace",
     ]);
@@ -119,7 +119,7 @@ describe("a killed agent", () => {
     const { second, place, later } = await twice([[read, read, bash("one"), finished]], { dieAfter: 2 });
     expect(second).toMatchObject({ type: "finished" });
     expect(later).toHaveLength(2);
-    expect(place.log).toContain("adopt fix/1 as of turn 0");
+    expect(place.log).toContain("adopt fix/3 as of turn 0");
   });
 
   test("that had handed in its result is collected without asking again", async () => {

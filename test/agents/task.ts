@@ -11,6 +11,7 @@ export function newTask(changes: Partial<AgentTask> = {}): AgentTask {
     repo: { id: 7, owner: "acme", name: "sums", private: false, defaultBranch: "main", cloneUrl: "/nowhere/sums" },
     stage: "fix",
     attempt: 1,
+    begun: 3,
     attempts: 3,
     agent: "fixer",
     makes: "Change",

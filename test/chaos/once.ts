@@ -70,7 +70,12 @@ export function checkPaidOnce(
   check(wrong, stages.size === finished.length, `${runId}: ${finished.length} results of ${stages.size} attempts`);
   for (const { stage, at } of finished) {
     const agent = state.workflow?.stages[stage]?.agent;
-    const late = calls.filter((call) => call.agent === agent && (times.get(call.number) ?? 0) > at);
+    // A gate may have sent the stage back since: then it is another attempt's.
+    const again = events.find((one) => one.at >= at && one.event.type === "stage.started" && one.event.stage === stage);
+    const late = calls.filter((call) => {
+      const time = times.get(call.number) ?? 0;
+      return call.agent === agent && time > at && time < (again?.at ?? Number.POSITIVE_INFINITY);
+    });
     check(wrong, late.length === 0, `${runId}: ${agent ?? stage} was asked ${late.length} times after its result`);
   }
   const recorded = events.filter(({ event }) => event.type === "agent.turn").length;

@@ -145,8 +145,7 @@ async function withoutRedis({ seed, say }: Options, runs: number, awayMs: number
   }
   for (const subject of subjects) await checkPublishedOnce(grounds, subject, wrong);
   for (const [index, events] of (await logsOf(grounds, subjects, address.url)).entries()) {
-    const name = subjects[index]?.repo ?? "";
-    const calls = grounds.model.calls.filter(({ brief }) => brief.includes(`${name}#`) || brief.includes(`${name}\n`));
+    const calls = subjects[index]?.calls() ?? [];
     checkPaidOnce(events, calls, times, wrong);
   }
   await checkNothingLeft(grounds, wrong);

@@ -86,7 +86,7 @@ test("a reply that broke off is no progress: waits go on being counted", async (
   expect(waits).toEqual([0, 1, 2]);
 });
 
-test("of an agent that was begun again after something broke, only what it said since", async () => {
+test("of an agent that something broke under is the one it had: it is not begun twice", async () => {
   const clock = new HandClock();
   const log = memoryLog(clock);
   const first = created();
@@ -111,7 +111,9 @@ test("of an agent that was begun again after something broke, only what it said 
     expect(await drive(first.runId, engineWith(log, { clock, agents }), never)).toBe("waiting");
     clock.forward(2_000);
   }
-  expect(seen).toMatchObject([{ opening: "begun 2", earlier: [], turns: [{ turn: 1 }] }]);
+  const same = { opening: "begun 1", earlier: [], turns: [{ turn: 1 }] };
+  expect(seen).toMatchObject([same, same]);
+  expect(runs).toBe(1);
 });
 
 test.each([

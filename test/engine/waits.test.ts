@@ -133,6 +133,23 @@ describe("a stage that was left in the middle", () => {
   });
 });
 
+test("an agent whose infrastructure stumbled goes on with its conversation when it is tried again", async () => {
+  const agents = new ScriptedAgents({
+    fix: [new BatonError("git-failed", "the mirror is locked", { retryable: true })],
+  });
+  agents.resumable = true;
+  const resume = agents.resume.bind(agents);
+  agents.resume = (...given) => {
+    agents.answers["fix"] = [];
+    return resume(...given);
+  };
+  const { drive: go, state, types } = await world({ agents });
+  expect(await go()).toBe("ended");
+  expect((await state()).finished?.outcome).toBe("succeeded");
+  expect(agents.resumed.map(({ turnsBefore }) => turnsBefore)).toEqual([2]);
+  expect((await types()).filter((type) => type === "stage.started")).toHaveLength(6);
+});
+
 describe("a pause", () => {
   test("reaches the agent at once, and the run goes on where it was", async () => {
     const agents = new ScriptedAgents({ fix: ["hang"] });

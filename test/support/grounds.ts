@@ -8,7 +8,12 @@ import { promisify } from "node:util";
 import { createKeys } from "#src/cli/demo-keys.ts";
 import { openPlayground, type Comment, type Playground } from "#src/playground/playground.ts";
 import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
-import { openScriptedModel, type ScriptedModel, type ScriptedModelOptions } from "#src/playground/scripted-model.ts";
+import {
+  openScriptedModel,
+  type ScriptedCall,
+  type ScriptedModel,
+  type ScriptedModelOptions,
+} from "#src/playground/scripted-model.ts";
 import { startBaton, type BatonProcess, type Fault } from "./baton-process.ts";
 import { needs } from "./needs.ts";
 import { until } from "./until.ts";
@@ -47,6 +52,8 @@ export interface Grounds extends AsyncDisposable {
 export interface Subject {
   readonly repo: string;
   readonly number: number;
+  /** What the model was asked about this issue. */
+  readonly calls: () => readonly ScriptedCall[];
   readonly comments: () => readonly Comment[];
   readonly pulls: () => number;
   /** The pull request is open, the card says so, and so does the one comment of its own. */
@@ -57,12 +64,18 @@ export interface GroundsOptions {
   readonly script?: ScriptedModelOptions["script"];
   /** Environment of every process: DATABASE_URL, REDIS_URL … */
   readonly env?: Readonly<Record<string, string>>;
+  /** Where the home is made: a disk of its own. */
+  readonly under?: string;
 }
 
 /** Opens them. Disposing ends the counterparts and deletes the home; processes end with their own disposal. */
-export async function openGrounds({ script = sampleScript(), env = {} }: GroundsOptions = {}): Promise<Grounds> {
+export async function openGrounds({
+  script = sampleScript(),
+  env = {},
+  under = tmpdir(),
+}: GroundsOptions = {}): Promise<Grounds> {
   await using undo = new AsyncDisposableStack();
-  const home = await mkdtemp(join(tmpdir(), "baton-grounds-"));
+  const home = await mkdtemp(join(under, "baton-grounds-"));
   undo.defer(() => rm(home, { recursive: true, force: true, maxRetries: 3 }));
   const { publicKey, privateKey } = createKeys();
   const permissions = { issues: "write", pull_requests: "write", contents: "write", metadata: "read" } as const;
@@ -124,12 +137,14 @@ export async function openGrounds({ script = sampleScript(), env = {} }: Grounds
         collaborators: { [person]: "maintain" },
       });
       const { title, body } = sampleIssues.first;
-      const { number } = await playground.openIssue({ repo, title, body, as: person });
+      const mark = `Seen in scene ${name}.`;
+      const { number } = await playground.openIssue({ repo, title, body: `${body}\n\n${mark}`, as: person });
       const issue = { repo, number };
       const comments = () => playground.comments(issue);
       const pulls = () => playground.pulls(repo).length;
       return {
         ...issue,
+        calls: () => model.calls.filter(({ brief }) => brief.includes(mark)),
         comments,
         pulls,
         published: () =>
