@@ -10,11 +10,14 @@ import { systemClock, type Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Deliveries } from "../store/deliveries.ts";
+import { createTelling } from "./telling.ts";
 import { createInstallationTokens, type TokenRequest } from "./installation-tokens.ts";
 
 export const WEBHOOK_PATH = "/api/github/webhooks";
 /** GitHub caps payloads at 25 MB (docs.github.com, "Webhook events and payloads"). */
 export const MAX_PAYLOAD_BYTES = 25 * 1024 * 1024;
+/** A refused request's body is read to its end when it is no longer than this. */
+const DRAINED_BYTES = 65_536;
 /** Milliseconds a sender may take for a body; GitHub itself gives up after 10 s. */
 const BODY_TIMEOUT_MS = 10_000;
 /** Milliseconds that asking for a token, or giving one back, may take. */
@@ -29,7 +32,7 @@ export interface WebhooksOptions {
   /** https://api.github.com, or https://HOST/api/v3. */
   readonly apiUrl: string;
   readonly deliveries: Pick<Deliveries, "keep">;
-  /** Told after a delivery was kept, and again when it is sent again: rings the bell. Its failure is logged, not answered: the delivery is safe. */
+  /** Told after a delivery was kept and answered, and again when it is sent again: rings the bell. Its failure is logged: the delivery is safe. */
   readonly stored: (delivery: string) => Promise<void>;
   readonly log: Log;
   /** For tests. Default 25 MB. */
@@ -92,6 +95,8 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
   if (!first) throw new Error("unreachable");
   const probot = first;
 
+  const telling = createTelling(stored, log);
+
   async function isSigned(text: string, signature: string): Promise<boolean> {
     // Throws for an empty signature or body, which nobody signed.
     if (text === "" || signature === "") return false;
@@ -122,12 +127,7 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
       log.error("a delivery could not be kept", { delivery: id, event: name, error: messageOf(error) });
       return { status: 503, text: "the delivery could not be kept; send it again" };
     }
-    await stored(id).catch((error: unknown) => {
-      log.warn("a delivery is kept, but nobody could be told; it is found at the next sweep", {
-        delivery: id,
-        error: messageOf(error),
-      });
-    });
+    telling.tell(id);
     return kept === "kept" ? { status: 202, text: "kept" } : { status: 200, text: "known" };
   }
 
@@ -161,8 +161,10 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
         return { status: 503, text: "not now; send it again" };
       });
       if (response.headersSent || response.destroyed) return true;
-      // What was not read is not worth reading: the connection ends with the answer.
-      const close = request.complete ? {} : { connection: "close" };
+      // A small rest is taken in: a connection that ends with bytes unread may swallow the answer. A large one ends with it.
+      const small = Number(request.headers["content-length"]) <= DRAINED_BYTES;
+      if (!request.complete && small) request.resume();
+      const close = request.complete || small ? {} : { connection: "close" };
       response.writeHead(status, { "content-type": "text/plain; charset=utf-8", ...close }).end(`${text}\n`);
       return true;
     },
@@ -185,7 +187,10 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
       if (slug === undefined || slug === "") throw new Error("GitHub did not say what the App is called");
       return { slug, login: `${slug}[bot]` };
     },
-    [Symbol.asyncDispose]: () => tokens[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await telling[Symbol.asyncDispose]();
+      await tokens[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -148,8 +148,9 @@ function planOf({ secret, seed, mix = usualMix }: StormOptions): (number: number
   };
 }
 
-/** The status of the answer; 0 when there was none. */
-function post(url: string, { body, headers }: Planned, agent: Agent): Promise<number> {
+/** The status of the answer; 0 when there was none. As any client, it asks again when a kept connection had just been closed. */
+function post(url: string, one: Planned, agent: Agent): Promise<number> {
+  const { body, headers } = one;
   return new Promise((resolve) => {
     const asked = request(
       url,
@@ -161,7 +162,10 @@ function post(url: string, { body, headers }: Planned, agent: Agent): Promise<nu
       },
     );
     asked.once("timeout", () => asked.destroy());
-    asked.once("error", () => resolve(0));
+    asked.once("error", (error: NodeJS.ErrnoException) => {
+      if (asked.reusedSocket && error.code === "ECONNRESET") resolve(post(url, one, new Agent()));
+      else resolve(0);
+    });
     asked.end(body);
   });
 }
