@@ -1,8 +1,8 @@
 // What a long event log costs: 1,000,000 events of 5,000 runs. How long it takes to claim a due run, to list runs, to open one and to
-// read what a driver needs to go on with it. Usage: node bench/log.ts [postgres://user@host/postgres] [runs]; on the server a database
+// read what a driver needs to go on with it. Usage: node bench/log.ts [postgres://user@host/postgres|pglite] [runs]; on the server a database
 // of its own is made and dropped; without an address PGlite in a temporary folder. Figures are of this machine, to be compared only.
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, mkdtempDisposable, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
@@ -10,9 +10,11 @@ import { newRunId, runId, sha, type RunId } from "../src/core/ids.ts";
 import { silentLog } from "../src/core/log.ts";
 import { fold } from "../src/engine/fold.ts";
 import { noSpend, RunEvent, Spend } from "../src/engine/events.ts";
+import { createArchive } from "../src/store/archive.ts";
 import { openClaims } from "../src/store/claims.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { openEventLog } from "../src/store/event-log.ts";
+import { readFigures } from "../src/store/figures.ts";
 import { createHistory } from "../src/store/history.ts";
 import { defaultRepoConfig } from "../src/workflows/repo-config.ts";
 import { Workflow } from "../src/workflows/schema.ts";
@@ -135,7 +137,7 @@ function noise(bytes: number): string {
 
 /** A database of this bench's own; disposing removes it. */
 async function place(): Promise<{ url?: string; folder?: string } & AsyncDisposable> {
-  if (address === undefined) {
+  if (address === undefined || address === "pglite") {
     const folder = await mkdtemp(join(tmpdir(), "baton-bench-"));
     return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
   }
@@ -165,9 +167,9 @@ for (const event of eventsOf(model, 1, 1).slice(0, 1)) if (event.type === "run.c
 await log.append(model, 1, eventsOf(model, 1, 1).slice(1));
 // The other runs are copies of the first, in the order real ones are written: a little of each at a time.
 await database.query(
-  `INSERT INTO baton.runs (run_id, repo_id, owner, name, subject, subject_key, installation_id, created_at, due_at)
+  `INSERT INTO baton.runs (run_id, repo_id, owner, name, subject, subject_key, installation_id, created_at, due_at, workflow)
    SELECT 'run-' || lpad(to_hex(i), 12, '0'), 1 + i % ${REPOSITORIES}, 'octo', 'r' || (1 + i % ${REPOSITORIES}), 1000 + i,
-     (1 + i % ${REPOSITORIES}) || '#' || (1000 + i), 1 + (i % ${REPOSITORIES}) % ${INSTALLATIONS}, now(), now() - i * interval '1 second'
+     (1 + i % ${REPOSITORIES}) || '#' || (1000 + i), 1 + (i % ${REPOSITORIES}) % ${INSTALLATIONS}, now(), now() - i * interval '1 second', 'bug'
    FROM generate_series(1, ${RUNS - 1}) AS i`,
 );
 for (let version = 1; version <= EVENTS; version += 1)
@@ -235,3 +237,13 @@ for (let i = 0; i < 20; i += 1) {
   await timed(histories, () => history.stageTimes(at, "bug", "fix"));
 }
 say("how long a stage took before", histories);
+const figures: number[] = [];
+for (let i = 0; i < 20; i += 1) await timed(figures, () => readFigures(database));
+say("figures for a monitor", figures);
+await database.query("UPDATE baton.runs SET finished_at = now() - interval '100 days' WHERE subject % 10 = 1");
+const { signal } = new AbortController();
+await using folder = await mkdtempDisposable(join(tmpdir(), "baton-bench-archive-"));
+const tidied = performance.now();
+const { runs: archived } = await createArchive(database, folder.path).tidy(90 * 86_400_000, signal);
+console.log(`${"archive".padEnd(58)}${((performance.now() - tidied) / archived).toFixed(1)} ms a run (${archived})`);
+console.log(`${"resident".padEnd(58)}${(process.memoryUsage().rss / 1e6).toFixed(0)} MB`);

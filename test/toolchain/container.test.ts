@@ -93,30 +93,49 @@ describe("the image", () => {
 });
 
 const Service = z.object({
+  command: z.array(z.string()).default([]),
+  deploy: z.object({ replicas: z.number() }).optional(),
   environment: z.record(z.string(), z.string()).default({}),
   healthcheck: z.object({ test: z.array(z.string()) }).optional(),
   image: z.string().optional(),
   profiles: z.array(z.string()).default([]),
   read_only: z.boolean().default(false),
+  security_opt: z.array(z.string()).default([]),
+  stop_grace_period: z.string().optional(),
   volumes: z.array(z.string()).default([]),
   tmpfs: z.array(z.string()).default([]),
 });
-const compose = z.object({ services: z.record(z.string(), Service) }).parse(parse(read("compose.yaml")));
+const compose = z
+  .object({ services: z.record(z.string(), Service) })
+  .parse(parse(read("compose.yaml"), { merge: true }));
 
 describe("the compose file", () => {
-  test("gives the app only variables that Baton knows, and no secret of its own making", () => {
-    const { app } = compose.services;
-    expect(Object.keys(app?.environment ?? {}).filter((name) => !(name in Variables.shape))).toEqual([]);
-    for (const name of ["PRIVATE_KEY", "WEBHOOK_SECRET", "ANTHROPIC_API_KEY"])
-      expect(app?.environment[name]).toBe(`\${${name}:-}`);
+  test.each(["app", "worker"])("gives %s only variables that Baton knows, and no secret of its own making", (name) => {
+    const environment = compose.services[name]?.environment ?? {};
+    expect(Object.keys(environment).length).toBeGreaterThan(5);
+    expect(Object.keys(environment).filter((variable) => !(variable in Variables.shape))).toEqual([]);
+    for (const variable of ["PRIVATE_KEY", "WEBHOOK_SECRET", "ANTHROPIC_API_KEY", "METRICS_TOKEN"])
+      expect([undefined, `\${${variable}:-}`]).toContain(environment[variable]);
     expect(read("compose.yaml")).toContain("${POSTGRES_PASSWORD:?");
   });
 
-  test("lets the app write only to its volume and /tmp", () => {
-    expect(compose.services["app"]).toMatchObject({
+  test("gives each no secret and no freedom that only the other needs", () => {
+    const { app, worker } = compose.services;
+    expect(app?.command.slice(1)).toEqual(["src/main.ts", "serve", "--no-worker"]);
+    expect(app?.environment).not.toHaveProperty("ANTHROPIC_API_KEY");
+    expect(app?.security_opt).toEqual(["no-new-privileges:true"]);
+    expect(worker?.command.slice(1)).toEqual(["src/main.ts", "worker"]);
+    expect(worker?.environment).not.toHaveProperty("WEBHOOK_SECRET");
+    expect(worker?.security_opt).toContain("no-new-privileges:true");
+    expect([app?.deploy?.replicas, worker?.deploy?.replicas]).toEqual([1, 2]);
+  });
+
+  test.each(["app", "worker"])("lets %s write only to its volume and /tmp, and gives it time to park", (name) => {
+    expect(compose.services[name]).toMatchObject({
       read_only: true,
       volumes: ["baton:/var/lib/baton"],
       tmpfs: [expect.stringMatching(/^\/tmp:/)],
+      stop_grace_period: "35s",
     });
   });
 
