@@ -30,6 +30,7 @@ import { Place, placeKey } from "./place.ts";
 import { noTools, type SessionTools } from "./session.ts";
 import { NEW_SHELL } from "./summary.ts";
 import { systemPrompt } from "./system-prompt.ts";
+import { FINISH } from "./finish.ts";
 import { lastTouch, readExchanges, type Sent } from "./transcript.ts";
 
 /** Finds an agent's definition; a repository's own go before Baton's. */
@@ -92,6 +93,9 @@ async function resume(
   const spoken = spokenIn(conversation);
   const exchanges = readExchanges(conversation.turns);
   if (!exchanges) return { type: "gone", why: "the recorded conversation cannot be read" };
+  const last = exchanges.at(-1);
+  if (last && !last.answer && last.reply.some(({ type }) => type === "tool_use") && !handsIn(last))
+    return { type: "gone", why: "its tools broke in the middle of its last turn" };
   // What a broken workspace had in it went with it.
   const broken = spoken.findLastIndex(({ start }) => start.why === "tools-broken");
   const touched = lastTouch(spoken.slice(Math.max(0, broken)).flatMap(({ turns }) => turns));
@@ -99,6 +103,10 @@ async function resume(
   if (!adopted && touched > 0) return { type: "gone", why: "its workspace is not there any more, or has moved on" };
   const from = { spoken, exchanges, turnsBefore: conversation.turnsBefore };
   return await work(options, { task, events, from, adopted }, signal, grace.signal);
+}
+
+function handsIn({ reply }: Sent): boolean {
+  return reply.some((block) => block.type === "tool_use" && block.name === FINISH);
 }
 
 function spokenIn({ session, model, opening, why, turns, earlier }: Conversation): [Spoken, ...Spoken[]] {

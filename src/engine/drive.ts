@@ -185,13 +185,7 @@ class Driver {
     const { clock, journal } = this.#engine;
     for (let tries = 1; ; tries += 1) {
       try {
-        const events = await perform(
-          this.#goingOn(effect),
-          this.#state,
-          this.#engine,
-          (event) => this.#append([event]),
-          signal,
-        );
+        const events = await this.#attempt(effect, signal);
         await faultPoint("engine.before-append");
         return events;
       } catch (error) {
@@ -212,11 +206,16 @@ class Driver {
     }
   }
 
-  /** An agent that has begun a conversation goes on with it when it is tried again. */
-  #goingOn(effect: Performable): Performable {
-    if (effect.type !== "agent") return effect;
+  /** An agent that has begun a conversation goes on with it when it is tried again, or begins again under the same count of tries. */
+  async #attempt(effect: Performable, signal: AbortSignal): Promise<RunEvent[]> {
+    const run = (one: Performable) => perform(one, this.#state, this.#engine, (event) => this.#append([event]), signal);
+    if (effect.type !== "agent") return await run(effect);
     const current = this.#state.stages.get(effect.stage)?.current;
-    return current?.session && current.turns > 0 ? { ...effect, type: "resume" } : effect;
+    if (!current?.session || current.turns === 0) return await run(effect);
+    const events = await run({ ...effect, type: "resume" });
+    if (events[0]?.type !== "stage.started") return events;
+    await this.#append(events);
+    return await run(effect);
   }
 
   async #append(events: readonly RunEvent[]): Promise<void> {

@@ -150,6 +150,15 @@ test("an agent whose infrastructure stumbled goes on with its conversation when 
   expect((await types()).filter((type) => type === "stage.started")).toHaveLength(6);
 });
 
+test("an agent that must begin again each time is tried no more often for it", async () => {
+  const broken = new BatonError("git-failed", "the mirror is locked", { retryable: true });
+  const agents = new ScriptedAgents({ fix: [broken] });
+  const { drive: go, state } = await world({ agents });
+  expect(await go()).toBe("waiting");
+  expect((await state()).waiting?.reason).toBe("broken");
+  expect(agents.tasks.filter(({ stage }) => stage === "fix")).toHaveLength(3);
+});
+
 describe("a pause", () => {
   test("reaches the agent at once, and the run goes on where it was", async () => {
     const agents = new ScriptedAgents({ fix: ["hang"] });
