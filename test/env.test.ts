@@ -43,6 +43,40 @@ describe("the environment", () => {
     expect(readEnv(["app"], { ...app, PRIVATE_KEY: key }).app?.privateKey).toBe(privateKey);
   });
 
+  test("a worker needs the App's key and a shared database, and no webhook secret", () => {
+    const { WEBHOOK_SECRET: _, ...key } = app;
+    const shared = { ...key, DATABASE_URL: "postgres://baton@127.0.0.1/baton" };
+    expect(readEnv(["app-key", "model", "database"], shared).app).toEqual({ id: 12, privateKey, webhookSecrets: [] });
+    expect(problemsOf(["app-key", "database"], {}).map((line) => line.split(" ")[0])).toEqual([
+      "APP_ID",
+      "PRIVATE_KEY",
+      "DATABASE_URL",
+    ]);
+    expect(problemsOf(["app"], key)).toEqual([expect.stringMatching(/^WEBHOOK_SECRET is missing/)]);
+  });
+
+  test("how much is worked at once and how long is kept have defaults and bounds", () => {
+    expect(readEnv([], {})).toMatchObject({
+      parallel: { worker: 4, repository: 4, installation: 16 },
+      retentionDays: 90,
+      archive: undefined,
+    });
+    expect(readEnv([], { RETENTION_DAYS: "0", WORKER_RUNS: "1" })).toMatchObject({ retentionDays: 0 });
+    const problems = problemsOf([], {
+      WORKER_RUNS: "0",
+      REPOSITORY_RUNS: "x",
+      RETENTION_DAYS: "3",
+      METRICS_TOKEN: "short",
+    });
+    expect(problems).toEqual([
+      'WORKER_RUNS must be at least 1, but is "0"',
+      'REPOSITORY_RUNS must be a number, but is "x"',
+      expect.stringMatching(/^RETENTION_DAYS must be 0 \(keep everything\) or at least 7: .*, but is "3"$/),
+      "METRICS_TOKEN must have at least 16 characters",
+    ]);
+    expect(readEnv([], { METRICS_TOKEN: "0123456789abcdef" }).secrets).toEqual(["0123456789abcdef"]);
+  });
+
   test("everything missing is said at once, one line each", () => {
     const problems = problemsOf(["app", "model"], {});
     expect(problems.map((line) => line.split(" ")[0])).toEqual([
