@@ -156,6 +156,7 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
   return {
     async handle(request, response) {
       if (pathOf(request) !== WEBHOOK_PATH) return false;
+      using _answering = telling.answering();
       const { status, text } = await receive(request).catch((error: unknown) => {
         log.error("a delivery broke the door", { error: messageOf(error) });
         return { status: 503, text: "not now; send it again" };

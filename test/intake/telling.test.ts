@@ -49,3 +49,17 @@ test("an end waits for the one under way, and leaves the others", async () => {
   await end;
   expect(told).toEqual(["a"]);
 });
+
+test("answers come first; while they keep coming it goes on all the same, a few a second", async () => {
+  const told: number[] = [];
+  await using telling = createTelling(async () => void told.push(performance.now()), silentLog);
+  const answering = telling.answering();
+  const begun = performance.now();
+  for (const id of ["a", "b"]) telling.tell(id);
+  await expect.poll(() => told.length).toBe(1);
+  expect((told[0] ?? 0) - begun).toBeGreaterThan(200);
+  answering[Symbol.dispose]();
+  await expect.poll(() => told.length).toBe(2);
+  telling.tell("c");
+  await expect.poll(() => told.length).toBe(3);
+});
