@@ -70,7 +70,7 @@ for (const experiment of chosen) {
 
 console.log(`\n| id | what was done | counted | wrong | seconds |\n| --- | --- | --- | --- | --- |`);
 for (const { experiment, outcome, seconds } of lines) {
-  const counted = Object.entries(outcome.counted).map(([what, value]) => `${what}: ${value}`);
+  const counted = Object.entries(outcome.counted).map(([what, value]) => `${what}: ${String(value)}`);
   console.log(
     `| ${experiment.id} | ${experiment.breaks} | ${counted.join("; ")} | ${outcome.wrong.length} | ${seconds} |`,
   );

@@ -18,7 +18,7 @@ async function failsByName(subject: Subject, wrong: string[]): Promise<void> {
 }
 
 async function retried(grounds: Grounds, subject: Subject): Promise<void> {
-  await grounds.playground.comment({ ...subject, body: "/agent retry", as: person });
+  grounds.playground.comment({ ...subject, body: "/agent retry", as: person });
   await until(() => subject.published(), { milliseconds: 120_000, what: `${subject.repo} was not published` });
 }
 

@@ -175,6 +175,9 @@ export async function pointsPassed(log: string): Promise<string[]> {
 export async function allPublished(subjects: readonly Subject[], milliseconds = 120_000): Promise<void> {
   await until(() => subjects.every((subject) => subject.published()), {
     milliseconds,
-    what: () => `not published: ${subjects.filter((subject) => !subject.published()).map(({ repo }) => repo)}`,
+    what: () => {
+      const missing = subjects.filter((subject) => !subject.published()).map(({ repo }) => repo);
+      return `not published: ${missing.join(", ")}`;
+    },
   });
 }
