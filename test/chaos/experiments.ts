@@ -1,6 +1,7 @@
 // Every experiment, in the order in which they are listed and run.
 import { badKeys, lostAnswers, modelFaults, rateLimits } from "./edges.ts";
 import { fullDisks } from "./disks.ts";
+import { lostGround } from "./grounds-lost.ts";
 import { deploys, kills, killsInARow } from "./kills.ts";
 import { postgresOutages, redisOutages } from "./outages.ts";
 import { missedDeliveries, webhookStorm } from "./webhooks.ts";
@@ -20,5 +21,6 @@ export const experiments: readonly Experiment[] = [
   modelFaults,
   badKeys,
   fullDisks,
+  lostGround,
   deploys,
 ];

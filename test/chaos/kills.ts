@@ -9,7 +9,6 @@ import { checkNothingLeft, checkPaidOnce, checkPublishedOnce, logsOf, type CallT
 
 /** A process ends at one of its first so many fault points: far enough to get on, near enough to be ended often. */
 const FARTHEST = 12;
-const MOST_ENDS_A_RUN = 120;
 /** SIGTERM has to be obeyed within this time. */
 const PARKED_MS = 30_000;
 
@@ -47,10 +46,16 @@ async function endAnywhere({ seed, say }: Options, ending: Ending): Promise<Outc
       },
     });
     const subject = await begin(grounds, ending.act);
-    const ended = await endUntilPublished(grounds, subject, random, {
-      ...ending,
-      ends: Math.min(ending.ends - counted.ends, MOST_ENDS_A_RUN),
-    });
+    const ended = await endUntilPublished(
+      grounds,
+      subject,
+      random,
+      {
+        ...ending,
+        ends: Math.min(ending.ends - counted.ends, Math.ceil(ending.ends / ending.seeds)),
+      },
+      say,
+    );
     for (const point of ended.at) where.set(point, (where.get(point) ?? 0) + 1);
     counted.ends += ended.at.length;
     counted.runs += 1;
@@ -89,6 +94,7 @@ async function endUntilPublished(
   subject: Subject,
   random: () => number,
   { act, ends, inARow = 0 }: Ending,
+  say: Options["say"],
 ): Promise<Ended> {
   const at: string[] = ["(in the first model call)"];
   let slowest = 0;
@@ -114,6 +120,7 @@ async function endUntilPublished(
     if (act === "stop" && (await baton.exit) !== 0) throw new Error(`SIGTERM was not obeyed:\n${baton.stderr()}`);
     if (reached > 0) slowest = Math.max(slowest, performance.now() - reached);
     at.push((await pointsPassed(log)).at(-1) ?? "(before any)");
+    if (process % 10 === 0) say(`${process} processes ended`);
     if (process > 3 * ends + 10) throw new Error(`${process} processes and no end:\n${baton.stderr().slice(-2_000)}`);
   }
 }

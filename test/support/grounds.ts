@@ -41,8 +41,8 @@ export interface Grounds extends AsyncDisposable {
   start(options?: ServerOptions): Promise<Server>;
   /** Starts it without waiting: it may die before it listens. */
   spawn(options?: ServerOptions): BatonProcess;
-  /** A repository of the sample with an open issue about its bug. */
-  open(name: string): Promise<Subject>;
+  /** A repository of the sample with an open issue about its bug; `prepare` may change it before the issue is opened. */
+  open(name: string, prepare?: (repo: string) => Promise<unknown>): Promise<Subject>;
   /** Processes of these grounds that are still there: Baton's, and what runs in its sandboxes. */
   processes(): Promise<string[]>;
   /** Clones and quarantines that are still there. */
@@ -127,7 +127,7 @@ export async function openGrounds({
         throw error;
       }
     },
-    async open(name) {
+    async open(name, prepare) {
       const repo = `octo/${name}`;
       await playground.addRepository({
         owner: "octo",
@@ -136,6 +136,7 @@ export async function openGrounds({
         labels: ["bug"],
         collaborators: { [person]: "maintain" },
       });
+      await prepare?.(repo);
       const { title, body } = sampleIssues.first;
       const mark = `Seen in scene ${name}.`;
       const { number } = await playground.openIssue({ repo, title, body: `${body}\n\n${mark}`, as: person });

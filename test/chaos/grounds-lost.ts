@@ -1,0 +1,158 @@
+// Takes away what a run is about, or may be worked with, while its fixer is at work: with the news of it, and with the news lost.
+import { silentLog } from "#src/core/log.ts";
+import { RunEvent } from "#src/engine/events.ts";
+import { fold } from "#src/engine/fold.ts";
+import { sampleScript } from "#src/playground/sample-script.ts";
+import { openStore } from "#src/store/open-store.ts";
+import { temporaryUrl } from "#test/store/databases.ts";
+import { openGrounds, person, type Grounds, type Subject } from "#test/support/grounds.ts";
+import { until } from "#test/support/until.ts";
+import { check, type Experiment } from "./experiment.ts";
+import { checkNothingLeft } from "./once.ts";
+
+interface Loss {
+  readonly what: string;
+  /** What is done to the repository before the issue is opened. */
+  readonly before?: (playground: Grounds["playground"], repo: string) => Promise<unknown>;
+  readonly act: (playground: Grounds["playground"], subject: Subject) => Promise<unknown>;
+  /** Codes of a named end; none: the run is not to be bothered. */
+  readonly ends: readonly string[];
+}
+
+const as = person;
+const at = ({ repo, number }: Subject) => ({ repo, number, as });
+const none: readonly string[] = [];
+
+const losses: readonly Loss[] = [
+  { what: "issue closed", act: (github, on) => github.closeIssue(at(on)), ends: ["issue-closed"] },
+  { what: "issue locked", act: (github, on) => github.lockIssue(at(on)), ends: ["issue-locked"] },
+  { what: "issue deleted", act: (github, on) => github.deleteIssue(at(on)), ends: ["issue-gone"] },
+  {
+    what: "issue transferred",
+    act: async (github, on) => {
+      await github.addRepository({
+        owner: "octo",
+        name: "elsewhere",
+        from: { "README.md": "x" },
+        collaborators: { [person]: "maintain" },
+      });
+      await github.transferIssue({ ...at(on), to: "octo/elsewhere" });
+    },
+    ends: ["issue-transferred"],
+  },
+  {
+    what: "repository renamed",
+    act: (github, { repo }) => github.renameRepository({ repo, as, name: "renamed" }),
+    ends: none,
+  },
+  {
+    what: "repository archived",
+    act: (github, { repo }) => github.archiveRepository({ repo, as }),
+    ends: ["repository-archived"],
+  },
+  {
+    what: "repository deleted",
+    act: (github, { repo }) => github.deleteRepository({ repo, as }),
+    ends: ["repository-gone", "installation-removed"],
+  },
+  {
+    what: "repository taken from the App",
+    act: (github, { repo }) => github.removeFromInstallation({ repo, as }),
+    ends: ["installation-removed", "repository-gone"],
+  },
+  { what: "App suspended", act: (github) => github.suspendInstallation({ as }), ends: ["installation-suspended"] },
+  { what: "App removed", act: (github) => github.deleteInstallation({ as }), ends: ["installation-removed"] },
+  {
+    what: "base rewritten",
+    before: (github, repo) =>
+      github.push({ repo, as, branch: "main", message: "A second commit", files: { "NOTES.md": "second" } }),
+    act: (github, { repo }) =>
+      github.push({
+        repo,
+        as,
+        branch: "main",
+        onto: "main~1",
+        message: "Another second",
+        files: { "NOTES.md": "other" },
+      }),
+    ends: ["base-rewritten"],
+  },
+  {
+    what: "base deleted",
+    act: (github, { repo }) => github.deleteBranch({ repo, as, branch: "main" }),
+    ends: ["base-gone"],
+  },
+];
+
+async function lose(loss: Loss, newsLost: boolean, wrong: string[]): Promise<void> {
+  const name = `${loss.what}${newsLost ? ", nobody told" : ""}`;
+  const asked = Promise.withResolvers<void>();
+  const lost = Promise.withResolvers<void>();
+  const usual = sampleScript();
+  await using address = await temporaryUrl();
+  await using grounds = await openGrounds({
+    env: { DATABASE_URL: address.url },
+    script: (call) => {
+      const now = usual(call);
+      const own = now[call.agent];
+      if (call.agent !== "fixer" || call.turn !== 1 || own === undefined || typeof own === "function") return now;
+      asked.resolve();
+      const held = own.map((attempt) =>
+        attempt.map((turn) => async () => {
+          await lost.promise;
+          return typeof turn === "function" ? await turn(call) : turn;
+        }),
+      );
+      return { [call.agent]: held };
+    },
+  });
+  await using store = await openStore({
+    databaseUrl: address.url,
+    folder: "/nowhere",
+    parse: (json) => RunEvent.parse(json),
+    log: silentLog,
+  });
+  await using server = await grounds.start();
+  const subject = await grounds.open("tab", (repo) => loss.before?.(grounds.playground, repo) ?? Promise.resolve());
+  await asked.promise;
+  if (newsLost) grounds.playground.loseNews(() => true);
+  await loss.act(grounds.playground, subject);
+  lost.resolve();
+  const [line] = await store.log.list({ limit: 1 });
+  if (!line) throw new Error("there is no run");
+  const state = async () => fold(await store.log.read(line.run));
+  await until(async () => (await state()).finished !== undefined, {
+    milliseconds: 90_000,
+    what: `${name}: the run did not end`,
+  });
+  const { finished } = await state();
+  const end = `${finished?.outcome ?? ""}: ${finished?.code ?? ""}`;
+  if (loss.ends.length === 0) check(wrong, finished?.outcome === "succeeded", `${name}: ended as ${end}`);
+  else check(wrong, finished?.outcome === "cancelled" && loss.ends.includes(finished.code), `${name}: ended as ${end}`);
+  server.kill("SIGTERM");
+  check(wrong, (await server.exit) === 0, `${name}: the server ended with ${await server.exit}`);
+  await checkNothingLeft(grounds, wrong);
+}
+
+/** What a run stands on goes away. */
+export const lostGround: Experiment = {
+  id: "S17",
+  breaks:
+    "issue closed, locked, deleted, transferred; repository renamed, archived, deleted, taken away; App suspended, removed; base rewritten, deleted; with the news and without",
+  passes: "a named end within one stage, a renamed repository is followed, nothing is left over",
+  minutes: 15,
+  needs: ["bubblewrap", "postgres"],
+  async run({ size, seed, say }) {
+    const wrong: string[] = [];
+    const cases = losses.flatMap((loss) => [false, true].map((newsLost) => ({ loss, newsLost })));
+    const chosen =
+      size === "full"
+        ? cases
+        : [0, 1].map((step) => cases[(seed + 7 * step) % cases.length]).flatMap((one) => one ?? []);
+    for (const { loss, newsLost } of chosen) {
+      await lose(loss, newsLost, wrong);
+      say(`${loss.what}${newsLost ? ", nobody told" : ""}: ${wrong.length} wrong`);
+    }
+    return { counted: { losses: chosen.length }, wrong };
+  },
+};
