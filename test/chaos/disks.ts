@@ -1,7 +1,6 @@
 // A disk that is full when a run begins, and one that fills up while an agent works.
-import { sampleScript } from "#src/playground/sample-script.ts";
 import { temporaryUrl } from "#test/store/databases.ts";
-import { openGrounds, person, type Grounds, type Subject } from "#test/support/grounds.ts";
+import { heldScript, openGrounds, person, type Grounds, type Subject } from "#test/support/grounds.ts";
 import { mebibytes, SmallDisk } from "#test/support/small-disk.ts";
 import { until } from "#test/support/until.ts";
 import { check, type Experiment } from "./experiment.ts";
@@ -36,30 +35,17 @@ export const fullDisks: Experiment = {
     await using disk = new SmallDisk(900);
     await using address = await temporaryUrl();
     const times: CallTimes = new Map();
-    const usual = sampleScript();
     let fill: (() => Promise<void>) | undefined;
     await using grounds = await openGrounds({
       under: disk.folder,
       env: { DATABASE_URL: address.url },
-      script: (call) => {
+      script: heldScript((call) => {
         times.set(call.number, Date.now());
-        const now = usual(call);
-        if (fill === undefined || call.agent !== "fixer" || call.turn !== 1 + (seed % 2)) return now;
+        if (fill === undefined || call.agent !== "fixer" || call.turn !== 1 + (seed % 2)) return undefined;
         const filling = fill();
         fill = undefined;
-        // The reply comes when the disk is full.
-        const own = now[call.agent];
-        return typeof own === "function"
-          ? now
-          : {
-              [call.agent]: (own ?? []).map((attempt) =>
-                attempt.map((turn) => async () => {
-                  await filling;
-                  return typeof turn === "function" ? await turn(call) : turn;
-                }),
-              ),
-            };
-      },
+        return filling;
+      }),
     });
     await using server = await grounds.start();
     const subjects: Subject[] = [];

@@ -10,6 +10,7 @@ import { openPlayground, type Comment, type Playground } from "#src/playground/p
 import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
 import {
   openScriptedModel,
+  type Script,
   type ScriptedCall,
   type ScriptedModel,
   type ScriptedModelOptions,
@@ -163,6 +164,23 @@ export async function openGrounds({
       return found;
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+/** The sample's script, but a reply waits for the promise that `hold` gives for its call. */
+export function heldScript(hold: (call: ScriptedCall) => Promise<unknown> | undefined): (call: ScriptedCall) => Script {
+  const usual = sampleScript();
+  return (call) => {
+    const held = hold(call);
+    const script = usual(call);
+    const own = script[call.agent];
+    if (held === undefined || typeof own !== "function") return script;
+    return {
+      [call.agent]: async (given) => {
+        await held;
+        return await own(given);
+      },
+    };
   };
 }
 
