@@ -5,6 +5,7 @@ import { lostGround } from "./grounds-lost.ts";
 import { deploys, kills, killsInARow } from "./kills.ts";
 import { postgresOutages, redisOutages } from "./outages.ts";
 import { missedDeliveries, webhookStorm } from "./webhooks.ts";
+import { endingTokens } from "./tokens.ts";
 import { zombies } from "./zombies.ts";
 import type { Experiment } from "./experiment.ts";
 
@@ -22,5 +23,6 @@ export const experiments: readonly Experiment[] = [
   badKeys,
   fullDisks,
   lostGround,
+  endingTokens,
   deploys,
 ];

@@ -17,7 +17,12 @@ interface Loss {
   readonly act: (playground: Grounds["playground"], subject: Subject) => Promise<unknown>;
   /** Codes of a named end; none: the run is not to be bothered. */
   readonly ends: readonly string[];
+  /** What must still be so at the end, given what `act` gave. Says what is not. */
+  readonly kept?: (playground: Grounds["playground"], subject: Subject, acted: unknown) => Promise<string | undefined>;
 }
+
+/** The branch that Baton would publish to. */
+const BRANCH = "baton/issue-1-splitting-10-00-three-ways-only-adds-up";
 
 const as = person;
 const at = ({ repo, number }: Subject) => ({ repo, number, as });
@@ -83,6 +88,19 @@ const losses: readonly Loss[] = [
     act: (github, { repo }) => github.deleteBranch({ repo, as, branch: "main" }),
     ends: ["base-gone"],
   },
+  {
+    what: "a person pushes to Baton's branch",
+    act: (github, { repo }) =>
+      github.push({ repo, as, branch: BRANCH, message: "Mine", files: { "MINE.md": "a person's work" } }),
+    ends: none,
+    kept: async (github, { repo }, acted) => {
+      const answer = await fetch(`${github.apiUrl}/repos/${repo}/git/ref/heads/${BRANCH}`);
+      const text = await answer.text();
+      return text.includes(String(acted))
+        ? undefined
+        : `the person's commit is gone from ${BRANCH}: ${text.slice(0, 200)}`;
+    },
+  },
 ];
 
 async function lose(loss: Loss, newsLost: boolean, wrong: string[]): Promise<void> {
@@ -108,7 +126,7 @@ async function lose(loss: Loss, newsLost: boolean, wrong: string[]): Promise<voi
   const subject = await grounds.open("tab", (repo) => loss.before?.(grounds.playground, repo) ?? Promise.resolve());
   await Promise.race([asked.promise, delay(90_000, undefined, { ref: false })]);
   if (newsLost) grounds.playground.loseNews(() => true);
-  await loss.act(grounds.playground, subject);
+  const acted = await loss.act(grounds.playground, subject);
   lost.resolve();
   const [line] = await store.log.list({ limit: 1 });
   if (!line) throw new Error("there is no run");
@@ -121,6 +139,8 @@ async function lose(loss: Loss, newsLost: boolean, wrong: string[]): Promise<voi
   const end = `${finished?.outcome ?? ""}: ${finished?.code ?? ""}`;
   if (loss.ends.length === 0) check(wrong, finished?.outcome === "succeeded", `${name}: ended as ${end}`);
   else check(wrong, finished !== undefined && loss.ends.includes(finished.code), `${name}: ended as ${end}`);
+  const broken = await loss.kept?.(grounds.playground, subject, acted);
+  check(wrong, broken === undefined, `${name}: ${broken ?? ""}`);
   server.kill("SIGTERM");
   check(wrong, (await server.exit) === 0, `${name}: the server ended with ${await server.exit}`);
   await checkNothingLeft(grounds, wrong);
@@ -128,10 +148,11 @@ async function lose(loss: Loss, newsLost: boolean, wrong: string[]): Promise<voi
 
 /** What a run stands on goes away. */
 export const lostGround: Experiment = {
-  id: "S17",
+  id: "S17–S20",
   breaks:
-    "issue closed, locked, deleted, transferred; repository renamed, archived, deleted, taken away; App suspended, removed; base rewritten, deleted; with the news and without",
-  passes: "a named end within one stage, a renamed repository is followed, nothing is left over",
+    "issue closed, locked, deleted, transferred; repository renamed, archived, deleted, taken away; App suspended, removed; base rewritten, deleted; a person's push; with the news and without",
+  passes:
+    "a named end within one stage, a renamed repository is followed, a person's commit stays, nothing is left over",
   minutes: 15,
   needs: ["bubblewrap", "postgres"],
   async run({ size, seed, say }) {
