@@ -79,7 +79,7 @@ const scenes = {
   },
   restarted: {
     name: "restarted",
-    agents: { fixer: hangs },
+    agents: { fixer: hangsOnce() },
     meanwhile: async (stage) => {
       await untilFixing(stage);
       await stage.world.playground.editIssue({ ...stage, as: person, title: "Two cents are lost" });
@@ -99,6 +99,10 @@ beforeAll(async () => {
     const result = results[index];
     if (result) played.set(name, result);
   }
+  // The successor of the restarted run is at work until it has ended, too.
+  const { created } = result("restarted").state;
+  const [next] = await world.baton.store.log.runsOf(created.repo, created.subject);
+  if (next !== undefined) await world.ended(next);
 }, 240_000);
 afterAll(async () => world[Symbol.asyncDispose]());
 
@@ -144,5 +148,5 @@ test("a restarted run has a successor with the text as it is now", async () => {
   expect(next).not.toBe(state.runId);
   const [first] = next === undefined ? [] : await log.read(next);
   expect(first?.event).toMatchObject({ input: { title: "Two cents are lost" }, request: { quote: "/agent restart" } });
-  expect(comments.filter(({ body }) => body.includes("<!-- baton:end:"))).toEqual([]);
+  expect(comments.filter(({ body }) => body.includes(`<!-- baton:end:${state.runId}`))).toEqual([]);
 });
