@@ -2,9 +2,10 @@
 import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, isAbsolute, join } from "node:path";
-import { BatonError, messageOf } from "../core/errors.ts";
+import { BatonError } from "../core/errors.ts";
 import { type Sha, sha } from "../core/ids.ts";
-import { type Log, silentLog } from "../core/log.ts";
+import { silentLog } from "../core/log.ts";
+import { repeat } from "../core/repeat.ts";
 import { adoptClone, openClone } from "./clone.ts";
 import { fileChanges, rawChanges } from "./diff.ts";
 import { createGit, type Git, gitFailed, lenient } from "./git.ts";
@@ -34,7 +35,7 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
   const leases = createLeases(home, options.onHost, options.keepMs ?? KEEP_MS);
   const mirrors = createMirrors(git, options);
   await leases.sweep();
-  const cleaning = repeat(options.sweepMs ?? SWEEP_MS, log, async (signal) => {
+  const cleaning = repeat(options.sweepMs ?? SWEEP_MS, "looking for leftovers", log, async (signal) => {
     await leases.sweep();
     await upkeep({ git, home, leases, log, needed: options.needed ?? (async () => new Set()) }, signal);
   });
@@ -107,29 +108,6 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
 function assertKey(key: string): void {
   if (!/^[^/]+\/[^/]+\/\d+$/.test(key))
     throw new BatonError("invalid-id", `${JSON.stringify(key)} is not the key of a workspace (run/stage/number)`);
-}
-
-/** Does `work` every so many milliseconds, never twice at once. Disposing aborts it and waits for its end. */
-function repeat(everyMs: number, log: Log, work: (signal: AbortSignal) => Promise<void>): AsyncDisposable {
-  const over = new AbortController();
-  let busy: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    busy ??= work(over.signal)
-      .catch((error: unknown) => {
-        if (!over.signal.aborted) log.warn("looking for leftovers failed", { error: messageOf(error) });
-      })
-      .finally(() => {
-        busy = undefined;
-      });
-  }, everyMs);
-  timer.unref();
-  return {
-    async [Symbol.asyncDispose]() {
-      clearInterval(timer);
-      over.abort();
-      await busy;
-    },
-  };
 }
 
 async function readBlob(

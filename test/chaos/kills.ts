@@ -4,7 +4,8 @@ import { faultPoints } from "#src/core/fault-points.ts";
 import { sampleScript } from "#src/playground/sample-script.ts";
 import { openGrounds, pointsPassed, type Grounds, type Subject } from "#test/support/grounds.ts";
 import { until } from "#test/support/until.ts";
-import { between, check, randomOf, type Experiment, type Options, type Outcome } from "./experiment.ts";
+import { numbersFrom } from "#test/support/numbers.ts";
+import { between, check, type Experiment, type Options, type Outcome } from "./experiment.ts";
 import { checkNothingLeft, checkPaidOnce, checkPublishedOnce, logsOf, type CallTimes } from "./once.ts";
 
 /** A process ends at one of its first so many fault points: far enough to get on, near enough to be ended often. */
@@ -36,7 +37,7 @@ async function endAnywhere({ seed, say }: Options, ending: Ending): Promise<Outc
   const counted = { ends: 0, runs: 0, "model calls": 0, "turns in the log": 0 };
   let slowest = 0;
   for (let round = 0; counted.ends < ending.ends && round < ending.ends; round += 1) {
-    const random = randomOf(seed + (round % ending.seeds) + 1_000 * Math.floor(round / ending.seeds));
+    const random = numbersFrom(seed + (round % ending.seeds) + 1_000 * Math.floor(round / ending.seeds));
     const times: CallTimes = new Map();
     const usual = sampleScript();
     await using grounds = await openGrounds({
@@ -73,6 +74,9 @@ async function endAnywhere({ seed, say }: Options, ending: Ending): Promise<Outc
     );
   }
   const places = Object.keys(faultPoints).map((point) => `${point} ${where.get(point) ?? 0}`);
+  // Enough processes die for each place to be one's end: a place that was never met is not reached any more, or is new and rare.
+  const missed = Object.keys(faultPoints).filter((point) => !where.has(point));
+  check(wrong, ending.ends < 300 || missed.length === 0, `nobody died at ${missed.join(", ")}`);
   if (ending.act === "kill") return { counted: { ...counted, at: places.join(", ") }, wrong };
   check(wrong, slowest <= PARKED_MS, `SIGTERM took ${slowest} ms`);
   return { counted: { ...counted, "slowest ms": Math.round(slowest), at: places.join(", ") }, wrong };

@@ -11,7 +11,8 @@ import { sampleScript } from "#src/playground/sample-script.ts";
 import { temporaryUrl } from "#test/store/databases.ts";
 import { created } from "#test/support/engine-world.ts";
 import { allPublished, openGrounds } from "#test/support/grounds.ts";
-import { between, check, randomOf, type Experiment, type Options, type Outcome } from "./experiment.ts";
+import { numbersFrom } from "#test/support/numbers.ts";
+import { between, check, type Experiment, type Options, type Outcome } from "./experiment.ts";
 import { checkNothingLeft, checkPaidOnce, checkPublishedOnce, logsOf, type CallTimes } from "./once.ts";
 import { openPostgresServer, type PostgresServer } from "./postgres-server.ts";
 import { openRedisServer } from "./redis-server.ts";
@@ -20,7 +21,7 @@ const PARALLEL = 8;
 
 /** Two workers of their own processes on a database that keeps going away, until every run has ended or the time is up. */
 async function withoutPostgres({ seed, say }: Options, runs: number, minutes: number): Promise<Outcome> {
-  const random = randomOf(seed);
+  const random = numbersFrom(seed);
   const wrong: string[] = [];
   await using server = await openPostgresServer();
   const ids = await fill(server.url, runs);
@@ -103,7 +104,7 @@ async function countRight(store: Store, ids: Awaited<ReturnType<typeof fill>>, w
 
 /** Whole servers, real runs, and a Redis that is killed, emptied and away. */
 async function withoutRedis({ seed, say }: Options, runs: number, awayMs: number): Promise<Outcome> {
-  const random = randomOf(seed);
+  const random = numbersFrom(seed);
   const wrong: string[] = [];
   const times: CallTimes = new Map();
   const usual = sampleScript();

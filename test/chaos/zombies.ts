@@ -6,14 +6,15 @@ import { temporaryUrl } from "#test/store/databases.ts";
 import { sampleScript } from "#src/playground/sample-script.ts";
 import { allPublished, openGrounds } from "#test/support/grounds.ts";
 import { until } from "#test/support/until.ts";
-import { between, check, randomOf, type Experiment, type Outcome } from "./experiment.ts";
+import { numbersFrom } from "#test/support/numbers.ts";
+import { between, check, type Experiment, type Outcome } from "./experiment.ts";
 import { checkNothingLeft, checkPaidOnce, checkPublishedOnce, logsOf, type CallTimes } from "./once.ts";
 
 /** How long a process that woke up is watched for writes, milliseconds. */
 const WATCHED_MS = 4_000;
 
 async function freeze(seed: number, frozenMs: number, wrong: string[]): Promise<string> {
-  const random = randomOf(seed);
+  const random = numbersFrom(seed);
   const times: CallTimes = new Map();
   const usual = sampleScript();
   await using address = await temporaryUrl();

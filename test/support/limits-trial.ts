@@ -3,7 +3,8 @@ import type { RequestsOptions } from "#src/github/requests.ts";
 import type { Timing } from "#src/github/client.ts";
 import type { Outbox } from "#src/store/outbox.ts";
 import type { Call, Fault } from "./breaking-github.ts";
-import { kindOf, numbersFrom, openPlay, readKinds, writeKinds } from "./publishing-play.ts";
+import { numbersFrom } from "./numbers.ts";
+import { kindOf, openPlay, readKinds, writeKinds } from "./publishing-play.ts";
 
 export const requestKinds = [...writeKinds, ...readKinds];
 

@@ -1,7 +1,8 @@
 // Lost answers on every kind of write: GitHub says 502, breaks the connection or never answers, before it has acted, after, or late.
 import type { Fault } from "./breaking-github.ts";
 import { HandTiming } from "./hand-timing.ts";
-import { kindOf, numbersFrom, openPlay, writeKinds } from "./publishing-play.ts";
+import { numbersFrom } from "./numbers.ts";
+import { kindOf, openPlay, writeKinds } from "./publishing-play.ts";
 
 export const lostAnswers: Readonly<Record<string, Fault>> = {
   "502 before": { when: "before", status: 502 },

@@ -46,17 +46,6 @@ export function kindOf({ method, path }: Call, kinds = writeKinds): string | und
   return kinds.find(({ route }) => route.test(`${method} ${path}`))?.name;
 }
 
-/** The same numbers for the same seed, from 0 up to 1. */
-export function numbersFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 const files = { "src/split.js": "floor\n", "logo.bin": new Uint8Array([1, 2]) };
 const fixed = {
   "src/split.js": "floor and rest\n",

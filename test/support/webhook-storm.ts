@@ -3,7 +3,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { Agent, request } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import { randomOf } from "#test/chaos/experiment.ts";
+import { numbersFrom } from "./numbers.ts";
 import { commentPayload } from "#test/support/intake-world.ts";
 
 export interface StormOptions {
@@ -109,7 +109,7 @@ const allowed: Readonly<Record<Kind, readonly number[]>> = {
 };
 
 function planOf({ secret, seed, mix = usualMix }: StormOptions): (number: number) => Planned {
-  const random = randomOf(seed);
+  const random = numbersFrom(seed);
   const sign = (body: Buffer, key = secret) => `sha256=${createHmac("sha256", key).update(body).digest("hex")}`;
   const earlier: Planned[] = [];
   const comment = (number: number, bytes = 0) =>
