@@ -138,6 +138,8 @@ async function work(options: Tools, asked: Work, signal: AbortSignal, graceful: 
   } catch (error) {
     // The driver tries again, or ends the run and says so by `forget`.
     until = error instanceof BatonError && error.retryAt !== undefined ? error.retryAt : Date.now();
+    // Another worker has the run: what is left here is nobody's.
+    if (error instanceof BatonError && error.code === "fence-lost") until = undefined;
     if (!signal.aborted) throw error;
     if (parkingOf(signal) === undefined) until = undefined;
     return { type: "failed", failure: { code: "cancelled", message: "The session was cancelled." } };

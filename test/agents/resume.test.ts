@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createModel } from "#src/agents/model.ts";
 import { createAgentRunner } from "#src/agents/runner.ts";
 import { silentLog } from "#src/core/log.ts";
+import { BatonError } from "#src/core/errors.ts";
 import { Parking } from "#src/core/parking.ts";
 import { RunEvent } from "#src/engine/events.ts";
 import type { AgentTask, Turn } from "#src/engine/ports.ts";
@@ -184,4 +185,18 @@ test("a run that has ended is forgotten, and trouble with it is only logged", as
   const task = newTask();
   await process(server, place).forget(task.runId);
   expect(place.log).toEqual([`forget ${task.runId}`]);
+});
+
+test("an agent whose run another worker has leaves nothing behind; one that infrastructure failed keeps its workspace", async () => {
+  const touching = [[bash("touch x"), finished]];
+  const left = async (error: Error) => {
+    await using server = await openScriptedModel({ script: { fixer: touching } });
+    const place = new FakePlace();
+    const events = { session: () => Promise.resolve(), turn: () => Promise.reject(error) };
+    const never = new AbortController().signal;
+    await expect(process(server, place).run(newTask(), events, never)).rejects.toBe(error);
+    return place.log.at(-1);
+  };
+  expect(await left(new BatonError("fence-lost", "another driver has it"))).toBe("close workspace");
+  expect(await left(new BatonError("database-failed", "away", { retryable: true }))).toBe("park workspace");
 });
