@@ -87,7 +87,7 @@ BEGIN
     FROM baton.runs r JOIN baton.workers w ON w.worker = r.worker
     WHERE r.worker IS NOT NULL AND w.alive_until > clock_timestamp()
   ), due AS MATERIALIZED (
-    SELECT r.repo_id, r.owner, r.name, r.installation_id, min(r.due_at) AS due_at
+    SELECT r.repo_id, r.owner, r.name, r.installation_id, min(r.due_at) AS due_at, min(r.place) AS place
     FROM baton.runs r LEFT JOIN baton.workers w ON w.worker = r.worker AND w.alive_until > clock_timestamp()
     WHERE r.due_at <= clock_timestamp() AND w.worker IS NULL
     GROUP BY 1, 2, 3, 4
@@ -101,7 +101,7 @@ BEGIN
     FROM due
   ), turn AS (
     SELECT * FROM ranked WHERE of_repo < p_per_repo AND of_installation < p_per_installation
-    ORDER BY of_installation, of_repo, installation_served NULLS FIRST, repo_served NULLS FIRST, due_at LIMIT 1
+    ORDER BY of_installation, of_repo, installation_served NULLS FIRST, repo_served NULLS FIRST, due_at, place LIMIT 1
   )
   SELECT r.run_id INTO chosen
   FROM turn JOIN baton.runs r
