@@ -1,5 +1,5 @@
 // From one version to the next: what the first release wrote is read, running processes go on beside newer tables, and starting ones refuse.
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { silentLog } from "#src/core/log.ts";
@@ -16,6 +16,11 @@ import { postgresHere, temporaryFolder, temporaryUrl } from "./databases.ts";
 const parse = (json: unknown) => RunEvent.parse(json);
 const fixture = (name: string) => join(import.meta.dirname, "../fixtures/runs", name);
 const firstMigration = join(import.meta.dirname, "../../src/store/migrations/001-runs-deliveries-outbox.sql");
+
+test("migrations are numbered from 1 without a gap: a database knows only how many it has", async () => {
+  const files = (await readdir(join(firstMigration, ".."))).sort();
+  expect(files.map((file) => Number(file.slice(0, 3)))).toEqual(files.map((_, index) => index + 1));
+});
 
 describe.skipIf(!postgresHere)("a database", () => {
   test("of the first release is brought up to date with all that is in it", async () => {

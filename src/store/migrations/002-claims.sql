@@ -23,43 +23,6 @@ CREATE TABLE baton.workers (
   started_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- As before, and it also says when the run is due: `p_due` is 'same', 'now', 'never', or milliseconds since 1970.
-DROP FUNCTION baton.append(text, integer, text[], text[], text, text);
-CREATE FUNCTION baton.append(
-  p_run text, p_expected integer, p_types text[], p_events text[], p_phase text, p_outcome text, p_due text,
-  OUT appended boolean, OUT version integer
-) LANGUAGE plpgsql AS $$
-DECLARE
-  last record;
-BEGIN
-  SELECT e.version, e.at INTO last FROM baton.events e WHERE e.run_id = p_run ORDER BY e.version DESC LIMIT 1;
-  version := coalesce(last.version, 0);
-  appended := version > 0 AND version = p_expected;
-  IF NOT appended OR cardinality(p_types) = 0 THEN
-    RETURN;
-  END IF;
-  -- A run's time never goes back, whatever the machine's clock does.
-  FOR i IN 1 .. cardinality(p_types) LOOP
-    INSERT INTO baton.events (run_id, version, at, type, event)
-    VALUES (p_run, p_expected + i, greatest(clock_timestamp(), last.at), p_types[i], p_events[i]::json);
-  END LOOP;
-  version := p_expected + cardinality(p_types);
-  IF p_phase = 'finished' THEN
-    UPDATE baton.runs SET finished_at = clock_timestamp(), outcome = p_outcome WHERE run_id = p_run;
-  ELSIF p_phase = 'active' THEN
-    UPDATE baton.runs SET finished_at = NULL, outcome = NULL WHERE run_id = p_run;
-  END IF;
-  IF p_due <> 'same' THEN
-    UPDATE baton.runs SET due_at = CASE p_due
-      WHEN 'never' THEN NULL
-      WHEN 'now' THEN clock_timestamp()
-      ELSE to_timestamp(p_due::double precision / 1000) END
-    WHERE run_id = p_run;
-  END IF;
-  PERFORM pg_notify('baton_events', p_run);
-END;
-$$;
-
 -- Shows that a worker lives, for `p_lease_ms` from now, and says in how many milliseconds the next run that nobody holds
 -- is due (NULL: none is).
 CREATE FUNCTION baton.beat(p_worker text, p_lease_ms double precision, OUT due_in_ms double precision) LANGUAGE plpgsql AS $$

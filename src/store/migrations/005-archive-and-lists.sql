@@ -30,9 +30,9 @@ CREATE INDEX deliveries_handled ON baton.deliveries (handled_at) WHERE handled_a
 CREATE INDEX outbox_run ON baton.outbox (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX outbox_done ON baton.outbox (done_at) WHERE done_at IS NOT NULL;
 
--- As before, and it keeps what lists need. `p_due` is 'same', 'now', 'never', or milliseconds since 1970; `p_stage` and
+-- As before, and it also keeps what lists need, and says when the run is due. `p_due` is 'same', 'now', 'never', or milliseconds since 1970; `p_stage` and
 -- `p_workflow` are NULL where these events say nothing about them.
-DROP FUNCTION baton.append(text, integer, text[], text[], text, text, text);
+DROP FUNCTION baton.append(text, integer, text[], text[], text, text);
 CREATE FUNCTION baton.append(
   p_run text, p_expected integer, p_types text[], p_events text[], p_phase text, p_outcome text, p_due text,
   p_micro_dollars bigint, p_stage text, p_workflow text,
