@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createAgentRunner } from "./agents/runner.ts";
+import { createCircuits, type Circuits } from "./agents/circuits.ts";
 import { createModel, type Model } from "./agents/model.ts";
 import { systemClock } from "./core/clock.ts";
 import { BatonError } from "./core/errors.ts";
@@ -58,6 +59,8 @@ export interface Parts extends AsyncDisposable {
   readonly workspaces: Workspaces;
   readonly workflows: WorkflowSource;
   readonly redact: Redact;
+  /** Which agents may ask which models now. */
+  readonly circuits: Circuits;
   /** The engine over these parts, with a log, a publisher and a projection of the caller's. */
   engine(edges: Pick<Engine, "log" | "publisher" | "projection" | "history" | "subjects">): Engine;
 }
@@ -98,6 +101,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   );
   const model =
     options.model ?? createModel({ apiKey: env.model?.apiKey ?? "", baseURL: env.model?.baseURL ?? "", log: journal });
+  const circuits = createCircuits();
   const own = await createLibrary();
   const libraryAt = (at: { repo: RepoRef; base: Parameters<Workspaces["file"]>[1] }, signal: AbortSignal): Library =>
     withOverrides(own, async (path) => {
@@ -118,10 +122,11 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     workspaces,
     workflows,
     redact: createRedact(env.secrets),
+    circuits,
     engine: (edges) => ({
       ...edges,
-      triager: createTriager({ model, agents, log: journal }),
-      agents: createAgentRunner({ model, workspaces, sandbox, agents, log: journal }),
+      triager: createTriager({ model, agents, circuits, log: journal }),
+      agents: createAgentRunner({ model, workspaces, sandbox, agents, circuits, log: journal }),
       gates: createGates({ workspaces, run: sandbox.run, log: journal }),
       workflows,
       clock: systemClock,
@@ -148,7 +153,11 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
   if (!app) throw new Error("openBaton needs an App's credentials");
   await using undo = new AsyncDisposableStack();
   let worker: Worker | undefined;
-  const metrics = createMetrics({ figures: () => store.figures(), driving: () => worker?.driving ?? 0 });
+  const metrics = createMetrics({
+    figures: () => store.figures(),
+    driving: () => worker?.driving ?? 0,
+    circuits: () => parts.circuits.all(),
+  });
   const store = undo.use(
     await openStore({
       databaseUrl: env.databaseUrl,

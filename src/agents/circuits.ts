@@ -18,6 +18,8 @@ export interface OpenCircuit {
 export interface Circuits {
   /** The circuit, when it is open now. */
   open(agent: string, model: string): OpenCircuit | undefined;
+  /** Every circuit that is open now. */
+  all(): readonly (OpenCircuit & { readonly agent: string; readonly model: string })[];
   /** A conversation ended with a result. */
   succeeded(agent: string, model: string): Promise<void>;
   /** A conversation failed; failures are alike when they have the same `kind`. */
@@ -25,6 +27,8 @@ export interface Circuits {
 }
 
 interface Circuit {
+  readonly agent: string;
+  readonly model: string;
   readonly policy: CircuitBreakerPolicy;
   kind: string | undefined;
   openedAt: number;
@@ -39,7 +43,7 @@ export function createCircuits({ halfOpenMs = HALF_OPEN_MS }: { readonly halfOpe
     const known = circuits.get(key);
     if (known) return known;
     const policy = circuitBreaker(handleAll, { breaker: new ConsecutiveBreaker(THRESHOLD), halfOpenAfter: halfOpenMs });
-    const circuit: Circuit = { policy, kind: undefined, openedAt: 0, failure: "" };
+    const circuit: Circuit = { agent, model, policy, kind: undefined, openedAt: 0, failure: "" };
     policy.onBreak(() => {
       circuit.openedAt = Date.now();
     });
@@ -52,13 +56,21 @@ export function createCircuits({ halfOpenMs = HALF_OPEN_MS }: { readonly halfOpe
     circuit.kind = undefined;
     await tell(circuit, () => {});
   };
+  const opened = ({ policy, openedAt, failure }: Circuit): OpenCircuit | undefined => {
+    if (policy.state !== CircuitState.Open) return undefined;
+    const until = openedAt + halfOpenMs;
+    return Date.now() < until ? { until, failure } : undefined;
+  };
   return {
     open(agent, model) {
       const circuit = circuits.get(`${agent} ${model}`);
-      if (circuit?.policy.state !== CircuitState.Open) return undefined;
-      const until = circuit.openedAt + halfOpenMs;
-      return Date.now() < until ? { until, failure: circuit.failure } : undefined;
+      return circuit && opened(circuit);
     },
+    all: () =>
+      [...circuits.values()].flatMap((circuit) => {
+        const open = opened(circuit);
+        return open ? [{ agent: circuit.agent, model: circuit.model, ...open }] : [];
+      }),
     succeeded: (agent, model) => succeed(of(agent, model)),
     async failed(agent, model, kind, message) {
       const circuit = of(agent, model);

@@ -16,14 +16,16 @@ export interface Metrics {
   readonly contentType: string;
 }
 
-/** `figures` is read when somebody asks, `driving` says how many runs this process drives. */
-export function createMetrics({
-  figures,
-  driving,
-}: {
+export interface MetricsSources {
+  /** Read when somebody asks. */
   readonly figures: () => Promise<Figures>;
+  /** How many runs this process drives. */
   readonly driving: () => number;
-}): Metrics {
+  /** The agents and models of this process whose circuit is open. */
+  readonly circuits: () => readonly { readonly agent: string; readonly model: string }[];
+}
+
+export function createMetrics({ figures, driving, circuits }: MetricsSources): Metrics {
   const registers = [new Registry()];
   const [register = new Registry()] = registers;
   collectDefaultMetrics({ register });
@@ -60,6 +62,16 @@ export function createMetrics({
     registers,
     collect() {
       this.set(driving());
+    },
+  });
+  new Gauge({
+    name: "baton_circuit_open",
+    help: "1 for each agent and model that this process does not ask for now, after three similar failures in a row",
+    labelNames: ["agent", "model"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { agent, model } of circuits()) this.set({ agent, model }, 1);
     },
   });
 

@@ -11,6 +11,7 @@ import { createDeliveries, type Deliveries } from "./deliveries.ts";
 import { openEventLog } from "./event-log.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { readFigures, type Figures } from "./figures.ts";
+import { createLocalBell } from "./local-bell.ts";
 import { openBell } from "./queue.ts";
 import type { ParseEvent } from "./recorded.ts";
 import { createSweeps, type Sweeps } from "./sweeps.ts";
@@ -65,9 +66,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await using undo = new AsyncDisposableStack();
   const database = undo.use(await openDatabase({ url: databaseUrl, folder, log }));
   const events = undo.use(await openEventLog(database, { parse, log }));
-  const steady = async (prefix: string) =>
+  const queued = async (prefix: string) =>
     createSteadyBell(undo.use(await openBell({ database, redisUrl, prefix, log })), log);
-  const bells = { delivery: await steady("baton-deliveries"), run: await steady("baton-runs") };
+  const alone = !database.shared && redisUrl === undefined;
+  const bells = {
+    // A flood of deliveries would keep the one session of an embedded database busy with its queue, and only this process hears
+    // of them: what it had not looked at when it died, the sweep at its next start finds.
+    delivery: alone ? createLocalBell(log) : await queued("baton-deliveries"),
+    run: await queued("baton-runs"),
+  };
   const claims = undo.use(await openClaims(database, limits, { claimed }));
   const opened = undo.move();
   return {

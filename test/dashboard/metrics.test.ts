@@ -19,7 +19,12 @@ const figures: Figures = {
 
 describe("the figures", () => {
   test("say how the work stands, for the whole database and for this process", async () => {
-    const metrics = createMetrics({ figures: () => Promise.resolve(figures), driving: () => 4 });
+    const metrics = createMetrics({
+      figures: () => Promise.resolve(figures),
+      driving: () => 4,
+      circuits: () => open,
+    });
+    const open = [{ agent: "fixer", model: "claude-opus-5-5" }];
     metrics.claimed(40);
     metrics.claimed(700);
     const text = await metrics.text();
@@ -38,9 +43,12 @@ describe("the figures", () => {
       'baton_claim_wait_seconds_bucket{le="0.05"} 1',
       'baton_claim_wait_seconds_bucket{le="1"} 2',
       "baton_claim_wait_seconds_count 2",
+      'baton_circuit_open{agent="fixer",model="claude-opus-5-5"} 1',
     ])
       expect(text.split("\n")).toContain(line);
     expect(text).toContain("process_cpu_seconds_total");
+    open.pop();
+    expect(await metrics.text()).not.toContain("baton_circuit_open{");
   });
 
   test("ask the database once, however many come at a time", async () => {
@@ -51,13 +59,18 @@ describe("the figures", () => {
         return Promise.resolve(figures);
       },
       driving: () => 0,
+      circuits: () => [],
     });
     await Promise.all([metrics.text(), metrics.text(), metrics.text()]);
     expect(asked).toBe(1);
   });
 
   test("say that the database is away, and nothing old", async () => {
-    const metrics = createMetrics({ figures: () => Promise.reject(new Error("away")), driving: () => 1 });
+    const metrics = createMetrics({
+      figures: () => Promise.reject(new Error("away")),
+      driving: () => 1,
+      circuits: () => [],
+    });
     const text = await metrics.text();
     expect(text).toContain("baton_database_up 0");
     expect(text).toContain("baton_worker_runs 1");
@@ -71,7 +84,7 @@ describe("who may read them", () => {
   afterEach(async () => listening[Symbol.asyncDispose]());
 
   async function status(headers: Record<string, string>, metricsToken?: string): Promise<number> {
-    const metrics = createMetrics({ figures: () => Promise.resolve(figures), driving: () => 0 });
+    const metrics = createMetrics({ figures: () => Promise.resolve(figures), driving: () => 0, circuits: () => [] });
     const doors = { webhooks: () => Promise.resolve(false), ready: () => Promise.resolve(true), metrics };
     listening = await listen(doors, { host: "127.0.0.1", port: 0, metricsToken });
     return await new Promise((resolve, reject) => {

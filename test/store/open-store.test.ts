@@ -109,14 +109,14 @@ describe("an embedded store", () => {
     {
       await using store = await open(folder.path);
       await store.deliveries.keep({ id: "d", name: "issues", payload: "{}" });
-      await store.bell.ring("delivery", "d");
+      await store.bell.ring("run", "r");
     }
     {
       await using store = await open(folder.path);
       expect(await store.deliveries.pending()).toEqual(["d"]);
       const looked = Promise.withResolvers<string>();
       await store.bell.answer(async (_, id) => looked.resolve(id), { parallel: 1 });
-      expect(await looked.promise).toBe("d");
+      expect(await looked.promise).toBe("r");
     }
     await rm(join(folder.path, "data", "global"), { recursive: true });
     await expect(open(folder.path)).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-// What every bell must do, wherever its rings are kept: the same cases for PGlite, PostgreSQL and Redis.
+// What every bell must do, wherever its rings are kept: the same cases for PGlite, PostgreSQL, Redis, and none of them.
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -10,6 +10,7 @@ import { messageOf } from "#src/core/errors.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { Bell, BellTopic } from "#src/engine/ports.ts";
 import { type Database, openDatabase } from "#src/store/database.ts";
+import { createLocalBell } from "#src/store/local-bell.ts";
 import { openBell, type BellOptions } from "#src/store/queue.ts";
 import { needs } from "#test/support/needs.ts";
 import { databases, emptyRedis, soon } from "./databases.ts";
@@ -17,7 +18,8 @@ import { databases, emptyRedis, soon } from "./databases.ts";
 const redisUrl = "redis://127.0.0.1:6379";
 
 interface Place extends AsyncDisposable {
-  readonly database: Database;
+  /** Undefined where rings are kept in this process only. */
+  readonly database: Database | undefined;
   readonly redisUrl?: string;
 }
 
@@ -31,6 +33,7 @@ afterAll(async () => {
 const places: readonly { name: string; here: boolean; open: () => Promise<Place> }[] = [
   { name: "PGlite", here: true, open: async () => ({ database: embedded, async [Symbol.asyncDispose]() {} }) },
   ...databases.filter(({ name }) => name !== "PGlite"),
+  { name: "this process", here: true, open: async () => ({ database: undefined, async [Symbol.asyncDispose]() {} }) },
   {
     name: "Redis",
     here: await needs("redis"),
@@ -106,6 +109,21 @@ class PrivateRedis implements AsyncDisposable {
   }
 }
 
+/** Where there is one process. */
+const alone = ["PGlite", "this process"];
+/** Where rings outlive their process, in a table that can be looked at. */
+const tables = ["PGlite", "PostgreSQL"];
+
+/** A bell that ends its answering when it is disposed of. */
+function closing(bell: Bell): Bell & AsyncDisposable {
+  const answering = new AsyncDisposableStack();
+  return {
+    ring: (topic, id) => bell.ring(topic, id),
+    answer: async (handler, options) => answering.use(await bell.answer(handler, options)),
+    [Symbol.asyncDispose]: () => answering.disposeAsync(),
+  };
+}
+
 describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, open }) => {
   let place: Place;
   let bells = 0;
@@ -118,8 +136,9 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
 
   /** Another case's rings are not heard: each has a prefix of its own. */
   const nextPrefix = () => `${family}-${bells++}`;
-  function bell(options: Partial<BellOptions> = {}): Promise<Bell & AsyncDisposable> {
+  async function bell(options: Partial<BellOptions> = {}): Promise<Bell & AsyncDisposable> {
     const { database, redisUrl: url } = place;
+    if (!database) return closing(createLocalBell(silentLog, { pauseMs: 20, ...options }));
     return openBell({ database, redisUrl: url, log: silentLog, prefix: nextPrefix(), pauseMs: 20, ...options });
   }
 
@@ -171,8 +190,8 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
   test("loses no wake-up, and never looks at one thing twice at once, with two processes looking", async () => {
     const prefix = nextPrefix();
     await using one = await bell({ prefix });
-    // A second bell stands for another process; an embedded database has none.
-    await using other = name === "PGlite" ? undefined : await bell({ prefix });
+    // A second bell stands for another process, where there may be one.
+    await using other = alone.includes(name) ? undefined : await bell({ prefix });
     const written = new Map<string, number>();
     const seen = new Map<string, number>();
     const at = new Set<string>();
@@ -267,81 +286,90 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
       .toBeGreaterThan(1);
   });
 
-  test("tells handlers that it closes, waits for them, and lets the next process look again", async () => {
-    const prefix = nextPrefix();
-    const looked: string[] = [];
-    {
+  test.runIf(name !== "this process")(
+    "tells handlers that it closes, waits for them, and lets the next process look again",
+    async () => {
+      const prefix = nextPrefix();
+      const looked: string[] = [];
+      {
+        await using one = await bell({ prefix });
+        await one.answer(
+          async (_, id, signal) => {
+            looked.push(id);
+            if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
+            looked.push(`${id} parked`);
+          },
+          { parallel: 2 },
+        );
+        await one.ring("run", "a");
+        await expect.poll(() => looked, soon).toEqual(["a"]);
+      }
+      expect(looked).toEqual(["a", "a parked"]);
+      await using next = await bell({ prefix });
+      await next.answer(async (_, id) => void looked.push(`${id} again`), { parallel: 2 });
+      await expect.poll(() => looked, soon).toEqual(["a", "a parked", "a again"]);
+    },
+  );
+
+  test.runIf(name !== "this process")(
+    "closes in time when a handler does not end, and what it looked at is looked at again",
+    async () => {
+      const prefix = nextPrefix();
+      const one = await bell({ prefix, closeMs: 100 });
+      const door = new Door();
+      await one.answer(async () => door.pass(), { parallel: 1 });
+      await one.ring("run", "stuck");
+      await expect.poll(() => door.waiting, soon).toBe(1);
+      const begun = performance.now();
+      await one[Symbol.asyncDispose]();
+      expect(performance.now() - begun).toBeLessThan(2_000);
+
+      await using next = await bell({ prefix });
+      let looks = 0;
+      await next.answer(async () => void looks++, { parallel: 1 });
+      // Nobody rings: a lock that nobody renews any more runs out.
+      await expect.poll(() => looks, soon).toBe(1);
+      door.open();
+    },
+  );
+
+  test.runIf(tables.includes(name))(
+    "waits with a second look while its lock runs out under the first one",
+    async () => {
+      const prefix = nextPrefix();
       await using one = await bell({ prefix });
+      const door = new Door();
+      let most = 0;
+      let at = 0;
+      let done = 0;
       await one.answer(
-        async (_, id, signal) => {
-          looked.push(id);
-          if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
-          looked.push(`${id} parked`);
+        async () => {
+          most = Math.max(most, ++at);
+          await door.pass();
+          at--;
+          done++;
         },
         { parallel: 2 },
       );
-      await one.ring("run", "a");
-      await expect.poll(() => looked, soon).toEqual(["a"]);
-    }
-    expect(looked).toEqual(["a", "a parked"]);
-    await using next = await bell({ prefix });
-    await next.answer(async (_, id) => void looked.push(`${id} again`), { parallel: 2 });
-    await expect.poll(() => looked, soon).toEqual(["a", "a parked", "a again"]);
-  });
-
-  test("closes in time when a handler does not end, and what it looked at is looked at again", async () => {
-    const prefix = nextPrefix();
-    const one = await bell({ prefix, closeMs: 100 });
-    const door = new Door();
-    await one.answer(async () => door.pass(), { parallel: 1 });
-    await one.ring("run", "stuck");
-    await expect.poll(() => door.waiting, soon).toBe(1);
-    const begun = performance.now();
-    await one[Symbol.asyncDispose]();
-    expect(performance.now() - begun).toBeLessThan(2_000);
-
-    await using next = await bell({ prefix });
-    let looks = 0;
-    await next.answer(async () => void looks++, { parallel: 1 });
-    // Nobody rings: a lock that nobody renews any more runs out.
-    await expect.poll(() => looks, soon).toBe(1);
-    door.open();
-  });
-
-  test.runIf(name !== "Redis")("waits with a second look while its lock runs out under the first one", async () => {
-    const prefix = nextPrefix();
-    await using one = await bell({ prefix });
-    const door = new Door();
-    let most = 0;
-    let at = 0;
-    let done = 0;
-    await one.answer(
-      async () => {
-        most = Math.max(most, ++at);
-        await door.pass();
-        at--;
-        done++;
-      },
-      { parallel: 2 },
-    );
-    await one.ring("run", "r");
-    await expect.poll(() => door.waiting, soon).toBe(1);
-    // What another process's check for silent ones does, after the database was away for longer than the lock lasts.
-    const running = () =>
-      place.database.query(
-        "SELECT id FROM bullmq.job WHERE queue = $1 AND state = 'active' AND lock_token IS NOT NULL",
+      await one.ring("run", "r");
+      await expect.poll(() => door.waiting, soon).toBe(1);
+      // What another process's check for silent ones does, after the database was away for longer than the lock lasts.
+      const running = () =>
+        place.database?.query(
+          "SELECT id FROM bullmq.job WHERE queue = $1 AND state = 'active' AND lock_token IS NOT NULL",
+          [prefix],
+        );
+      await place.database?.query(
+        "UPDATE bullmq.job SET state = 'waiting', lock_token = NULL, locked_until_ms = NULL WHERE queue = $1",
         [prefix],
       );
-    await place.database.query(
-      "UPDATE bullmq.job SET state = 'waiting', lock_token = NULL, locked_until_ms = NULL WHERE queue = $1",
-      [prefix],
-    );
-    await place.database.query("SELECT pg_notify('bullmq_jobs', $1)", [prefix]);
-    await expect.poll(running, soon).toHaveLength(1);
-    door.open();
-    await expect.poll(() => done, soon).toBe(2);
-    expect(most).toBe(1);
-  });
+      await place.database?.query("SELECT pg_notify('bullmq_jobs', $1)", [prefix]);
+      await expect.poll(running, soon).toHaveLength(1);
+      door.open();
+      await expect.poll(() => done, soon).toBe(2);
+      expect(most).toBe(1);
+    },
+  );
 
   test.runIf(name === "PostgreSQL")("is never given up as hopeless, however often its looker has died", async () => {
     const prefix = nextPrefix();
@@ -350,7 +378,7 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
     await one.answer(async () => door.pass(), { parallel: 1 });
     await one.ring("run", "r");
     await expect.poll(() => door.waiting, soon).toBe(1);
-    await place.database.query("UPDATE bullmq.job SET stalled_count = 900 WHERE queue = $1", [prefix]);
+    await place.database?.query("UPDATE bullmq.job SET stalled_count = 900 WHERE queue = $1", [prefix]);
     await one[Symbol.asyncDispose]();
     await using next = await bell({ prefix });
     let looks = 0;
@@ -358,6 +386,32 @@ describe.each(places.filter(({ here }) => here))("the bell on $name", ({ name, o
     await expect.poll(() => looks, soon).toBe(1);
     door.open();
   });
+
+  test.runIf(name === "this process")(
+    "waits for handlers only a while when answering ends, and looks again at what they looked at",
+    async () => {
+      await using one = await bell({ closeMs: 100 });
+      const door = new Door();
+      const looked: string[] = [];
+      const answering = await one.answer(
+        async (_, id, signal) => {
+          looked.push(id);
+          if (id === "stuck") return door.pass();
+          await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        },
+        { parallel: 2 },
+      );
+      await one.ring("run", "a");
+      await one.ring("run", "stuck");
+      await expect.poll(() => looked.toSorted(), soon).toEqual(["a", "stuck"]);
+      await answering[Symbol.asyncDispose]();
+      await one.answer(async (_, id) => void looked.push(`${id} again`), { parallel: 2 });
+      await expect.poll(() => looked, soon).toContain("a again");
+      expect(looked).not.toContain("stuck again");
+      door.open();
+      await expect.poll(() => looked, soon).toContain("stuck again");
+    },
+  );
 
   test("stops looking when only the answering is closed, and still takes rings", async () => {
     await using one = await bell();
