@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { newRunId, type RunId } from "../src/core/ids.ts";
 import { silentLog } from "../src/core/log.ts";
 import { RunEvent, Spend } from "../src/engine/events.ts";
+import { created } from "#test/support/engine-world.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { openEventLog } from "../src/store/event-log.ts";
 import { openBell } from "../src/store/queue.ts";
@@ -64,11 +65,8 @@ try {
 
     await using log = await openEventLog(database, { parse, log: silentLog });
     const run: RunId = newRunId();
+    await log.create(created({ runId: run }));
     await database.query("CREATE TABLE baton.bench (LIKE baton.events INCLUDING ALL)");
-    await database.query(
-      "INSERT INTO baton.events (run_id, version, at, type, event) VALUES ($1, 1, now(), 'run.created', '{}')",
-      [run],
-    );
     const bare: number[] = [];
     const appends: number[] = [];
     for (let i = 1; i <= APPENDS; i++) {
@@ -106,6 +104,7 @@ try {
     console.log(`resident: ${(process.memoryUsage().rss / 1e6).toFixed(0)} MB`);
     await database.query("DROP TABLE baton.bench");
     await database.query("DELETE FROM baton.events WHERE run_id = $1", [run]);
+    await database.query("DELETE FROM baton.runs WHERE run_id = $1", [run]);
   }
 } finally {
   await rm(folder, { recursive: true, force: true });
