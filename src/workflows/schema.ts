@@ -14,12 +14,35 @@ const name = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,39}$/, "must be lower-case letters, digits and dashes, starting with a letter");
 
+export const modelTiers = ["fast", "balanced", "deep"] as const;
+export type ModelTier = (typeof modelTiers)[number];
+
+const duration = z.string().regex(/^\d{1,4}[smh]$/, "must be a duration like 90s, 10m or 1h");
+
+/** What a condition is written in; `expression.ts` reads it. */
+const condition = z.string().trim().min(1).max(500);
+
 /** What happens when a stage's gate or verdict says no: the stage `again`, or `back_to` an earlier one, at most so often; `ending` is how the run ends after that. */
 export const Otherwise = z.union([
   z.strictObject({ again: z.number().int().min(0).max(5), ending: z.enum(endings) }),
   z.strictObject({ back_to: name, max: z.number().int().min(1).max(5), ending: z.enum(endings) }),
 ]);
 export type Otherwise = z.infer<typeof Otherwise>;
+
+/** What a stage may wait for a person to give. */
+export const waits = ["approval", "answer"] as const;
+export type Wait = (typeof waits)[number];
+
+/** What becomes of the run when a stage cannot be done. */
+export const onFailure = ["stop", "continue", "degrade"] as const;
+export type OnFailure = (typeof onFailure)[number];
+
+/** What a fan-out is over: names, or `stage.tasks` of a stage that makes a Plan. */
+export const ForEach = z.union([
+  z.string().regex(/^[a-z][a-z0-9-]{0,39}\.tasks$/, "must be a stage that makes a Plan, and .tasks"),
+  z.array(name).min(1).max(30),
+]);
+export type ForEach = z.infer<typeof ForEach>;
 
 export const Stage = z.strictObject({
   agent: name.optional().describe("The agent that works this stage; a file in workflows/agents/"),
@@ -28,11 +51,43 @@ export const Stage = z.strictObject({
   gates: z.array(z.enum(gateNames)).max(10).default([]).describe("Checks Baton runs after the agent, in this order"),
   otherwise: Otherwise.optional().describe("What happens when a gate or the agent's verdict says no"),
   turns: z.number().int().min(1).max(500).default(40).describe("Model turns the agent may take"),
-  time: z
-    .string()
-    .regex(/^\d{1,4}[smh]$/, "must be a duration like 90s, 10m or 1h")
-    .default("15m")
-    .describe("Time one attempt may take"),
+  time: duration.default("15m").describe("Time one attempt may take"),
+  when: condition.optional().describe("The stage is passed over unless this holds: a condition over earlier artifacts"),
+  until: condition
+    .optional()
+    .describe("Unless this holds behind the agent, the stage says no: a condition over artifacts"),
+  for_each: ForEach.optional().describe(
+    "A fan-out: the agent works each of these as a task of its own; a list of names, or the tasks of a stage that makes a Plan (plan.tasks)",
+  ),
+  parallel: z
+    .number()
+    .int()
+    .min(1)
+    .max(16)
+    .optional()
+    .describe("Tasks of a fan-out under way at once; limits.parallel of the repository when absent"),
+  merge: name
+    .optional()
+    .describe("How the commits of a fan-out come together: git merges them, and this agent mends what git cannot"),
+  wait: z
+    .enum(waits)
+    .optional()
+    .describe("Waits for a person: approval of the plan before it, or answers to that plan's questions"),
+  retry: z
+    .number()
+    .int()
+    .min(0)
+    .max(5)
+    .optional()
+    .describe("Attempts more when the agent fails (not when a gate says no); 0 when absent"),
+  budget: z.number().positive().max(1_000).optional().describe("Dollars that one attempt may cost"),
+  model: z.enum(modelTiers).optional().describe("The model tier, instead of the agent's own"),
+  on_failure: z
+    .enum(onFailure)
+    .optional()
+    .describe(
+      "When the stage cannot be done: stop the run (when absent), continue without it, or degrade: continue, and say so in the result",
+    ),
   pull_request: z
     .enum(["draft"])
     .optional()
@@ -47,15 +102,12 @@ export const Workflow = z.strictObject({
     .strictObject({
       run: z.number().positive().max(1_000).describe("Dollars"),
       turns: z.number().int().positive().max(5_000).default(300),
-      time: z.string().regex(/^\d{1,4}[smh]$/, "must be a duration like 90s, 10m or 1h"),
+      time: duration,
     })
     .describe("What one run may spend before it stops and says so"),
   stages: z.record(name, Stage).refine((stages) => Object.keys(stages).length > 0, "must have at least one stage"),
 });
 export type Workflow = z.infer<typeof Workflow>;
-
-export const modelTiers = ["fast", "balanced", "deep"] as const;
-export type ModelTier = (typeof modelTiers)[number];
 
 export const toolNames = ["bash", "read", "write", "edit", "glob", "grep"] as const;
 export type ToolName = (typeof toolNames)[number];
