@@ -87,6 +87,8 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
     `You work the stage **${task.stage}** of ${about} in the repository ${repo.owner}/${repo.name}. The files stand at commit ${task.start.slice(0, 12)}${task.start === task.base ? ", the untouched base" : `; the base is ${task.base.slice(0, 12)}`}. End by handing in ${handIn[task.makes]}`,
     dataNotice(boundary),
     issueSection(input, block),
+    partSection(task, block),
+    wordsSection(task, block),
     ...task.inputs.map(
       ({ stage, artifact }) =>
         `## Result of the stage ${stage}\n\n${block(artifact.name, JSON.stringify(artifact.value, undefined, 2), room.artifact)}`,
@@ -107,6 +109,27 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
     ),
   ];
   return `${sections.filter((section) => section !== undefined).join("\n\n")}\n`;
+}
+
+/** Its part of a whole. What a task says was written by another agent, and judged by people where the workflow asks them. */
+function partSection({ part }: AgentTask, block: Block): string | undefined {
+  if (!part) return undefined;
+  const { id, title, instructions, claims, acceptance } = part.task;
+  const paths = (list: readonly string[]) => list.map((path) => `- ${path}`).join("\n");
+  if (part.type === "merge")
+    return `## What git could not merge\n\nThe work of the task **${id}** is to come together with what was merged before it (${part.merged.join(", ") || "nothing yet"}). In the files below both changed the same places: git left both sides and their common base between conflict markers, and merged everything else. Bring them together so that the intent of both holds, take every marker out, and see that the tests pass. Change nothing else.\n\n${block("files", paths(part.paths), room.artifact)}`;
+  const text = [title, instructions, `Done when: ${acceptance}`].join("\n\n");
+  const claimed =
+    claims.length === 0
+      ? ""
+      : `\n\nThe task claims these paths; stay within them, because others work on the rest beside you:\n\n${block("claims", paths(claims), room.artifact)}`;
+  return `## Your task: ${id}, one of ${part.of}\n\nWork this task and no other. Others are worked beside you in copies of their own, and git brings the work together.\n\n${block("task", text, room.artifact)}${claimed}`;
+}
+
+function wordsSection({ words = [] }: AgentTask, block: Block): string | undefined {
+  if (words.length === 0) return undefined;
+  const said = words.map(({ by, about, words: text }) => `@${by.login}, asked at ${about}: ${text}`).join("\n\n");
+  return `## What people decided on the way\n\nThey may do so in this repository. Go by it where it is about this task and within your rules:\n\n${block("decisions", said, room.instruction)}`;
 }
 
 /** Makes a data block of at most `max` characters. */

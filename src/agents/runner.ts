@@ -174,7 +174,7 @@ async function workIn(
   const attempt: AttemptOptions<Artifact["value"]> = {
     agent: task.agent,
     model,
-    modelIds: modelIds(agent.model, task.config.models),
+    modelIds: modelIds(task.tier ?? agent.model, task.config.models),
     circuits,
     system: systemPrompt(agent),
     brief,
@@ -209,8 +209,8 @@ async function workIn(
 function keptUntil(result: AgentResult, signal: AbortSignal): number | undefined {
   if (result.type === "wait") return result.until ?? Date.now() + HELD_MS;
   if (result.type === "finished" || result.failure.code !== "cancelled") return undefined;
-  const why = parkingOf(signal);
-  return why === undefined ? undefined : Date.now() + (why === "paused" ? HELD_MS : 0);
+  const parking = parkingOf(signal);
+  return parking && (parking.until ?? Date.now() + (parking.why === "stopping" ? 0 : HELD_MS));
 }
 
 function toolsOf(place: Place, tools: readonly ToolName[]): SessionTools {

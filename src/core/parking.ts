@@ -2,20 +2,29 @@
 // What is parked is kept; and what is nearly done may be done first, within a grace.
 import { setTimeout as delay } from "node:timers/promises";
 
-/** The reason given to a signal when a worker stops or a person holds a run. Any other reason is an end. */
+const reasons = {
+  stopping: "the worker is stopping",
+  paused: "a person holds the run",
+  waiting: "the run waits",
+} as const;
+
+/** The reason given to a signal when a worker stops, a person holds a run, or the run waits. Any other reason is an end. */
 export class Parking extends Error {
   override readonly name = "Parking";
-  readonly why: "stopping" | "paused";
+  readonly why: keyof typeof reasons;
+  /** When the work is likely to go on, in milliseconds since 1970, where that is known. */
+  readonly until: number | undefined;
 
-  constructor(why: "stopping" | "paused") {
-    super(why === "stopping" ? "the worker is stopping" : "a person holds the run");
+  constructor(why: keyof typeof reasons, until?: number) {
+    super(reasons[why]);
     this.why = why;
+    this.until = until;
   }
 }
 
 /** Why the work is parked; undefined while nothing was aborted, and when it was ended for good. */
-export function parkingOf(signal: AbortSignal): Parking["why"] | undefined {
-  return signal.aborted && signal.reason instanceof Parking ? signal.reason.why : undefined;
+export function parkingOf(signal: AbortSignal): Parking | undefined {
+  return signal.aborted && signal.reason instanceof Parking ? signal.reason : undefined;
 }
 
 /** A signal that follows `signal` at once, but `graceMs` later when the work is only parked. Dispose of it when the work is over. */

@@ -1,5 +1,6 @@
 // Drives one run: fold, decide, perform, append, until it rests. Safe to kill anywhere: whatever was appended is kept,
-// whatever was not is done again by the next driver.
+// whatever was not is done again by the next driver. Steps are recorded one by one; work that takes time is done side by side, and
+// after each end of some, and each word of a person's, it is decided anew what else there is to do.
 //
 // The fence: a driver announces itself by `run.driven` and appends with the version it knows. When people's words
 // (stop, a closed issue, retry) got in between, it takes them in and goes on; when another driver has announced itself,
@@ -14,15 +15,17 @@ import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { Parking } from "../core/parking.ts";
-import { decide, type Effect } from "./decide.ts";
+import { decide } from "./decide.ts";
+import { isStep, isWork, keyOf, startedEvent, stepEvent, type Effect, type Step, type Work } from "./effect.ts";
 import type { EventOf, RunEvent } from "./events.ts";
 import { faultPoint } from "../core/fault-points.ts";
-import { perform, type Performable } from "./perform.ts";
+import { perform } from "./perform.ts";
 import type {
   AgentRunner,
   EventLog,
   Gates,
   History,
+  Merges,
   Publisher,
   Projection,
   Subjects,
@@ -32,13 +35,14 @@ import type {
 import { recover } from "./recovery.ts";
 import { stageLimit } from "./stage-limit.ts";
 import { apply, fold } from "./fold.ts";
-import type { State } from "./state.ts";
+import { planOf, type State } from "./state.ts";
 
 export interface Engine {
   readonly log: EventLog;
   readonly triager: Triager;
   readonly agents: AgentRunner;
   readonly gates: Gates;
+  readonly merges: Merges;
   readonly publisher: Publisher;
   readonly projection: Projection;
   readonly workflows: WorkflowSource;
@@ -89,59 +93,99 @@ class Driver {
 
   async run(): Promise<Driven> {
     if (this.#state.phase !== "finished") await this.#append([{ type: "run.driven", driver: this.#name }]);
-    while (!this.#signal.aborted) {
-      const effect = decide(this.#state, this.#engine.clock.now());
-      if (effect.type === "rest") {
-        await this.#engine.agents.forget(this.#run);
-        await this.#engine.projection.settle(this.#run);
-        return "ended";
+    using _following = this.#engine.log.follow((run) => {
+      if (run === this.#run && this.#underWay.size > 0) this.#catchUp().catch((error: unknown) => this.#broke(error));
+    });
+    try {
+      while (!this.#signal.aborted && !this.#broken) {
+        const [first, ...rest] = decide(this.#state, this.#engine.clock.now());
+        if (first === undefined) throw new Error("the engine wants nothing, not even rest");
+        const end = await this.#take(first, rest);
+        if (end) return end;
       }
-      if (effect.type === "wait") {
-        await this.#engine.projection.settle(this.#run);
-        return "waiting";
-      }
-      await faultPoint("engine.before-effect");
-      await this.#perform(effect);
+    } finally {
+      // Whoever goes on must find nobody at work here.
+      await Promise.all(this.#underWay.values());
     }
+    if (this.#broken) throw this.#broken.error;
     return "parked";
   }
 
-  async #perform(effect: Exclude<Effect, { type: "rest" | "wait" }>): Promise<void> {
-    if (effect.type === "finish") {
-      const { type: _, ...end } = effect;
-      await this.#append([{ type: "run.finished", ...end }]);
-      return;
+  /** Does the next thing there is to do, or waits until something has changed. Says how the driving ends, if it does. */
+  async #take(first: Effect, rest: readonly Effect[]): Promise<Driven | undefined> {
+    const comesAlone =
+      first.type === "rest" || first.type === "wait" || first.type === "park" || first.type === "finish";
+    if (comesAlone)
+      this.#interrupt.abort(
+        first.type === "rest" || first.type === "finish" ? new Error("the run ends") : new Parking("waiting"),
+      );
+    // What was interrupted comes to its end before anything else begins, and may change what that is.
+    if (this.#underWay.size > 0 && this.#interrupt.signal.aborted) {
+      await Promise.all(this.#underWay.values());
+      return undefined;
     }
-    if (effect.type === "start") {
-      await this.#append([(await this.#lost(BELIEVED_MS)) ?? (await this.#opened(effect))]);
-      return;
+    if (first.type === "rest" || first.type === "wait") {
+      if (first.type === "rest") await this.#engine.agents.forget(this.#run);
+      await this.#engine.projection.settle(this.#run);
+      return first.type === "rest" ? "ended" : "waiting";
     }
-    const lost = effect.type === "publish" ? await this.#lost(0) : undefined;
-    if (lost) return await this.#append([lost]);
-    const interrupt = new AbortController();
-    const following = this.#engine.log.follow((run) => {
-      if (run === this.#run) this.#catchUp().catch((error: unknown) => interrupt.abort(error));
-    });
-    const watch = () => {
-      const { stop, closedBy, lost, paused, finished } = this.#state;
-      if (stop || closedBy || lost || finished) interrupt.abort(new Error("a person ended the run"));
-      else if (paused) interrupt.abort(new Parking("paused"));
-    };
-    this.#watch = watch;
-    try {
-      watch();
-      const signal = AbortSignal.any([this.#signal, interrupt.signal]);
-      const events = await this.#patiently(effect, signal);
-      // What was done stays done, whoever interrupts: a pull request that was opened, an agent that had just finished.
-      await this.#append(signal.aborted ? events.filter(isDone) : events);
-    } finally {
-      this.#watch = () => {};
-      following[Symbol.dispose]();
+    const effects = [first, ...rest];
+    const step = effects.find(isStep);
+    if (step) {
+      await faultPoint("engine.before-effect");
+      await this.#append([await this.#eventOf(step)]);
+      return undefined;
     }
-    if (interrupt.signal.aborted && interrupt.signal.reason instanceof BatonError) throw interrupt.signal.reason;
+    for (const effect of effects.filter(isWork)) {
+      if (this.#underWay.has(keyOf(effect))) continue;
+      await faultPoint("engine.before-effect");
+      this.#begin(effect);
+    }
+    await Promise.race([...this.#underWay.values(), this.#news.promise]);
+    return undefined;
   }
 
-  #watch: () => void = () => {};
+  /** Work that takes time, by its key. What breaks in it breaks the driving; none of these rejects. */
+  readonly #underWay = new Map<string, Promise<void>>();
+  #broken: { readonly error: unknown } | undefined;
+  #interrupt = new AbortController();
+  /** Resolved when somebody else has recorded something. */
+  #news = Promise.withResolvers<void>();
+
+  #broke(error: unknown): void {
+    this.#broken ??= { error };
+    this.#interrupt.abort(error);
+  }
+
+  #begin(effect: Work): void {
+    if (this.#underWay.size === 0) this.#interrupt = new AbortController();
+    const key = keyOf(effect);
+    const interrupt = this.#interrupt;
+    const working = this.#work(effect, interrupt.signal)
+      .catch((error: unknown) => this.#broke(error))
+      .finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, working);
+    this.#watch();
+  }
+
+  async #work(effect: Work, interrupt: AbortSignal): Promise<void> {
+    const lost = effect.type === "publish" ? await this.#lost(0) : undefined;
+    if (lost) return await this.#append([lost]);
+    const signal = AbortSignal.any([this.#signal, interrupt]);
+    const events = await this.#patiently(effect, signal);
+    // What was done stays done, whoever interrupts: a pull request that was opened, an agent that had just finished.
+    const kept = signal.aborted ? events.filter(isDone) : events;
+    const parked = kept.find(({ type }) => type === "run.parked");
+    if (parked?.type === "run.parked") this.#interrupt.abort(new Parking("waiting", parked.until));
+    await this.#append(kept);
+  }
+
+  /** People's words, and an end that somebody else wrote, reach what is under way at once. */
+  #watch(): void {
+    const { stop, closedBy, lost, paused, finished } = this.#state;
+    if (stop || closedBy || lost || finished) this.#interrupt.abort(new Error("a person ended the run"));
+    else if (paused) this.#interrupt.abort(new Parking("paused"));
+  }
 
   /** What became of the run's ground, unless it was looked at in the last `believedMs`. Not knowing is no reason to stop. */
   async #lost(believedMs: number): Promise<Awaited<ReturnType<Subjects["look"]>>> {
@@ -156,19 +200,19 @@ class Driver {
     }
   }
 
-  async #opened({ stage, attempt, reasons }: Extract<Effect, { type: "start" }>): Promise<EventOf<"stage.started">> {
+  async #eventOf(step: Step): Promise<RunEvent> {
+    if (step.type === "start") return (await this.#lost(BELIEVED_MS)) ?? (await this.#opened(step));
+    return stepEvent(step);
+  }
+
+  async #opened(step: Extract<Step, { type: "start" }>): Promise<EventOf<"stage.started">> {
     const { created, workflow } = this.#state;
+    const plan = planOf(this.#state, step.stage);
     const milliseconds =
-      workflow?.stages[stage]?.agent === undefined
+      workflow === undefined || plan?.agent === undefined || plan.for_each !== undefined
         ? undefined
-        : stageLimit(await this.#times(workflow.name, stage), created.config.limits.stageTime);
-    return {
-      type: "stage.started",
-      stage,
-      attempt,
-      reasons: reasons.slice(0, 50).map((reason) => reason.slice(0, 4_000)),
-      ...(milliseconds === undefined ? {} : { milliseconds }),
-    };
+        : stageLimit(await this.#times(workflow.name, step.stage), created.config.limits.stageTime);
+    return { ...startedEvent(step), ...(milliseconds === undefined ? {} : { milliseconds }) };
   }
 
   async #times(workflow: string, stage: string): Promise<readonly number[]> {
@@ -181,7 +225,7 @@ class Driver {
   }
 
   /** Tries an effect again, parks the run or ends it, as `recovery.ts` says, when the outside failed. */
-  async #patiently(effect: Performable, signal: AbortSignal): Promise<RunEvent[]> {
+  async #patiently(effect: Work, signal: AbortSignal): Promise<RunEvent[]> {
     const { clock, journal } = this.#engine;
     for (let tries = 1; ; tries += 1) {
       try {
@@ -207,8 +251,9 @@ class Driver {
   }
 
   /** An agent that has begun a conversation goes on with it when it is tried again, or begins again under the same count of tries. */
-  async #attempt(effect: Performable, signal: AbortSignal): Promise<RunEvent[]> {
-    const run = (one: Performable) => perform(one, this.#state, this.#engine, (event) => this.#append([event]), signal);
+  async #attempt(effect: Work, signal: AbortSignal): Promise<RunEvent[]> {
+    const record = (event: RunEvent) => this.#append([event]);
+    const run = (one: Work) => perform(one, () => this.#state, this.#engine, record, signal);
     if (effect.type !== "agent") return await run(effect);
     const current = this.#state.stages.get(effect.stage)?.current;
     if (!current?.session || current.turns === 0) return await run(effect);
@@ -221,6 +266,8 @@ class Driver {
   async #append(events: readonly RunEvent[]): Promise<void> {
     if (events.length === 0) return;
     await this.#inTurn(async () => {
+      // Somebody ended it meanwhile: only what happened all the same is worth a line.
+      if (this.#state.finished && !events.every(({ type }) => remembered.has(type))) return;
       for (;;) {
         const answer = await this.#write(events);
         if (answer.type === "appended") break;
@@ -237,8 +284,12 @@ class Driver {
   }
 
   async #catchUp(): Promise<void> {
+    const before = this.#state.version;
     await this.#inTurn(() => this.#readTail());
     this.#watch();
+    if (this.#state.version === before) return;
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
   }
 
   async #readTail(): Promise<void> {

@@ -3,9 +3,9 @@
 import { z } from "zod";
 import { isRunId, isSha, type MicroDollars } from "../core/ids.ts";
 import { FileChange } from "../workspace/file-change.ts";
-import { Artifact, Triage } from "../workflows/artifacts.ts";
+import { Artifact, Plan, Triage } from "../workflows/artifacts.ts";
 import { RepoConfig } from "../workflows/repo-config.ts";
-import { gateNames, Workflow } from "../workflows/schema.ts";
+import { allGates, waits, Workflow } from "../workflows/schema.ts";
 
 const Sha = z.string().refine(isSha, "must be a full commit id");
 const Amount = z
@@ -97,7 +97,7 @@ export const Evidence = z.strictObject({
 export type Evidence = z.infer<typeof Evidence>;
 
 export const GateResult = z.strictObject({
-  gate: z.enum(gateNames),
+  gate: z.enum(allGates),
   passed: z.boolean(),
   /** Why, as a code that tests and metrics use: "red", "passes-on-base", "syntax-error", "flaky", "test-skipped" … */
   code: z.string().max(60),
@@ -119,6 +119,8 @@ export const waitReasons = [
   "github-limit",
   "github-away",
   "broken",
+  "approval",
+  "answer",
 ] as const;
 export type WaitReason = (typeof waitReasons)[number];
 
@@ -171,7 +173,22 @@ export const outcomes = [
 ] as const;
 export type Outcome = (typeof outcomes)[number];
 
+/** A stage, or within a fan-out one of its tasks, as `unit.ts` names them: "build", "build:parser". */
 const stage = { stage: z.string(), attempt: z.number().int().positive() };
+
+/** A task of a fan-out: one line of the task board. */
+export const Task = Plan.shape.tasks.element;
+export type Task = z.infer<typeof Task>;
+
+const taskIds = z.array(z.string().max(60)).max(50);
+
+/** What runs of the same workflow cost in this repository before: their number, and what half of them lay between. */
+export const Estimate = z.strictObject({
+  runs: z.number().int().positive(),
+  microDollars: z.tuple([Amount, Amount]),
+  milliseconds: z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]),
+});
+export type Estimate = z.infer<typeof Estimate>;
 
 /** What somebody said to a run. `asked` names the command (delivery and place in it), so that it is never taken twice. */
 const word = { by: Person, quote: z.string().max(500), asked: z.string().max(200).optional() };
@@ -267,6 +284,58 @@ export const RunEvent = z.discriminatedUnion("type", [
     changes: z.array(FileChange).max(2_000),
   }),
   z.strictObject({ type: z.literal("agent.failed"), ...stage, failure: Failure }),
+  /** The stage is passed over: its condition does not hold, or it could not be done and the run goes on without it. */
+  z.strictObject({
+    type: z.literal("stage.skipped"),
+    ...stage,
+    because: z.enum(["condition", "failure"]),
+    /** The result of the run lacks something, and says so. */
+    degraded: z.boolean(),
+    why: z.string().max(4_000),
+  }),
+  /** The task board of a fan-out's attempt, fixed for that attempt. */
+  z.strictObject({ type: z.literal("tasks.opened"), ...stage, tasks: z.array(Task).max(50) }),
+  /** These tasks may be worked side by side from now on; each starts from `base`. */
+  z.strictObject({
+    type: z.literal("wave.started"),
+    ...stage,
+    wave: z.number().int().positive(),
+    tasks: taskIds,
+    base: Sha,
+  }),
+  /**
+   * The commits of these tasks are in `commit`, in this order. A `conflict` is what git could not merge next: `marked` is a commit on top
+   * of `commit` with conflict markers in these paths, from which an agent goes on.
+   */
+  z.strictObject({
+    type: z.literal("wave.merged"),
+    ...stage,
+    wave: z.number().int().positive(),
+    tasks: taskIds,
+    commit: Sha,
+    conflict: z
+      .strictObject({ task: z.string().max(60), marked: Sha, paths: z.array(z.string().max(1_000)).max(200) })
+      .optional(),
+  }),
+  /** Every task of the fan-out has come to an end. `commit` is where its merged work ends. */
+  z.strictObject({
+    type: z.literal("tasks.closed"),
+    ...stage,
+    done: taskIds,
+    failed: taskIds,
+    skipped: taskIds,
+    commit: Sha,
+  }),
+  /** The run asks people, by a comment of its own, and waits for them when nothing else is left to do. */
+  z.strictObject({
+    type: z.literal("people.asked"),
+    ...stage,
+    for: z.enum(waits),
+    /** The stage whose plan it is about. */
+    about: z.string(),
+    questions: z.array(z.string().max(1_000)).max(20),
+    estimate: Estimate.optional(),
+  }),
   z.strictObject({ type: z.literal("gate.checked"), ...stage, result: GateResult }),
   z.strictObject({
     type: z.literal("pull_request.opened"),
@@ -286,6 +355,17 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("pause.requested"), ...word }),
   /** Ends a pause, and a wait before its time. */
   z.strictObject({ type: z.literal("resume.requested"), ...word }),
+  /** A plan is approved or sent back: with words that must still go into it, or as a person wrote it anew. */
+  z.strictObject({
+    type: z.literal("plan.judged"),
+    ...word,
+    stage: z.string(),
+    verdict: z.enum(["approved", "rejected"]),
+    words: z.string().max(4_000),
+    plan: Plan.optional(),
+  }),
+  /** What was asked is answered. */
+  z.strictObject({ type: z.literal("answer.given"), ...word, stage: z.string(), words: z.string().max(4_000) }),
   /** The ceiling in money since creation or the last retry is another one now. */
   z.strictObject({
     type: z.literal("budget.changed"),

@@ -1,35 +1,41 @@
 // Performs one effect through the ports and says which events came of it. Throws when the outside is broken; the driver decides what then.
-import { assertNever } from "../core/errors.ts";
-import { microDollars } from "../core/ids.ts";
-import type { Artifact } from "../workflows/artifacts.ts";
-import { durationMs, type Stage } from "../workflows/schema.ts";
-import type { Effect } from "./decide.ts";
+import { assertNever, messageOf } from "../core/errors.ts";
+import { dollars, microDollars, type MicroDollars } from "../core/ids.ts";
+import { durationMs } from "../workflows/schema.ts";
+import type { Work } from "./effect.ts";
 import type { Engine } from "./drive.ts";
-import { losses, type EventOf, type RunEvent } from "./events.ts";
+import { losses, type Estimate, type EventOf, type RunEvent } from "./events.ts";
 import type { AgentEvents, AgentTask, Conversation, EventLog, SessionStart, Turn } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
-import { artifactOf, headOf, stageOrder, startCommit, used, type State } from "./state.ts";
+import { artifactOf, headOf, planOf, startCommit, upstream, used, type State, type UnitPlan } from "./state.ts";
+import { readUnit, stageOf, taskUnit } from "./unit.ts";
 
-/** What takes time and the outside world. */
-export type Performable = Exclude<Effect, { type: "rest" | "wait" | "finish" | "start" }>;
 type Record = (event: RunEvent) => Promise<void>;
 
-/** `record` appends an event while the effect is under way (an agent's turns). */
+/**
+ * `record` appends an event while the effect is under way (an agent's turns). `now` is the state as it is by then: others are at work
+ * beside this one.
+ */
 export async function perform(
-  effect: Performable,
-  state: State,
+  effect: Work,
+  now: () => State,
   engine: Engine,
   record: Record,
   signal: AbortSignal,
 ): Promise<RunEvent[]> {
+  const state = now();
   switch (effect.type) {
     case "triage":
       return [await triage(state, engine, signal)];
     case "agent":
     case "resume":
-      return await work(effect, state, engine, record, signal);
+      return await work(effect, now, engine, record, signal);
     case "gate":
       return [await check(effect, state, engine, signal)];
+    case "merge":
+      return [await mergeWave(effect, state, engine, signal)];
+    case "ask":
+      return [await ask(effect, state, engine)];
     case "publish":
       return [await publish(state, engine, signal)];
     default:
@@ -52,13 +58,14 @@ async function triage(
 }
 
 async function work(
-  { type, stage, attempt }: Extract<Performable, { type: "agent" | "resume" }>,
-  state: State,
+  { type, stage, attempt }: Extract<Work, { type: "agent" | "resume" }>,
+  now: () => State,
   { agents, clock, log }: Engine,
   record: Record,
   signal: AbortSignal,
 ): Promise<RunEvent[]> {
-  const task = taskOf(state, stage, attempt, clock.now());
+  const state = now();
+  const task = taskOf(state, stage, attempt, clock.now(), () => moneyLeft(now(), clock.now()));
   const events: AgentEvents = {
     session: (start) => record({ type: "session.started", stage, attempt, ...start }),
     turn: (turn) => record({ type: "agent.turn", stage, attempt, ...turn }),
@@ -119,33 +126,43 @@ async function conversationOf(state: State, stage: string, log: EventLog): Promi
   return { ...last.start, turns: last.turns, earlier: spoken, turnsBefore: current.turns };
 }
 
-/** What an agent is given: only what its stage needs, and what is left of the budget. */
-export function taskOf(state: State, stage: string, attempt: number, now: number): AgentTask {
-  const plan = state.workflow?.stages[stage];
-  if (!plan?.agent || !plan.makes || !state.budget) throw new Error(`stage "${stage}" has no agent`);
+function moneyLeft(state: State, now: number): MicroDollars {
+  return microDollars((state.budget?.microDollars ?? 0) - used(state, now).microDollars);
+}
+
+/** What an agent is given: only what its stage needs, and what is left of the budget. `left`: what is left of the run's money by then. */
+export function taskOf(state: State, unit: string, attempt: number, now: number, left?: () => MicroDollars): AgentTask {
+  const plan = planOf(state, unit);
+  if (!plan?.agent || !plan.makes || !state.budget) throw new Error(`stage "${unit}" has no agent`);
   const spent = used(state, now);
   const { created } = state;
-  const current = state.stages.get(stage)?.current;
+  const current = state.stages.get(unit)?.current;
   const worked = current ? Math.max(0, current.touchedAt - current.startedAt - current.idleMs) : 0;
+  const ofStage =
+    plan.budget === undefined ? Number.POSITIVE_INFINITY : dollars(plan.budget) - (current?.spend.microDollars ?? 0);
   return {
     runId: state.runId,
     repo: created.repo,
-    stage,
+    stage: unit,
     attempt,
     begun: current?.version ?? 0,
-    attempts: attemptsOf(state, stage, plan),
+    attempts: attemptsOf(state, unit, plan),
     agent: plan.agent,
+    tier: plan.model,
     makes: plan.makes,
     base: created.base.commit,
-    start: startCommit(state, stage),
+    start: startCommit(state, unit),
     input: created.input,
     subject: created.subject,
-    inputs: inputsOf(state, stage),
+    part: partOf(state, unit),
+    words: wordsFor(state, unit),
+    inputs: inputsOf(state, unit),
     reasons: current?.reasons ?? [],
     config: created.config,
     limits: {
       turns: Math.min(plan.turns - (current?.turns ?? 0), state.budget.turns - spent.turns),
-      microDollars: microDollars(state.budget.microDollars - spent.microDollars),
+      microDollars: microDollars(Math.min(moneyLeft(state, now), ofStage)),
+      left,
       milliseconds: Math.min(
         (current?.milliseconds ?? durationMs(plan.time)) - worked,
         state.budget.milliseconds - spent.milliseconds,
@@ -155,26 +172,102 @@ export function taskOf(state: State, stage: string, attempt: number, now: number
   };
 }
 
-function attemptsOf(state: State, name: string, plan: Stage): number {
+function attemptsOf(state: State, unit: string, plan: UnitPlan): number {
   if (plan.otherwise && "again" in plan.otherwise) return 1 + plan.otherwise.again;
   const backs = Object.values(state.workflow?.stages ?? {}).map(({ otherwise }) =>
-    otherwise && "back_to" in otherwise && otherwise.back_to === name
+    otherwise && "back_to" in otherwise && otherwise.back_to === unit
       ? Math.min(otherwise.max, state.created.config.limits.rounds)
       : 0,
   );
-  return 1 + backs.reduce((sum, max) => sum + max, 0);
+  return 1 + (plan.retry ?? 0) + backs.reduce((sum, max) => sum + max, 0);
 }
 
-function inputsOf(state: State, stage: string): { stage: string; artifact: Artifact }[] {
-  const order = stageOrder(state.workflow);
-  return order.slice(0, order.indexOf(stage)).flatMap((name) => {
+/** What of a whole a unit is: a task of a fan-out, or the mending of a merge. */
+function partOf(state: State, unit: string): AgentTask["part"] {
+  const { stage, task: id, mends } = readUnit(unit);
+  const board = state.stages.get(stage)?.current?.board;
+  const task = board?.tasks.find((one) => one.id === id);
+  if (!board || !task) return undefined;
+  if (mends) return { type: "merge", task, paths: board.conflict?.paths ?? [], merged: board.merged };
+  return { type: "task", task, of: board.tasks.length };
+}
+
+/** What people said that a unit must go by. */
+function wordsFor(state: State, unit: string): AgentTask["words"] {
+  return upstream(state.workflow, stageOf(unit)).flatMap((name) => {
+    const said = state.stages.get(name)?.current?.said;
+    return said && said.words !== "" ? [{ by: said.by, about: name, words: said.words }] : [];
+  });
+}
+
+/** What was handed in upstream: of a fan-out, each task's own; for a task, of the fan-out it belongs to what it needs. */
+function inputsOf(state: State, unit: string): AgentTask["inputs"] {
+  const { stage, task: id, mends } = readUnit(unit);
+  const before = upstream(state.workflow, stage).flatMap((name) => [
+    name,
+    ...(state.stages.get(name)?.current?.board?.tasks ?? []).map((task) => taskUnit(name, task.id)),
+  ]);
+  const board = state.stages.get(stage)?.current?.board;
+  const needs = board?.tasks.find((task) => task.id === id)?.needs ?? [];
+  const beside = mends && id !== undefined ? [...(board?.merged ?? []), id] : needs;
+  return [...before, ...beside.map((need) => taskUnit(stage, need))].flatMap((name) => {
     const artifact = state.stages.get(name)?.current?.artifact;
     return artifact ? [{ stage: name, artifact }] : [];
   });
 }
 
+/** Brings the commits of a wave's tasks together, until git cannot. */
+async function mergeWave(
+  { stage, attempt, wave, tasks }: Extract<Work, { type: "merge" }>,
+  state: State,
+  { merges }: Engine,
+  signal: AbortSignal,
+): Promise<RunEvent> {
+  const board = state.stages.get(stage)?.current?.board;
+  if (!board) throw new Error(`stage "${stage}" has nothing to merge`);
+  const merged: string[] = [];
+  let commit = board.head;
+  for (const task of tasks) {
+    const theirs = state.stages.get(taskUnit(stage, task))?.current?.commit;
+    if (theirs === undefined) throw new Error(`task "${task}" left no commit`);
+    const answer = await merges.merge(state.created.repo, commit, theirs, `${stage}: merge ${task}`, signal);
+    const at = { type: "wave.merged" as const, stage, attempt, wave };
+    if (answer.type === "conflict") {
+      const conflict = { task, marked: answer.marked, paths: answer.paths.slice(0, 200) };
+      return { ...at, tasks: merged, commit, conflict };
+    }
+    if (answer.type === "refused") {
+      const message = `The work of ${task} cannot be merged: ${answer.reasons.join("; ")}`;
+      return {
+        type: "run.finished",
+        outcome: "needs-a-decision",
+        code: "merge-refused",
+        message: message.slice(0, 4_000),
+      };
+    }
+    commit = answer.commit;
+    merged.push(task);
+  }
+  return { type: "wave.merged", stage, attempt, wave, tasks: merged, commit };
+}
+
+async function ask(
+  { stage, attempt, for: what, about, questions }: Extract<Work, { type: "ask" }>,
+  { created, workflow }: State,
+  { history, journal }: Engine,
+): Promise<RunEvent> {
+  let estimate: Estimate | undefined;
+  try {
+    estimate = workflow && (await history.estimate(created.repo, workflow.name));
+  } catch (error) {
+    journal.warn("what earlier runs cost could not be read", { error: messageOf(error) });
+  }
+  const asked = { type: "people.asked" as const, stage, attempt, for: what, about, questions: [...questions] };
+  return estimate ? { ...asked, estimate } : asked;
+}
+
 async function check(
-  { stage, attempt, gate }: Extract<Performable, { type: "gate" }>,
+  { stage, attempt, gate }: Extract<Work, { type: "gate" }>,
   state: State,
   { gates, clock }: Engine,
   signal: AbortSignal,
@@ -191,6 +284,7 @@ async function check(
         repo: created.repo,
         base: created.base.commit,
         head: headOf(state, stage),
+        conflict: conflictOf(state, stage),
         reproduction: reproduction && { value: reproduction.artifact.value, commit: reproduction.commit },
         config: created.config,
       },
@@ -202,6 +296,12 @@ async function check(
     const message = `The run's time was used up while the gate "${gate}" was running.`;
     return { type: "run.finished", outcome: "timed-out", code: "budget-time", message };
   }
+}
+
+/** The paths in which the unit was to mend a merge. */
+function conflictOf(state: State, unit: string): readonly string[] | undefined {
+  const part = partOf(state, unit);
+  return part?.type === "merge" ? part.paths : undefined;
 }
 
 async function publish(state: State, { publisher }: Engine, signal: AbortSignal): Promise<RunEvent> {

@@ -4,8 +4,9 @@ import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
 import type { Artifact, ArtifactName } from "../workflows/artifacts.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
-import type { GateName, Workflow } from "../workflows/schema.ts";
+import type { GateName, ModelTier, Workflow } from "../workflows/schema.ts";
 import type {
+  Estimate,
   EventOf,
   Failure,
   GateResult,
@@ -16,6 +17,7 @@ import type {
   RunEvent,
   Spend,
   Subject,
+  Task,
   WaitReason,
 } from "./events.ts";
 import type { State } from "./state.ts";
@@ -84,6 +86,27 @@ export interface Claims {
 export interface History {
   /** Milliseconds of the latest attempts (at most 20) of this stage that finished, in this repository and workflow. */
   stageTimes(repo: RepoRef, workflow: string, stage: string): Promise<readonly number[]>;
+  /** What the latest runs (at most 20) of this workflow that succeeded took and cost in this repository; undefined when there are too few to tell. */
+  estimate(repo: RepoRef, workflow: string): Promise<Estimate | undefined>;
+}
+
+/** Brings parallel work together, by git. */
+export interface Merges {
+  /**
+   * Merges `theirs` into `into`. A `conflict` is a commit on top of `into` whose files hold both sides and their base between markers, in
+   * these paths.
+   */
+  merge(
+    repo: RepoRef,
+    into: Sha,
+    theirs: Sha,
+    message: string,
+    signal: AbortSignal,
+  ): Promise<
+    | { readonly type: "merged"; readonly commit: Sha }
+    | { readonly type: "conflict"; readonly marked: Sha; readonly paths: readonly string[] }
+    | { readonly type: "refused"; readonly reasons: readonly string[] }
+  >;
 }
 
 /** What a run is about, looked at now. */
@@ -130,18 +153,40 @@ export interface AgentTask {
   /** Attempts this stage may take in all, for the agent to know how serious it is. */
   readonly attempts: number;
   readonly agent: string;
+  /** The model tier, where the workflow says another than the agent. */
+  readonly tier?: ModelTier | undefined;
   readonly makes: ArtifactName;
   readonly base: Sha;
   /** The commit the workspace starts from. */
   readonly start: Sha;
   readonly input: PinnedInput;
   readonly subject: Subject;
+  /** Its part of a whole: a task of a fan-out, or the merge that git could not make. */
+  readonly part?:
+    | { readonly type: "task"; readonly task: Task; readonly of: number }
+    | {
+        readonly type: "merge";
+        readonly task: Task;
+        /** Where both sides changed the same; the files hold git's conflict markers. */
+        readonly paths: readonly string[];
+        /** Tasks whose work is in the files already. */
+        readonly merged: readonly string[];
+      }
+    | undefined;
+  /** What people said on the way, that the work must go by. */
+  readonly words?: readonly { readonly by: Person; readonly about: string; readonly words: string }[] | undefined;
   /** Artifacts of earlier stages, in stage order. */
   readonly inputs: readonly { stage: string; artifact: Artifact }[];
   /** Why the stage is worked again; empty the first time. */
   readonly reasons: readonly string[];
   readonly config: RepoConfig;
-  readonly limits: { readonly turns: number; readonly microDollars: number; readonly milliseconds: number };
+  readonly limits: {
+    readonly turns: number;
+    readonly microDollars: number;
+    /** What is left of the run's money at the moment of asking; others spend it too. */
+    readonly left?: (() => MicroDollars) | undefined;
+    readonly milliseconds: number;
+  };
   /** How often in a row the run has waited, without any progress between. */
   readonly waits: number;
 }
@@ -217,6 +262,8 @@ export interface GateRequest {
   readonly reproduction:
     | { readonly value: Extract<Artifact, { name: "Reproduction" }>["value"]; readonly commit: Sha }
     | undefined;
+  /** The paths of a merge that an agent mended. */
+  readonly conflict?: readonly string[] | undefined;
   readonly config: RepoConfig;
 }
 

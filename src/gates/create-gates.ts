@@ -10,6 +10,7 @@ import { green } from "./green.ts";
 import { integrity } from "./integrity.ts";
 import { red } from "./red.ts";
 import { createRunCache, type RunCache } from "./run-cache.ts";
+import { resolved } from "./resolved.ts";
 import { scope } from "./scope.ts";
 import { readable } from "./trial.ts";
 import { refused, type GateContext, type GateLimits, type Verdict } from "./verdict.ts";
@@ -70,6 +71,8 @@ async function runGate(context: GateContext, cache: RunCache): Promise<Verdict> 
       return await integrity(context);
     case "scope":
       return await scope(context);
+    case "resolved":
+      return await resolved(context);
     default:
       return assertNever(gate);
   }

@@ -11,8 +11,9 @@ export function clock(at: number, now: number): string {
   return `${day === today ? "" : `${day} `}${time.slice(0, 5)} UTC`;
 }
 
-/** "Waiting until 14:05 UTC"; without a time "Waiting". */
-export function waitWord({ until, since }: Waiting): string {
+/** "Waiting until 14:05 UTC"; without a time "Waiting", and "Waiting for you" for what only a person can give. */
+export function waitWord({ until, since, reason }: Waiting): string {
+  if (isForPeople(reason)) return "Waiting for you";
   return until === undefined ? "Waiting" : `Waiting until ${clock(until, since)}`;
 }
 
@@ -30,11 +31,19 @@ export function heldNext({ paused, waiting }: State): string | undefined {
   if (paused) return "nothing until somebody says so. `/agent resume` goes on, `/agent stop` ends it.";
   if (!waiting) return undefined;
   const { until, since, reason } = waiting;
+  if (reason === "approval")
+    return "a person approves the plan: `/agent approve`, `/agent approve with: …`, `/agent reject: …`, or an edit of the plan. `/agent stop` ends it.";
+  if (reason === "answer") return "a person answers: `/agent tell …`. `/agent stop` ends it.";
   const then =
     until === undefined
       ? `it goes on when ${mendOf(reason)}`
       : `it goes on by itself at ${clock(until, since)}, from where it is`;
   return `${then}. \`/agent resume\` tries at once, \`/agent stop\` ends it.`;
+}
+
+/** What a run waits for until somebody gives it, whatever is mended. */
+function isForPeople(reason: WaitReason): boolean {
+  return reason === "approval" || reason === "answer";
 }
 
 function reasonOf(reason: WaitReason): string {
@@ -53,6 +62,10 @@ function reasonOf(reason: WaitReason): string {
       return "GitHub cannot be reached";
     case "broken":
       return "something Baton needs is broken";
+    case "approval":
+      return "its plan is to be approved";
+    case "answer":
+      return "its questions are to be answered";
     default:
       return assertNever(reason);
   }

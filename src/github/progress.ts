@@ -110,7 +110,11 @@ export function stageLines(state: State, neutral: Neutral): StageLine[] {
     const attempt = stage?.current ?? (state.finished ? stage?.attempts.at(-1) : undefined);
     if (!stage || !attempt) {
       const before = stage?.attempts.at(-1);
-      return { name, sign: "⬜", text: before ? `to be done again after ${whatItWas(before, neutral)}` : "" };
+      return {
+        name,
+        sign: "⬜",
+        text: before ? `to be done again after ${whatItWas(state, name, before, neutral)}` : "",
+      };
     }
     if (isDone(state, stage)) return { name, sign: "✅", text: resultOf(state, stage, attempt, neutral) };
     const sign = working ? workSign(state) : name === ended && state.finished?.outcome !== "cancelled" ? "❌" : "⏹️";
@@ -169,8 +173,8 @@ function resultOf(state: State, stage: StageState, attempt: Attempt, neutral: Ne
     .join(" · ");
 }
 
-function whatItWas(attempt: Attempt, neutral: Neutral): string {
-  const [reason] = refusals(attempt);
+function whatItWas(state: State, unit: string, attempt: Attempt, neutral: Neutral): string {
+  const [reason] = refusals(state, unit, attempt);
   return reason === undefined ? `attempt ${attempt.number}` : neutral.line(reason.split("\n")[0] ?? "", 200);
 }
 

@@ -17,6 +17,8 @@ export function verifiedHead(state: State): Sha | Refusal {
   const head = headOf(state, publishing);
   const passedThere = new Set<GateName>();
   for (const name of order) {
+    // Where its condition does not hold, a stage has nothing to check; scope and integrity have no condition.
+    if (state.stages.get(name)?.current?.skipped?.because === "condition") continue;
     for (const gate of state.workflow?.stages[name]?.gates ?? []) {
       const result = state.stages.get(name)?.current?.gates.find((seen) => seen.gate === gate);
       if (!result?.passed)

@@ -68,7 +68,7 @@ export const Plan = z.strictObject({
       z.strictObject({
         id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/),
         title: line(),
-        agent: line(60),
+        agent: line(60).optional().describe("The kind of specialist it suits, as a note for people"),
         instructions: prose(),
         needs: z.array(line(40)).max(20),
         claims: z.array(line(200)).max(20),

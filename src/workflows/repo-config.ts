@@ -54,6 +54,7 @@ export const RepoConfig = z.strictObject({
   limits: z
     .strictObject({
       rounds: z.number().int().min(0).max(5).default(3).describe("Times a stage may be sent back"),
+      parallel: z.number().int().min(1).max(16).default(4).describe("Agents of one run at work at once"),
       files: z.number().int().min(1).max(1_000).default(50).describe("Files one pull request may change"),
       patchKb: z.number().min(1).max(10_000).default(200).describe("Size of the patch in KiB"),
       stageTime: z

@@ -3,8 +3,11 @@
 import { z } from "zod";
 import { artifactNames } from "./artifacts.ts";
 
+/** Gates that a workflow may name. */
 export const gateNames = ["red", "green", "baseline", "integrity", "scope"] as const;
-export type GateName = (typeof gateNames)[number];
+/** And what Baton checks of itself: that a merge which an agent mended is mended. */
+export const allGates = [...gateNames, "resolved"] as const;
+export type GateName = (typeof allGates)[number];
 
 /** How a run may end other than in a pull request, as workflow files name it. */
 export const endings = ["could-not-reproduce", "needs-a-person", "failed"] as const;

@@ -8,6 +8,7 @@ import { at, type Located } from "./located-yaml.ts";
 import { nearest } from "./nearest.ts";
 import { durationMs, Stage } from "./schema.ts";
 import { quote, type Problem } from "./source-file.ts";
+import { checkKeys } from "./stage-keys.ts";
 
 const MAX_STAGES = 50;
 const MAX_RUN_MS = 24 * 3_600_000;
@@ -37,8 +38,22 @@ export function checkStages(root: Located, agents: ReadonlySet<string> | undefin
   return [
     ...problems,
     ...[...nodes.values()].flatMap((node) => (node.stage ? checkStage(node, node.stage, nodes, upstream) : [])),
+    ...checkOneLine(nodes, upstream),
     ...checkPullRequest(nodes, upstream),
   ];
+}
+
+/** Work that leaves commits goes on one line: of two side by side one would be lost. Fan-outs merge theirs. */
+function checkOneLine(nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
+  const leaving = [...nodes.values()].filter(({ stage }) => stage?.makes !== undefined && carriesCommit(stage.makes));
+  return leaving.flatMap((node, index) => {
+    const beside = leaving
+      .slice(0, index)
+      .find(({ name }) => !upstream.get(node.name)?.has(name) && !upstream.get(name)?.has(node.name));
+    if (!beside) return [];
+    const message = `${beside.name} and ${node.name} both leave commits, and neither comes after the other — let one need the other, or make them tasks of a fan-out`;
+    return [problemAt(node, ["needs"], message)];
+  });
 }
 
 /** A time of 0 would end a run before it began; more than a day is a slip of the pen. */
@@ -85,9 +100,11 @@ function checkNames(node: Node, nodes: ReadonlyMap<string, Node>, agents: Readon
       offset: back.located.offset,
       message: unknown(node, "goes back to the stage", target, nodes.keys()),
     });
-  const agent = node.located.entries.get("agent");
-  if (agents && typeof agent?.value === "string" && !agents.has(agent.value))
-    problems.push({ offset: agent.offset, message: unknown(node, "names the agent", agent.value, agents) });
+  for (const key of ["agent", "merge"]) {
+    const agent = node.located.entries.get(key);
+    if (agents && typeof agent?.value === "string" && !agents.has(agent.value))
+      problems.push({ offset: agent.offset, message: unknown(node, "names the agent", agent.value, agents) });
+  }
   return problems;
 }
 
@@ -152,7 +169,7 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
   const { agent, makes, gates, otherwise } = stage;
   const before = upstream.get(node.name) ?? new Set<string>();
   if (stage.pull_request !== undefined) {
-    const idle = (["agent", "makes", "gates", "otherwise"] as const).filter((key) => node.located.entries.has(key));
+    const idle = [...node.located.entries.keys()].filter((key) => key !== "pull_request" && key !== "needs");
     if (idle.length > 0)
       say(
         [idle[0] ?? "agent"],
@@ -160,6 +177,8 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
       );
     return problems;
   }
+  checkKeys({ name: node.name, stage, before, stageCalled: (name) => nodes.get(name)?.stage, say });
+  if (stage.wait !== undefined) return problems;
   if (agent === undefined && gates.length === 0 && makes === undefined)
     say([], "does nothing — give it an agent, gates or pull_request");
   if (agent !== undefined && makes === undefined)
@@ -195,6 +214,11 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
       say(
         path,
         `goes back to ${quote(otherwise.back_to)}, which has no agent to do better — name a stage that has one`,
+      );
+    else if (target?.for_each !== undefined)
+      say(
+        path,
+        `goes back to ${quote(otherwise.back_to)}, which works many tasks — name a stage behind it where one agent has the whole`,
       );
   }
   return problems;

@@ -60,6 +60,7 @@ const passing: Record<GateResult["gate"], GateResult> = {
     evidence: [evidence("suite on base", base, 1, "# fail 1"), evidence("suite on head", fixCommit, 1, "# fail 1")],
   }),
   integrity: gateResult("integrity", { code: "intact", summary: "No test was deleted, skipped or loosened" }),
+  resolved: gateResult("resolved", { code: "resolved", summary: "No conflict marker is left" }),
   scope: gateResult("scope", { code: "in-scope", summary: "2 files, 11 lines; no protected path" }),
 };
 
