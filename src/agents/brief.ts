@@ -1,7 +1,7 @@
 // The first user message of a session: the task as Markdown. What Baton says stands outside the data blocks, everything else inside.
 import type { PinnedInput } from "../engine/events.ts";
 import type { AgentTask } from "../engine/ports.ts";
-import type { ArtifactName } from "../workflows/artifacts.ts";
+import { carriesCommit, type ArtifactName } from "../workflows/artifacts.ts";
 import { commandNames } from "../workflows/repo-config.ts";
 import type { RepoCommands } from "../workspace/commands.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
@@ -74,7 +74,8 @@ const handIn: Readonly<Record<ArtifactName, string>> = {
     "a *Change*. Baton takes the files as they are then, and runs the reproduction, the whole suite and its guards on them. What counts is the diff, not the list in `files`.",
   Plan: "a *Plan*: tasks that can be worked on their own.",
   Review: "a *Review*. With `changes` the fixer gets your findings; with `approve` a draft pull request opens.",
-  Report: "a *Report* for the person who asked.",
+  Report: "a *Report*: for the person who asked, or for the agents who go on from it.",
+  Findings: "*Findings*: one list for the people of this repository, each of which may become an issue.",
 };
 
 /** The brief. Its first line is what the scripted model tells attempts by. `share` (0 to 1) is how much of its room each text may take. Pure. */
@@ -112,7 +113,7 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
 }
 
 /** Its part of a whole. What a task says was written by another agent, and judged by people where the workflow asks them. */
-function partSection({ part }: AgentTask, block: Block): string | undefined {
+function partSection({ part, makes }: AgentTask, block: Block): string | undefined {
   if (!part) return undefined;
   const { id, title, instructions, claims, acceptance } = part.task;
   const paths = (list: readonly string[]) => list.map((path) => `- ${path}`).join("\n");
@@ -120,7 +121,7 @@ function partSection({ part }: AgentTask, block: Block): string | undefined {
     return `## What git could not merge\n\nThe work of the task **${id}** is to come together with what was merged before it (${part.merged.join(", ") || "nothing yet"}). In the files below both changed the same places: git left both sides and their common base between conflict markers, and merged everything else. Bring them together so that the intent of both holds, take every marker out, and see that the tests pass. Change nothing else.\n\n${block("files", paths(part.paths), room.artifact)}`;
   const text = [title, instructions, `Done when: ${acceptance}`].join("\n\n");
   const claimed =
-    claims.length === 0
+    claims.length === 0 || !carriesCommit(makes)
       ? ""
       : `\n\nThe task claims these paths; stay within them, because others work on the rest beside you:\n\n${block("claims", paths(claims), room.artifact)}`;
   return `## Your task: ${id}, one of ${part.of}\n\nWork this task and no other. Others are worked beside you in copies of their own, and git brings the work together.\n\n${block("task", text, room.artifact)}${claimed}`;

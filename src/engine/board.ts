@@ -84,7 +84,10 @@ export function advanceBoard(
     const tasks = wave.tasks.filter((id) => done.has(id) && !board.merged.includes(id));
     return [{ type: "merge", ...of, wave: board.waves.length, tasks: carries(plan) ? tasks : [] }];
   }
-  const next = nextWave(board.tasks, { done, failed });
+  const next = nextWave(carries(plan) && typeof plan.for_each === "string" ? board.tasks : apart(board.tasks), {
+    done,
+    failed,
+  });
   if (next.wave.length > 0)
     return [{ type: "wave", ...of, wave: board.waves.length + 1, tasks: [...next.wave], base: board.head }];
   const ids = (has: (id: string) => boolean) => board.tasks.map(({ id }) => id).filter(has);
@@ -104,6 +107,11 @@ function carries({ makes }: UnitPlan): boolean {
   return makes !== undefined && carriesCommit(makes);
 }
 
+/** Whoever only reads is in nobody's way, and names say nothing of paths. */
+function apart(tasks: readonly Task[]): Task[] {
+  return tasks.map((task) => ({ ...task, claims: [`.task/${task.id}`] }));
+}
+
 /** The first tasks of a wave that are not over: as many as may be under way at once. */
 function atOnce(open: readonly string[], parallel: number | undefined): readonly string[] {
   return parallel === undefined ? open : open.slice(0, parallel);
@@ -120,7 +128,7 @@ function mend(state: State, name: string, { task, paths }: NonNullable<Board["co
   const effects = advance(state, unit);
   // What two agents could not bring together is a person's to decide.
   return effects.map((effect) =>
-    effect.type === "finish" && effect.outcome === "failed"
+    effect.type === "finish" && (effect.outcome === "failed" || effect.outcome === "needs-a-decision")
       ? finish(
           "needs-a-decision",
           "merge-conflict",
@@ -138,8 +146,7 @@ function tasksOf(state: State, { for_each }: UnitPlan): Task[] {
     title: id,
     instructions: `Work the part of this stage that is called "${id}".`,
     needs: [],
-    // Names say nothing of paths: they are worked side by side, and git finds out.
-    claims: [`(${id})`],
+    claims: [],
     acceptance: "As the stage asks.",
   }));
 }

@@ -384,7 +384,5 @@ function reopen(state: State, from: string | undefined, at: number): State {
 /** A board on which what is not done may be begun again, in new waves. */
 function reopenedBoard(attempt: Attempt | undefined): Attempt | undefined {
   if (!attempt?.board || attempt.gates.length > 0) return undefined;
-  const { board } = attempt;
-  const waves = board.waves.map((wave) => ({ ...wave, merged: true }));
-  return { ...attempt, failure: undefined, board: { ...board, closed: undefined, waves } };
+  return { ...attempt, failure: undefined, board: { ...attempt.board, closed: undefined } };
 }

@@ -200,6 +200,9 @@ export function refusals(state: State, unit: string, attempt: Attempt): string[]
   const gates = attempt.gates
     .filter((gate) => !gate.passed)
     .map((gate) => `${gate.gate}: ${[gate.summary, ...gate.notes].join("\n  ")}`);
+  // What the agents of a fan-out say is for whoever reads all of it.
+  const { task, mends } = readUnit(unit);
+  if (task !== undefined && !mends) return gates;
   return [...gates, ...verdicts(attempt), ...unmet(state, unit, attempt)];
 }
 

@@ -2,6 +2,7 @@
 import { marker, stack } from "./markdown.ts";
 import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
+import { renderReport } from "./report.ts";
 import { isGuess, keptLine, nextStep, pullRequestLink, stateWord } from "./progress.ts";
 
 /** What marks the comment of this very end; a retried run ends again and may speak again. */
@@ -20,7 +21,10 @@ export function renderEnding(
   const asker = greeting(state, neutral);
   switch (finished.outcome) {
     case "succeeded":
-      if (!state.pullRequest) return undefined;
+      if (!state.pullRequest) {
+        const report = renderReport(state, neutral);
+        return report === undefined ? undefined : stack(endingMarker(state), asker.trim(), report, details);
+      }
       return stack(
         endingMarker(state),
         `${asker}I opened a draft pull request: ${pullRequestLink(state)} **${neutral.line(state.pullRequest.title, 150)}**. It says what was verified and what is only claimed.`,

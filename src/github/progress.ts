@@ -209,6 +209,7 @@ function artifactLine(artifact: Artifact, attempt: Attempt, neutral: Neutral): s
     case "Triage":
     case "Plan":
     case "Report":
+    case "Findings":
       return neutral.line(firstSentence(artifact.value.summary), 200);
     default:
       return assertNever(artifact);

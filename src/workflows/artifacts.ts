@@ -102,8 +102,26 @@ export const Report = z.strictObject({
 });
 export type Report = z.infer<typeof Report>;
 
+export const Findings = z.strictObject({
+  summary: prose(),
+  findings: z
+    .array(
+      z.strictObject({
+        title: line(200).describe("What is wrong, as the title of an issue"),
+        severity: z.enum(["info", "minor", "major", "critical"]),
+        area: line(60),
+        path: path.optional(),
+        line: z.number().int().positive().optional(),
+        detail: prose(2_000),
+        mend: prose(1_000),
+      }),
+    )
+    .max(30),
+});
+export type Findings = z.infer<typeof Findings>;
+
 /** Every artifact a stage may make, by the name workflow files use. */
-export const artifactSchemas = { Triage, Reproduction, Diagnosis, Change, Plan, Review, Report } as const;
+export const artifactSchemas = { Triage, Reproduction, Diagnosis, Change, Plan, Review, Report, Findings } as const;
 export type ArtifactName = keyof typeof artifactSchemas;
 export const artifactNames = [
   "Triage",
@@ -113,6 +131,7 @@ export const artifactNames = [
   "Plan",
   "Review",
   "Report",
+  "Findings",
 ] as const satisfies readonly ArtifactName[];
 
 /** An artifact with its name, so that one value says what it is. */
@@ -124,6 +143,7 @@ export const Artifact = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("Plan"), value: Plan }),
   z.strictObject({ name: z.literal("Review"), value: Review }),
   z.strictObject({ name: z.literal("Report"), value: Report }),
+  z.strictObject({ name: z.literal("Findings"), value: Findings }),
 ]);
 export type Artifact = z.infer<typeof Artifact>;
 

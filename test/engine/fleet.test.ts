@@ -291,6 +291,27 @@ describe("what fails", () => {
     expect(firstDifference(await events())).toBeUndefined();
   });
 
+  test("a run that ends in the middle of a wave merges on a retry what was done before", async () => {
+    const agents = new ScriptedAgents({ "build:printer": ["hang"] });
+    const hanging = Promise.withResolvers<void>();
+    agents.onHang = () => hanging.resolve();
+    const { go, say, merges } = await world({ agents });
+    await go();
+    await say(approved());
+    const going = go();
+    await hanging.promise;
+    await say({ type: "stop.requested", ...word("/agent stop") });
+    const stopped = await going;
+    expect(ending(stopped)).toBe("cancelled: stopped");
+    expect(stopped.stages.get("build:parser")?.current?.artifact).toBeDefined();
+    await say({ type: "retry.requested", ...word("/agent retry") });
+    expect(ending(await go())).toBe("succeeded: verified");
+    expect(agents.tasks.filter(({ stage }) => stage === "build:parser")).toHaveLength(1);
+    expect(merges.asked.map(({ theirs }) => theirs)).toEqual(
+      ["build:parser 1", "build:printer 2", "build:wiring 1"].map(commitNamed),
+    );
+  });
+
   test("of a fan-out that may be degraded the rest goes on", async () => {
     const agents = new ScriptedAgents({ "scout:code": [failure("time-limit")] });
     const { go } = await world({ agents });
