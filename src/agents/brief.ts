@@ -4,8 +4,10 @@ import type { AgentTask } from "../engine/ports.ts";
 import { carriesCommit, type ArtifactName } from "../workflows/artifacts.ts";
 import { commandNames } from "../workflows/repo-config.ts";
 import type { RepoCommands } from "../workspace/commands.ts";
+import { mapOf } from "../workspace/repo-map.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { dataBlock, dataNotice } from "./data-block.ts";
+import { handOn, READ_ARTIFACT } from "./handed-on.ts";
 
 /** What a brief is made of besides the task. */
 export interface BriefMaterial {
@@ -14,6 +16,8 @@ export interface BriefMaterial {
   readonly guides: readonly { readonly path: string; readonly text: string }[];
   /** The change so far, base to start; undefined when the task does not look at one. */
   readonly patch: string | undefined;
+  /** The repository's folders. */
+  readonly map?: string | undefined;
 }
 
 /** Characters that each kind of text may take. */
@@ -25,6 +29,7 @@ const room = {
   artifact: 16_000,
   reasons: 24_000,
   patch: 60_000,
+  map: 4_000,
 };
 const GUIDE_BYTES = 16_384;
 const PATCH_BYTES = 60_000;
@@ -34,20 +39,39 @@ const guideFiles = ["AGENTS.md", "CLAUDE.md"];
 /** Gathers from the mirror what the brief needs. Throws what the workspaces throw (`git-failed`). */
 export async function gatherMaterial(
   task: AgentTask,
-  workspaces: Pick<Workspaces, "file" | "patch">,
+  workspaces: Pick<Workspaces, "file" | "patch" | "paths">,
   commands: RepoCommands,
   signal: AbortSignal,
 ): Promise<BriefMaterial> {
   const seesPatch = task.makes === "Review" || (task.makes === "Change" && task.attempt > 1);
-  const [files, patch] = await Promise.all([
+  const [files, patch, map] = await Promise.all([
     Promise.all(
       guideFiles.map(async (path) => ({ path, bytes: await workspaces.file(task.repo, task.base, path, signal) })),
     ),
     seesPatch && task.start !== task.base
       ? workspaces.patch(task.repo, task.base, task.start, signal, PATCH_BYTES)
       : undefined,
+    mapAt(task, workspaces, signal),
   ]);
-  return { commands, guides: withinBytes(files, GUIDE_BYTES), patch };
+  return { commands, guides: withinBytes(files, GUIDE_BYTES), patch, map };
+}
+
+/** Maps of the latest commits: every agent of a run asks for the same one. */
+const maps = new Map<string, string>();
+const MAPS = 50;
+
+async function mapAt(
+  { repo, base }: AgentTask,
+  workspaces: Pick<Workspaces, "paths">,
+  signal: AbortSignal,
+): Promise<string> {
+  const known = maps.get(base);
+  if (known !== undefined) return known;
+  const map = mapOf(await workspaces.paths(repo, base, signal));
+  maps.set(base, map);
+  const [oldest] = maps.keys();
+  if (maps.size > MAPS && oldest !== undefined) maps.delete(oldest);
+  return map;
 }
 
 function withinBytes(
@@ -90,10 +114,12 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
     issueSection(input, block),
     partSection(task, block),
     wordsSection(task, block),
-    ...task.inputs.map(
-      ({ stage, artifact }) =>
-        `## Result of the stage ${stage}\n\n${block(artifact.name, JSON.stringify(artifact.value, undefined, 2), room.artifact)}`,
-    ),
+    ...task.inputs.map(handOn).map(({ stage, name, text, whole }) => {
+      const more = whole
+        ? ""
+        : `In short; \`${READ_ARTIFACT}\` with the stage \`${stage}\` reads it whole, or one numbered part.\n\n`;
+      return `## Result of the stage ${stage}\n\n${more}${block(name, text, room.artifact)}`;
+    }),
     task.reasons.length === 0
       ? undefined
       : `## Why this stage is worked again\n\nThe attempt before this one was not accepted. Mend exactly this:\n\n${block("reasons", task.reasons.map((reason, index) => `${index + 1}. ${reason}`).join("\n\n"), room.reasons)}`,
@@ -101,6 +127,9 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
       ? undefined
       : `## The change so far (base to the present files)\n\n${block("patch", material.patch === "" ? "(empty)" : material.patch, room.patch)}`,
     commandSection(material.commands),
+    material.map === undefined
+      ? undefined
+      : `## Map of the repository\n\nFolders with the number of files below them, at the base commit.\n\n${block("map", material.map, room.map)}`,
     config.protect.length === 0
       ? undefined
       : `## Protected paths\n\nA change that touches one of these is refused: ${config.protect.map((glob) => `\`${glob}\``).join(", ")}`,

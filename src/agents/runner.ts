@@ -24,6 +24,7 @@ import { gatherMaterial, writeBrief } from "./brief.ts";
 import { createCircuits, type Circuits } from "./circuits.ts";
 import { clip } from "./clip.ts";
 import { newBoundary } from "./data-block.ts";
+import { withArtifacts } from "./handed-on.ts";
 import type { Model } from "./model.ts";
 import { modelIds } from "./models.ts";
 import { Place, placeKey } from "./place.ts";
@@ -179,7 +180,7 @@ async function workIn(
     system: systemPrompt(agent),
     brief,
     schema: artifactSchemas[task.makes],
-    tools: place ? toolsOf(place, agent.tools) : noTools,
+    tools: withArtifacts(place ? toolsOf(place, agent.tools) : noTools, task.inputs),
     limits: { ...task.limits, milliseconds: task.limits.milliseconds - (performance.now() - startedAt) },
     waits: task.waits,
     log,

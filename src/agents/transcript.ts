@@ -3,6 +3,7 @@ import type { ContentBlockParam, MessageParam } from "@anthropic-ai/sdk/resource
 import { z } from "zod";
 import type { Turn } from "../engine/ports.ts";
 import { FINISH } from "./finish.ts";
+import { READ_ARTIFACT } from "./handed-on.ts";
 
 export type Exchange = NonNullable<Turn["exchange"]>;
 type Blocks = Exchange["reply"];
@@ -83,7 +84,7 @@ export function repairsIn({ reply, answer = [] }: Sent): number {
     .length;
 }
 
-const harmless = new Set<unknown>(["read", "glob", "grep", FINISH]);
+const harmless = new Set<unknown>(["read", "glob", "grep", READ_ARTIFACT, FINISH]);
 
 /** True when a tool of this reply may have changed the work tree. */
 export function touches(reply: readonly ContentBlockParam[] | Blocks): boolean {

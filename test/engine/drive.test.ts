@@ -254,7 +254,7 @@ describe("routing", () => {
   test.each([
     ["asks below the threshold", { confidence: 0.4 }, {}, "needs-a-decision: asked"],
     ["asks when something is missing", { missing: ["Which version?"] }, {}, "needs-a-decision: asked"],
-    ["says that there is no workflow for the type", { type: "feature" as const }, {}, "needs-a-decision: asked"],
+    ["says that there is no workflow for the type", { type: "invalid" as const }, {}, "needs-a-decision: asked"],
     ["stops after triage when only that was wanted", {}, { wanted: "triage" as const }, "triaged: triaged"],
     ["stops after triage when the type does not start by itself", {}, { wanted: "auto" as const }, "triaged: triaged"],
     ["asks for another name when the workflow does not exist", {}, { workflow: "bgu" }, "needs-a-decision: asked"],
