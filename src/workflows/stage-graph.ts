@@ -196,7 +196,11 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
       );
   });
   const mayRefuse =
-    gates.length > 0 ? "gates" : makes === "Review" || makes === "Reproduction" ? `a ${makes}` : undefined;
+    gates.length > 0
+      ? "gates"
+      : (makes === "Review" && stage.for_each === undefined) || makes === "Reproduction"
+        ? `a ${makes}`
+        : undefined;
   if (mayRefuse !== undefined && otherwise === undefined) {
     const example = "otherwise: { again: 0, ending: needs-a-person }";
     say([], `has ${mayRefuse} that may say no, and does not say what happens then — add ${example}`);

@@ -5,6 +5,7 @@ import { firstDifference } from "#src/engine/agree.ts";
 import { drive, type Engine } from "#src/engine/drive.ts";
 import type { EventOf, Failure, RecordedEvent, RunEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
+import { ledgerOf } from "#src/engine/ledger.ts";
 import type { AgentTask, EventLog } from "#src/engine/ports.ts";
 import type { State } from "#src/engine/state.ts";
 import type { Artifact } from "#src/workflows/artifacts.ts";
@@ -114,6 +115,8 @@ describe("a feature", () => {
     expect(wiring?.inputs.map(({ stage }) => stage)).toContain("build:printer");
     expect(finish?.start).toBe(commitNamed(`${afterFirst} ${commitNamed("build:wiring 1")}`));
     expect(firstDifference(await events())).toBeUndefined();
+    expect(ledgerOf(state).reduce((sum, { spend }) => sum + spend.microDollars, 0)).toBe(state.spend.microDollars);
+    expect(ledgerOf(state).map(({ unit }) => unit)).toContain("build:wiring");
   });
 
   test("works no more agents at once than the repository allows", async () => {

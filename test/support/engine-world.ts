@@ -192,6 +192,7 @@ function usualArtifact({ stage, makes }: AgentTask): Artifact {
     return { name: "Change", value: { summary: `changed for ${stage}`, files: [], followUps: [] } };
   if (makes === "Report") return { name: "Report", value: { summary: `looked into ${stage}`, sections: [] } };
   if (makes === "Plan") return { name: "Plan", value: samplePlan };
+  if (makes === "Findings") return { name: "Findings", value: { summary: "nothing stands out", findings: [] } };
   return artifactFor(makes === "Review" ? "review" : stage);
 }
 
