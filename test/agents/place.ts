@@ -71,6 +71,8 @@ export class FakePlace {
     paths: () => Promise.resolve(Object.keys(this.#options.files ?? {})),
     tree: () => this.#unused("tree"),
     deliver: () => this.#unused("deliver"),
+    merge: () => this.#unused("merge"),
+    conflictMarkers: () => this.#unused("conflictMarkers"),
     contains: () => this.#unused("contains"),
     adopt: (_repo, key, turn) => {
       this.log.push(`adopt ${key.split("/").slice(1).join("/")} as of turn ${turn}`);
