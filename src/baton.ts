@@ -128,6 +128,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       triager: createTriager({ model, agents, circuits, log: journal }),
       agents: createAgentRunner({ model, workspaces, sandbox, agents, circuits, log: journal }),
       gates: createGates({ workspaces, run: sandbox.run, log: journal }),
+      merges: workspaces,
       workflows,
       clock: systemClock,
       journal,
