@@ -34,7 +34,18 @@ import { feature, receiptAgents } from "../test/support/receipts.ts";
 const LATENCY_MS = 1_000;
 const TURNS = 6;
 const ROUNDS = 3;
+const FILES = 200;
 const by = { login: "maria", id: 7 };
+
+const documents = Object.fromEntries(
+  Array.from({ length: FILES }, (_, number) => [
+    `docs/part-${number}.txt`,
+    Array.from(
+      { length: 60 },
+      (__, line) => `part ${number}, line ${line}: what somebody has to know about this part`,
+    ).join("\n"),
+  ]),
+);
 
 await using undo = new AsyncDisposableStack();
 const home = await mkdtemp(join(tmpdir(), "baton-fleet-"));
@@ -43,7 +54,7 @@ const playground = undo.use(await openPlayground({ apps: [], users: [{ login: "m
 await playground.addRepository({
   owner: "octo",
   name: "tab",
-  from: await sampleFiles(),
+  from: { ...(await sampleFiles()), ...documents },
   labels: [],
   collaborators: {},
 });
@@ -130,28 +141,38 @@ const alone = Workflow.parse({
   stages: { all: { agent: "builder", makes: "Change", turns: 200, time: "1h" } },
 });
 
-/** The tool calls of the feature run as they were asked of the model, by agent, in order. */
-const said: ScriptedTurn[] = [];
+/** Files that agents look into before they do anything, of about 1,000 tokens each. */
+const looked = (number: number) => ({ name: "bash", input: { command: `cat docs/part-${number}.txt` } });
 
-async function economy(): Promise<void> {
+/** The same work by many agents and by one, when each of the many first reads `reads` files that the others do not. */
+async function economy(reads: number): Promise<void> {
   const workflow = await (await createLibrary()).workflows.load("feature");
   if (!workflow) throw new Error("there is no feature workflow");
+  const before = new Map<string, number>();
+  const said: ScriptedTurn[] = [];
+  const keep = (reply: ScriptedTurn) => {
+    said.push(reply);
+    return reply;
+  };
   script = (call) => {
     const agent = receiptAgents[call.agent];
     if (typeof agent !== "function") throw new Error(`nothing is scripted for ${call.agent}`);
+    const first = before.get(call.conversation) ?? before.size * reads;
+    before.set(call.conversation, first);
+    const own = call.agent === "triager" ? 0 : reads;
     return {
-      [call.agent]: async () => {
-        const reply = await agent(call);
-        said.push(reply);
-        return reply;
-      },
+      [call.agent]: async () =>
+        keep(
+          call.turn <= own
+            ? { tools: [looked((first + call.turn - 1) % FILES)] }
+            : await agent({ ...call, turn: call.turn - own }),
+        ),
     };
   };
   const fleet = await run(workflow, 4);
-  const work = said.flatMap(({ tools = [] }) => tools.filter(({ name }) => name !== "finish"));
-  const thought = said.flatMap(({ tools = [] }) =>
-    tools.filter(({ name }) => name === "finish").map(({ input }) => JSON.stringify(input)),
-  );
+  const calls = said.flatMap(({ tools = [] }) => tools);
+  const work = calls.filter(({ name }) => name !== "finish");
+  const thought = calls.filter(({ name }) => name === "finish").map(({ input }) => JSON.stringify(input));
   script = ({ turn }) => ({
     builder: () => {
       const call = work[turn - 1];
@@ -164,24 +185,13 @@ async function economy(): Promise<void> {
   const tokens = ({ spend }: State) => spend.inputTokens + spend.cacheReadTokens + spend.cacheWriteTokens;
   const line = (name: string, { state }: { state: State }) =>
     console.log(
-      `${name}: ${state.spend.turns} turns, ${tokens(state)} input tokens (${state.spend.cacheReadTokens} of them cached), ${state.spend.outputTokens} output tokens, $${(state.spend.microDollars / 1e6).toFixed(4)} (${state.finished?.outcome})`,
+      `${reads} files read by each, ${name}: ${state.spend.turns} turns, ${tokens(state)} input tokens (${state.spend.cacheReadTokens} cached), ${state.spend.outputTokens} output, $${(state.spend.microDollars / 1e6).toFixed(3)} (${state.finished?.outcome})`,
     );
-  line("a feature by many agents", fleet);
-  line("the same by one agent", one);
-  console.log(
-    `input tokens ${(tokens(fleet.state) / tokens(one.state)).toFixed(2)} ×, money ${(fleet.state.spend.microDollars / one.state.spend.microDollars).toFixed(2)} × the single agent's; largest request ${largest()}`,
-  );
+  line("many agents", fleet);
+  line("one agent", one);
+  const money = fleet.state.spend.microDollars / one.state.spend.microDollars;
+  console.log(`  input tokens ${(tokens(fleet.state) / tokens(one.state)).toFixed(2)} ×, money ${money.toFixed(2)} ×`);
 }
 
-/** Tokens of the largest request of each kind of run, four characters a token. */
-function largest(): string {
-  const sizes = model.calls.map(({ agent, request }) => ({
-    agent,
-    tokens: Math.round(JSON.stringify(request.messages).length / 4),
-  }));
-  const most = (mine: typeof sizes) => Math.max(0, ...mine.map(({ tokens }) => tokens));
-  return `${most(sizes)} tokens`;
-}
-
-await speed();
-await economy();
+if (process.argv[2] !== "economy") await speed();
+for (const reads of [0, 5, 10]) await economy(reads);
