@@ -4,6 +4,7 @@
 // exist, whatever may say no must say what happens then, and with a pull request at the end every other stage must lead to it,
 // because a stage that does not would be a check nobody waits for.
 import { carriesCommit } from "./artifacts.ts";
+import { cyclesIn } from "./cycles.ts";
 import { at, type Located } from "./located-yaml.ts";
 import { nearest } from "./nearest.ts";
 import { durationMs, Stage } from "./schema.ts";
@@ -118,25 +119,13 @@ function unknown(node: Node, does: string, name: string, known: Iterable<string>
 
 /** Every cycle of `needs`, each named once and in full: "fix → verify → fix". */
 function findCycles(nodes: ReadonlyMap<string, Node>): Problem[] {
-  const problems: Problem[] = [];
-  const done = new Set<string>();
-  const visit = (node: Node, path: readonly string[]): void => {
-    if (done.has(node.name)) return;
-    const start = path.indexOf(node.name);
-    if (start !== -1) {
-      const cycle = [...path.slice(start), node.name].join(" → ");
-      const message = `the stages need each other in a circle: ${cycle} — take one of these needs out; use back_to to repeat a stage`;
-      problems.push(problemAt(node, ["needs"], message));
-      return;
-    }
-    for (const name of node.needs) {
-      const next = nodes.get(name);
-      if (next) visit(next, [...path, node.name]);
-    }
-    done.add(node.name);
-  };
-  for (const node of nodes.values()) visit(node, []);
-  return problems;
+  const graph = new Map([...nodes].map(([name, { needs }]) => [name, needs]));
+  return cyclesIn(graph).flatMap((cycle) => {
+    const node = nodes.get(cycle[0] ?? "");
+    if (!node) return [];
+    const message = `the stages need each other in a circle: ${cycle.join(" → ")} — take one of these needs out; use back_to to repeat a stage`;
+    return [problemAt(node, ["needs"], message)];
+  });
 }
 
 type Upstream = ReadonlyMap<string, ReadonlySet<string>>;
