@@ -1,11 +1,13 @@
 // What a condition asks for that can never be: a stage that does not exist, a field its artifact does not have, a value a field never
 // takes. Such a condition would not fail, it would quietly never hold. What there is, is read from the artifacts' JSON schemas.
-import { artifactSchemas, type ArtifactName } from "./artifacts.ts";
+import { z } from "zod";
+import { artifactSchemas } from "./artifacts.ts";
 import { expectation, jsonSchemaOf } from "./explain.ts";
 import type { Comparison, Expression } from "./expression.ts";
 import { pathsIn } from "./expression.ts";
 import type { Literal, Path } from "./expression-tokens.ts";
 import { nearest } from "./nearest.ts";
+import type { Stage } from "./schema.ts";
 import { quote, type Problem } from "./source-file.ts";
 
 type JsonSchema = ReturnType<typeof jsonSchemaOf>;
@@ -13,31 +15,47 @@ type JsonSchema = ReturnType<typeof jsonSchemaOf>;
 /** The stage name under which conditions find the run's Triage. No stage of a workflow may be called so. */
 export const TRIAGE_STAGE = "triage";
 
+/** What a stage can be asked: its artifact, or the board of its tasks. */
+export interface Asked {
+  /** In words: "makes a Review". */
+  readonly makes: string;
+  readonly schema: z.ZodType;
+}
+
+/** What a stage that makes this hands in; of a fan-out its tasks and their results. */
+export function askedOf({ makes, for_each }: Pick<Stage, "makes" | "for_each">): Asked | undefined {
+  if (makes === undefined) return undefined;
+  const schema = artifactSchemas[makes];
+  if (for_each === undefined) return { makes: `makes a ${makes}`, schema };
+  const ids = z.array(z.string());
+  const board = z.object({ done: ids, failed: ids, skipped: ids, results: z.array(schema) });
+  return { makes: `makes a ${makes} for each task`, schema: board };
+}
+
+const triage = askedOf({ makes: "Triage" });
+
 /** What a path leads to. `list`: to several of these, because it is a list or goes through one. */
 type Target = { readonly schema: JsonSchema; readonly list: boolean } | { readonly problem: Problem };
 
 /**
- * What of a condition cannot be. `makes` has the stages that may be asked, each with its artifact, or undefined when it hands nothing in;
+ * What of a condition cannot be. `makes` has the stages that may be asked, each with what it hands in, or undefined when that is nothing;
  * the run's Triage need not be among them. Offsets are those of the condition's text.
  */
-export function checkExpression(
-  expression: Expression,
-  makes: ReadonlyMap<string, ArtifactName | undefined>,
-): Problem[] {
+export function checkExpression(expression: Expression, makes: ReadonlyMap<string, Asked | undefined>): Problem[] {
   const paths = pathsIn(expression).map((path) => target(path, makes));
   const problems = paths.flatMap((found) => ("problem" in found ? [found.problem] : []));
   return [...problems, ...comparisonsIn(expression).flatMap((comparison) => checkComparison(comparison, makes))];
 }
 
-function target(path: Path, makes: ReadonlyMap<string, ArtifactName | undefined>): Target {
+function target(path: Path, makes: ReadonlyMap<string, Asked | undefined>): Target {
   const { stage, fields, offset } = path;
-  const artifact = stage === TRIAGE_STAGE ? "Triage" : makes.get(stage);
-  if (artifact === undefined) return { problem: { offset, message: noArtifact(path, makes) } };
-  let schema = jsonSchemaOf(artifactSchemas[artifact]);
+  const asked = stage === TRIAGE_STAGE ? triage : makes.get(stage);
+  if (asked === undefined) return { problem: { offset, message: noArtifact(path, makes) } };
+  let schema = jsonSchemaOf(asked.schema);
   let list = false;
   let place = offset + stage.length + 1;
   for (const [index, field] of fields.entries()) {
-    const above = index === 0 ? `${stage}, which makes a ${artifact},` : textOf(path, index);
+    const above = index === 0 ? `${stage}, which ${asked.makes},` : textOf(path, index);
     const inner = schema.properties;
     const next = inner && Object.hasOwn(inner, field) ? inner[field] : undefined;
     if (!isSchema(next)) {
@@ -52,7 +70,7 @@ function target(path: Path, makes: ReadonlyMap<string, ArtifactName | undefined>
   return { schema, list };
 }
 
-function noArtifact({ stage, fields }: Path, makes: ReadonlyMap<string, ArtifactName | undefined>): string {
+function noArtifact({ stage, fields }: Path, makes: ReadonlyMap<string, Asked | undefined>): string {
   if (makes.has(stage)) return `the stage ${quote(stage)} hands nothing in — ask a stage that makes an artifact`;
   if (/^(?:null|nil|none|undefined|nothing)$/.test(stage))
     return `there is no word ${quote(stage)} — what is absent is false by itself; write the path, or not and the path`;
@@ -93,7 +111,7 @@ function comparisonsIn(expression: Expression): Comparison[] {
 }
 
 /** Whether what a path leads to can be compared so, and ever be what it is compared with. */
-function checkComparison(comparison: Comparison, makes: ReadonlyMap<string, ArtifactName | undefined>): Problem[] {
+function checkComparison(comparison: Comparison, makes: ReadonlyMap<string, Asked | undefined>): Problem[] {
   const { operator, left, right } = comparison;
   const sides = [
     { path: left, other: right },

@@ -152,8 +152,9 @@ function upstreamOf(nodes: ReadonlyMap<string, Node>): Upstream {
 /** One stage: does it do something, does it say what happens when that fails, and is there what it works on? */
 function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
   const problems: Problem[] = [];
-  const say = (path: readonly PropertyKey[], message: string) => {
-    problems.push(problemAt(node, path, `${node.name} ${message}`));
+  const say = (path: readonly PropertyKey[], message: string, within = 0) => {
+    const { offset, message: said } = problemAt(node, path, `${node.name} ${message}`);
+    problems.push({ offset: offset + within, message: said });
   };
   const { agent, makes, gates, otherwise } = stage;
   const before = upstream.get(node.name) ?? new Set<string>();

@@ -1,13 +1,13 @@
 // A condition that can never hold is refused before anything runs: unknown stages and fields, values that are never taken.
 import { describe, expect, test } from "vitest";
-import { artifactNames, type ArtifactName } from "#src/workflows/artifacts.ts";
-import { checkExpression } from "#src/workflows/expression-check.ts";
+import { artifactNames } from "#src/workflows/artifacts.ts";
+import { askedOf, checkExpression } from "#src/workflows/expression-check.ts";
 import { parseExpression } from "#src/workflows/expression.ts";
 
-const makes = new Map<string, ArtifactName | undefined>([
-  ["plan", "Plan"],
-  ["review", "Review"],
-  ["reproduce", "Reproduction"],
+const makes = new Map([
+  ["plan", askedOf({ makes: "Plan" })],
+  ["review", askedOf({ makes: "Review" })],
+  ["reproduce", askedOf({ makes: "Reproduction" })],
   ["verify", undefined],
 ]);
 
@@ -39,7 +39,7 @@ describe("what can be", () => {
   });
 
   test.each(artifactNames)("every field of a %s may be asked for", (name) => {
-    const stages = new Map([["some", name]]);
+    const stages = new Map([["some", askedOf({ makes: name })]]);
     const parsed = parseExpression("some");
     expect(parsed.type === "ok" && checkExpression(parsed.expression, stages)).toEqual([]);
   });
@@ -87,5 +87,25 @@ describe("what cannot be", () => {
     ["not (true and (review.verdict == 'x'))", expect.stringContaining('33: review.verdict is never "x"')],
   ])("%s", (text, problem) => {
     expect(problems(text)).toEqual([problem]);
+  });
+});
+
+describe("a fan-out", () => {
+  const stages = new Map([["look", askedOf({ makes: "Review", for_each: ["a", "b"] })]]);
+  const found = (text: string) => {
+    const parsed = parseExpression(text);
+    return parsed.type === "ok"
+      ? checkExpression(parsed.expression, stages).map(({ message }) => message)
+      : ["invalid"];
+  };
+
+  test("is asked for its tasks, and for their results", () => {
+    expect(found("count(look.failed) == 0 and 'critical' in look.results.findings.severity")).toEqual([]);
+  });
+
+  test("has no artifact of its own", () => {
+    expect(found("look.verdict == 'approve'")).toEqual([
+      'look, which makes a Review for each task, has no "verdict" — choose one of: done, failed, skipped, results',
+    ]);
   });
 });
