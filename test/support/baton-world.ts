@@ -42,6 +42,8 @@ export interface World extends AsyncDisposable {
   readonly model: ScriptedModel;
   readonly baton: Baton;
   readonly env: Env;
+  /** What agents say who work in this repository ("octo/tab"), instead of the sample's script. */
+  script(repo: string, agents: Readonly<Record<string, AgentScript>>): void;
   /** Plays one scene to its end: a repository, an issue about the lost cent, a run. */
   play(scene: Scene): Promise<Played>;
   /** The state of the next run to end about this issue, run `skip` finished ones. */
@@ -72,12 +74,14 @@ export async function openWorld(): Promise<World> {
     }),
   );
   const scenes = new Map<string, Scene>();
+  const scripts = new Map<string, Readonly<Record<string, AgentScript>>>();
   const usual = sampleScript();
   const model = undo.use(
     await openScriptedModel({
       script: (call) => {
         const name = /scene ([a-z-]+)/.exec(call.brief)?.[1] ?? "";
-        const own = scenes.get(name)?.agents?.[call.agent];
+        const repo = [...scripts.keys()].find((known) => call.brief.includes(known));
+        const own = scenes.get(name)?.agents?.[call.agent] ?? scripts.get(repo ?? "")?.[call.agent];
         return own ? { [call.agent]: own } : usual(call);
       },
     }),
@@ -122,6 +126,7 @@ export async function openWorld(): Promise<World> {
     baton,
     env,
     look,
+    script: (repo, agents) => void scripts.set(repo, agents),
     ended: (run) => following.ended(run),
     async play(scene) {
       scenes.set(scene.name, scene);
