@@ -84,10 +84,7 @@ export function advanceBoard(
     const tasks = wave.tasks.filter((id) => done.has(id) && !board.merged.includes(id));
     return [{ type: "merge", ...of, wave: board.waves.length, tasks: carries(plan) ? tasks : [] }];
   }
-  const next = nextWave(carries(plan) && typeof plan.for_each === "string" ? board.tasks : apart(board.tasks), {
-    done,
-    failed,
-  });
+  const next = nextWave(boardTasks(plan, board), { done, failed });
   if (next.wave.length > 0)
     return [{ type: "wave", ...of, wave: board.waves.length + 1, tasks: [...next.wave], base: board.head }];
   const ids = (has: (id: string) => boolean) => board.tasks.map(({ id }) => id).filter(has);
@@ -105,6 +102,25 @@ export function advanceBoard(
 
 function carries({ makes }: UnitPlan): boolean {
   return makes !== undefined && carriesCommit(makes);
+}
+
+/** How many waves of a board have begun, and how many there are in all when nothing fails from now on. */
+export function waveCount(state: State, stage: string, board: Board): { readonly begun: number; readonly all: number } {
+  const plan = planOf(state, stage);
+  const begun = board.waves.length;
+  if (!plan || board.closed) return { begun, all: begun };
+  const { done, failed } = countTasks(state, stage, board);
+  const ended = new Set([...done, ...(board.waves.at(-1)?.tasks ?? []).filter((id) => !failed.has(id))]);
+  for (let all = begun; ; all += 1) {
+    const { wave } = nextWave(boardTasks(plan, board), { done: ended, failed });
+    if (wave.length === 0) return { begun, all };
+    for (const id of wave) ended.add(id);
+  }
+}
+
+/** The tasks with the claims that count. */
+function boardTasks(plan: UnitPlan, { tasks }: Board): readonly Task[] {
+  return carries(plan) && typeof plan.for_each === "string" ? tasks : apart(tasks);
 }
 
 /** Whoever only reads is in nobody's way, and names say nothing of paths. */

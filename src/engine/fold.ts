@@ -13,7 +13,16 @@ import type { Sha } from "../core/ids.ts";
 import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
-import { dependants, isDone, isIdle, stageThatEnded, type Attempt, type StageState, type State } from "./state.ts";
+import {
+  dependants,
+  isDone,
+  isIdle,
+  stageThatEnded,
+  used,
+  type Attempt,
+  type StageState,
+  type State,
+} from "./state.ts";
 
 /** Folds a whole log. Throws when the log does not begin with `run.created`. */
 export function fold(events: readonly RecordedEvent[]): State {
@@ -30,7 +39,7 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     created,
     createdAt: at,
     updatedAt: at,
-    budgetFrom: { at, spend: noSpend },
+    budgetFrom: { at, spend: noSpend, worked: 0 },
     driver: undefined,
     routed: undefined,
     workflow: undefined,
@@ -362,7 +371,11 @@ function reopen(state: State, from: string | undefined, at: number): State {
     waiting: undefined,
     parks: 0,
     finished: undefined,
-    budgetFrom: { at, spend: state.spend },
+    budgetFrom: {
+      at,
+      spend: state.spend,
+      worked: state.budgetFrom.worked + used(state, state.finished?.at ?? at).milliseconds,
+    },
   };
   if (!state.workflow) return { ...open, phase: "routing", routed: undefined };
   const first = from ?? stageThatEnded(state);

@@ -297,12 +297,14 @@ export type Reply =
   | { readonly kind: "unknown-verb"; readonly quote: string; readonly nearest: string | undefined }
   | { readonly kind: "not-yet"; readonly quote: string; readonly verb: string }
   | { readonly kind: "invalid-flags"; readonly quote: string; readonly problems: readonly string[] }
+  /** A person's edit of a plan that cannot be worked. */
+  | { readonly kind: "plan-invalid"; readonly problems: readonly string[] }
   | { readonly kind: "config-broken"; readonly quote: string; readonly problems: readonly string[] }
   | {
       readonly kind: "already-running";
       readonly quote: string;
       readonly run: RunId;
-      readonly held?: "paused" | "waiting" | undefined;
+      readonly held?: "paused" | "waiting" | "asked" | undefined;
     }
   | { readonly kind: "nothing-running"; readonly quote: string; readonly next: string }
   | { readonly kind: "nothing-to-do"; readonly quote: string; readonly why: string; readonly next: string }

@@ -95,7 +95,12 @@ export interface State {
   readonly createdAt: number;
   readonly updatedAt: number;
   /** Since when time and money of the budget are counted: creation, or the last retry. */
-  readonly budgetFrom: { readonly at: number; readonly spend: Spend };
+  readonly budgetFrom: {
+    readonly at: number;
+    readonly spend: Spend;
+    /** Milliseconds in which it was worked before that. */
+    readonly worked: number;
+  };
   readonly driver: string | undefined;
   readonly routed: EventOf<"run.routed"> | undefined;
   readonly workflow: Workflow | undefined;

@@ -1,6 +1,7 @@
 // Labels: the state of a run, one at a time and owned by Baton; and what triage found, only from labels the repository has.
 import { z } from "zod";
 import type { RepoRef } from "../engine/events.ts";
+import { openAsks } from "../engine/asks.ts";
 import type { State } from "../engine/state.ts";
 import { isRefused } from "./failure.ts";
 import type { Once } from "./once.ts";
@@ -23,7 +24,12 @@ function isStateLabel(name: string): name is StateLabel {
 /** The state label a run calls for; "none" when it was stopped: nothing is under way then. Undefined while the issue is being sorted. */
 export function stateLabelOf(state: State): StateLabel | "none" | undefined {
   const { finished } = state;
-  if (!finished) return state.phase === "working" ? "agent/running" : undefined;
+  if (!finished) {
+    const asked = openAsks(state).map(({ asked: { for: what } }) => what);
+    if (asked.includes("approval")) return "agent/awaiting-approval";
+    if (asked.includes("answer")) return "agent/needs-info";
+    return state.phase === "working" ? "agent/running" : undefined;
+  }
   switch (finished.outcome) {
     case "succeeded":
       return state.pullRequest ? "agent/in-pr" : "agent/triaged";

@@ -6,6 +6,7 @@ import { artifactOf, stageOrder, totalCost, type State } from "../engine/state.t
 import type { FileChange } from "../workspace/file-change.ts";
 import { bullets, commandText, count, duration, folded, marker, MAX_BODY, seconds, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
+import { missingPart, planOutcome } from "./plan-outcome.ts";
 import { workedMs, type Links } from "./progress.ts";
 
 export interface PullRequestFacts {
@@ -56,8 +57,10 @@ export function pullRequestBody(state: State, facts: PullRequestFacts): string {
   const essentials = [
     pullRequestMarker(state),
     `${subject.kind === "issue" ? `Closes #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. No person has reviewed it yet._`,
+    missingPart(state, neutral),
     whatAndWhy(state, neutral),
     verified(state, facts),
+    planOutcome(state, neutral),
     claimed(state, neutral),
     footer(state, facts),
   ];

@@ -17,8 +17,10 @@ import { commandLineOnly, type Command } from "./grammar.ts";
 import type { Ground, Intent, Self } from "./intent.ts";
 import type { Asked } from "./asked.ts";
 import { configOr, createStart, type LoadedConfig } from "./start.ts";
+import { createPlanEdits } from "./plan-edits.ts";
 import { createRestart } from "./restart.ts";
 import { createSteer } from "./steer.ts";
+import { createJudge } from "./judge.ts";
 import { createLanes } from "./lanes.ts";
 import { translate } from "./translate.ts";
 import { helpLines, verbOf, type Role } from "./verbs.ts";
@@ -60,6 +62,8 @@ export function createIntake(parts: IntakeParts): Intake {
   const { deliveries, publisher, reader, self, journal, clock = systemClock } = parts;
   const start = createStart(parts);
   const steer = createSteer(parts);
+  const judge = createJudge(parts);
+  const planEdits = createPlanEdits({ ...parts, judge, loadConfig });
   const restart = createRestart({ ...parts, start });
   const lanes = createLanes();
 
@@ -212,11 +216,22 @@ export function createIntake(parts: IntakeParts): Intake {
       await reply(intent, key, { kind: "invalid-flags", quote, problems });
       return "invalid flags";
     }
+    const { route } = verbOf(verb);
+    if (route !== undefined) {
+      const workflow = flags.workflow ?? configOr(loaded).routes[route] ?? route;
+      return start({ ...asked, loaded, wanted: "work", instruction, flags, workflow });
+    }
     switch (verb) {
       case "triage":
         return start({ ...asked, loaded, wanted: "triage", instruction });
       case "fix":
         return start({ ...asked, loaded, wanted: "work", instruction, flags });
+      case "approve":
+        return judge.approve(asked, instruction);
+      case "reject":
+        return judge.reject(asked, instruction);
+      case "tell":
+        return judge.tell(asked, instruction);
       case "restart":
         return restart({ ...asked, loaded, instruction, flags });
       case "stop":
@@ -296,6 +311,8 @@ export function createIntake(parts: IntakeParts): Intake {
         return labelled(intent, delivery, signal);
       case "comment":
         return commented(intent, delivery, signal);
+      case "plan":
+        return planEdits(intent, askedBy(intent, delivery, 0, "an edit of the plan", signal));
       case "closed":
         return steer.closed(intent, signal);
       case "edited":

@@ -42,6 +42,15 @@ export type Intent = Place &
         readonly reading: Reading;
         readonly at: number;
       }
+    | {
+        /** A person edited a comment in which Baton shows a plan. */
+        readonly door: "plan";
+        readonly commentId: number;
+        /** The hidden line that says which plan it was. */
+        readonly marker: string;
+        /** The comment as it is now. */
+        readonly body: string;
+      }
     | { readonly door: "closed" }
     | { readonly door: "edited" }
     | { readonly door: "lost"; readonly lost: Lost }

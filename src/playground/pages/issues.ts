@@ -10,7 +10,7 @@ import {
   type Reaction,
   type Repository,
 } from "../state.ts";
-import { type Frame, layout, mayClose, maySort, openCount } from "./layout.ts";
+import { type Frame, layout, mayClose, mayEdit, maySort, openCount } from "./layout.ts";
 import { avatar, faces, icon, issueIcon, labelChip, pageOf, type Piece, prose, stateBadge, time } from "./pieces.ts";
 
 /** Issues or pull requests, newest first, the open or the closed ones. */
@@ -138,6 +138,8 @@ interface Said {
   readonly body: string;
   readonly reactions: readonly Reaction[];
   readonly reactTo: string;
+  /** Where its text may be written anew. */
+  readonly editAt?: string;
 }
 
 function description(frame: Frame, repo: Repository, issue: Issue): Piece {
@@ -161,6 +163,7 @@ function commentBox(frame: Frame, repo: Repository, issue: Issue, comment: Comme
     body: comment.body,
     reactions: comment.reactions,
     reactTo: `${issue.number}/comments/${comment.id}/reactions`,
+    ...(mayEdit(repo, comment, frame.acting) ? { editAt: `${issue.number}/comments/${comment.id}` } : {}),
   });
 }
 
@@ -178,9 +181,20 @@ function said({ world, acting }: Frame, repo: Repository, issue: Issue, one: Sai
         <b>${one.by.login}</b> ${chips.map((chip) => html`<span class="chip">${chip}</span>`)} commented ${time(one.at)}
         ${one.edits > 0 ? html`<span title="${one.edits} earlier versions">· edited ${one.edits === 1 ? "" : `${one.edits}×`}</span>` : ""}
       </div>
-      ${prose(world, repo, one.body)} ${reactionBar(repo, one, acting)}
+      ${prose(world, repo, one.body)} ${editForm(repo, one)} ${reactionBar(repo, one, acting)}
     </div>
   </div>`;
+}
+
+function editForm(repo: Repository, { editAt, body }: Said): Piece {
+  if (editAt === undefined) return html``;
+  return html`<details class="edit">
+    <summary>Edit</summary>
+    <form method="post" action="/${repo.fullName}/issues/${editAt}">
+      <textarea name="body" aria-label="Text of the comment" maxlength="65536">${body}</textarea>
+      <div class="actions"><button class="primary">Update comment</button></div>
+    </form>
+  </details>`;
 }
 
 function reactionBar(repo: Repository, one: Said, acting: Account | undefined): Piece {
