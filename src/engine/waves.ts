@@ -138,27 +138,3 @@ export function waves(tasks: readonly Task[]): readonly (readonly string[])[] {
     for (const id of wave) done.add(id);
   }
 }
-export function waves(
-  tasks: readonly { id: string; needs: readonly string[]; claims: readonly string[] }[],
-): readonly (readonly string[])[] {
-  const done = new Set<string>();
-  const found: string[][] = [];
-  for (;;) {
-    const { wave } = nextWave(tasks, { done, failed: new Set() });
-    if (wave.length === 0) return found;
-    found.push(wave);
-    for (const id of wave) done.add(id);
-  }
-}
-
-export function taskProblems(
-  tasks: readonly { id: string; needs: readonly string[]; claims: readonly string[] }[],
-): string[] {
-  const ids = tasks.map(({ id }) => id);
-  return tasks.flatMap(({ id, needs }, index) => [
-    ...(ids.indexOf(id) < index ? [`2 tasks have the id "${id}" — give each its own`] : []),
-    ...needs.flatMap((need) =>
-      ids.includes(need) && need !== id ? [] : [`task "${id}" needs "${need}", which is not a task — take it out`],
-    ),
-  ]);
-}
