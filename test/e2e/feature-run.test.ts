@@ -47,8 +47,9 @@ beforeAll(async () => {
   say("/agent approve with: amounts in CSV without the sign");
   await vi.waitUntil(() => world.playground.pulls(repo).length > 0, patience);
   [pull] = world.playground.pulls(repo);
-  const [run] = await world.baton.store.log.runsOf({ id: 0, owner: "octo", name: "receipts" }, { number });
-  const state = await world.ended(run ?? (await Promise.reject(new Error("no run"))));
+  const [run] = await world.baton.store.log.list({ limit: 1, repo });
+  if (!run) throw new Error("no run");
+  const state = await world.ended(run.run);
   await world.baton.engine.projection.settle(state.runId);
   await world.playground.settled();
   played = world.look(repo, number, state);
