@@ -37,8 +37,7 @@ export const waits = ["approval", "answer"] as const;
 export type Wait = (typeof waits)[number];
 
 /** What becomes of the run when a stage cannot be done. */
-export const onFailure = ["stop", "continue", "degrade"] as const;
-export type OnFailure = (typeof onFailure)[number];
+const onFailure = ["stop", "continue", "degrade"] as const;
 
 /** What a fan-out is over: names, or `stage.tasks` of a stage that makes a Plan. */
 export const ForEach = z.union([
