@@ -67,7 +67,7 @@ async function main(): Promise<void> {
   if (mode === "deaf") process.on("SIGTERM", () => undefined);
   if (mode === "mute") return void setInterval(() => undefined, 1_000);
   if (mode === "noise") process.stdout.write('Loading …\n{"type":"assistant","mess\n[1,2]\n\n{}\n');
-  if (mode === "huge-line") process.stdout.write(`${"x".repeat(9 * 1024 * 1024)}\n`);
+  if (mode === "huge-line") await new Promise((done) => process.stdout.write(`${"x".repeat(9 * 1024 * 1024)}\n`, done));
   if (mode === "complains") {
     process.stderr.write("Invalid API key · Please run /login\n");
     process.exit(3);
@@ -78,6 +78,7 @@ async function main(): Promise<void> {
   for (;;) {
     if (mode === "thief") await steal();
     // A client that gives up waiting and asks once more.
+    if (mode === "leaves") setTimeout(() => process.exit(9), 300);
     if (mode === "asks-twice") {
       const early = await fetch(`${base}?beta=true`, request(messages));
       early.text().catch(() => writeFileSync("given-up", ""));
@@ -243,7 +244,7 @@ async function run({ name, input = {} }: Block): Promise<Outcome> {
         return { ok: true, output: "The file has been updated." };
       }
       case "Grep":
-        return await shell(`grep -rn -- "$PATTERN" .`, { PATTERN: text("pattern") });
+        return await shell('grep -rn -- "$PATTERN" "${WHERE:-.}"', { PATTERN: text("pattern"), WHERE: text("path") });
       default:
         return { ok: false, output: `Error: No such tool available: ${name ?? ""}` };
     }

@@ -1,15 +1,12 @@
 // Going on in another process: the conversation is Baton's, so a new program takes up the work where the last one was put down.
-import { access, mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { access, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { openCliTools } from "#src/agents/claude-code/cli-tools.ts";
 import { findCli } from "#src/agents/claude-code/program.ts";
 import { createClaudeCodeRunner } from "#src/agents/claude-code/runner.ts";
 import { createModel } from "#src/agents/model.ts";
 import { silentLog } from "#src/core/log.ts";
 import { Parking } from "#src/core/parking.ts";
-import { openSandbox } from "#src/hands/open-sandbox.ts";
 import { openScriptedModel } from "#src/playground/scripted-model.ts";
 import { AgentStory } from "#test/support/agent-story.ts";
 import { needs } from "#test/support/needs.ts";
@@ -67,27 +64,3 @@ describe.skipIf(!bubblewrap)("a parked agent", () => {
     expect(server.ledger()).toMatchObject({ repeated: 0 });
   });
 });
-
-describe.skipIf(!bubblewrap)("a program that does not ask", () => {
-  test("is given up after a while, and nothing of it is left", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "baton-mute-"));
-    const before = await leftovers();
-    try {
-      await using sandbox = await openSandbox({ mode: "required", log: silentLog });
-      const conversation = { model: "claude-sonnet-5-5", system: "# Agent: fixer", opening: "stand-in: mute" };
-      const opening = openCliTools(
-        { sandbox, cli: findCli(standIn), folder, tools: ["Bash"], conversation, log: silentLog, startMs: 500 },
-        never,
-      );
-      await expect(opening).rejects.toThrow("claude is gone: it asked nothing within 500 ms");
-      expect(await leftovers()).toEqual(before);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
-});
-
-/** Folders of conversations and doors in the temporary folder. */
-async function leftovers(): Promise<string[]> {
-  return (await readdir(tmpdir())).filter((name) => /^baton-(?:claude|door)-/.test(name)).sort();
-}

@@ -183,6 +183,17 @@ describe.skipIf(!(await needs("bubblewrap")))("a program that breaks", () => {
     expect(story.sessions[0]?.turns).toMatchObject([{ tools: [{ name: "Bash", ok: false }] }]);
   });
 
+  test("while the model thinks is noticed when there is something to do", async () => {
+    const { result, turns } = await work({
+      script: () => ({ ...bash("true"), delayMs: 1_500 }),
+      task: misbehaving("leaves"),
+    });
+    expect(result).toMatchObject({
+      failure: { code: "tools-broken", message: expect.stringContaining("exit code 9") },
+    });
+    expect(turns).toHaveLength(2);
+  });
+
   test.each([
     ["dies", /exit code 7/],
     ["complains", /exit code 3: Invalid API key/],
@@ -227,6 +238,21 @@ describe.skipIf(!(await needs("bubblewrap")))("stopping", () => {
     expect(endOf({ result })).toBe("cancelled");
     expect(turns).toMatchObject([{ tools: [{ name: "Bash", ok: true, output: "done\n" }] }]);
     expect(place.log.slice(-2)).toEqual(["turn 1 is recorded", "park workspace"]);
+  });
+
+  test("lets all the tools of a reply end, because they were begun together", async () => {
+    const controller = new AbortController();
+    const both = [bash("touch begun; sleep 0.5; echo one"), bash("echo two")].flatMap(({ tools }) => tools);
+    const { turns, place } = await work({
+      script: () => ({ tools: both }),
+      signal: controller.signal,
+      meanwhile: async (folder) => {
+        await vi.waitFor(() => access(join(folder, "begun")), { timeout: 10_000 });
+        controller.abort(new Parking("stopping"));
+      },
+    });
+    expect(turns).toMatchObject([{ tools: [{ output: "one\n" }, { output: "two\n" }] }]);
+    expect(place.log.at(-1)).toBe("park workspace");
   });
 
   test("does not wait for a tool beyond the grace, and says so", async () => {
