@@ -1,15 +1,10 @@
 // A script written for Baton's own tools, played to a conversation whose tools are those of the program `claude`: the same inputs, other names.
+import { cliTools } from "#src/agents/claude-code/program.ts";
 import type { Script, ScriptedCall, ScriptedTurn } from "#src/playground/scripted-model.ts";
+import { toolNames } from "#src/workflows/schema.ts";
 
-const cliNames: Readonly<Record<string, string>> = {
-  bash: "Bash",
-  read: "Read",
-  write: "Write",
-  edit: "Edit",
-  glob: "Glob",
-  grep: "Grep",
-};
-const ownNames = Object.fromEntries(Object.entries(cliNames).map(([own, cli]) => [cli, own]));
+const cliNames = Object.fromEntries(toolNames.map((name) => [name, cliTools([name])[0]]));
+const ownNames = Object.fromEntries(toolNames.map((name) => [cliTools([name])[0], name]));
 
 /** The script with the program's names. Its agents must be functions, as those of the sample are. */
 export function withCliNames(script: (call: ScriptedCall) => Script): (call: ScriptedCall) => Script {

@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { BatonError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import { createOutput } from "../../core/output.ts";
-import type { GroupProcess, ProcessEnd } from "../../core/process.ts";
+import { describeEnd, type GroupProcess } from "../../core/process.ts";
 import { MAX_LINE, readLines } from "../../hands/protocol.ts";
 import type { Sandbox } from "../../hands/sandbox.ts";
 import type { ToolAnswer, ToolCall } from "../session.ts";
@@ -105,7 +105,7 @@ export class CliTools implements AsyncDisposable {
       (line) => this.#heard(readStreamLine(line)),
       () => this.#fail(`it wrote a line of more than ${MAX_LINE} bytes`),
     );
-    void program.ended.then((end) => this.#fail(describe(end, this.#complaints.text())));
+    void program.ended.then((end) => this.#fail(describeEnd(end, this.#complaints.text())));
   }
 
   /** What was opened for it, and ends with it. */
@@ -235,14 +235,4 @@ export class CliTools implements AsyncDisposable {
     for (const { answer } of this.#calls.values()) answer.reject(this.#failure);
     this.#program.end();
   }
-}
-
-function describe(end: ProcessEnd, complaints: string): string {
-  const how =
-    end.type === "not-started"
-      ? end.reason
-      : end.signal === null
-        ? `it ended with exit code ${end.exitCode}`
-        : `it was ended by ${end.signal}`;
-  return complaints.trim() === "" ? how : `${how}: ${complaints.trim()}`;
 }

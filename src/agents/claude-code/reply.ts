@@ -58,7 +58,7 @@ function messageOf({ id, model, text, calls }: Reply) {
     stop_reason: "tool_use",
     stop_sequence: null,
     // What it cost is counted where it was asked for; nobody counts here.
-    usage: { input_tokens: 0, output_tokens: 0 },
+    usage: { input_tokens: 0, output_tokens: 0, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 },
   };
 }
 

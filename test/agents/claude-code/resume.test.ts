@@ -1,7 +1,5 @@
 // Going on in another process: the conversation is Baton's, so a new program takes up the work where the last one was put down.
-import { access, readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { findCli } from "#src/agents/claude-code/program.ts";
 import { createClaudeCodeRunner } from "#src/agents/claude-code/runner.ts";
 import { createModel } from "#src/agents/model.ts";
@@ -10,7 +8,7 @@ import { Parking } from "#src/core/parking.ts";
 import { openScriptedModel } from "#src/playground/scripted-model.ts";
 import { AgentStory } from "#test/support/agent-story.ts";
 import { needs } from "#test/support/needs.ts";
-import { commitFiles, never, World } from "#test/workspace/world.ts";
+import { appears, commitFiles, never, World } from "#test/workspace/world.ts";
 import { newTask } from "../task.ts";
 import { bash, finished, KEY, library, standIn } from "./world.ts";
 
@@ -40,14 +38,7 @@ describe.skipIf(!bubblewrap)("a parked agent", () => {
     const story = new AgentStory();
     const controller = new AbortController();
     const working = runner().run(task, story, controller.signal);
-    const workspaces = join(world.home, "workspaces");
-    await vi.waitFor(
-      async () => {
-        const [folder = ""] = await readdir(workspaces);
-        await access(join(workspaces, folder, "tree", "begun"));
-      },
-      { timeout: 15_000 },
-    );
+    await appears(world, "begun");
     controller.abort(new Parking("stopping"));
     expect(await working).toMatchObject({ type: "failed", failure: { code: "cancelled" } });
     const conversation = story.conversation();
