@@ -85,7 +85,11 @@ describe("a line of the stream", () => {
   });
 
   test("nothing is thrown, whatever comes", () => {
-    fc.assert(fc.property(fc.json(), (text) => expect(readStreamLine(text)).toHaveProperty("type")));
+    fc.assert(
+      fc.property(fc.json(), (text) => {
+        expect(readStreamLine(text)).toHaveProperty("type");
+      }),
+    );
   });
 });
 

@@ -87,6 +87,29 @@ describe.skipIf(!(await needs("bubblewrap")))("a task that ends well", () => {
     ]);
   });
 
+  test("tools that Baton answers itself stand beside the program's", async () => {
+    const value = {
+      summary: "Much.",
+      sections: [
+        { title: "One", body: "x".repeat(4_000) },
+        { title: "Two", body: "The detail." },
+      ],
+    };
+    const { result, turns } = await work({
+      task: newTask({ inputs: [{ stage: "scout", artifact: { name: "Report", value } }] }),
+      script: [
+        [
+          { tools: [{ name: "read_artifact", input: { stage: "scout", part: 2 } }, ...bash("echo hi").tools] },
+          { tools: [{ name: "read_artifact", input: { stage: "scout", part: 9 } }] },
+          finished,
+        ],
+      ],
+    });
+    expect(result.type).toBe("finished");
+    expect(turns[0]?.tools).toMatchObject([{ output: expect.stringContaining("The detail.") }, { output: "hi\n" }]);
+    expect(turns[1]?.tools).toMatchObject([{ name: "read_artifact", ok: false }]);
+  });
+
   test.each(["whispers", "whole", "noise"])("a program that %s", async (mode) => {
     const { result, turns } = await work({ script: [[bash("echo 1; echo 2 >&2"), finished]], task: misbehaving(mode) });
     expect(result.type).toBe("finished");
