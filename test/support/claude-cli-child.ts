@@ -246,6 +246,7 @@ async function run({ name, input = {} }: Block): Promise<Outcome> {
       case "Grep":
         return await shell('grep -rn -- "$PATTERN" "${WHERE:-.}"', { PATTERN: text("pattern"), WHERE: text("path") });
       default:
+        writeFileSync("unknown-tool", name ?? "");
         return { ok: false, output: `Error: No such tool available: ${name ?? ""}` };
     }
   } catch (error) {

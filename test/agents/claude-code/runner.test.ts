@@ -95,7 +95,7 @@ describe.skipIf(!(await needs("bubblewrap")))("a task that ends well", () => {
         { title: "Two", body: "The detail." },
       ],
     };
-    const { result, turns } = await work({
+    const { result, turns, file } = await work({
       task: newTask({ inputs: [{ stage: "scout", artifact: { name: "Report", value } }] }),
       script: [
         [
@@ -108,6 +108,7 @@ describe.skipIf(!(await needs("bubblewrap")))("a task that ends well", () => {
     expect(result.type).toBe("finished");
     expect(turns[0]?.tools).toMatchObject([{ output: expect.stringContaining("The detail.") }, { output: "hi\n" }]);
     expect(turns[1]?.tools).toMatchObject([{ name: "read_artifact", ok: false }]);
+    expect(file("unknown-tool")).toBeUndefined();
   });
 
   test.each(["whispers", "whole", "noise"])("a program that %s", async (mode) => {

@@ -88,7 +88,16 @@ export async function work({
     await meanwhile?.(folder);
     const result = await working;
     const milliseconds = performance.now() - startedAt;
-    const names = ["src/sum.js", "spied.json", "stolen.json", "posed.json", "given-up", "hooked", "late"];
+    const names = [
+      "src/sum.js",
+      "spied.json",
+      "stolen.json",
+      "posed.json",
+      "given-up",
+      "unknown-tool",
+      "hooked",
+      "late",
+    ];
     const kept = new Map<string, string>();
     for (const name of names) {
       const text = await readFile(join(folder, name), "utf8").catch(() => undefined);
