@@ -14,6 +14,7 @@ import { readEnv, type Env } from "#src/env.ts";
 import { openPlayground, type Comment, type Playground } from "#src/playground/playground.ts";
 import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
 import { openScriptedModel, type AgentScript, type ScriptedModel } from "#src/playground/scripted-model.ts";
+import { withCliNames } from "./claude-code-names.ts";
 import { needs } from "./needs.ts";
 
 export interface Scene {
@@ -55,7 +56,8 @@ export const person = "maria";
 /** The token of `person`. */
 export const personToken = "token-of-maria-for-tests";
 
-export async function openWorld(): Promise<World> {
+/** `changes`: of the environment. With the runner `claude-code` the sample's script names the tools as that program does. */
+export async function openWorld(changes: Partial<Env> = {}): Promise<World> {
   await using undo = new AsyncDisposableStack();
   const home = await mkdtemp(join(tmpdir(), "baton-world-"));
   undo.defer(() => rm(home, { recursive: true, force: true }));
@@ -75,7 +77,7 @@ export async function openWorld(): Promise<World> {
   );
   const scenes = new Map<string, Scene>();
   const scripts = new Map<string, Readonly<Record<string, AgentScript>>>();
-  const usual = sampleScript();
+  const usual = changes.runner === "claude-code" ? withCliNames(sampleScript()) : sampleScript();
   const model = undo.use(
     await openScriptedModel({
       script: (call) => {
@@ -95,6 +97,7 @@ export async function openWorld(): Promise<World> {
     home,
     sandbox: (await needs("bubblewrap")) ? "required" : "none",
     secrets: [secret, privateKey],
+    ...changes,
   };
   const baton = undo.use(await openBaton(env, silentLog));
   const server = undo.use(await listen(baton, { host: "127.0.0.1", port: 0 }));
