@@ -337,6 +337,7 @@ export class CountingPublisher implements Publisher {
   reply = () => Promise.resolve();
   acknowledge = () => Promise.resolve();
   removeLabel = () => Promise.resolve();
+  openFindings = () => Promise.resolve();
 }
 
 export const quietProjection: Projection = { touch() {}, settle: () => Promise.resolve() };
