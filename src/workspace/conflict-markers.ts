@@ -6,8 +6,11 @@ import { filesAt } from "./diff.ts";
 import { committer, type Git, type GitCall, gitFailed } from "./git.ts";
 import { mergeBase } from "./merge.ts";
 
-/** As git's own check has it (`diff --check`): seven, then white space or the line's end. Of the rest of the line, as much as tells labels apart. */
-const MARKER = "^(<{7}|[|]{7}|>{7})($|[[:space:]].{0,100})";
+/**
+ * Seven, then white space or the line's end, as git's own check has it (`diff --check`); and more, because git writes longer ones where a
+ * file got two names. Of the rest of the line, as much as tells labels apart.
+ */
+const MARKER = "^(<{7,}|[|]{7,}|>{7,})($|[[:space:]].{0,100})";
 /** Files asked for at once, and lines of one file that are read. */
 const AT_ONCE = 500;
 const LINES = "1000";

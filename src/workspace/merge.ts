@@ -62,9 +62,8 @@ export async function mergeWork(around: MergeSurroundings, sides: Sides, signal:
   if (base === theirs) return { type: "merged", commit: into, changes: [] };
   if (base === into) {
     const { changes, reasons } = await judge({ git, at: mirror.folder }, into, theirs, signal);
-    return reasons.length > 0
-      ? { type: "refused", reasons }
-      : { type: "merged", commit: theirs, changes: fileChanges(changes) };
+    if (reasons.length > 0) return no(...reasons);
+    return { type: "merged", commit: changes.length === 0 ? into : theirs, changes: fileChanges(changes) };
   }
   const folder = await leases.take("quarantine");
   try {

@@ -123,7 +123,7 @@ export interface Workspaces {
    */
   merge(repo: RepoSource, into: Sha, theirs: Sha, message: string, signal: AbortSignal): Promise<Merged>;
   /**
-   * Those of `paths` in which `commit` holds conflict markers: lines that begin with seven of `<`, `|` or `>` and then a space or nothing.
+   * Those of `paths` in which `commit` holds conflict markers: lines that begin with seven or more of `<`, `|` or `>` and then a space or nothing.
    * Measured against the merge that `commit` is or was made on: lines that one of its sides had are no markers. A `=======` counts only
    * together with others, because alone it may underline a title. Paths that are absent, folders or links hold none.
    */
