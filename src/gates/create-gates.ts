@@ -22,7 +22,7 @@ export interface GatesOptions {
   readonly limits?: Partial<GateLimits>;
 }
 
-const defaultLimits: GateLimits = { reproductionMs: 5 * 60_000, suiteMs: 20 * 60_000 };
+const defaultLimits: GateLimits = { reproductionMs: 5 * 60_000, thirdRunMs: 60_000, suiteMs: 20 * 60_000 };
 
 /** Bounds of a recorded result (engine/events.ts). */
 const most = { code: 60, summary: 500, notes: 50, note: 1_000, evidence: 20 };
