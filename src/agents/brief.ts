@@ -75,6 +75,8 @@ const handIn: Readonly<Record<ArtifactName, string>> = {
   Plan: "a *Plan*: tasks that can be worked on their own.",
   Review: "a *Review*. With `changes` the fixer gets your findings; with `approve` a draft pull request opens.",
   Report: "a *Report* for the person who asked.",
+  Characterization:
+    "a *Characterization*. Baton runs your command on the untouched base commit with only your test files added; every test must pass, every time. The same files, as they are then, must pass behind every later change.",
 };
 
 /** The brief. Its first line is what the scripted model tells attempts by. `share` (0 to 1) is how much of its room each text may take. Pure. */

@@ -217,6 +217,10 @@ export interface GateRequest {
   readonly reproduction:
     | { readonly value: Extract<Artifact, { name: "Reproduction" }>["value"]; readonly commit: Sha }
     | undefined;
+  /** The tests that pin today's behaviour, with the commit (base plus test files) that carries them. Absent in workflows without them. */
+  readonly characterization:
+    | { readonly value: Extract<Artifact, { name: "Characterization" }>["value"]; readonly commit: Sha }
+    | undefined;
   readonly config: RepoConfig;
 }
 

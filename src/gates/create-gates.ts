@@ -8,9 +8,12 @@ import type { Workspaces } from "../workspace/workspaces.ts";
 import { baseline } from "./baseline.ts";
 import { green } from "./green.ts";
 import { integrity } from "./integrity.ts";
+import { kept } from "./kept.ts";
+import { pinned } from "./pinned.ts";
 import { red } from "./red.ts";
 import { createRunCache, type RunCache } from "./run-cache.ts";
 import { scope } from "./scope.ts";
+import { surface } from "./surface.ts";
 import { readable } from "./trial.ts";
 import { refused, type GateContext, type GateLimits, type Verdict } from "./verdict.ts";
 
@@ -70,6 +73,12 @@ async function runGate(context: GateContext, cache: RunCache): Promise<Verdict> 
       return await integrity(context);
     case "scope":
       return await scope(context);
+    case "pinned":
+      return await pinned(context);
+    case "kept":
+      return await kept(context, cache);
+    case "surface":
+      return await surface(context);
     default:
       return assertNever(gate);
   }

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { artifactNames } from "./artifacts.ts";
 
-export const gateNames = ["red", "green", "baseline", "integrity", "scope"] as const;
+export const gateNames = ["red", "green", "baseline", "integrity", "scope", "pinned", "kept", "surface"] as const;
 export type GateName = (typeof gateNames)[number];
 
 /** How a run may end other than in a pull request, as workflow files name it. */

@@ -212,7 +212,7 @@ export class ScriptedAgents implements AgentRunner {
 }
 
 function commitOf(task: AgentTask): Sha {
-  if (task.makes === "Reproduction") return commit(task.attempt);
+  if (task.makes === "Reproduction" || task.makes === "Characterization") return commit(task.attempt);
   if (task.makes === "Change") return commit(4 + task.attempt);
   return task.start;
 }
