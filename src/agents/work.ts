@@ -251,7 +251,9 @@ function headline(artifact: Artifact): string {
       ? artifact.value.summary
       : artifact.name === "Reproduction"
         ? "a test that shows the bug"
-        : artifact.name;
+        : artifact.name === "Characterization"
+          ? "tests that pin today's behaviour"
+          : artifact.name;
   const [line = ""] = clip(text, 1_000).split("\n");
   return line.length <= 72 ? line : `${line.slice(0, 71).trimEnd()}…`.toWellFormed();
 }

@@ -264,6 +264,10 @@ export interface GateRequest {
     | undefined;
   /** The paths of a merge that an agent mended. */
   readonly conflict?: readonly string[] | undefined;
+  /** The tests that pin today's behaviour, with the commit (base plus test files) that carries them. Absent in workflows without them. */
+  readonly characterization:
+    | { readonly value: Extract<Artifact, { name: "Characterization" }>["value"]; readonly commit: Sha }
+    | undefined;
   readonly config: RepoConfig;
 }
 

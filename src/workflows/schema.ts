@@ -4,7 +4,7 @@ import { z } from "zod";
 import { artifactNames } from "./artifacts.ts";
 
 /** Gates that a workflow may name. */
-export const gateNames = ["red", "green", "baseline", "integrity", "scope"] as const;
+export const gateNames = ["red", "green", "baseline", "integrity", "scope", "pinned", "kept", "surface"] as const;
 /** And what Baton checks of itself: that a merge which an agent mended is mended. */
 export const allGates = [...gateNames, "resolved"] as const;
 export type GateName = (typeof allGates)[number];

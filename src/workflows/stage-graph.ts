@@ -3,11 +3,11 @@
 // A stage *needs* others; those, and what they need, are *upstream* of it. The graph must be free of cycles, every name in it must
 // exist, whatever may say no must say what happens then, and with a pull request at the end every other stage must lead to it,
 // because a stage that does not would be a check nobody waits for.
-import { carriesCommit } from "./artifacts.ts";
+import { carriesCommit, type ArtifactName } from "./artifacts.ts";
 import { cyclesIn } from "./cycles.ts";
 import { at, type Located } from "./located-yaml.ts";
 import { nearest } from "./nearest.ts";
-import { durationMs, Stage } from "./schema.ts";
+import { durationMs, Stage, type GateName } from "./schema.ts";
 import { quote, type Problem } from "./source-file.ts";
 import { checkKeys } from "./stage-keys.ts";
 
@@ -149,6 +149,14 @@ function upstreamOf(nodes: ReadonlyMap<string, Node>): Upstream {
   return known;
 }
 
+/** The artifact that a gate judges, which a stage here or upstream must make. */
+const judged: Readonly<Partial<Record<GateName, ArtifactName>>> = {
+  red: "Reproduction",
+  green: "Reproduction",
+  pinned: "Characterization",
+  kept: "Characterization",
+};
+
 /** One stage: does it do something, does it say what happens when that fails, and is there what it works on? */
 function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
   const problems: Problem[] = [];
@@ -177,12 +185,13 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
     say(["makes"], `makes ${quote(makes)} but has no agent to make it — add agent:`);
   gates.forEach((gate, index) => {
     if (gates.indexOf(gate) !== index) say(["gates", index], `has the gate ${quote(gate)} twice — keep one`);
-    if (gate !== "red" && gate !== "green") return;
+    const needed = judged[gate];
+    if (needed === undefined) return;
     const sources = [node.name, ...before].map((name) => nodes.get(name)?.stage);
-    if (!sources.some((source) => source === undefined || source.makes === "Reproduction"))
+    if (!sources.some((source) => source === undefined || source.makes === needed))
       say(
         ["gates", index],
-        `has the gate ${quote(gate)}, but no stage before it makes a Reproduction — add one, or take the gate out`,
+        `has the gate ${quote(gate)}, but no stage before it makes a ${needed} — add one, or take the gate out`,
       );
   });
   const mayRefuse =

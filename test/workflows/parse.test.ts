@@ -74,7 +74,7 @@ describe("places", () => {
         "flow.md:3:14: description is 5 — write text of 1 to 300 characters",
         "flow.md:4:16: budget.run is -1 — write a number, above 0 and at most 1000",
         'flow.md:4:26: budget.time is "soon" — write a duration like 90s, 10m or 1h',
-        'flow.md:5:25: stages.fix.makes is "Chnge" — did you mean Change? write one of Triage, Reproduction, Diagnosis, Change, Plan, Review, Report, Findings',
+        'flow.md:5:25: stages.fix.makes is "Chnge" — did you mean Change? write one of Triage, Reproduction, Diagnosis, Change, Plan, Review, Report, Findings, Characterization',
       ],
     });
   });
@@ -239,6 +239,10 @@ describe("what a stage is", () => {
       "fix: { agent: fixer, makes: Change, gates: [red], otherwise: { again: 1, ending: failed } }",
       'flow.md:6:47: fix has the gate "red", but no stage before it makes a Reproduction — add one, or take the gate out',
     ],
+    ...["pinned", "kept"].map((gate) => [
+      `fix: { agent: fixer, makes: Change, gates: [${gate}], otherwise: { again: 1, ending: failed } }`,
+      `flow.md:6:47: fix has the gate "${gate}", but no stage before it makes a Characterization — add one, or take the gate out`,
+    ]),
     [
       "fix: { agent: fixer, makes: Change, gates: [scope, scope], otherwise: { again: 1, ending: failed } }",
       'flow.md:6:54: fix has the gate "scope" twice — keep one',
@@ -265,6 +269,16 @@ describe("what a stage is", () => {
     const fix = "fix: { agent: fixer, makes: Change, needs: [reproduce] }";
     expect(problems(`  ${reproduce}\n  ${fix}\n  ${verify.replace("[scope]", "[green]")}`)).toEqual([]);
   });
+});
+
+test("pinned and kept are fine with a Characterization, here and upstream, and surface needs nothing", () => {
+  const pin =
+    "pin: { agent: fixer, makes: Characterization, gates: [pinned], otherwise: { again: 1, ending: failed } }";
+  const fix = "fix: { agent: fixer, makes: Change, needs: [pin] }";
+  expect(problems(`  ${pin}\n  ${fix}\n  ${verify.replace("[scope]", "[kept, surface]")}`)).toEqual([]);
+  const publish = "publish: { needs: [verify], pull_request: draft }";
+  const pinsOnly = verify.replace("needs: [fix]", "needs: [pin]").replace("[scope]", "[scope, integrity]");
+  expect(problems(`  ${pin}\n  ${pinsOnly.replace("back_to: fix", "back_to: pin")}\n  ${publish}`)).toEqual([]);
 });
 
 describe("the pull request", () => {
