@@ -13,6 +13,7 @@ import { workedMs } from "#src/github/progress.ts";
 import { pullRequestBody } from "#src/github/pull-request.ts";
 import { renderReply } from "#src/github/replies.ts";
 import { readCommands } from "#src/intake/grammar.ts";
+import { renderMarkdown } from "#src/playground/pages/markdown.ts";
 import { Plan } from "#src/workflows/artifacts.ts";
 import { Workflow } from "#src/workflows/schema.ts";
 import { askedRun, featureWith, verdict } from "#test/support/asked-run.ts";
@@ -153,6 +154,25 @@ describe("a fan-out", () => {
     expect(card(stuck)).toContain("**Kept:** **scout**, **plan**, **approve**, of **build** `parser`, `printer`");
   });
 
+  test("that is worked anew says nothing of what was mended before", async () => {
+    const merges = new ScriptedMerges([commitNamed("build:printer 1")]);
+    const one = await askedRun({ merges, agents: new ScriptedAgents({ "build:wiring": [bad, bad] }) });
+    await one.say(verdict());
+    expect(card(await one.go())).toContain("merge of `printer`");
+    const again: RunEvent = {
+      type: "retry.requested",
+      by: { login: "ada", id: 8 },
+      quote: "/agent retry",
+      stage: "plan",
+    };
+    await one.say(again);
+    await one.go();
+    await one.say(verdict());
+    const text = card(await one.go());
+    expect(text).toContain("3 of 3 tasks done");
+    expect(text).not.toContain("merge of `printer`");
+  });
+
   test("that failed says which task, what it took along, and what is kept of it", async () => {
     const state = await approvedRun(new ScriptedAgents({ "build:parser": [bad, bad] }));
     const text = card(state);
@@ -240,6 +260,11 @@ describe("the time of a run", () => {
     const retried = await one.say({ type: "retry.requested", by, quote: "/agent retry" });
     expect(workedMs(failed, one.clock.now())).toBe(120_000);
     expect(workedMs(retried, one.clock.now())).toBe(120_000);
+    await one.say({ type: "run.driven", driver: "d" });
+    one.clock.forward(60_000);
+    await one.say({ type: "run.finished", outcome: "failed", code: "x", message: "" });
+    const third = await one.say({ type: "retry.requested", by, quote: "/agent retry" });
+    expect(workedMs(third, one.clock.now())).toBe(180_000);
   });
 });
 
@@ -253,7 +278,10 @@ describe("hostile words of agents", () => {
   const agents = () =>
     new ScriptedAgents({
       "scout:code": [{ code: "turn-limit", message: attack }],
-      plan: [{ name: "Plan", value: plan }],
+      plan: [
+        { name: "Plan", value: plan },
+        { name: "Plan", value: plan },
+      ],
       "build:parser": [{ name: "Change", value: { summary: attack, files: [], followUps: [attack.slice(0, 200)] } }],
     });
 
@@ -269,10 +297,10 @@ describe("hostile words of agents", () => {
         renderEnding(state, { neutral, card: ASK }) ?? "",
       ];
       for (const text of texts) {
-        const bare = text.replaceAll(/`+[^`\n]*`+/g, "");
-        expect(bare).not.toMatch(/@everyone|evil\.example|[^`\w]#1\b/);
+        const html = renderMarkdown(text, { repository: "https://github.com/octo/tab", comment: true });
+        const bare = html.replace(/<(pre|code)[^>]*>[\s\S]*?<\/\1>/g, "");
+        expect(bare).not.toMatch(/@everyone|evil\.example|#1\b|baton:/);
         expect(readCommands(text, "baton")).toEqual({ type: "read", commands: [] });
-        expect(bare.split("<!--").length).toBeLessThanOrEqual(2);
       }
     }
   });
