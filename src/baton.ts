@@ -4,6 +4,8 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { findCli } from "./agents/claude-code/program.ts";
+import { createClaudeCodeRunner } from "./agents/claude-code/runner.ts";
 import { createAgentRunner } from "./agents/runner.ts";
 import { createCircuits, type Circuits } from "./agents/circuits.ts";
 import { createModel, type Model } from "./agents/model.ts";
@@ -80,7 +82,10 @@ export interface PartsOptions {
   readonly needed?: WorkspacesOptions["needed"];
 }
 
-/** Opens the sandbox and everything that works in it. Throws `sandbox-missing` with the install line where bubblewrap is absent. */
+/**
+ * Opens the sandbox and everything that works in it. Throws `sandbox-missing` with the install line where bubblewrap is absent, and
+ * `invalid-environment` where the runner that was asked for has no program or no sandbox.
+ */
 export async function openParts(options: PartsOptions): Promise<Parts> {
   const { env, journal, credential, needed, shelf, works = true } = options;
   await mkdir(env.home, { recursive: true });
@@ -116,6 +121,11 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     load: (name, at, signal) => libraryAt(at, signal).workflows.load(name),
     names: () => own.workflows.names(),
   };
+  const working = { model, workspaces, sandbox, agents, circuits, log: journal };
+  const runner =
+    env.runner === "claude-code" && works
+      ? createClaudeCodeRunner({ ...working, cli: findCli(env.claudeCodePath) })
+      : createAgentRunner(working);
   const opened = undo.move();
   return {
     sandbox,
@@ -126,8 +136,9 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     engine: (edges) => ({
       ...edges,
       triager: createTriager({ model, agents, circuits, log: journal }),
-      agents: createAgentRunner({ model, workspaces, sandbox, agents, circuits, log: journal }),
+      agents: runner,
       gates: createGates({ workspaces, run: sandbox.run, log: journal }),
+      merges: workspaces,
       workflows,
       clock: systemClock,
       journal,

@@ -26,6 +26,8 @@ const outside: Readonly<Record<string, readonly string[]>> = {
   pg: ["store/postgres.ts"],
   "@electric-sql/pglite": ["store/pglite.ts"],
   "prom-client": ["dashboard/metrics.ts"],
+  "@babel/parser": ["gates/surface/syntax.ts"],
+  "node:worker_threads": ["gates/surface/module-reader.ts", "gates/surface/module-thread.ts"],
   "node:child_process": ["core/process.ts"],
 };
 

@@ -6,13 +6,15 @@ import type { Log } from "../core/log.ts";
 import { withGrace } from "../core/parking.ts";
 import type { Failure, Spend } from "../engine/events.ts";
 import type { AgentEvents, AgentResult, SessionStart, Turn } from "../engine/ports.ts";
+import { recordWaste } from "./asking.ts";
 import type { Circuits } from "./circuits.ts";
 import { Meter, type SessionLimits } from "./meter.ts";
 import type { Model } from "./model.ts";
 import type { ModelIds } from "./models.ts";
 import { isPriced } from "./prices.ts";
 import { remedy, type Remedy, type Trouble, type TroubleKind } from "./recovery.ts";
-import { recordWaste, runSession, type SessionEnd, type SessionTools } from "./session.ts";
+import { runSession, type SessionOptions, type SessionTools } from "./session.ts";
+import type { SessionEnd } from "./session-end.ts";
 import { renewedOpening, summaryRequest } from "./summary.ts";
 import type { Sent } from "./transcript.ts";
 
@@ -21,6 +23,8 @@ export interface Spoken {
   readonly start: SessionStart;
   readonly turns: readonly Turn[];
 }
+
+export type Speak<T> = (options: SessionOptions<T>, signal: AbortSignal) => Promise<SessionEnd<T>>;
 
 export interface AttemptOptions<T> {
   /** The agent's name. */
@@ -34,6 +38,8 @@ export interface AttemptOptions<T> {
   readonly brief: (share: number) => Promise<string>;
   readonly schema: z.ZodType<T>;
   readonly tools: SessionTools;
+  /** Holds one conversation to its end; default: with the Messages API, from this process. */
+  readonly speak?: Speak<T>;
   readonly limits: SessionLimits;
   /** How often in a row the run has waited before this. */
   readonly waits: number;
@@ -168,8 +174,8 @@ class Attempt<T> {
     exchanges: readonly Sent[],
     note: string | undefined,
   ): Promise<SessionEnd<T>> {
-    const { agent, circuits, model, system, schema, tools, limits } = this.#options;
-    const end = await runSession(
+    const { agent, circuits, model, system, schema, tools, limits, speak = runSession } = this.#options;
+    const end = await speak(
       {
         model,
         modelId,

@@ -100,6 +100,8 @@ const handIn: Readonly<Record<ArtifactName, string>> = {
   Review: "a *Review*. With `changes` the fixer gets your findings; with `approve` a draft pull request opens.",
   Report: "a *Report*: for the person who asked, or for the agents who go on from it.",
   Findings: "*Findings*: one list for the people of this repository, each of which may become an issue.",
+  Characterization:
+    "a *Characterization*. Baton runs your command on the untouched base commit with only your test files added; every test must pass, every time. The same files, as they are then, must pass behind every later change.",
 };
 
 /** The brief. Its first line is what the scripted model tells attempts by. `share` (0 to 1) is how much of its room each text may take. Pure. */

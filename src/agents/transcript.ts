@@ -84,7 +84,7 @@ export function repairsIn({ reply, answer = [] }: Sent): number {
     .length;
 }
 
-const harmless = new Set<unknown>(["read", "glob", "grep", READ_ARTIFACT, FINISH]);
+const harmless = new Set<unknown>(["read", "glob", "grep", "Read", "Glob", "Grep", READ_ARTIFACT, FINISH]);
 
 /** True when a tool of this reply may have changed the work tree. */
 export function touches(reply: readonly ContentBlockParam[] | Blocks): boolean {

@@ -176,6 +176,7 @@ function dryPublisher(recorded: readonly RecordedEvent[]): Publisher {
     },
     reply: nothing,
     acknowledge: nothing,
+    openFindings: nothing,
     removeLabel: nothing,
   };
 }

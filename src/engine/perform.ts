@@ -275,6 +275,7 @@ async function check(
   const { created, budget } = state;
   const left = Math.max(1, (budget?.milliseconds ?? 0) - used(state, clock.now()).milliseconds);
   const reproduction = artifactOf(state, "Reproduction");
+  const characterization = artifactOf(state, "Characterization");
   const timed = AbortSignal.any([signal, AbortSignal.timeout(left)]);
   try {
     const result = await gates.check(
@@ -286,6 +287,10 @@ async function check(
         head: headOf(state, stage),
         conflict: conflictOf(state, stage),
         reproduction: reproduction && { value: reproduction.artifact.value, commit: reproduction.commit },
+        characterization: characterization && {
+          value: characterization.artifact.value,
+          commit: characterization.commit,
+        },
         config: created.config,
       },
       timed,

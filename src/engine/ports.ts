@@ -264,6 +264,10 @@ export interface GateRequest {
     | undefined;
   /** The paths of a merge that an agent mended. */
   readonly conflict?: readonly string[] | undefined;
+  /** The tests that pin today's behaviour, with the commit (base plus test files) that carries them. Absent in workflows without them. */
+  readonly characterization:
+    | { readonly value: Extract<Artifact, { name: "Characterization" }>["value"]; readonly commit: Sha }
+    | undefined;
   readonly config: RepoConfig;
 }
 
@@ -325,6 +329,12 @@ export interface Publisher {
   reply(repo: RepoRef, subject: Subject, key: string, reply: Reply): Promise<void>;
   /** Shows that a command was seen. */
   acknowledge(repo: RepoRef, commentId: number): Promise<void>;
+  /** Opens an issue for each of these findings of a run (1 is the first), once, and names it in the comment that reports them. */
+  openFindings(
+    state: State,
+    numbers: readonly number[],
+    report: { readonly id: number; readonly body: string },
+  ): Promise<void>;
   /** Takes a one-shot label off. */
   removeLabel(repo: RepoRef, subject: Subject, label: string): Promise<void>;
 }

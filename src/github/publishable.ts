@@ -8,6 +8,9 @@ import { refused, type Refusal } from "./refusal.ts";
 /** What every workflow must check of a change before it is published: that it stays in bounds and weakens no test. */
 const ALWAYS = ["scope", "integrity"] as const satisfies readonly GateName[];
 
+/** Gates that judge the base with tests on top, not the work. */
+const onTests: ReadonlySet<GateName> = new Set(["red", "pinned"]);
+
 /** The commit to publish, when every gate of the workflow has passed, and on that very commit. The engine has seen to it; this door looks itself. */
 export function verifiedHead(state: State): Sha | Refusal {
   if (state.created.dryRun) return refused("dry-run", "A dry run opens no pull request.");
@@ -26,7 +29,7 @@ export function verifiedHead(state: State): Sha | Refusal {
           "not-verified",
           `The gate "${gate}" of the stage "${name}" has not passed, so no pull request was opened.`,
         );
-      if (gate !== "red" && headOf(state, name) !== head) {
+      if (!onTests.has(gate) && headOf(state, name) !== head) {
         return refused(
           "not-verified",
           `The gate "${gate}" was passed by ${headOf(state, name).slice(0, 10)}, but ${head.slice(0, 10)} was to be published.`,

@@ -1,4 +1,5 @@
 // What a run reports that opens no pull request: an answer, or findings with a box each. Pure.
+import { findingLabel, findingsOf } from "../engine/findings.ts";
 import { stageOrder, type State } from "../engine/state.ts";
 import type { Findings, Report } from "../workflows/artifacts.ts";
 import { folded, stack } from "./markdown.ts";
@@ -9,11 +10,11 @@ const MAX_REPORT = 50_000;
 
 /** The report of the run's last stage as Markdown, or undefined when it made none. */
 export function renderReport(state: State, neutral: Neutral): string | undefined {
+  const findings = findingsOf(state);
+  if (findings) return fitting(findingBlocks(findings, neutral));
   const last = stageOrder(state.workflow).at(-1);
   const artifact = last === undefined ? undefined : state.stages.get(last)?.current?.artifact;
-  if (artifact?.name === "Report") return fitting(reportBlocks(artifact.value, neutral));
-  if (artifact?.name === "Findings") return fitting(findingBlocks(artifact.value, neutral));
-  return undefined;
+  return artifact?.name === "Report" ? fitting(reportBlocks(artifact.value, neutral)) : undefined;
 }
 
 function reportBlocks({ summary, sections }: Report, neutral: Neutral): string[] {
@@ -28,10 +29,10 @@ function findingBlocks({ summary, findings }: Findings, neutral: Neutral): strin
   return [
     neutral.prose(summary, 4_000),
     `**${findings.length === 1 ? "1 finding" : `${findings.length} findings`}**, the weightiest first. A tick makes an issue of one.`,
-    ...findings.map(({ title, severity, area, path, line, detail, mend }) => {
+    ...findings.map(({ title, severity, area, path, line, detail, mend }, index) => {
       const place = path === undefined ? "" : ` · ${neutral.code(line === undefined ? path : `${path}:${line}`, 200)}`;
       return stack(
-        `- [ ] **${neutral.line(title, 200)}** · ${severity} · ${neutral.line(area, 60)}${place}`,
+        `- [ ] ${findingLabel(index + 1)} ${neutral.line(title, 200)} · ${severity} · ${neutral.line(area, 60)}${place}`,
         indented(folded("Details", stack(neutral.prose(detail, 2_000), `**Mend:** ${neutral.prose(mend, 1_000)}`))),
       );
     }),

@@ -179,20 +179,30 @@ function whatItWas(state: State, unit: string, attempt: Attempt, neutral: Neutra
   return reason === undefined ? `attempt ${attempt.number}` : neutral.line(reason.split("\n")[0] ?? "", 200);
 }
 
-/** "✓ green" or "✗ **green**: two tests fail". */
+/** Codes of gates that passed because there was nothing they could look at, and of those that saw a part of it. */
+const blind = new Set(["not-computed", "no-test-command"]);
+const partial = new Set(["partly-computed"]);
+
+/** How much a passed gate shows. What shows nothing is never told as verified. */
+export function shownBy({ code }: GateResult): "all" | "part" | "nothing" {
+  return blind.has(code) ? "nothing" : partial.has(code) ? "part" : "all";
+}
+
+/** "✓ green", "○ surface (not verified)" or "✗ green: two tests fail". */
 function gateLine(gate: GateResult, neutral: Neutral): string {
-  return gate.passed ? `✓ ${gate.gate}` : `✗ **${gate.gate}**: ${neutral.line(gate.summary, 250)}`;
+  if (!gate.passed) return `✗ **${gate.gate}**: ${neutral.line(gate.summary, 250)}`;
+  const shown = { all: "✓", part: "✓", nothing: "○" }[shownBy(gate)];
+  return `${shown} ${gate.gate}${{ all: "", part: " (in part)", nothing: " (not verified)" }[shownBy(gate)]}`;
 }
 
 function artifactLine(artifact: Artifact, attempt: Attempt, neutral: Neutral): string {
   switch (artifact.name) {
     case "Reproduction":
       return artifact.value.reproduced
-        ? artifact.value.testFiles
-            .map((file) => neutral.code(file, 120))
-            .slice(0, 3)
-            .join(", ")
+        ? filesLine(artifact.value.testFiles, neutral)
         : `not reproduced: ${neutral.line(artifact.value.notes, 200)}`;
+    case "Characterization":
+      return `pins today's behaviour: ${filesLine(artifact.value.testFiles, neutral)}`;
     case "Diagnosis":
       return neutral.line(firstSentence(artifact.value.rootCause), 200);
     case "Change":
@@ -215,6 +225,13 @@ function artifactLine(artifact: Artifact, attempt: Attempt, neutral: Neutral): s
     default:
       return assertNever(artifact);
   }
+}
+
+function filesLine(files: readonly string[], neutral: Neutral): string {
+  return files
+    .map((file) => neutral.code(file, 120))
+    .slice(0, 3)
+    .join(", ");
 }
 
 function firstSentence(text: string): string {

@@ -23,6 +23,7 @@ import { createSteer } from "./steer.ts";
 import { createJudge } from "./judge.ts";
 import { createLanes } from "./lanes.ts";
 import { translate } from "./translate.ts";
+import { createTicks } from "./ticks.ts";
 import { helpLines, verbOf, type Role } from "./verbs.ts";
 
 export const CONFIG_FILE = ".github/baton.yml";
@@ -38,7 +39,7 @@ export interface IntakeParts {
   readonly log: EventLog;
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
-  readonly publisher: Pick<Publisher, "reply" | "acknowledge" | "removeLabel">;
+  readonly publisher: Pick<Publisher, "reply" | "acknowledge" | "removeLabel" | "openFindings">;
   readonly workflows: WorkflowSource;
   /** What people see of a run on which nobody works. */
   readonly projection?: Pick<Projection, "touch"> | undefined;
@@ -64,6 +65,7 @@ export function createIntake(parts: IntakeParts): Intake {
   const steer = createSteer(parts);
   const judge = createJudge(parts);
   const planEdits = createPlanEdits({ ...parts, judge, loadConfig });
+  const ticks = createTicks({ ...parts, loadConfig });
   const restart = createRestart({ ...parts, start });
   const lanes = createLanes();
 
@@ -313,6 +315,8 @@ export function createIntake(parts: IntakeParts): Intake {
         return commented(intent, delivery, signal);
       case "plan":
         return planEdits(intent, askedBy(intent, delivery, 0, "an edit of the plan", signal));
+      case "ticks":
+        return ticks(intent, askedBy(intent, delivery, 0, "a tick in the report", signal));
       case "closed":
         return steer.closed(intent, signal);
       case "edited":

@@ -1,10 +1,11 @@
 // From a delivery to what somebody wants, or to nothing and why. Pure.
 //
 // Never anything: what Baton itself did (its account, its App, text with its marker), deletions, events nobody asked for, and edits of
-// comments, but for a plan that Baton has written and a person writes otherwise.
+// comments, but for a plan that a person writes otherwise and findings that a person ticks.
 // Bots are let through with their name, so that the repository's config may admit them.
 import type { z } from "zod";
 import { planMarkerIn } from "../engine/asks.ts";
+import { reportedRun, ticksIn } from "../engine/findings.ts";
 import { blockIn } from "../engine/plan-text.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
@@ -127,7 +128,7 @@ function fromComment(event: CommentEvent, self: Self): Translation {
   };
 }
 
-/** An edit of Baton's own comment with a plan, by a person. The marker counts also when the person took it out. */
+/** An edit of Baton's own comment with a plan or with findings, by a person. The marker counts also when the person took it out. */
 function fromEdit(event: CommentEvent, self: Self): Translation {
   const { comment, sender, changes } = event;
   if (isSelf(sender, self)) return nothing("Baton edited it itself");
@@ -135,10 +136,20 @@ function fromEdit(event: CommentEvent, self: Self): Translation {
     return nothing("nothing is done about issue_comment.edited: the comment is not Baton's");
   const body = comment.body ?? "";
   const before = changes?.body?.from ?? "";
-  const marker = planMarkerIn(body) ?? planMarkerIn(before);
-  if (marker === undefined) return nothing("nothing is done about issue_comment.edited: it shows no plan");
   const actor = actorOf(sender, undefined);
   if (actor.bot) return nothing("a bot edited it");
+  const run = reportedRun(body) ?? reportedRun(before);
+  if (run !== undefined) {
+    const old = ticksIn(before);
+    const ticked = [...ticksIn(body)].filter((number) => !old.has(number));
+    if (ticked.length === 0) return nothing("nothing was ticked in it");
+    return {
+      type: "intent",
+      intent: { ...placeOf(event), door: "ticks", actor, commentId: comment.id, run, ticked, body },
+    };
+  }
+  const marker = planMarkerIn(body) ?? planMarkerIn(before);
+  if (marker === undefined) return nothing("nothing is done about issue_comment.edited: it shows no plan");
   if (blockIn(body) === blockIn(before)) return nothing("the plan in it is as it was");
   return { type: "intent", intent: { ...placeOf(event), door: "plan", actor, commentId: comment.id, marker, body } };
 }

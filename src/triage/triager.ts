@@ -7,7 +7,7 @@ import { issueSection } from "../agents/brief.ts";
 import { clip } from "../agents/clip.ts";
 import type { Model } from "../agents/model.ts";
 import { modelIds } from "../agents/models.ts";
-import type { AgentSource } from "../agents/runner.ts";
+import type { AgentSource } from "../agents/work.ts";
 import { noTools } from "../agents/session.ts";
 import { systemPrompt } from "../agents/system-prompt.ts";
 import { messageOf } from "../core/errors.ts";

@@ -46,6 +46,19 @@ export const Reproduction = z.strictObject({
 });
 export type Reproduction = z.infer<typeof Reproduction>;
 
+export const Characterization = z.strictObject({
+  testFiles: z.array(path).min(1).max(20).describe("The test files that pin today's behaviour"),
+  command: z
+    .string()
+    .trim()
+    .min(1)
+    .max(500)
+    .describe("One shell command, run in the repository's root, that runs just these tests"),
+  covers: prose().describe("What behaviour the tests pin, and what of it they leave open"),
+  notes: prose(),
+});
+export type Characterization = z.infer<typeof Characterization>;
+
 export const Diagnosis = z.strictObject({
   rootCause: prose(),
   locations: z.array(z.strictObject({ path, lines: line(50), why: line(500) })).max(20),
@@ -121,7 +134,17 @@ export const Findings = z.strictObject({
 export type Findings = z.infer<typeof Findings>;
 
 /** Every artifact a stage may make, by the name workflow files use. */
-export const artifactSchemas = { Triage, Reproduction, Diagnosis, Change, Plan, Review, Report, Findings } as const;
+export const artifactSchemas = {
+  Triage,
+  Reproduction,
+  Diagnosis,
+  Change,
+  Plan,
+  Review,
+  Report,
+  Findings,
+  Characterization,
+} as const;
 export type ArtifactName = keyof typeof artifactSchemas;
 export const artifactNames = [
   "Triage",
@@ -132,6 +155,7 @@ export const artifactNames = [
   "Review",
   "Report",
   "Findings",
+  "Characterization",
 ] as const satisfies readonly ArtifactName[];
 
 /** An artifact with its name, so that one value says what it is. */
@@ -144,10 +168,11 @@ export const Artifact = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("Review"), value: Review }),
   z.strictObject({ name: z.literal("Report"), value: Report }),
   z.strictObject({ name: z.literal("Findings"), value: Findings }),
+  z.strictObject({ name: z.literal("Characterization"), value: Characterization }),
 ]);
 export type Artifact = z.infer<typeof Artifact>;
 
 /** Artifacts whose stage leaves a commit; what the other agents leave in their workspace is thrown away. */
 export function carriesCommit(name: ArtifactName): boolean {
-  return name === "Reproduction" || name === "Change";
+  return name === "Reproduction" || name === "Change" || name === "Characterization";
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { artifactNames } from "./artifacts.ts";
 
 /** Gates that a workflow may name. */
-export const gateNames = ["red", "green", "baseline", "integrity", "scope"] as const;
+export const gateNames = ["red", "green", "baseline", "integrity", "scope", "pinned", "kept", "surface"] as const;
 /** And what Baton checks of itself: that a merge which an agent mended is mended. */
 export const allGates = [...gateNames, "resolved"] as const;
 export type GateName = (typeof allGates)[number];
@@ -37,8 +37,7 @@ export const waits = ["approval", "answer"] as const;
 export type Wait = (typeof waits)[number];
 
 /** What becomes of the run when a stage cannot be done. */
-export const onFailure = ["stop", "continue", "degrade"] as const;
-export type OnFailure = (typeof onFailure)[number];
+const onFailure = ["stop", "continue", "degrade"] as const;
 
 /** What a fan-out is over: names, or `stage.tasks` of a stage that makes a Plan. */
 export const ForEach = z.union([

@@ -3,10 +3,11 @@
 // A stage *needs* others; those, and what they need, are *upstream* of it. The graph must be free of cycles, every name in it must
 // exist, whatever may say no must say what happens then, and with a pull request at the end every other stage must lead to it,
 // because a stage that does not would be a check nobody waits for.
-import { carriesCommit } from "./artifacts.ts";
+import { carriesCommit, type ArtifactName } from "./artifacts.ts";
+import { cyclesIn } from "./cycles.ts";
 import { at, type Located } from "./located-yaml.ts";
 import { nearest } from "./nearest.ts";
-import { durationMs, Stage } from "./schema.ts";
+import { durationMs, Stage, type GateName } from "./schema.ts";
 import { quote, type Problem } from "./source-file.ts";
 import { checkKeys } from "./stage-keys.ts";
 
@@ -118,25 +119,13 @@ function unknown(node: Node, does: string, name: string, known: Iterable<string>
 
 /** Every cycle of `needs`, each named once and in full: "fix → verify → fix". */
 function findCycles(nodes: ReadonlyMap<string, Node>): Problem[] {
-  const problems: Problem[] = [];
-  const done = new Set<string>();
-  const visit = (node: Node, path: readonly string[]): void => {
-    if (done.has(node.name)) return;
-    const start = path.indexOf(node.name);
-    if (start !== -1) {
-      const cycle = [...path.slice(start), node.name].join(" → ");
-      const message = `the stages need each other in a circle: ${cycle} — take one of these needs out; use back_to to repeat a stage`;
-      problems.push(problemAt(node, ["needs"], message));
-      return;
-    }
-    for (const name of node.needs) {
-      const next = nodes.get(name);
-      if (next) visit(next, [...path, node.name]);
-    }
-    done.add(node.name);
-  };
-  for (const node of nodes.values()) visit(node, []);
-  return problems;
+  const graph = new Map([...nodes].map(([name, { needs }]) => [name, needs]));
+  return cyclesIn(graph).flatMap((cycle) => {
+    const node = nodes.get(cycle[0] ?? "");
+    if (!node) return [];
+    const message = `the stages need each other in a circle: ${cycle.join(" → ")} — take one of these needs out; use back_to to repeat a stage`;
+    return [problemAt(node, ["needs"], message)];
+  });
 }
 
 type Upstream = ReadonlyMap<string, ReadonlySet<string>>;
@@ -160,11 +149,20 @@ function upstreamOf(nodes: ReadonlyMap<string, Node>): Upstream {
   return known;
 }
 
+/** The artifact that a gate judges, which a stage here or upstream must make. */
+const judged: Readonly<Partial<Record<GateName, ArtifactName>>> = {
+  red: "Reproduction",
+  green: "Reproduction",
+  pinned: "Characterization",
+  kept: "Characterization",
+};
+
 /** One stage: does it do something, does it say what happens when that fails, and is there what it works on? */
 function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
   const problems: Problem[] = [];
-  const say = (path: readonly PropertyKey[], message: string) => {
-    problems.push(problemAt(node, path, `${node.name} ${message}`));
+  const say = (path: readonly PropertyKey[], message: string, within = 0) => {
+    const { offset, message: said } = problemAt(node, path, `${node.name} ${message}`);
+    problems.push({ offset: offset + within, message: said });
   };
   const { agent, makes, gates, otherwise } = stage;
   const before = upstream.get(node.name) ?? new Set<string>();
@@ -187,12 +185,13 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
     say(["makes"], `makes ${quote(makes)} but has no agent to make it — add agent:`);
   gates.forEach((gate, index) => {
     if (gates.indexOf(gate) !== index) say(["gates", index], `has the gate ${quote(gate)} twice — keep one`);
-    if (gate !== "red" && gate !== "green") return;
+    const needed = judged[gate];
+    if (needed === undefined) return;
     const sources = [node.name, ...before].map((name) => nodes.get(name)?.stage);
-    if (!sources.some((source) => source === undefined || source.makes === "Reproduction"))
+    if (!sources.some((source) => source === undefined || source.makes === needed))
       say(
         ["gates", index],
-        `has the gate ${quote(gate)}, but no stage before it makes a Reproduction — add one, or take the gate out`,
+        `has the gate ${quote(gate)}, but no stage before it makes a ${needed} — add one, or take the gate out`,
       );
   });
   const mayRefuse =

@@ -1,5 +1,7 @@
 // Which keys of a stage go together: a fan-out, a wait for people, an agent and what may be said of its attempts.
 import { carriesCommit } from "./artifacts.ts";
+import { askedOf, checkExpression } from "./expression-check.ts";
+import { parseExpression } from "./expression.ts";
 import type { Stage } from "./schema.ts";
 import { quote } from "./source-file.ts";
 
@@ -11,8 +13,8 @@ export interface Around {
   readonly before: ReadonlySet<string>;
   /** Undefined for a stage that is not there or whose own fields are wrong. */
   readonly stageCalled: (name: string) => Stage | undefined;
-  /** Says what is wrong, at a key of the stage. */
-  readonly say: (path: readonly PropertyKey[], message: string) => void;
+  /** Says what is wrong, at a key of the stage; `within`: so many characters behind where its value begins. */
+  readonly say: (path: readonly PropertyKey[], message: string, within?: number) => void;
 }
 
 type Key = keyof Stage;
@@ -27,12 +29,16 @@ const ofAgents = [
   "merge",
   "parallel",
 ] as const satisfies readonly Key[];
+/** Problems of one condition that are told. */
+const MAX_PROBLEMS = 5;
 /** Artifacts that a run has one of. */
 const single: readonly Stage["makes"][] = ["Triage", "Reproduction", "Plan"];
 
 /** Checks the keys of one stage that opens no pull request. */
 export function checkKeys(around: Around): void {
   const { stage, say } = around;
+  checkCondition(around, "when");
+  checkCondition(around, "until");
   if (stage.wait !== undefined) return checkWait(around, stage.wait);
   if (stage.agent === undefined)
     for (const key of ofAgents)
@@ -44,6 +50,21 @@ export function checkKeys(around: Around): void {
     );
   checkFanOut(around);
   checkPassingOver(around);
+}
+
+/** A condition is over what is handed in before it; `until` also over what the stage itself hands in. */
+function checkCondition({ name, stage, before, stageCalled, say }: Around, key: "when" | "until"): void {
+  const text = stage[key];
+  if (text === undefined) return;
+  const parsed = parseExpression(text);
+  const asked = new Map(
+    [...before, ...(key === "until" ? [name] : [])].map((one) => {
+      const found = stageCalled(one);
+      return [one, found && askedOf(found)];
+    }),
+  );
+  const problems = parsed.type === "ok" ? checkExpression(parsed.expression, asked) : parsed.problems;
+  for (const { offset, message } of problems.slice(0, MAX_PROBLEMS)) say([key], `has ${key}: ${message}`, offset);
 }
 
 function checkWait({ stage, before, stageCalled, say }: Around, wait: string): void {

@@ -7,9 +7,11 @@ import { type Sha, sha } from "../core/ids.ts";
 import { silentLog } from "../core/log.ts";
 import { repeat } from "../core/repeat.ts";
 import { adoptClone, openClone } from "./clone.ts";
-import { fileChanges, rawChanges } from "./diff.ts";
+import { conflictMarkers } from "./conflict-markers.ts";
+import { fileChanges, filesAt, rawChanges } from "./diff.ts";
 import { createGit, type Git, gitFailed, lenient } from "./git.ts";
 import { createLeases } from "./lease.ts";
+import { mergeWork } from "./merge.ts";
 import { branchName, createMirrors, type Mirror } from "./mirror.ts";
 import { assureFree, naming } from "./space.ts";
 import { upkeep } from "./upkeep.ts";
@@ -90,9 +92,16 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
     },
     paths: async (repo, commit, signal) => {
       const mirror = await mirrorWith(repo, [commit], signal);
-      const args = ["ls-tree", "-r", "-z", "--full-tree", commit] as const;
-      const listed = await git.run({ args, at: mirror.folder, maxOutputBytes: 256 * 1024 ** 2 }, signal);
-      return listed.split("\0").flatMap((line) => /^100\d{3} blob [0-9a-f]+\t([\s\S]+)$/.exec(line)?.[1] ?? []);
+      return (await filesAt(git, mirror.folder, commit, signal)).map(({ path }) => path);
+    },
+    merge: (repo, into, theirs, message, signal) =>
+      naming("merging work", home, async () => {
+        const mirror = await mirrorWith(repo, [into, theirs], signal);
+        return await mergeWork({ git, leases, mirror, shelf, log }, { into, theirs, message }, signal);
+      }),
+    conflictMarkers: async (repo, commit, paths, signal) => {
+      const mirror = await mirrorWith(repo, [commit], signal);
+      return await conflictMarkers(git, mirror.folder, { commit, paths }, signal);
     },
     deliver: async (repo, commit, target, branch, signal) => {
       const mirror = await mirrorWith(repo, [commit], signal);

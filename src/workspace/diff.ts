@@ -1,4 +1,5 @@
-// git's raw list of what differs between two trees, read without interpretation of names.
+// git's raw lists of what is in a tree and of what differs between two, read without interpretation of names.
+import type { Sha } from "../core/ids.ts";
 import type { FileChange } from "./file-change.ts";
 import type { Git } from "./git.ts";
 
@@ -62,4 +63,19 @@ export function parseRaw(text: string): RawChange[] {
 /** The public half: what events and gates are told. */
 export function fileChanges(raw: readonly RawChange[]): FileChange[] {
   return raw.map(({ object: _object, ...change }) => change);
+}
+
+/** Every file of a commit, without folders, links and repositories of their own. */
+export async function filesAt(
+  git: Git,
+  at: string,
+  commit: Sha,
+  signal: AbortSignal,
+): Promise<{ path: string; object: string }[]> {
+  const args = ["ls-tree", "-r", "-z", "--full-tree", commit] as const;
+  const listed = await git.run({ args, at, maxOutputBytes: 256 * 1024 ** 2 }, signal);
+  return listed.split("\0").flatMap((line) => {
+    const [, object, path] = /^100\d{3} blob ([0-9a-f]+)\t([^]+)$/.exec(line) ?? [];
+    return object === undefined || path === undefined ? [] : [{ path, object }];
+  });
 }

@@ -71,6 +71,10 @@ const settings: Readonly<Record<string, string>> = {
   "protocol.allow": "never",
 };
 
+/** Whose name the commits bear that host git makes, all of them Baton's own. */
+const person = { name: "Baton", email: "baton@localhost" };
+export const committer = `${person.name} <${person.email}>`;
+
 const surroundings: Readonly<Record<string, string>> = {
   PATH: "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin",
   HOME: "/nonexistent",
@@ -82,10 +86,10 @@ const surroundings: Readonly<Record<string, string>> = {
   GIT_SSH_COMMAND: "false",
   GIT_NO_REPLACE_OBJECTS: "1",
   GIT_LITERAL_PATHSPECS: "1",
-  GIT_AUTHOR_NAME: "Baton",
-  GIT_AUTHOR_EMAIL: "baton@localhost",
-  GIT_COMMITTER_NAME: "Baton",
-  GIT_COMMITTER_EMAIL: "baton@localhost",
+  GIT_AUTHOR_NAME: person.name,
+  GIT_AUTHOR_EMAIL: person.email,
+  GIT_COMMITTER_NAME: person.name,
+  GIT_COMMITTER_EMAIL: person.email,
 };
 
 export function createGit(execute: Execute): Git {

@@ -72,10 +72,11 @@ export function steersGit(name: string): boolean {
   );
 }
 
-function printable(text: string): string {
+/** Text of strangers in one line: what cannot be seen is spelled out, and what is longer than `most` characters is cut. */
+export function printable(text: string, most = 200): string {
   const plain = text.replace(
     /[\p{Cc}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`,
   );
-  return plain.length > 200 ? `${plain.slice(0, 200)}…` : plain;
+  return plain.length > most ? `${plain.slice(0, most)}…` : plain;
 }

@@ -2,18 +2,18 @@
 // (a bundle itself is not checked by git 2.39) → the raw list of what differs, judged by policy → one commit of Baton's own making
 // → the mirror, by an explicit name. Author, dates, message and history of what the agent committed do not come with it.
 import { constants } from "node:fs";
-import { copyFile, mkdir, open, writeFile } from "node:fs/promises";
+import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BatonError } from "../core/errors.ts";
-import { faultPoint } from "../core/fault-points.ts";
-import { type Sha, sha } from "../core/ids.ts";
+import type { Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
-import { fileChanges, rawChanges, type RawChange } from "./diff.ts";
+import { fileChanges } from "./diff.ts";
 import type { FileChange } from "./file-change.ts";
 import type { Git } from "./git.ts";
+import { judge, makeCommit } from "./made-commit.ts";
 import type { Mirror } from "./mirror.ts";
-import { shelve, type Shelf } from "./shelf.ts";
-import { importLimits, refusals } from "./policy.ts";
+import { importLimits } from "./policy.ts";
+import { createScratch } from "./scratch.ts";
+import type { Shelf } from "./shelf.ts";
 
 export type Imported =
   | { readonly type: "collected"; readonly commit: Sha; readonly changes: FileChange[] }
@@ -41,8 +41,9 @@ export async function importWork(work: Import, signal: AbortSignal): Promise<Imp
   const taken = await takeFile(work.bundle, bundle);
   if (taken !== undefined) return no(taken);
 
-  const unpacked = await bare(work, "unpacked", signal);
-  const checked = await bare(work, "checked", signal);
+  // Both know the start, which the bundle builds on.
+  const unpacked = await createScratch({ git, mirror, folder: join(work.folder, "unpacked") }, { start }, signal);
+  const checked = await createScratch({ git, mirror, folder: join(work.folder, "checked") }, { start }, signal);
   for (const [from, to] of [
     [bundle, unpacked],
     [unpacked, checked],
@@ -63,22 +64,11 @@ export async function importWork(work: Import, signal: AbortSignal): Promise<Imp
   const named = await git.attempt({ args: ["rev-parse", "--verify", "refs/heads/work^{tree}"], at: checked }, signal);
   const tree = named.stdout.trim();
   if (named.exitCode !== 0 || !/^[0-9a-f]{40}$/.test(tree)) return no("the work holds no tree");
-  const changes = await rawChanges(git, checked, start, tree, signal);
+  const { changes, reasons } = await judge({ git, at: checked }, start, tree, signal);
   if (changes.length === 0) return { type: "collected", commit: start, changes: [] };
-  const reasons = refusals(await withSizes(git, checked, changes, signal));
   if (reasons.length > 0) return { type: "refused", reasons };
-
-  const made = await git.run(
-    { args: ["commit-tree", tree, "-p", start, "-F", "-"], at: checked, stdin: work.message },
-    signal,
-  );
-  const commit = sha(made.trim());
-  await git.run({ args: ["update-ref", "refs/heads/made", commit], at: checked }, signal);
-  await faultPoint("workspace.before-import");
-  await mirror.take(checked, "refs/heads/made", commit, signal);
-  const { shelf, log } = work;
-  if (shelf) await shelve({ shelf, git, log }, { from: checked, start, commit }, signal);
-  await faultPoint("workspace.after-import");
+  const { message, shelf, log } = work;
+  const commit = await makeCommit({ git, mirror, at: checked, tree, parents: [start], message, shelf, log }, signal);
   return { type: "collected", commit, changes: fileChanges(changes) };
 }
 
@@ -107,33 +97,6 @@ async function takeFile(from: string, to: string): Promise<string | undefined> {
   }
   await writeFile(to, bytes.subarray(0, at), { mode: 0o600 });
   return undefined;
-}
-
-/** A bare repository that sees the mirror's objects without having them; it knows the start, which the bundle builds on. */
-async function bare(work: Import, name: string, signal: AbortSignal): Promise<string> {
-  const folder = join(work.folder, name);
-  await mkdir(folder);
-  await work.git.run({ args: ["init", "--quiet", "--bare", "--template=", "."], at: folder }, signal);
-  await writeFile(join(folder, "objects/info/alternates"), `${join(work.mirror.folder, "objects")}\n`);
-  await copyFile(join(work.mirror.folder, "shallow"), join(folder, "shallow")).catch(() => undefined);
-  await work.git.run({ args: ["update-ref", "refs/heads/start", work.start], at: folder }, signal);
-  return folder;
-}
-
-async function withSizes(git: Git, at: string, changes: readonly RawChange[], signal: AbortSignal) {
-  const blobs = changes.filter(({ mode }) => mode.startsWith("100"));
-  const stdin = blobs.map(({ object }) => `${object}\n`).join("");
-  const listed = blobs.length === 0 ? "" : await git.run({ args: ["cat-file", "--batch-check"], at, stdin }, signal);
-  const sizes = new Map<string, number>();
-  for (const line of listed.split("\n")) {
-    const [object, type, size] = line.split(" ");
-    if (object !== undefined && type === "blob") sizes.set(object, Number(size));
-  }
-  return changes.map(({ path, mode, object }) => {
-    const size = mode.startsWith("100") ? sizes.get(object) : 0;
-    if (size === undefined) throw new BatonError("git-failed", `the object ${object} of ${path} is missing`);
-    return { path, mode, size };
-  });
 }
 
 function complaint(text: string): string {

@@ -64,6 +64,28 @@ export interface OpenOptions {
 /** Whether a commit that a run began from is still part of its branch. */
 export type Contains = "yes" | "rewritten" | "branch-gone";
 
+/** What came of a merge. */
+export type Merged =
+  /** `changes`: what `commit` changed of the side that was merged into. */
+  | { readonly type: "merged"; readonly commit: Sha; readonly changes: FileChange[] }
+  | {
+      readonly type: "conflict";
+      /**
+       * A commit to resolve the conflicts on: its first parent is the side that was merged into, its second the other. What could be
+       * merged is; in text that could not, git's markers hold both sides (`ours`, `theirs`) and the base. Where there is no text to
+       * mark, ours was left, or what one side deleted and the other changed, or both, one of them as `path~ours` or `path~theirs`.
+       */
+      readonly marked: Sha;
+      /** What the conflicts are about, sorted: not all of it need be there in `marked`. Bytes that are not UTF-8 read U+FFFD. */
+      readonly paths: string[];
+      /** The commit both sides come from. */
+      readonly base: Sha;
+      /** git's own words for each conflict, for whoever resolves it; they hold names that strangers chose. */
+      readonly notes: string[];
+    }
+  /** Import policy does not allow what would come in, or git cannot merge it in time. */
+  | { readonly type: "refused"; readonly reasons: string[] };
+
 export interface Workspaces {
   /** Brings the mirror up to date and says where `branch` is. Throws `git-failed` or `not-found`. */
   resolve(repo: RepoSource, branch: string, signal: AbortSignal): Promise<Sha>;
@@ -94,6 +116,18 @@ export interface Workspaces {
   tree(repo: RepoSource, commit: Sha, signal: AbortSignal): Promise<Sha>;
   /** Every file path at a commit. */
   paths(repo: RepoSource, commit: Sha, signal: AbortSignal): Promise<string[]>;
+  /**
+   * Merges the work `theirs` into `into`, by git's three-way merge. Neither commit changes; what comes of it is in the mirror. `commit`
+   * is `into` when that has everything already, and `theirs` when that was made on top of `into`; else it has both as parents, in this
+   * order. The same merge gives the same commit, also after a crash or on another machine.
+   */
+  merge(repo: RepoSource, into: Sha, theirs: Sha, message: string, signal: AbortSignal): Promise<Merged>;
+  /**
+   * Those of `paths` in which `commit` holds conflict markers: lines that begin with seven or more of `<`, `|` or `>` and then a space or nothing.
+   * Measured against the merge that `commit` is or was made on: lines that one of its sides had are no markers. A `=======` counts only
+   * together with others, because alone it may underline a title. Paths that are absent, folders or links hold none.
+   */
+  conflictMarkers(repo: RepoSource, commit: Sha, paths: readonly string[], signal: AbortSignal): Promise<string[]>;
   /** Writes a commit of the mirror as a branch into another repository on this machine (a local run's result). Refuses to move an existing branch. */
   deliver(repo: RepoSource, commit: Sha, target: string, branch: string, signal: AbortSignal): Promise<void>;
 }

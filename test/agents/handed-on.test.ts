@@ -42,7 +42,7 @@ describe("the tool", () => {
     { stage: "scout:tests", artifact: long },
     { stage: "scout:code", artifact: short },
   ]);
-  const read = (input: unknown) => tools.call({ name: READ_ARTIFACT, input }, signal);
+  const read = (input: unknown) => tools.call({ id: "1", name: READ_ARTIFACT, input }, signal);
 
   test("is there only where something was shown in short", () => {
     expect(tools.declarations.map(({ name }) => name)).toEqual([READ_ARTIFACT]);
@@ -73,6 +73,6 @@ describe("the tool", () => {
   });
 
   test("leaves other calls to the tools it stands beside", async () => {
-    expect(await tools.call({ name: "bash", input: {} }, signal)).toMatchObject({ ok: false });
+    expect(await tools.call({ id: "1", name: "bash", input: {} }, signal)).toMatchObject({ ok: false });
   });
 });

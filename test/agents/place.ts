@@ -71,6 +71,8 @@ export class FakePlace {
     paths: () => Promise.resolve(Object.keys(this.#options.files ?? {})),
     tree: () => this.#unused("tree"),
     deliver: () => this.#unused("deliver"),
+    merge: () => this.#unused("merge"),
+    conflictMarkers: () => this.#unused("conflictMarkers"),
     contains: () => this.#unused("contains"),
     adopt: (_repo, key, turn) => {
       this.log.push(`adopt ${key.split("/").slice(1).join("/")} as of turn ${turn}`);
@@ -87,6 +89,7 @@ export class FakePlace {
     kind: "none",
     warning: undefined,
     run: () => this.#unused("run"),
+    startProgram: () => this.#unused("startProgram"),
     startHands: (folder) => {
       if (this.#options.handsFail) return Promise.reject(this.#options.handsFail);
       this.log.push("open hands");

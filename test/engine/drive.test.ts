@@ -8,6 +8,7 @@ import type { EventLog } from "#src/engine/ports.ts";
 import { budgetOf } from "#src/engine/route.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
+import { Workflow } from "#src/workflows/schema.ts";
 import {
   artifactFor,
   bugWorkflow,
@@ -77,6 +78,46 @@ describe("a bug run", () => {
       ["green", commit(5)],
       ["baseline", commit(5)],
     ]);
+  });
+
+  test("hands every gate the tests that pin the behaviour, with the commit that holds them", async () => {
+    const value = { testFiles: ["test/pins.test.js"], command: "npm test", covers: "split", notes: "none" };
+    const no = { ending: "failed" as const };
+    const refactor = Workflow.parse({
+      name: "refactor",
+      description: "Pin, change and verify",
+      budget: { run: 5, time: "45m" },
+      stages: {
+        pin: { agent: "a", makes: "Characterization", gates: ["pinned"], otherwise: { again: 1, ...no } },
+        fix: { agent: "fixer", needs: ["pin"], makes: "Change" },
+        verify: {
+          needs: ["fix"],
+          gates: ["scope", "integrity", "kept", "surface"],
+          otherwise: { back_to: "fix", max: 1, ...no },
+        },
+        publish: { needs: ["verify"], pull_request: "draft" },
+      },
+    });
+    const workflows = { load: () => Promise.resolve(refactor), names: () => ["refactor"] };
+    const agents = new ScriptedAgents({ pin: [{ name: "Characterization", value }] });
+    const gates = new ScriptedGates({ kept: [gate("kept", false, "behaviour-changed")] });
+    const { state } = await play({ agents, gates, workflows }, { workflow: "refactor" });
+    expect(ending(state)).toBe("succeeded: verified");
+    expect(gates.requests.map(({ gate: name, head }) => [name, head])).toEqual([
+      ["pinned", commit(1)],
+      ["scope", commit(5)],
+      ["integrity", commit(5)],
+      ["kept", commit(5)],
+      ["scope", commit(6)],
+      ["integrity", commit(6)],
+      ["kept", commit(6)],
+      ["surface", commit(6)],
+    ]);
+    for (const { characterization, reproduction } of gates.requests) {
+      expect(characterization).toEqual({ value, commit: commit(1) });
+      expect(reproduction).toBeUndefined();
+    }
+    expect(agents.tasks.at(-1)?.reasons.join()).toContain("kept");
   });
 
   test("a dry run verifies and opens nothing", async () => {

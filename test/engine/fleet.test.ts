@@ -53,9 +53,9 @@ interface World {
   readonly log: EventLog;
   readonly agents: ScriptedAgents;
   readonly merges: ScriptedMerges;
-  go(): Promise<State>;
-  say(event: RunEvent): Promise<void>;
-  events(): Promise<RecordedEvent[]>;
+  readonly go: () => Promise<State>;
+  readonly say: (event: RunEvent) => Promise<void>;
+  readonly events: () => Promise<RecordedEvent[]>;
 }
 
 async function world(

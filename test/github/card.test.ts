@@ -234,3 +234,16 @@ test("hostile words do nothing, secrets stay inside, and it is never too long", 
     1 + (text.match(/^<!-- baton:status:x/gm)?.length ?? 0) + (text.match(/\) <!-- baton:status:x/g)?.length ?? 0),
   );
 });
+
+test("a gate that could not look is not shown as one that has", () => {
+  const line = (code: string) =>
+    card(
+      new RunScript()
+        .driven()
+        .routed()
+        .stage("verify", { gates: [gateResult("surface", { code })] }).state,
+    );
+  expect(line("unchanged")).toMatch(/✓ surface(?! \()/);
+  expect(line("partly-computed")).toContain("✓ surface (in part)");
+  expect(line("not-computed")).toContain("○ surface (not verified)");
+});

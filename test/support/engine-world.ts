@@ -276,7 +276,7 @@ export function commitNamed(name: string): Sha {
 }
 
 function commitOf(task: AgentTask): Sha {
-  if (task.makes === "Reproduction") return commit(task.attempt);
+  if (task.makes === "Reproduction" || task.makes === "Characterization") return commit(task.attempt);
   if (task.makes === "Change" && artifacts[task.stage] === undefined)
     return commitNamed(`${task.stage} ${task.attempt}`);
   if (task.makes === "Change") return commit(4 + task.attempt);
@@ -337,6 +337,7 @@ export class CountingPublisher implements Publisher {
   reply = () => Promise.resolve();
   acknowledge = () => Promise.resolve();
   removeLabel = () => Promise.resolve();
+  openFindings = () => Promise.resolve();
 }
 
 export const quietProjection: Projection = { touch() {}, settle: () => Promise.resolve() };

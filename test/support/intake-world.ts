@@ -105,10 +105,16 @@ export class StagedReader implements GitHubReader {
 }
 
 /** Keeps what was said, once per key, as the real publisher does. */
-export class RecordingPublisher implements Pick<Publisher, "reply" | "acknowledge" | "removeLabel"> {
+export class RecordingPublisher implements Pick<Publisher, "reply" | "acknowledge" | "removeLabel" | "openFindings"> {
   readonly replies: { key: string; number: number; reply: Reply }[] = [];
   readonly acknowledged: number[] = [];
   readonly removed: string[] = [];
+  readonly findings: number[] = [];
+
+  openFindings(_: State, numbers: readonly number[]): Promise<void> {
+    this.findings.push(...numbers);
+    return Promise.resolve();
+  }
 
   reply(_: RepoRef, { number }: Subject, key: string, reply: Reply): Promise<void> {
     if (!this.replies.some((said) => said.key === key)) this.replies.push({ key, number, reply });

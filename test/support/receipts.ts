@@ -1,6 +1,6 @@
 // A feature for the sample repository, as scripted agents plan and build it: receipts as text and as CSV, side by side, and one function
 // that chooses. Both export from the same file at the same place, so that git cannot merge the second.
-import type { Findings, Plan, Report, Review, Triage } from "#src/workflows/artifacts.ts";
+import type { Plan, Report, Review, Triage } from "#src/workflows/artifacts.ts";
 import type { AgentScript, ScriptedCall } from "#src/playground/scripted-model.ts";
 
 export const feature = {
@@ -98,26 +98,4 @@ export const receiptAgents: Readonly<Record<string, AgentScript>> = {
       : change("src/index.js exports both receipts."),
   tester: () => finish(approve),
   reviewer: () => finish(approve),
-};
-
-export const findings: Findings = {
-  summary: "Two things stand out; accessibility has no object here.",
-  findings: [
-    {
-      title: "splitEvenly loses cents",
-      severity: "major",
-      area: "quality",
-      path: "src/split.js",
-      line: 4,
-      detail: "The floor drops the rest.",
-      mend: "Hand the rest out, one cent each.",
-    },
-    {
-      title: "No licence is named",
-      severity: "minor",
-      area: "documentation",
-      detail: "README names none.",
-      mend: "Name one.",
-    },
-  ],
 };

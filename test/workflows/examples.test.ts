@@ -59,11 +59,10 @@ describe("the examples", () => {
     const state = fold(events);
     expect(state.finished, file).toMatchObject({ outcome: "succeeded" });
     expect(firstDifference(events)).toBeUndefined();
-    for (const [name, { agent, when }] of Object.entries(workflow.stages))
-      if (agent !== undefined && when === undefined)
-        expect(
-          scripted.tasks.some(({ stage }) => stage.split(":")[0] === name),
-          `${name} of ${file}`,
-        ).toBe(true);
+    const working = Object.entries(workflow.stages).filter(
+      ([, { agent, when }]) => agent !== undefined && when === undefined,
+    );
+    const worked = new Set(scripted.tasks.map(({ stage }) => stage.split(":")[0]));
+    expect(working.map(([name]) => name).filter((name) => !worked.has(name))).toEqual([]);
   });
 });

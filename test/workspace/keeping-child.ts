@@ -37,6 +37,10 @@ async function obey(verb: string, word: string): Promise<string> {
   if (verb === "recorded") await workspace?.recorded(Number(word));
   if (verb === "die") onFaultPoint(async (point) => void (point === word && process.kill(process.pid, "SIGKILL")));
   if (verb === "park") await workspace?.park();
+  if (verb === "merge") {
+    const [into = "", theirs = ""] = word.split(" ");
+    return JSON.stringify(await workspaces.merge(repo, sha(into), sha(theirs), "work", never));
+  }
   if (verb === "collect") return JSON.stringify(await workspace?.collect("work", never));
   return workspace?.folder ?? "nothing";
 }

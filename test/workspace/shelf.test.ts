@@ -52,9 +52,14 @@ async function machine(name: string, over: Shelf = shelf, warn: (message: string
   );
 }
 
-async function change(workspaces: Awaited<ReturnType<typeof machine>>, from: Sha, file: string): Promise<Sha> {
+async function change(
+  workspaces: Awaited<ReturnType<typeof machine>>,
+  from: Sha,
+  file: string,
+  text = `${file}\n`,
+): Promise<Sha> {
   await using workspace = await workspaces.open(repo(), from, never);
-  await writeFile(join(workspace.folder, file), `${file}\n`);
+  await writeFile(join(workspace.folder, file), text);
   const collected = await workspace.collect(`add ${file}`, never);
   if (collected.type !== "collected") throw new Error(collected.reasons.join());
   return collected.commit;
@@ -70,6 +75,24 @@ test("a chain of work made on one machine is gone on with on another", async () 
   expect(await two.tree(repo(), second, never)).toBe(await one.tree(repo(), second, never));
   // And back again.
   expect(await one.paths(repo(), third, never)).toContain("d.txt");
+});
+
+test("what was merged, or is in conflict, on one machine is gone on with on another", async () => {
+  const one = await machine("one");
+  const [b, c] = [await change(one, head, "b.txt"), await change(one, head, "c.txt")];
+  const [mine, theirs] = [await change(one, head, "a.txt", "mine\n"), await change(one, head, "a.txt", "theirs\n")];
+  const merged = await one.merge(repo(), b, c, "merge c", never);
+  const marked = await one.merge(repo(), mine, theirs, "merge theirs", never);
+  if (merged.type !== "merged" || marked.type !== "conflict") throw new Error(JSON.stringify([merged, marked]));
+  const two = await machine("two");
+  expect(await two.paths(repo(), merged.commit, never)).toEqual(["a.txt", "b.txt", "c.txt"]);
+  expect(await two.conflictMarkers(repo(), marked.marked, marked.paths, never)).toEqual(["a.txt"]);
+  const resolved = await change(two, marked.marked, "a.txt", "mine and theirs\n");
+  expect(await two.merge(repo(), resolved, theirs, "again", never)).toMatchObject({ commit: resolved, changes: [] });
+  // A third machine, which must find all of it, comes to the same as the first.
+  const three = await machine("three");
+  expect(await three.conflictMarkers(repo(), resolved, marked.paths, never)).toEqual([]);
+  expect(await three.merge(repo(), mine, theirs, "merge theirs", never)).toEqual(marked);
 });
 
 test("a machine that lost its disk has the work still", async () => {
