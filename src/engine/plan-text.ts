@@ -37,14 +37,13 @@ function list(items: readonly string[], indent: number): string {
   return items.map((item) => `\n${" ".repeat(indent)}- ${scalar(item, indent + 2)}`).join("");
 }
 
-/** Everything that has ink, spaces, and the line ends and tabs of code; the rest is escaped. */
-const visible =
-  /^(?:[\t\n\x20-\x7e]|(?!\p{Default_Ignorable_Code_Point}|\p{Bidi_Control})[\p{L}\p{M}\p{N}\p{P}\p{S}])*$/u;
+/** Everything but what has ink, spaces, and the line ends and tabs of code: it is escaped. */
+const hidden = /[^\t\n\x20-\x7e\p{L}\p{M}\p{N}\p{P}\p{S}]|[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}]/u;
 /** Words that YAML, or a person, reads as something else than text. */
 const words = /^(?:true|false|null|yes|no|on|off|y|n)$/i;
 
 function scalar(text: string, indent: number): string {
-  const shown = visible.test(text) && text.isWellFormed();
+  const shown = !hidden.test(text);
   if (shown && text.includes("\n") && !/^[ \t]|[ \t](?:\n|$)|\n$/.test(text)) {
     const margin = " ".repeat(indent);
     return `|-\n${text.replaceAll(/^(?=.)/gm, margin)}`;
@@ -57,7 +56,7 @@ function quoted(text: string): string {
   // JSON's escapes are YAML's.
   return [...JSON.stringify(text)]
     .map((char) => {
-      if (visible.test(char) && char.isWellFormed()) return char;
+      if (!hidden.test(char)) return char;
       const code = char.codePointAt(0) ?? 0;
       return code > 0xffff ? `\\U${code.toString(16).padStart(8, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
     })

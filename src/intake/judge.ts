@@ -72,14 +72,16 @@ export function createJudge({ log, bell, reader, publisher, projection }: JudgeP
 
   return {
     async approve(asked, typed) {
-      const [, inWords] = /^(?:with\b[ \t]*:?|:)([\s\S]*)$/i.exec(typed.trim()) ?? [];
+      const [, behindWith] = /^:?\s*with\b\s*:?(.*)$/is.exec(typed.trim()) ?? [];
+      // The colon of `approve: …` went with the verb.
+      const inWords = behindWith ?? (/^\S+\s+approve\s*:/i.test(asked.quote) ? typed.replace(/^\s*:/, "") : undefined);
       if (inWords === undefined && typed.trim() !== "")
         return unreadable(
           asked,
           "I cannot tell whether these words are to change the plan; write `/agent approve` alone, or `/agent approve with:` and the changes on the same line",
         );
       const words = cleaned(inWords ?? "");
-      if (words === "" && (inWords !== undefined || endsOpen(asked)))
+      if (words === "" && inWords !== undefined)
         return unreadable(asked, "the changes are missing; they stand behind `with:` on the same line");
       if (words.length > MAX_WORDS) return unreadable(asked, tooLong);
       return judge(asked, "approved", words);

@@ -130,6 +130,16 @@ export function conversation(frame: Frame, repo: Repository, issue: Issue, below
   </div>`;
 }
 
+/** The page on which a comment is written anew. */
+export function editPage(frame: Frame, repo: Repository, issue: Issue, comment: Comment): Piece {
+  const body = html`<h2>Edit a comment of ${comment.by.account.login}</h2>
+    <form class="box write" method="post" action="/${repo.fullName}/issues/${issue.number}/comments/${comment.id}">
+      <textarea name="body" aria-label="Text" maxlength="65536" style="min-height:70vh">${comment.body}</textarea>
+      <div class="actions"><button class="primary">Update comment</button></div>
+    </form>`;
+  return layout(frame, { title: `Edit · ${issue.title}`, body, repo, tab: issue.pull ? "pulls" : "issues" });
+}
+
 interface Said {
   readonly id: string;
   readonly by: Account;
@@ -138,7 +148,7 @@ interface Said {
   readonly body: string;
   readonly reactions: readonly Reaction[];
   readonly reactTo: string;
-  /** Where its text may be written anew. */
+  /** The page on which its text may be written anew. */
   readonly editAt?: string;
 }
 
@@ -179,22 +189,12 @@ function said({ world, acting }: Frame, repo: Repository, issue: Issue, one: Sai
     <div class="comment ${one.by.id === acting?.id ? "mine" : ""}">
       <div class="head">
         <b>${one.by.login}</b> ${chips.map((chip) => html`<span class="chip">${chip}</span>`)} commented ${time(one.at)}
+        ${one.editAt === undefined ? "" : html`· <a href="/${repo.fullName}/issues/${one.editAt}">edit</a>`}
         ${one.edits > 0 ? html`<span title="${one.edits} earlier versions">· edited ${one.edits === 1 ? "" : `${one.edits}×`}</span>` : ""}
       </div>
-      ${prose(world, repo, one.body)} ${editForm(repo, one)} ${reactionBar(repo, one, acting)}
+      ${prose(world, repo, one.body)} ${reactionBar(repo, one, acting)}
     </div>
   </div>`;
-}
-
-function editForm(repo: Repository, { editAt, body }: Said): Piece {
-  if (editAt === undefined) return html``;
-  return html`<details class="edit">
-    <summary>Edit</summary>
-    <form method="post" action="/${repo.fullName}/issues/${editAt}">
-      <textarea name="body" aria-label="Text of the comment" maxlength="65536">${body}</textarea>
-      <div class="actions"><button class="primary">Update comment</button></div>
-    </form>
-  </details>`;
 }
 
 function reactionBar(repo: Repository, one: Said, acting: Account | undefined): Piece {

@@ -27,7 +27,7 @@ import {
   type World,
 } from "../state.ts";
 import { commitPage, repositoryList, treePage } from "./code.ts";
-import { issueAddress, issueList, issuePage, newIssuePage } from "./issues.ts";
+import { editPage, issueAddress, issueList, issuePage, newIssuePage } from "./issues.ts";
 import { type Frame, layout, mayClose, mayEdit, maySort, people } from "./layout.ts";
 import { liveScript } from "./live.ts";
 import { avatarSvg, type Piece } from "./pieces.ts";
@@ -199,12 +199,21 @@ function forms(app: Hono, world: World): void {
     return c.redirect(issueAddress({ acting, ...rest }, repo, issue), 303);
   });
 
-  app.post("/:owner/:repo/issues/:number{[0-9]+}/comments/:id{[0-9]+}", async (c) => {
-    const { repo, issue, acting, ...rest } = atIssue(c, world);
+  const editing = (c: Context) => {
+    const found = atIssue(c, world);
+    const comment = found.issue?.comments.find(({ id }) => id === Number(c.req.param("id")));
+    return { ...found, comment, may: found.repo && comment && mayEdit(found.repo, comment, found.acting) };
+  };
+  const written = "/:owner/:repo/issues/:number{[0-9]+}/comments/:id{[0-9]+}";
+  app.get(written, async (c) => {
+    const { repo, issue, comment, may, ...rest } = editing(c);
+    return await show(c, repo && issue && comment && may ? editPage(rest, repo, issue, comment) : undefined);
+  });
+  app.post(written, async (c) => {
+    const { repo, issue, comment, may, acting, ...rest } = editing(c);
     const body = lines((await fields(c))["body"] ?? "");
-    const comment = issue?.comments.find(({ id }) => id === Number(c.req.param("id")));
     if (!repo || !issue || !comment) return c.notFound();
-    if (!acting || !mayEdit(repo, comment, acting)) return refuse(c, "Comments of others need the role write.");
+    if (!acting || !may) return refuse(c, "Comments of others need the role write.");
     if (body.trim() === "" || body.length > MAX_BODY)
       return refuse(c, "A comment has some text, and no more than 65,536 characters.");
     if (body !== comment.body) editComment(world, repo, comment, { account: acting }, body);
