@@ -21,6 +21,11 @@ const verbs: Readonly<Record<string, { summary: string; where?: "caller"; load: 
     where: "caller",
     load: async () => (await import("./cli/run.ts")).run,
   },
+  triage: {
+    summary: "sort one issue, or with --all every open one in batches at half price; shows the cost first",
+    where: "caller",
+    load: async () => (await import("./cli/triage.ts")).triage,
+  },
   runs: {
     summary: "list runs; `runs show <id>` tells one",
     load: async () => (await import("./cli/runs.ts")).runs,

@@ -13,10 +13,11 @@ import { dollars } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { noSpend, type EventOf, type Spend } from "../engine/events.ts";
 import type { Triager } from "../engine/ports.ts";
-import { Triage, type IssueType } from "../workflows/artifacts.ts";
+import { Triage } from "../workflows/artifacts.ts";
+import { withArticle } from "./agent-verdict.ts";
 import { guess } from "./heuristics.ts";
 import { TRIAGE_TOKENS, TRIAGER, writeTriageBrief } from "./prompt.ts";
-import { trim } from "./trim.ts";
+import { mentionedIn, trim, type TrimMaterial } from "./trim.ts";
 
 export interface TriagerOptions {
   readonly model: Model;
@@ -95,15 +96,20 @@ function briefOf(created: Created, share: number): string {
   return `${shared}\n\n${own}`;
 }
 
+function materialOf({ subject, input, labels, config }: Created): TrimMaterial {
+  const { title, body } = input;
+  return { title, body, number: subject.number, mentioned: mentionedIn(input), labels, config };
+}
+
 function byModel(created: Created, { triage, spend }: Extract<Asked, { type: "answered" }>): Sorted {
-  const trimmed = trim(created, triage);
-  const why = `${percent(trimmed.confidence)} sure it is ${article(trimmed.type)}; runner-up: ${trimmed.runnerUp}. ${trimmed.summary}`;
+  const trimmed = trim(triage, materialOf(created));
+  const why = `${percent(trimmed.confidence)} sure it is ${withArticle(trimmed.type)}; runner-up: ${trimmed.runnerUp}. ${trimmed.summary}`;
   return { source: "model", triage: trimmed, why: oneLine(why), spend };
 }
 
 function byWords(log: Log, created: Created, { why: reason, spend }: Extract<Asked, { type: "unanswered" }>): Sorted {
   log.warn("triage without a model", { run: created.runId, why: reason });
-  const triage = trim(created, guess(created.input));
+  const triage = trim(guess(created.input), materialOf(created));
   const words =
     triage.evidence.length === 0
       ? "little to go by"
@@ -111,26 +117,12 @@ function byWords(log: Log, created: Created, { why: reason, spend }: Extract<Ask
           .slice(0, 3)
           .map((words) => `“${words}”`)
           .join(", ");
-  const why = `No model could sort this (${reason}), so it was guessed from its words: ${article(triage.type)} (${words}), ${percent(triage.confidence)} sure; runner-up: ${triage.runnerUp}.`;
+  const why = `No model could sort this (${reason}), so it was guessed from its words: ${withArticle(triage.type)} (${words}), ${percent(triage.confidence)} sure; runner-up: ${triage.runnerUp}.`;
   return { source: "heuristic", triage, why: oneLine(why), spend };
 }
 
 function percent(confidence: number): string {
   return `${Math.round(confidence * 100)} %`;
-}
-
-const articles: Readonly<Record<IssueType, string>> = {
-  bug: "a bug",
-  feature: "a feature",
-  refactor: "a refactoring",
-  docs: "about documentation",
-  question: "a question",
-  duplicate: "a duplicate",
-  invalid: "not a valid issue",
-};
-
-function article(type: IssueType): string {
-  return articles[type];
 }
 
 function oneLine(text: string): string {
