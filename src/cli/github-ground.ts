@@ -6,8 +6,8 @@ import type { RepoRef } from "../engine/events.ts";
 import type { GitHubReader, IssueList } from "../engine/ports.ts";
 import type { Env } from "../env.ts";
 import { createClient, whoIs, type OctokitFor, type Self } from "../github/client.ts";
-import { failureOf } from "../github/failure.ts";
 import { createGitHubReader } from "../github/reader.ts";
+import { createRequests } from "../github/requests.ts";
 import { createMemoryThrottle, type Throttle } from "../store/throttle.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
 import { readConfig } from "./read-config.ts";
@@ -32,10 +32,9 @@ export async function openGround(
 ): Promise<GitHubGround> {
   const client = await createClient({ token: env.token ?? "", apiUrl: env.apiUrl, log: journal });
   const octokitFor = () => Promise.resolve(client);
-  const self = await whoIs(client).catch((error: unknown) => {
-    throw failureOf("say whose token GITHUB_TOKEN is", error, "");
-  });
   const throttle = createMemoryThrottle(systemClock);
+  const requests = createRequests({ octokitFor, throttle, log: journal });
+  const self = await requests.read({ id: 0, owner, name }, "say whose token GITHUB_TOKEN is", whoIs);
   const reader = createGitHubReader({ octokitFor, throttle, log: journal });
   const repo = await reader.repository(owner, name);
   const [config, labels] = await Promise.all([readConfig((path) => reader.file(repo, path)), reader.labels(repo)]);
