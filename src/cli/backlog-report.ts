@@ -3,6 +3,7 @@ import type { Spend } from "../engine/events.ts";
 import { formatDollars } from "../core/ids.ts";
 import type { Backlog, Outcome } from "../triage/backlog.ts";
 import type { Choice } from "../triage/backlog-choice.ts";
+import type { Collected } from "../triage/backlog-work.ts";
 import { countOf } from "../triage/batch-search.ts";
 import type { Estimate } from "../triage/estimate.ts";
 import { trim } from "../triage/trim.ts";
@@ -36,16 +37,17 @@ interface Material extends Listing {
   readonly backlog: Backlog;
   readonly cost?: Estimate;
   /** What this call collected. */
-  readonly outcomes?: readonly Outcome[];
+  readonly collected?: readonly Collected[];
 }
 
 export type BacklogReport = ReturnType<typeof planOf>;
 
 /** The whole of it, for programs. */
 export function planOf({ repo }: Pick<Desk, "repo">, material: Material) {
-  const { choice, more, lines, model, backlog, cost, outcomes = [] } = material;
-  const spends = outcomes.flatMap((outcome): Spend[] => ("spend" in outcome ? [outcome.spend] : []));
-  const count = (...types: Outcome["type"][]) => outcomes.filter(({ type }) => types.includes(type)).length;
+  const { choice, more, lines, model, backlog, cost, collected = [] } = material;
+  const spends = collected.flatMap(({ outcome }): Spend[] => ("spend" in outcome ? [outcome.spend] : []));
+  const of = (type: Outcome["type"]) =>
+    collected.filter(({ outcome }) => outcome.type === type).map(({ issue }) => issue);
   return {
     repo: `${repo.owner}/${repo.name}`,
     model,
@@ -65,13 +67,15 @@ export function planOf({ repo }: Pick<Desk, "repo">, material: Material) {
       issues: requests.length,
     })),
     collected: {
-      sorted: count("sorted"),
-      invalid: count("invalid"),
-      errored: count("errored"),
-      expired: count("expired"),
-      canceled: count("canceled"),
-      lost: count("lost"),
-      problems: [...new Set(outcomes.flatMap((one) => (one.type === "errored" ? [one.problem] : [])))].slice(0, 5),
+      sorted: of("sorted").length,
+      invalid: of("invalid"),
+      errored: of("errored"),
+      expired: of("expired"),
+      canceled: of("canceled"),
+      lost: of("lost"),
+      problems: [
+        ...new Set(collected.flatMap(({ outcome: one }) => (one.type === "errored" ? [one.problem] : []))),
+      ].slice(0, 5),
     },
     spent: sumOf(spends),
     sorted: lines,
@@ -82,7 +86,8 @@ export function planOf({ repo }: Pick<Desk, "repo">, material: Material) {
 /** What `--yes` would do, in words. */
 export function planText(report: BacklogReport, label: boolean): string[] {
   const { repo, toSort, estimate, underWay, sorted, model } = report;
-  const command = `baton triage ${repo} --all --yes`;
+  const labels = label && sorted.length + toSort.issues.length > 0;
+  const command = `baton triage ${repo} --all --yes${label ? " --label" : ""}`;
   const waiting = underWay.reduce((sum, { issues }) => sum + issues, 0);
   const lines = [...overview(report)];
   if (underWay.length > 0)
@@ -94,10 +99,12 @@ export function planText(report: BacklogReport, label: boolean): string[] {
       `Sorting ${countOf(toSort.issues.length)} with ${model} costs about ${formatDollars(estimate.microDollars)}: ${grouped(estimate.inputTokens)} tokens in, ${grouped(estimate.outputTokens)} out.`,
       `  Estimated from ${estimate.how}.`,
     );
-  if (label && sorted.length > 0)
+  if (labels && sorted.length > 0)
     lines.push(`With --yes, labels would be set on ${countOf(sorted.length)}; --json shows which.`);
   lines.push(...tableIn(report));
-  lines.push(`Nothing was sent.${toSort.issues.length > 0 && underWay.length === 0 ? ` \`${command}\` does it.` : ""}`);
+  lines.push(
+    `Nothing was sent.${(labels || toSort.issues.length > 0) && underWay.length === 0 ? ` \`${command}\` does it.` : ""}`,
+  );
   return lines;
 }
 
@@ -106,14 +113,18 @@ export function resultText(report: BacklogReport): string[] {
   const { repo, toSort, collected, sorted, spent } = report;
   const lines = [...overview(report), ...tableIn(report)];
   const not = [
-    ...counted(collected.errored, "errored"),
-    ...counted(collected.expired, "expired"),
-    ...counted(collected.canceled, "was canceled", "were canceled"),
-    ...counted(collected.lost, "was not collected in time", "were not collected in time"),
+    ...named(collected.errored, "errored"),
+    ...named(collected.expired, "expired"),
+    ...named(collected.canceled, "was canceled", "were canceled"),
   ];
   if (not.length > 0)
     lines.push(
-      `Of those submitted, ${not.join(", ")}${collected.problems.length === 0 ? "" : ` (${collected.problems.map((text) => oneLine(text, 200)).join("; ")})`}. The next call offers them again.`,
+      `Of those submitted, ${not.join(", ")}, and cost nothing${collected.problems.length === 0 ? "" : `: ${collected.problems.map((text) => oneLine(text, 200)).join("; ")}`}. The next call offers them again.`,
+    );
+  const [lost] = named(collected.lost, "result", "results");
+  if (lost !== undefined)
+    lines.push(
+      `${lost} came too late: the API keeps them for 29 days. They were paid for; the next call offers the issues again.`,
     );
   const set = sorted.filter(({ labelled }) => labelled === "set").length;
   if (sorted.some(({ labelled }) => labelled !== undefined)) lines.push(`Labels were set on ${countOf(set)}.`);
@@ -121,6 +132,15 @@ export function resultText(report: BacklogReport): string[] {
   if (toSort.issues.length > 0)
     lines.push(`${countOf(toSort.issues.length)} to sort: \`baton triage ${repo} --all\` says what that costs.`);
   return lines;
+}
+
+/** So many issues are named; of more it is only said how many. */
+const NAMED = 20;
+
+function named(issues: readonly number[], one: string, many = one): string[] {
+  const more = issues.length > NAMED ? " …" : "";
+  const names = issues.slice(0, NAMED).map((number) => `#${number}`);
+  return counted(issues.length, one, many).map((text) => `${text} (${names.join(", ")}${more})`);
 }
 
 function counted(count: number, one: string, many = one): string[] {
@@ -148,11 +168,11 @@ function overview({ repo, toSort, leftOut, notListed, invalid }: BacklogReport):
       ? []
       : [
           `No usable answer, though paid for: ${invalid
-            .slice(0, 20)
+            .slice(0, NAMED)
             .map(({ number, problem }) => `#${number} (${oneLine(problem, 120)})`)
             .join(
               ", ",
-            )}${invalid.length > 20 ? ` and ${invalid.length - 20} more` : ""}. One by one they can be asked again: \`baton triage ${repo}#${invalid[0]?.number ?? 0}\`.`,
+            )}${invalid.length > NAMED ? ` and ${invalid.length - NAMED} more` : ""}. One by one they can be asked again: \`baton triage ${repo}#${invalid[0]?.number ?? 0}\`.`,
         ]),
   ];
 }

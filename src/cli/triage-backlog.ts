@@ -5,10 +5,10 @@ import { bytesOf, createBatches } from "../agents/batches.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Env } from "../env.ts";
 import { stateLabels } from "../github/labels.ts";
-import type { Backlog, Outcome } from "../triage/backlog.ts";
+import type { Backlog } from "../triage/backlog.ts";
 import { choose, type Choice } from "../triage/backlog-choice.ts";
 import { triageRequest } from "../triage/backlog-requests.ts";
-import { createBacklogWork, type BacklogWork } from "../triage/backlog-work.ts";
+import { createBacklogWork, type BacklogWork, type Collected } from "../triage/backlog-work.ts";
 import { countOf } from "../triage/batch-search.ts";
 import { estimate } from "../triage/estimate.ts";
 import { typeLabels } from "../triage/labels.ts";
@@ -103,22 +103,22 @@ async function sort(
   flags: BacklogFlags,
   call: TriageCall,
 ): Promise<number> {
-  let outcomes: readonly Outcome[] = await work.collect(call.signal);
-  const resumed = outcomes.length > 0;
+  let collected: readonly Collected[] = await work.collect(call.signal);
   let listing: Listing | undefined;
-  if (!resumed) {
+  if (collected.length === 0) {
     listing = await list(desk, flags, backlog.state);
-    outcomes = await sortNow(desk, listing.choice, work, call);
+    collected = await sortNow(desk, listing.choice, work, call);
   }
   // Waiting may have taken hours.
-  if (outcomes.length > 0 || !listing) listing = await list(desk, flags, backlog.state);
+  if (collected.length > 0 || !listing) listing = await list(desk, flags, backlog.state);
   const lines = await linesOf(desk, listing.choice);
   const labelled = call.label ? await setFoundLabels(desk, outbox, lines, call) : lines;
   const asking = await askingFor(desk);
-  const shown = planOf(desk, { ...listing, lines: labelled, model: asking.model, backlog: backlog.state, outcomes });
+  const shown = planOf(desk, { ...listing, lines: labelled, model: asking.model, backlog: backlog.state, collected });
   resultText(shown).forEach(call.print);
   if (call.json) console.log(JSON.stringify(shown));
-  const left = outcomes.some(({ type }) => type !== "sorted") || labelled.some((line) => line.labelled === "failed");
+  const left =
+    collected.some(({ outcome }) => outcome.type !== "sorted") || labelled.some((line) => line.labelled === "failed");
   return left ? 1 : 0;
 }
 

@@ -39,12 +39,18 @@ export interface BacklogWorkOptions extends Waiting {
   readonly settleMs?: number;
 }
 
+/** What came of the request for an issue. */
+export interface Collected {
+  readonly issue: number;
+  readonly outcome: Outcome;
+}
+
 /** Every method throws `model-failed` when the API does not do what is asked, and the signal's reason when it fires. */
 export interface BacklogWork {
   /** Submits in as few batches as the limits allow; what is submitted is not waited for. */
   submit(prepared: Iterable<Prepared>, signal: AbortSignal): Promise<void>;
   /** Finds what was intended, waits for what is under way, and collects it. Gives what it collected, oldest first. */
-  collect(signal: AbortSignal): Promise<readonly Outcome[]>;
+  collect(signal: AbortSignal): Promise<readonly Collected[]>;
   /** Asks for no more work on what is under way. */
   cancel(signal: AbortSignal): Promise<void>;
 }
@@ -120,7 +126,7 @@ export function createBacklogWork(options: BacklogWorkOptions): BacklogWork {
     }
   }
 
-  async function collectOne(batch: UnderWay & { readonly id: string }, signal: AbortSignal): Promise<Outcome[]> {
+  async function collectOne(batch: UnderWay & { readonly id: string }, signal: AbortSignal): Promise<Collected[]> {
     const { id, requests, model } = batch;
     const { archived } = await ended(id, requests.length, signal);
     const read = archived ? new Map<string, BatchResult>() : await resultsOf(id, requests, signal);
@@ -128,7 +134,7 @@ export function createBacklogWork(options: BacklogWorkOptions): BacklogWork {
     await faultPoint("backlog.read");
     await backlog.append({ type: "collected", batch: batch.batch, at: clock.now(), results });
     await faultPoint("backlog.collected");
-    return results.map(({ outcome }) => outcome);
+    return results.map(({ outcome }, index) => ({ issue: requests[index]?.issue ?? 0, outcome }));
   }
 
   return {
@@ -167,10 +173,10 @@ export function createBacklogWork(options: BacklogWorkOptions): BacklogWork {
 
     async collect(signal) {
       for (const batch of backlog.state.underWay) await identify(batch, signal);
-      const outcomes: Outcome[] = [];
+      const collected: Collected[] = [];
       for (const batch of backlog.state.underWay)
-        if (batch.id !== undefined) outcomes.push(...(await collectOne({ ...batch, id: batch.id }, signal)));
-      return outcomes;
+        if (batch.id !== undefined) collected.push(...(await collectOne({ ...batch, id: batch.id }, signal)));
+      return collected;
     },
 
     async cancel(signal) {
