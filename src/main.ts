@@ -67,6 +67,8 @@ async function main(name: string, argv: readonly string[]): Promise<number> {
     );
     return known ? 0 : 2;
   }
+  // A wait for GitHub's limits keeps no process alive, and a verb that works alone may have nothing else.
+  const held = setInterval(() => undefined, 60_000);
   try {
     const { callerFolder, loadEnvFile } = await import("./env.ts");
     loadEnvFile();
@@ -77,5 +79,7 @@ async function main(name: string, argv: readonly string[]): Promise<number> {
     if (!(error instanceof BatonError)) throw error;
     console.error(messageOf(error));
     return error.code === "invalid-usage" || error.code === "invalid-environment" ? 2 : 1;
+  } finally {
+    clearInterval(held);
   }
 }

@@ -8,13 +8,19 @@ import type { Desk } from "./backlog-desk.ts";
 import type { TriageCall } from "./triage-call.ts";
 import type { SortedLine } from "./triage-view.ts";
 
+/** From here on people should know that it takes its time. */
+const MANY = 50;
+
+const pauseFor = (milliseconds: number, signal: AbortSignal): Promise<void> =>
+  delay(milliseconds, undefined, { signal }).catch(() => undefined);
+
 /** The lines with what became of their labels. Throws `github-failed` where the token may not set any, and the signal's reason. */
 export async function setFoundLabels<Line extends SortedLine & { readonly id: string }>(
   desk: Pick<Desk, "octokitFor" | "throttle" | "repo" | "labels">,
   outbox: Outbox,
   lines: readonly Line[],
-  { print, signal }: Pick<TriageCall, "print" | "signal">,
-): Promise<readonly Line[]> {
+  { print, signal, pause = pauseFor }: Pick<TriageCall, "print" | "signal"> & { readonly pause?: typeof pauseFor },
+): Promise<readonly (Line & Pick<SortedLine, "labelled">)[]> {
   const { octokitFor, throttle, repo, labels } = desk;
   const found = createTriageLabels({ octokitFor, throttle, outbox, log: silentLog });
   const set = async (line: Line): Promise<SortedLine["labelled"]> => {
@@ -29,11 +35,15 @@ export async function setFoundLabels<Line extends SortedLine & { readonly id: st
           return "failed";
         }
         print(`${error.message}. Waiting; Ctrl-C is safe.`);
-        await delay(Math.max(1_000, error.retryAt - Date.now()), undefined, { signal }).catch(() => undefined);
+        await pause(Math.max(1_000, error.retryAt - Date.now()), signal);
       }
     }
   };
-  const done: Line[] = [];
+  if (lines.length > MANY)
+    print(
+      `Setting labels on ${lines.length} issues; GitHub allows 80 such requests a minute and 500 an hour, and is waited for. Ctrl-C is safe.`,
+    );
+  const done: (Line & Pick<SortedLine, "labelled">)[] = [];
   for (const line of lines) done.push({ ...line, labelled: await set(line) });
   return done;
 }

@@ -36,8 +36,6 @@ export async function triage(argv: readonly string[], source?: Source): Promise<
     throw new BatonError("invalid-usage", `triage takes one target, not ${positionals.join(" ")}\n\n${USAGE}`);
   const stop = new AbortController();
   void stopSignal().then(() => stop.abort());
-  // Waiting for GitHub keeps no process alive, and here there is nothing else.
-  using _ = heldOpen();
   const call: TriageCall = {
     source,
     print: values.json ? (line) => console.error(line) : (line) => console.log(line),
@@ -66,11 +64,6 @@ export async function triage(argv: readonly string[], source?: Source): Promise<
   if (owner !== undefined && name !== undefined)
     throw refuse(`${target} is a repository: name an issue (${target}#12), or say --all`);
   throw refuse(`${target} is no issue on GitHub (owner/repo#12) and no file`);
-}
-
-function heldOpen(): Disposable {
-  const timer = setInterval(() => undefined, 60_000);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 const onlyForAll = ["yes", "cancel", "untyped", "limit", "since"] as const;

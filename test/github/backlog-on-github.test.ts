@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { setFoundLabels } from "#src/cli/backlog-labels.ts";
 import { systemClock } from "#src/core/clock.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { RepoRef } from "#src/engine/events.ts";
@@ -11,10 +12,13 @@ import { createGitHubReader } from "#src/github/reader.ts";
 import { createTriageLabels } from "#src/github/triage-labels.ts";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
 import { openFileOutbox } from "#src/store/file-outbox.ts";
+import { createMemoryThrottle } from "#src/store/throttle.ts";
+import { guess } from "#src/triage/heuristics.ts";
 import { openAnsweringServer } from "#test/support/answering-server.ts";
 import { HandTiming } from "#test/support/hand-timing.ts";
 import { checkAnswer, checkRequest } from "#test/support/openapi.ts";
 
+const triage = guess({ title: "sum crashes", body: "" });
 let playground: Playground;
 let repo: RepoRef;
 let folder: string;
@@ -191,5 +195,44 @@ describe("labels for what was sorted", () => {
     await expect(place.labels.set(repo, { number: 4, known: ["agent/triaged"] }, "a", [])).rejects.toMatchObject({
       status: 403,
     });
+  });
+
+  test("a limit of GitHub's is waited out, however long; what cannot be set is told, and the others are set", async () => {
+    await using place = await openFileOutbox(join(folder, "limited"), systemClock);
+    const turns = [100_000, 0];
+    const throttle = { ...createMemoryThrottle(systemClock), turn: () => Promise.resolve(turns.shift() ?? 0) };
+    const pauses: number[] = [];
+    const told: string[] = [];
+    playground.setFault(({ path }) =>
+      path.endsWith("/6/labels") ? { status: 422, body: { message: "Validation Failed" } } : undefined,
+    );
+    const line = (number: number) => ({
+      id: "a",
+      number,
+      title: "",
+      url: "",
+      triage: { ...triage, labels: [] },
+      agent: { verdict: "yes" as const, why: "" },
+      labels: [],
+      changed: false,
+    });
+    const done = await setFoundLabels(
+      { octokitFor, throttle, repo, labels: ["agent/triaged"] },
+      place,
+      [5, 6, 7].map(line),
+      {
+        print: (text) => told.push(text),
+        signal: new AbortController().signal,
+        pause: async (milliseconds) => void pauses.push(milliseconds),
+      },
+    );
+    expect(done.map(({ labelled }) => labelled)).toEqual(["set", "failed", "set"]);
+    expect(pauses).toHaveLength(1);
+    expect(Math.abs((pauses[0] ?? 0) - 100_000)).toBeLessThan(5_000);
+    expect(told).toEqual([
+      expect.stringContaining("its rate limit is used up until"),
+      expect.stringContaining("The labels of #6 could not be set"),
+    ]);
+    expect([5, 6, 7].map((number) => namesOf(number).includes("agent/triaged"))).toEqual([true, false, true]);
   });
 });

@@ -237,6 +237,7 @@ describe("whether a batch was made", () => {
     await intend(backlog, prepared(1, 2), { after: before });
     await make("zz", 2);
     const ours = await make("aa", 2);
+    await make("ww", 2);
     await make("yy", 3);
     await make("xx", 2, 50);
     expect(await workOn(backlog).collect(signal)).toHaveLength(2);
