@@ -382,3 +382,26 @@ export interface GitHubReader {
   /** Numbers of open pull requests whose body closes the issue. */
   pullRequestsClosing(repo: RepoRef, number: number): Promise<number[]>;
 }
+
+/** An open issue as a list of them tells it; a pull request is one too. */
+export interface ListedIssue {
+  readonly number: number;
+  readonly title: string;
+  readonly body: string;
+  readonly author: Person;
+  readonly locked: boolean;
+  readonly isPull: boolean;
+  readonly url: string;
+  readonly labels: readonly string[];
+  /** How many it has. */
+  readonly comments: number;
+}
+
+/** The open issues of a repository, for whoever works its backlog. */
+export interface IssueList {
+  /** Newest first, at most `most`; `since` (milliseconds since 1970): only those changed then or later. `more`: there are others. Throws `github-failed`. */
+  openIssues(
+    repo: RepoRef,
+    options: { readonly most: number; readonly since?: number | undefined },
+  ): Promise<{ readonly issues: readonly ListedIssue[]; readonly more: boolean }>;
+}
