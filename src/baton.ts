@@ -23,7 +23,7 @@ import { createSubjects } from "./github/subjects.ts";
 import { RunEvent, type RepoRef } from "./engine/events.ts";
 import { fold } from "./engine/fold.ts";
 import type { EventLog, WorkflowSource } from "./engine/ports.ts";
-import { commitsOf } from "./engine/state.ts";
+import { commitsOf } from "./engine/commits.ts";
 import { archiveFolder, type Env } from "./env.ts";
 import { createGates } from "./gates/create-gates.ts";
 import { createProjection } from "./github/projection.ts";
@@ -114,6 +114,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   const agents = {
     load: (name: string, at: Parameters<WorkflowSource["load"]>[1], signal: AbortSignal) =>
       libraryAt(at, signal).agents.load(name),
+    names: () => own.agents.names(),
   };
   const workflows: WorkflowSource = {
     load: (name, at, signal) => libraryAt(at, signal).workflows.load(name),
