@@ -95,7 +95,14 @@ export function repairsIn({ reply, answer = [] }: Sent): number {
 }
 
 const harmless = new Set<unknown>([
-  ...["read", "glob", "grep", "Read", "Glob", "Grep", READ_ARTIFACT, FINISH],
+  "read",
+  "glob",
+  "grep",
+  "Read",
+  "Glob",
+  "Grep",
+  READ_ARTIFACT,
+  FINISH,
   ...fleetToolNames,
 ]);
 

@@ -21,6 +21,7 @@ import type {
 } from "./events.ts";
 import type { Fleet } from "./fleet-port.ts";
 import type { Part } from "./part.ts";
+import type { Reply } from "./reply.ts";
 import type { State } from "./state.ts";
 
 /** The append-only log of every run. Time is the log's own clock. */
@@ -298,34 +299,6 @@ export interface WorkflowSource {
   /** The names of Baton's own. */
   names(): readonly string[];
 }
-
-/** What to do about texts people wrote to Baton, said by the publisher in its own words. */
-export type Reply =
-  | {
-      readonly kind: "refused";
-      readonly quote: string;
-      readonly why: string;
-      /** Who may, in words; only where that is why. */
-      readonly who?: string;
-      readonly next: string;
-    }
-  | { readonly kind: "unknown-verb"; readonly quote: string; readonly nearest: string | undefined }
-  | { readonly kind: "not-yet"; readonly quote: string; readonly verb: string }
-  | { readonly kind: "invalid-flags"; readonly quote: string; readonly problems: readonly string[] }
-  /** A person's edit of a plan that cannot be worked. */
-  | { readonly kind: "plan-invalid"; readonly problems: readonly string[] }
-  | { readonly kind: "config-broken"; readonly quote: string; readonly problems: readonly string[] }
-  | {
-      readonly kind: "already-running";
-      readonly quote: string;
-      readonly run: RunId;
-      readonly held?: "paused" | "waiting" | "asked" | undefined;
-    }
-  | { readonly kind: "nothing-running"; readonly quote: string; readonly next: string }
-  | { readonly kind: "nothing-to-do"; readonly quote: string; readonly why: string; readonly next: string }
-  | { readonly kind: "help"; readonly verbs: readonly { usage: string; summary: string; available: boolean }[] }
-  | { readonly kind: "status"; readonly state: State | undefined }
-  | { readonly kind: "why"; readonly state: State };
 
 /** The only door to GitHub's write side. Every call has a key of its own making and may be made again: it happens once. */
 export interface Publisher {

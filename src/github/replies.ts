@@ -1,7 +1,7 @@
 // What Baton answers when people write to it: short, kind, and always with a way on. Commands stand in code spans,
 // so that no answer can be read as a command.
 import { assertNever } from "../core/errors.ts";
-import type { Reply } from "../engine/ports.ts";
+import type { Reply } from "../engine/reply.ts";
 import type { State } from "../engine/state.ts";
 import { askedLine, heldLine } from "./held.ts";
 import { bullets, stack, table } from "./markdown.ts";

@@ -1,6 +1,7 @@
 // The answers that words to a run have in common. Each gives a few words for the operator.
 import type { RunId } from "../core/ids.ts";
-import type { Bell, EventLog, Publisher, Reply } from "../engine/ports.ts";
+import type { Bell, EventLog, Publisher } from "../engine/ports.ts";
+import type { Reply } from "../engine/reply.ts";
 import type { State } from "../engine/state.ts";
 import type { Asked } from "./asked.ts";
 import { alreadyRunning } from "./runs.ts";

@@ -84,7 +84,7 @@ describe("an audit", () => {
   });
 
   test("what somebody ticks who may becomes an issue, once, and the report names it", async () => {
-    await tick(1);
+    tick(1);
     await vi.waitUntil(() => reported()?.body.includes("→ #"), patience);
     const named = Number(/- \[x\] \*\*F1\*\* .*→ #(\d+)/.exec(reported()?.body ?? "")?.[1]);
     const issue = world.playground.issue({ repo, number: named });
@@ -101,7 +101,7 @@ describe("an audit", () => {
   });
 
   test("a tick by somebody who may not is refused, and opens nothing", async () => {
-    await tick(2, "passer-by");
+    tick(2, "passer-by");
     await vi.waitUntil(() => comments().some(({ body }) => body.includes("a tick in the report")), patience);
     expect(opened()).toBe(1);
   });
