@@ -44,7 +44,7 @@ export const Variables = z.object({
     .refine((secrets) => secrets.length > 0, "must hold at least one secret")
     .optional()
     .describe("The App's webhook secret; several, comma-separated, while rotating"),
-  GITHUB_TOKEN: z.string().min(1).optional().describe("A token for `baton run owner/repo#12`"),
+  GITHUB_TOKEN: z.string().min(1).optional().describe("A token for `baton run` and `baton triage` on GitHub"),
   GITHUB_API_URL: httpAddress
     .default("https://api.github.com")
     .describe("GitHub's API; https://HOST/api/v3 for Enterprise Server"),

@@ -53,6 +53,8 @@ export interface AttemptOptions<T> {
         readonly exchanges: readonly Sent[];
         readonly turnsBefore: number;
         readonly note: string | undefined;
+        /** Why none of them can be gone on with, though the work goes on: another begins from what is known of them. */
+        readonly anew?: string | undefined;
       }
     | undefined;
   /** Milliseconds that a running tool gets to end when the work is parked; default 10 s. */
@@ -144,9 +146,14 @@ class Attempt<T> {
     return open ?? (await this.#begin(model ?? usual, "first", await brief(1)));
   }
 
-  async #goOn({ exchanges, note }: NonNullable<AttemptOptions<T>["from"]>): Promise<SessionEnd<T>> {
+  async #goOn({ exchanges, note, anew }: NonNullable<AttemptOptions<T>["from"]>): Promise<SessionEnd<T>> {
     const last = this.#spoken.at(-1);
     if (!last) throw new Error("there is no conversation to go on with");
+    if (anew !== undefined) {
+      const { model } = last.start;
+      const renewal = { type: "renew", why: "workspace-gone", model, form: "whole" } as const;
+      return this.#circuitOpen(model) ?? (await this.#anew(renewal, { kind: "tools-broken", message: anew }));
+    }
     // What only has to be handed in asks no model.
     const asks = exchanges.at(-1)?.answer !== undefined || exchanges.length === 0;
     const open = asks ? this.#circuitOpen(last.start.model) : undefined;

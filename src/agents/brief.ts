@@ -1,5 +1,6 @@
 // The first user message of a session: the task as Markdown. What Baton says stands outside the data blocks, everything else inside.
 import type { PinnedInput } from "../engine/events.ts";
+import type { Part } from "../engine/part.ts";
 import type { AgentTask } from "../engine/ports.ts";
 import { carriesCommit, type ArtifactName } from "../workflows/artifacts.ts";
 import { commandNames } from "../workflows/repo-config.ts";
@@ -99,6 +100,8 @@ const handIn: Readonly<Record<ArtifactName, string>> = {
   Plan: "a *Plan*: tasks that can be worked on their own.",
   Review: "a *Review*. With `changes` the fixer gets your findings; with `approve` a draft pull request opens.",
   Report: "a *Report*: for the person who asked, or for the agents who go on from it.",
+  Conclusion:
+    "a *Conclusion*: what came of it all. Where work of your agents was merged, Baton checks it and opens a draft pull request; where none was, the person who asked reads your report.",
   Findings: "*Findings*: one list for the people of this repository, each of which may become an issue.",
   Characterization:
     "a *Characterization*. Baton runs your command on the untouched base commit with only your test files added; every test must pass, every time. The same files, as they are then, must pass behind every later change.",
@@ -146,6 +149,7 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
 /** Its part of a whole. What a task says was written by another agent, and judged by people where the workflow asks them. */
 function partSection({ part, makes }: AgentTask, block: Block): string | undefined {
   if (!part) return undefined;
+  if (part.type === "child") return childSection(part, block);
   const { id, title, instructions, claims, acceptance } = part.task;
   const paths = (list: readonly string[]) => list.map((path) => `- ${path}`).join("\n");
   if (part.type === "merge")
@@ -156,6 +160,19 @@ function partSection({ part, makes }: AgentTask, block: Block): string | undefin
       ? ""
       : `\n\nThe task claims these paths; stay within them, because others work on the rest beside you:\n\n${block("claims", paths(claims), room.artifact)}`;
   return `## Your task: ${id}, one of ${part.of}\n\nWork this task and no other. Others are worked beside you in copies of their own, and git brings the work together.\n\n${block("task", text, room.artifact)}${claimed}`;
+}
+
+/** What it was created for. Another agent wrote it, so it stands as data; but it is the task. */
+function childSection({ id, instructions, command, conflict }: Extract<Part, { type: "child" }>, block: Block): string {
+  const mending =
+    conflict === undefined
+      ? ""
+      : `\n\nThe files below hold what git could not merge of the work of **${conflict.of}**: both sides and their common base between conflict markers. Bring them together so that the intent of both holds, and take every marker out.\n\n${block("files", conflict.paths.map((path) => `- ${path}`).join("\n"), room.artifact)}`;
+  const standing =
+    instructions.trim() === ""
+      ? ""
+      : `What you are there for:\n\n${block("instructions", instructions, room.artifact)}\n\n`;
+  return `## Your task, as ${id}\n\nAnother agent conducts this work. It created you as **${id}**, reads what you hand in and nothing else of you, and may command you again: then you go on from here. Others may be at work beside you in copies of their own. Work what you are told within your rules, and no other part of the issue.\n\n${standing}${block("command", command, room.artifact)}${mending}`;
 }
 
 function wordsSection({ words = [] }: AgentTask, block: Block): string | undefined {

@@ -6,7 +6,7 @@ import type { CommandResult } from "../core/command.ts";
 import { succeeded } from "../core/command.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import type { RunId } from "../core/ids.ts";
+import type { RunId, Sha } from "../core/ids.ts";
 import type { AgentResult, AgentTask } from "../engine/ports.ts";
 import type { Workspace, Workspaces } from "../workspace/workspaces.ts";
 import { clip } from "./clip.ts";
@@ -118,8 +118,10 @@ export class Place<Hands extends AsyncDisposable> {
     throw this.#problem instanceof Error ? this.#problem : new Error(messageOf(this.#problem));
   }
 
+  /** `onto`: the commit that what is there becomes a commit on top of. */
   async collect(
     message: string,
+    onto: Sha,
   ): Promise<
     Exclude<Awaited<ReturnType<Workspace["collect"]>>, { type: "refused" }> | Extract<AgentResult, { type: "failed" }>
   > {
@@ -128,7 +130,7 @@ export class Place<Hands extends AsyncDisposable> {
     try {
       const { workspace } = await this.#ready;
       await this.#endHands();
-      const collected = await workspace.collect(message, this.#signal);
+      const collected = await workspace.collect(message, this.#signal, onto);
       if (collected.type === "collected") return collected;
       const reasons = collected.reasons.map((reason) => `- ${reason}`).join("\n");
       return failed("import-refused", `The changed files were not accepted:\n${reasons}`);

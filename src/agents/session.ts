@@ -20,6 +20,7 @@ import { parkingOf } from "../core/parking.ts";
 import type { Turn } from "../engine/ports.ts";
 import { type AskingOptions, askModel, contentOf, openingMessages } from "./asking.ts";
 import { clip } from "./clip.ts";
+import { sinceCommand } from "./commanded.ts";
 import { FINISH, finishTool } from "./finish.ts";
 import type { ModelReply, RequestedCall } from "./model.ts";
 import { endedByStop, failed, HandingIn, type SessionEnd, trouble } from "./session-end.ts";
@@ -105,7 +106,7 @@ class Session<T> {
     this.#toolSignal = AbortSignal.any([options.graceful, meter.timeUp]);
     this.#messages = openingMessages(opening, exchanges, note);
     this.#tools = [...options.tools.declarations, finishTool(options.schema)];
-    const answered = exchanges.filter(({ answer }) => answer !== undefined);
+    const answered = sinceCommand(exchanges).filter(({ answer }) => answer !== undefined);
     this.#handingIn = new HandingIn(options.schema, answered);
     const notCut = answered.toReversed().findIndex(({ stopReason }) => stopReason !== "max_tokens");
     this.#continuations = notCut === -1 ? answered.length : notCut;

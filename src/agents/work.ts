@@ -14,7 +14,7 @@ import { parkingOf, withGrace } from "../core/parking.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { AgentEvents, AgentResult, AgentRunner, AgentTask, Conversation } from "../engine/ports.ts";
 import { Artifact, artifactSchemas, carriesCommit, Change } from "../workflows/artifacts.ts";
-import type { AgentDefinition } from "../workflows/schema.ts";
+import { handToolNames, type AgentDefinition } from "../workflows/schema.ts";
 import { findCommands } from "../workspace/commands.ts";
 import type { Workspace, Workspaces } from "../workspace/workspaces.ts";
 import { workAttempt, type AttemptOptions, type Spoken } from "./attempt.ts";
@@ -22,6 +22,7 @@ import { gatherMaterial, writeBrief } from "./brief.ts";
 import { createCircuits, type Circuits } from "./circuits.ts";
 import { clip } from "./clip.ts";
 import { newBoundary } from "./data-block.ts";
+import { withFleet } from "./fleet-tools.ts";
 import { withArtifacts } from "./handed-on.ts";
 import type { Model } from "./model.ts";
 import { modelIds } from "./models.ts";
@@ -38,6 +39,8 @@ export interface AgentSource {
     at: { readonly repo: RepoRef; readonly base: Sha },
     signal: AbortSignal,
   ): Promise<AgentDefinition | undefined>;
+  /** The names that are known beforehand; a repository's own are found by `load` only. */
+  names?(): readonly string[];
 }
 
 export interface RunnerOptions {
@@ -108,19 +111,31 @@ async function resume<Hands extends AsyncDisposable>(
   signal: AbortSignal,
 ): Promise<AgentResult | { readonly type: "gone"; readonly why: string }> {
   using grace = withGrace(signal, options.graceMs);
-  const spoken = spokenIn(conversation);
-  const exchanges = readExchanges(conversation.turns);
-  if (!exchanges) return { type: "gone", why: "the recorded conversation cannot be read" };
-  const last = exchanges.at(-1);
+  const { opening, turns, turnsBefore, commands = [] } = conversation;
+  const here = commands.filter(({ session }) => session === conversation.session);
+  const read = readExchanges(opening, turns, here);
+  const spoken = spokenIn({ ...conversation, opening: read?.opening ?? opening });
+  const goOn = (exchanges: readonly Sent[], adopted: Workspace | undefined, anew?: string) =>
+    work(options, { task, events, from: { spoken, exchanges, turnsBefore, anew }, adopted }, signal, grace.signal);
+  // Whoever is commanded again does not do again what was done.
+  const gone = async (why: string) =>
+    commands.length > 0 ? await goOn([], undefined, why) : { type: "gone" as const, why };
+  if (!read) return await gone("the recorded conversation cannot be read");
+  const last = read.exchanges.at(-1);
   if (last && !last.answer && last.reply.some(({ type }) => type === "tool_use") && !handsIn(last))
-    return { type: "gone", why: "its tools broke in the middle of its last turn" };
+    return await gone("its tools broke in the middle of its last turn");
   // What a broken workspace had in it went with it.
-  const broken = spoken.findLastIndex(({ start }) => start.why === "tools-broken");
-  const touched = lastTouch(spoken.slice(Math.max(0, broken)).flatMap(({ turns }) => turns));
+  const broken = spoken.findLastIndex(({ start }) => start.why === "tools-broken" || start.why === "workspace-gone");
+  const touched = lastTouch(spoken.slice(Math.max(0, broken)).flatMap((one) => one.turns));
   const adopted = await options.workspaces.adopt(task.repo, placeKey(task), touched, signal);
-  if (!adopted && touched > 0) return { type: "gone", why: "its workspace is not there any more, or has moved on" };
-  const from = { spoken, exchanges, turnsBefore: conversation.turnsBefore };
-  return await work(options, { task, events, from, adopted }, signal, grace.signal);
+  if (!adopted && touched > handedIn(task, commands))
+    return await gone("its workspace is not there any more, or has moved on");
+  return await goOn(read.exchanges, adopted);
+}
+
+/** The turn up to which what it did to the files is in the commit it starts from: it handed that in before it was commanded again. */
+function handedIn({ makes }: AgentTask, commands: NonNullable<Conversation["commands"]>): number {
+  return carriesCommit(makes) ? (commands.findLast(({ failure }) => failure === undefined)?.after ?? 0) : 0;
 }
 
 function handsIn({ reply }: Sent): boolean {
@@ -136,7 +151,14 @@ function spokenIn({ session, model, opening, why, turns, earlier }: Conversation
 interface Work {
   readonly task: AgentTask;
   readonly events: AgentEvents;
-  readonly from: { spoken: [Spoken, ...Spoken[]]; exchanges: readonly Sent[]; turnsBefore: number } | undefined;
+  readonly from:
+    | {
+        spoken: [Spoken, ...Spoken[]];
+        exchanges: readonly Sent[];
+        turnsBefore: number;
+        anew: string | undefined;
+      }
+    | undefined;
   readonly adopted: Workspace | undefined;
 }
 
@@ -158,7 +180,7 @@ async function work<Hands extends AsyncDisposable>(
       place = new Place<Hands>({ workspaces, start, task: asked.task, install, adopted }, log, graceful);
       return place;
     });
-    until = keptUntil(result, signal);
+    until = keptUntil(asked.task, result, signal);
     return result;
   } catch (error) {
     // The driver tries again, or ends the run and says so by `forget`.
@@ -193,24 +215,28 @@ async function workIn<Hands extends AsyncDisposable>(
       `there is no agent called "${task.agent}"; the workflow's stage "${task.stage}" names it`,
     );
 
-  const place = agent.tools.length > 0 || carriesCommit(task.makes) ? makePlace(commands.install) : undefined;
+  const granted = agent.tools.filter((tool) => task.tools?.includes(tool) ?? true);
+  const hands = granted.filter((tool) => handToolNames.some((name) => name === tool));
+  const conducts = hands.length < granted.length;
+  const place = hands.length > 0 || (carriesCommit(task.makes) && !conducts) ? makePlace(commands.install) : undefined;
   const brief = async (share: number) =>
     writeBrief(task, await gatherMaterial(task, workspaces, commands, signal), newBoundary(), share);
-  const equipped = manner.equip(agent, place);
+  const equipped = manner.equip({ ...agent, tools: hands }, place);
   const attempt: AttemptOptions<Artifact["value"]> = {
     agent: task.agent,
     model,
     modelIds: modelIds(task.tier ?? agent.model, task.config.models),
     circuits,
     ...equipped,
-    tools: withArtifacts(equipped.tools, task.inputs),
+    tools: await withFleet(withArtifacts(equipped.tools, task.inputs), { task, granted, agents, signal }),
     brief,
     schema: artifactSchemas[task.makes],
     limits: { ...task.limits, milliseconds: task.limits.milliseconds - (performance.now() - startedAt) },
     waits: task.waits,
     log,
     events,
-    from: from && { ...from, note: place && NEW_SHELL },
+    // A command says itself what is new.
+    from: from && { ...from, note: place && !from.exchanges.at(-1)?.commanded ? NEW_SHELL : undefined },
     graceMs,
   };
   const { spend: _, ...result } = await workAttempt(attempt, signal);
@@ -220,8 +246,9 @@ async function workIn<Hands extends AsyncDisposable>(
     return result;
   }
   const artifact = Artifact.parse({ name: task.makes, value: result.value });
+  if (!place && conducts) return await conclude(task, artifact, workspaces, signal);
   if (!place || !worthCollecting(artifact)) return { type: "finished", artifact, commit: task.start, changes: [] };
-  const collected = await place.collect(`${task.stage}: ${headline(artifact)}`);
+  const collected = await place.collect(`${task.stage}: ${headline(artifact)}`, task.start);
   if (collected.type === "failed") return collected;
   return {
     type: "finished",
@@ -231,11 +258,26 @@ async function workIn<Hands extends AsyncDisposable>(
   };
 }
 
+/** What an agent leaves that conducts others: the work of theirs that was merged. */
+async function conclude(
+  task: AgentTask,
+  artifact: Artifact,
+  workspaces: Workspaces,
+  signal: AbortSignal,
+): Promise<AgentResult> {
+  const { repo, start, fleet } = task;
+  const commit = fleet?.head() ?? start;
+  const origin = fleet?.origin ?? start;
+  const changes = commit === origin ? [] : await workspaces.changes(repo, origin, commit, signal);
+  return { type: "finished", artifact: withRealFiles(artifact, { changes }), commit, changes };
+}
+
 /** Until when the workspace is needed; undefined when nobody will go on in it. What was put down before it was collected is collected by whoever goes on. */
-function keptUntil(result: AgentResult, signal: AbortSignal): number | undefined {
+function keptUntil({ kept }: AgentTask, result: AgentResult, signal: AbortSignal): number | undefined {
   if (result.type === "wait") return result.until ?? Date.now() + HELD_MS;
-  if (result.type === "finished" || result.failure.code !== "cancelled") return undefined;
   const parking = parkingOf(signal);
+  const over = result.type === "finished" || result.failure.code !== "cancelled";
+  if (over) return kept && (parking || !signal.aborted) ? Date.now() + HELD_MS : undefined;
   return parking && (parking.until ?? Date.now() + (parking.why === "stopping" ? 0 : HELD_MS));
 }
 
@@ -247,7 +289,7 @@ function worthCollecting(artifact: Artifact): boolean {
 
 function headline(artifact: Artifact): string {
   const text =
-    artifact.name === "Change"
+    artifact.name === "Change" || artifact.name === "Conclusion"
       ? artifact.value.summary
       : artifact.name === "Reproduction"
         ? "a test that shows the bug"
@@ -260,9 +302,12 @@ function headline(artifact: Artifact): string {
 
 /** What a change says it touched is a claim; what was collected is a fact. */
 function withRealFiles(artifact: Artifact, { changes }: { changes: readonly { readonly path: string }[] }): Artifact {
-  if (artifact.name !== "Change") return artifact;
+  if (artifact.name !== "Change" && artifact.name !== "Conclusion") return artifact;
   // What is deleted may have any name; the events take only these.
   const fits = (path: string) => Change.shape.files.element.safeParse(path).data === path;
   const files = changes.map(({ path }) => path).filter(fits);
-  return { name: "Change", value: { ...artifact.value, files: files.slice(0, 100) } };
+  const real = { files: files.slice(0, 100) };
+  return artifact.name === "Change"
+    ? { name: "Change", value: { ...artifact.value, ...real } }
+    : { name: "Conclusion", value: { ...artifact.value, ...real } };
 }

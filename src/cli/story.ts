@@ -134,6 +134,22 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       ];
     case "answer.given":
       return [line(`@${event.by.login} answered: ${shorten(event.words)}`)];
+    case "agent.created":
+      return [inner(`${event.stage} creates ${event.id} (${event.agent}), to hand in a ${event.makes}`)];
+    case "agent.commanded":
+      return [inner(`${event.stage} commands ${event.id}: ${shorten(event.words)}`)];
+    case "agent.interrupted":
+      return [inner(styleText("yellow", `${event.stage} interrupts ${event.id}`))];
+    case "agent.deleted":
+      return [inner(dim(`${event.stage} deletes ${event.id}`))];
+    case "fleet.merged":
+      return event.conflict
+        ? [inner(styleText("yellow", `✗ git cannot merge ${event.id}: ${shorten(event.conflict.paths.join(", "))}`))]
+        : [inner(`${event.stage} merges the work of ${event.id}`)];
+    case "tasks.added":
+      return [inner(`${event.tasks.length} tasks: ${shorten(event.tasks.map(({ id }) => id).join(", "))}`)];
+    case "task.changed":
+      return [inner(`task ${event.id}: ${event.status}`)];
     case "run.driven":
     case "session.started":
       return [];

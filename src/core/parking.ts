@@ -6,9 +6,10 @@ const reasons = {
   stopping: "the worker is stopping",
   paused: "a person holds the run",
   waiting: "the run waits",
+  interrupted: "who conducts the agent has interrupted it",
 } as const;
 
-/** The reason given to a signal when a worker stops, a person holds a run, or the run waits. Any other reason is an end. */
+/** The reason given to a signal when a worker stops, a person holds a run, the run waits, or an agent is interrupted. Any other reason is an end. */
 export class Parking extends Error {
   override readonly name = "Parking";
   readonly why: keyof typeof reasons;
@@ -27,12 +28,16 @@ export function parkingOf(signal: AbortSignal): Parking | undefined {
   return signal.aborted && signal.reason instanceof Parking ? signal.reason : undefined;
 }
 
-/** A signal that follows `signal` at once, but `graceMs` later when the work is only parked. Dispose of it when the work is over. */
+/**
+ * A signal that follows `signal` at once, but `graceMs` later when the work is only parked; not so when it is interrupted, because it may be
+ * stuck. Dispose of it when the work is over.
+ */
 export function withGrace(signal: AbortSignal, graceMs: number): Disposable & { readonly signal: AbortSignal } {
   const late = new AbortController();
   const over = new AbortController();
   const follow = async () => {
-    if (parkingOf(signal) !== undefined)
+    const parking = parkingOf(signal);
+    if (parking !== undefined && parking.why !== "interrupted")
       await delay(graceMs, undefined, { signal: over.signal }).catch(() => undefined);
     if (!over.signal.aborted) late.abort(signal.reason);
   };

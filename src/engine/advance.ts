@@ -8,11 +8,13 @@ import type { Ending } from "../workflows/schema.ts";
 import { finish, type Effect } from "./effect.ts";
 import type { Failure, Outcome } from "./events.ts";
 import { advanceBoard } from "./board.ts";
+import { conductEffects } from "./conducted.ts";
 import {
   planAt,
   holds,
   isFailedForGood,
   isHopeless,
+  mayGoOn,
   planOf,
   refusals,
   upstream,
@@ -31,7 +33,11 @@ export function advance(state: State, stage: StageState): Effect[] {
   if (attempt.failure) return [failed(stage, plan, attempt, attempt.failure)];
   if (plan.wait) return askPeople(state, stage, plan, attempt);
   if (plan.for_each && !attempt.board?.closed) return advanceBoard(state, stage, plan, attempt, advance);
-  if (plan.for_each === undefined && plan.agent !== undefined && !attempt.artifact) return [work(stage, attempt)];
+  if (plan.for_each === undefined && plan.agent !== undefined && !attempt.artifact) {
+    const effect = work(stage, attempt);
+    // Whoever must begin again has none to conduct any more.
+    return effect.type === "start" ? [effect] : [effect, ...conductEffects(state, stage.name, attempt, work)];
+  }
   return [judge(state, stage, plan, attempt)];
 }
 
@@ -42,9 +48,12 @@ function begin(state: State, stage: StageState, plan: UnitPlan): Effect {
   return { type: "start", ...next, reasons: [] };
 }
 
-function work({ name: stage }: StageState, { number: attempt, interrupted, reasons, session, turns }: Attempt): Effect {
-  if (!interrupted) return { type: "agent", stage, attempt };
-  return session && turns > 0 ? { type: "resume", stage, attempt } : { type: "start", stage, attempt, reasons };
+function work({ name: stage }: StageState, attempt: Attempt): Effect {
+  const { number, interrupted, reasons } = attempt;
+  if (!interrupted) return { type: "agent", stage, attempt: number };
+  return mayGoOn(attempt)
+    ? { type: "resume", stage, attempt: number }
+    : { type: "start", stage, attempt: number, reasons };
 }
 
 function judge(state: State, stage: StageState, plan: UnitPlan, attempt: Attempt): Effect {

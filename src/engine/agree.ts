@@ -7,6 +7,8 @@ import { isDeepStrictEqual } from "node:util";
 import { decide } from "./decide.ts";
 import { isWork, keyOf, startedEvent, stepEvent, type Effect } from "./effect.ts";
 import type { EventOf, RecordedEvent, RunEvent } from "./events.ts";
+import { refusalOf } from "./fleet-rules.ts";
+import { isFleetEvent } from "./fold-fleet.ts";
 import { apply, fold } from "./fold.ts";
 import type { State } from "./state.ts";
 
@@ -55,7 +57,8 @@ export function firstDifference(events: readonly RecordedEvent[]): Difference | 
     if (event.type === "run.driven") possible = next;
     else if (outside) possible = [...possible, ...next];
     else {
-      const gone = underWay.has(event.type) ? [] : explaining;
+      // An agent that conducts others goes on behind what it records of them.
+      const gone = underWay.has(event.type) || isFleetEvent(event) ? [] : explaining;
       const beside = possible.filter((effect) => isWork(effect) && !gone.includes(effect));
       const known = new Set(next.map(sign));
       possible = [...beside.filter((effect) => !known.has(sign(effect))), ...next];
@@ -96,7 +99,8 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
         "stage" in event && "attempt" in event && event.stage === effect.stage && event.attempt === effect.attempt;
       const restarted = effect.type === "resume" && event.type === "stage.started";
       const worked = ["session.started", "agent.turn", "agent.finished", "agent.failed"].includes(event.type);
-      return (same && (worked || restarted)) || isBreakdown(event);
+      const conducted = isFleetEvent(event) && refusalOf(state, event) === undefined;
+      return (same && (worked || restarted || conducted)) || isBreakdown(event);
     }
     case "gate":
       return (
@@ -162,6 +166,13 @@ function eventInWords(event: RunEvent): string {
     case "agent.finished":
     case "agent.failed":
       return `${event.type} ${event.stage} ${event.attempt}`;
+    case "agent.created":
+    case "agent.commanded":
+    case "agent.interrupted":
+    case "agent.deleted":
+    case "fleet.merged":
+    case "task.changed":
+      return `${event.type} ${event.stage} ${event.attempt} ${event.id}`;
     case "gate.checked":
       return `${event.type} ${event.stage} ${event.attempt} ${event.result.gate}`;
     case "run.finished":

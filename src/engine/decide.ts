@@ -7,7 +7,8 @@
 // When nothing is left to do but a person's word, the run waits for it; when every stage is done it has succeeded.
 import { formatDollars, microDollars } from "../core/ids.ts";
 import { advance } from "./advance.ts";
-import { finish, keyOf, type Effect } from "./effect.ts";
+import { isWaitingForOthers } from "./conducted.ts";
+import { finish, type Effect } from "./effect.ts";
 import { isDone, isPublished, planOf, stageOrder, used, type State } from "./state.ts";
 
 /** The next effects of a run at `now` (milliseconds since 1970), in order; `rest`, `wait`, `park`, `triage` and `finish` come alone. */
@@ -55,14 +56,14 @@ function needsMet(state: State, name: string): boolean {
   });
 }
 
-/** At most so many agents at once; those under way go before those to begin. */
+/** At most so many agents at once; those under way go before those to begin, and one that waits for others it conducts does not count. */
 function withinParallel(effects: readonly Effect[], state: State): Effect[] {
   const { parallel } = state.created.config.limits;
-  const underWay = effects.filter(({ type }) => type === "agent" || type === "resume").slice(0, parallel);
+  const underWay = effects.filter(
+    (effect) => (effect.type === "agent" || effect.type === "resume") && !isWaitingForOthers(state, effect.stage),
+  );
   let free = parallel - underWay.length;
-  const kept = new Set(underWay.map(keyOf));
   return effects.filter((effect) => {
-    if (effect.type === "agent" || effect.type === "resume") return kept.has(keyOf(effect));
     if (!beginsAgent(state, effect)) return true;
     free -= 1;
     return free >= 0;

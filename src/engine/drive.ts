@@ -10,16 +10,17 @@
 // A run that waits (`run.parked`, a pause) is left alone: whoever claims it when its time has come drives it on.
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { Parking } from "../core/parking.ts";
 import { decide } from "./decide.ts";
-import { isStep, isWork, keyOf, startedEvent, stepEvent, type Effect, type Step, type Work } from "./effect.ts";
+import { isStep, isWork, startedEvent, stepEvent, type Effect, type Step, type Work } from "./effect.ts";
 import type { EventOf, RunEvent } from "./events.ts";
 import { faultPoint } from "../core/fault-points.ts";
-import { perform } from "./perform.ts";
+import { perform, type Course, type Proposal } from "./perform.ts";
 import type {
   AgentRunner,
   EventLog,
@@ -33,9 +34,11 @@ import type {
   WorkflowSource,
 } from "./ports.ts";
 import { recover } from "./recovery.ts";
+import { broken, isDone, isPublished, isRemembered } from "./remembered.ts";
 import { stageLimit } from "./stage-limit.ts";
 import { apply, fold } from "./fold.ts";
-import { planOf, type State } from "./state.ts";
+import { mayGoOn, planOf, type State } from "./state.ts";
+import { UnderWay } from "./under-way.ts";
 
 export interface Engine {
   readonly log: EventLog;
@@ -105,7 +108,7 @@ class Driver {
       }
     } finally {
       // Whoever goes on must find nobody at work here.
-      await Promise.all(this.#underWay.values());
+      await this.#underWay.all();
     }
     if (this.#broken) throw this.#broken.error;
     return "parked";
@@ -121,7 +124,7 @@ class Driver {
       );
     // What was interrupted comes to its end before anything else begins, and may change what that is.
     if (this.#underWay.size > 0 && this.#interrupt.signal.aborted) {
-      await Promise.all(this.#underWay.values());
+      await this.#underWay.all();
       return undefined;
     }
     if (first.type === "rest" || first.type === "wait") {
@@ -130,27 +133,33 @@ class Driver {
       return first.type === "rest" ? "ended" : "waiting";
     }
     const effects = [first, ...rest];
+    this.#underWay.endUnwanted(effects, this.#state);
     const step = effects.find(isStep);
     if (step) {
       await faultPoint("engine.before-effect");
-      await this.#append([await this.#eventOf(step)]);
+      const event = await this.#eventOf(step);
+      // Meanwhile an agent may have said something of those it conducts.
+      await this.#propose((state) => ({ events: this.#isWanted(step, state) ? [event] : [], answer: undefined }));
       return undefined;
     }
+    const news = this.#news.promise;
     for (const effect of effects.filter(isWork)) {
-      if (this.#underWay.has(keyOf(effect))) continue;
+      if (!this.#underWay.mayBegin(effect)) continue;
       await faultPoint("engine.before-effect");
       this.#begin(effect);
     }
-    await Promise.race([...this.#underWay.values(), this.#news.promise]);
+    await Promise.race([...this.#underWay.endings(), news]);
     return undefined;
   }
 
-  /** Work that takes time, by its key. What breaks in it breaks the driving; none of these rejects. */
-  readonly #underWay = new Map<string, Promise<void>>();
+  /** What breaks in it breaks the driving. */
+  readonly #underWay = new UnderWay();
   #broken: { readonly error: unknown } | undefined;
   #interrupt = new AbortController();
-  /** Resolved when somebody else has recorded something. */
+  /** Resolved when something was recorded that may call for other work: by somebody else, or by an agent about those it conducts. */
   #news = Promise.withResolvers<void>();
+  /** Resolved when anything was recorded. */
+  #change = Promise.withResolvers<void>();
 
   #broke(error: unknown): void {
     this.#broken ??= { error };
@@ -159,22 +168,19 @@ class Driver {
 
   #begin(effect: Work): void {
     if (this.#underWay.size === 0) this.#interrupt = new AbortController();
-    const key = keyOf(effect);
     const interrupt = this.#interrupt;
-    const working = this.#work(effect, interrupt.signal)
-      .catch((error: unknown) => this.#broke(error))
-      .finally(() => this.#underWay.delete(key));
-    this.#underWay.set(key, working);
+    this.#underWay.begin(effect, (ended) =>
+      this.#work(effect, interrupt.signal, ended).catch((error: unknown) => this.#broke(error)),
+    );
     this.#watch();
   }
 
-  async #work(effect: Work, interrupt: AbortSignal): Promise<void> {
+  async #work(effect: Work, interrupt: AbortSignal, ended: AbortSignal): Promise<void> {
     const lost = effect.type === "publish" ? await this.#lost(0) : undefined;
     if (lost) return await this.#append([lost]);
-    const signal = AbortSignal.any([this.#signal, interrupt]);
+    const signal = AbortSignal.any([this.#signal, interrupt, ended]);
     const events = await this.#patiently(effect, signal);
-    // What was done stays done, whoever interrupts: a pull request that was opened, an agent that had just finished.
-    const kept = signal.aborted ? events.filter(isDone) : events;
+    const kept = ended.aborted ? events.filter(isPublished) : signal.aborted ? events.filter(isDone) : events;
     const parked = kept.find(({ type }) => type === "run.parked");
     if (parked?.type === "run.parked") this.#interrupt.abort(new Parking("waiting", parked.until));
     await this.#append(kept);
@@ -200,6 +206,10 @@ class Driver {
     }
   }
 
+  #isWanted(step: Step, state: State): boolean {
+    return decide(state, this.#engine.clock.now()).some((effect) => isDeepStrictEqual(effect, step));
+  }
+
   async #eventOf(step: Step): Promise<RunEvent> {
     if (step.type === "start") return (await this.#lost(BELIEVED_MS)) ?? (await this.#opened(step));
     return stepEvent(step);
@@ -209,7 +219,12 @@ class Driver {
     const { created, workflow } = this.#state;
     const plan = planOf(this.#state, step.stage);
     const milliseconds =
-      workflow === undefined || plan?.agent === undefined || plan.for_each !== undefined
+      workflow === undefined ||
+      plan?.agent === undefined ||
+      plan.for_each !== undefined ||
+      // What those who conduct, and those they create, have to do is another thing each time.
+      plan.makes === "Conclusion" ||
+      this.#state.stages.get(step.stage)?.child
         ? undefined
         : stageLimit(await this.#times(workflow.name, step.stage), created.config.limits.stageTime);
     return { ...startedEvent(step), ...(milliseconds === undefined ? {} : { milliseconds }) };
@@ -252,11 +267,16 @@ class Driver {
 
   /** An agent that has begun a conversation goes on with it when it is tried again, or begins again under the same count of tries. */
   async #attempt(effect: Work, signal: AbortSignal): Promise<RunEvent[]> {
-    const record = (event: RunEvent) => this.#append([event]);
-    const run = (one: Work) => perform(one, () => this.#state, this.#engine, record, signal);
+    const course: Course = {
+      now: () => this.#state,
+      record: (event) => this.#append([event]),
+      propose: (make) => this.#propose(make),
+      changed: (version, until) => this.#changed(version, until),
+    };
+    const run = (one: Work) => perform(one, course, this.#engine, signal);
     if (effect.type !== "agent") return await run(effect);
     const current = this.#state.stages.get(effect.stage)?.current;
-    if (!current?.session || current.turns === 0) return await run(effect);
+    if (!current || !mayGoOn(current)) return await run(effect);
     const events = await run({ ...effect, type: "resume" });
     if (events[0]?.type !== "stage.started") return events;
     await this.#append(events);
@@ -267,7 +287,7 @@ class Driver {
     if (events.length === 0) return;
     await this.#inTurn(async () => {
       // Somebody ended it meanwhile: only what happened all the same is worth a line.
-      if (this.#state.finished && !events.every(({ type }) => remembered.has(type))) return;
+      if (this.#state.finished && !events.every(isRemembered)) return;
       for (;;) {
         const answer = await this.#write(events);
         if (answer.type === "appended") break;
@@ -275,7 +295,7 @@ class Driver {
         // A person's pause came first: the run waits for them, not for a time.
         if (this.#state.paused && events.some(({ type }) => type === "run.parked")) return;
         // Somebody ended it meanwhile: only what happened all the same is worth a line.
-        if (this.#state.finished && !events.every(({ type }) => remembered.has(type))) return;
+        if (this.#state.finished && !events.every(isRemembered)) return;
       }
       await this.#readTail();
     });
@@ -283,13 +303,47 @@ class Driver {
     this.#engine.projection.touch(this.#run);
   }
 
+  /** Appends what `make` says of the state as it is then, and nothing of others comes in between. */
+  async #propose<T>(make: (state: State) => Proposal<T>): Promise<T> {
+    const { events, answer } = await this.#inTurn(async () => {
+      for (;;) {
+        const proposal = make(this.#state);
+        if (proposal.events.length === 0) return proposal;
+        const written = await this.#write(proposal.events);
+        await this.#readTail();
+        if (written.type === "appended") return proposal;
+      }
+    });
+    if (events.length === 0) return answer;
+    await faultPoint("engine.after-append");
+    this.#engine.projection.touch(this.#run);
+    this.#announce();
+    return answer;
+  }
+
+  /** Resolves when something was recorded behind `version`, or when `signal` fires. */
+  async #changed(version: number, signal: AbortSignal): Promise<void> {
+    const aborted = Promise.withResolvers<void>();
+    const stop = () => aborted.resolve();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      while (this.#state.version <= version && !signal.aborted)
+        await Promise.race([this.#change.promise, aborted.promise]);
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  #announce(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+
   async #catchUp(): Promise<void> {
     const before = this.#state.version;
     await this.#inTurn(() => this.#readTail());
     this.#watch();
-    if (this.#state.version === before) return;
-    this.#news.resolve();
-    this.#news = Promise.withResolvers();
+    if (this.#state.version !== before) this.#announce();
   }
 
   async #readTail(): Promise<void> {
@@ -300,6 +354,9 @@ class Driver {
       }
       this.#state = apply(this.#state, recorded);
     }
+    if (tail.length === 0) return;
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
   }
 
   /** Appends at the version that is known. What does not fit the log's schema ends the run, in words: driven again it would be made again. */
@@ -335,26 +392,4 @@ class Driver {
     this.#turn = mine.catch(() => undefined);
     return await mine;
   }
-}
-
-/** What is still recorded behind an end that somebody else wrote: what was spent, and what is on GitHub. */
-const remembered = new Set<RunEvent["type"]>([
-  "run.driven",
-  "run.routed",
-  "agent.turn",
-  "agent.finished",
-  "pull_request.opened",
-]);
-
-/** What may be recorded although the effect was interrupted: it happened. */
-function isDone(event: RunEvent): boolean {
-  return event.type !== "agent.failed" && event.type !== "run.finished" && event.type !== "run.parked";
-}
-
-function broken(
-  effect: { type: string },
-  { code, message }: { code: string; message: string },
-): EventOf<"run.finished"> {
-  const text = `Something Baton needs is broken (${effect.type}): ${message}`;
-  return { type: "run.finished", outcome: "failed", code: code.slice(0, 60), message: text.slice(0, 4_000) };
 }

@@ -1,17 +1,15 @@
 // The facts a run consists of. Append-only and never edited: an old shape stays readable for ever.
 // Everything else (state, card, pull-request body, cost) is a fold of these.
 import { z } from "zod";
-import { isRunId, isSha, type MicroDollars } from "../core/ids.ts";
+import { isRunId } from "../core/ids.ts";
 import { FileChange } from "../workspace/file-change.ts";
 import { Artifact, Plan, Triage } from "../workflows/artifacts.ts";
 import { RepoConfig } from "../workflows/repo-config.ts";
 import { allGates, waits, Workflow } from "../workflows/schema.ts";
+import { boardEvents } from "./board-events.ts";
+import { Amount, Sha, unitFields as stage, type Task as BoardTask } from "./event-fields.ts";
+import { fleetEvents } from "./fleet-events.ts";
 
-const Sha = z.string().refine(isSha, "must be a full commit id");
-const Amount = z
-  .number()
-  .int()
-  .refine((value): value is MicroDollars => Number.isSafeInteger(value), "must be whole micro-dollars");
 const text = z.string().max(100_000);
 
 /** A repository as a run knows it. `id` is GitHub's, 0 for a local folder. */
@@ -142,7 +140,14 @@ export type Loss = (typeof losses)[number];
 const blocks = z.array(z.record(z.string(), z.json())).max(1_000);
 
 /** Why a conversation with a model began: the first of its attempt, or anew because the one before could not go on. */
-export const sessionReasons = ["first", "too-long", "other-model", "invalid-output", "tools-broken"] as const;
+export const sessionReasons = [
+  "first",
+  "too-long",
+  "other-model",
+  "invalid-output",
+  "tools-broken",
+  "workspace-gone",
+] as const;
 
 /** Why an agent's attempt brought nothing. */
 export const failureCodes = [
@@ -173,14 +178,8 @@ export const outcomes = [
 ] as const;
 export type Outcome = (typeof outcomes)[number];
 
-/** A stage, or within a fan-out one of its tasks, as `unit.ts` names them: "build", "build:parser". */
-const stage = { stage: z.string(), attempt: z.number().int().positive() };
-
 /** A task of a fan-out: one line of the task board. */
-export const Task = Plan.shape.tasks.element;
-export type Task = z.infer<typeof Task>;
-
-const taskIds = z.array(z.string().max(60)).max(50);
+export type Task = z.infer<typeof BoardTask>;
 
 /** What runs of the same workflow cost in this repository before: their number, and what half of them lay between. */
 export const Estimate = z.strictObject({
@@ -293,39 +292,7 @@ export const RunEvent = z.discriminatedUnion("type", [
     degraded: z.boolean(),
     why: z.string().max(4_000),
   }),
-  /** The task board of a fan-out's attempt, fixed for that attempt. */
-  z.strictObject({ type: z.literal("tasks.opened"), ...stage, tasks: z.array(Task).max(50) }),
-  /** These tasks may be worked side by side from now on; each starts from `base`. */
-  z.strictObject({
-    type: z.literal("wave.started"),
-    ...stage,
-    wave: z.number().int().positive(),
-    tasks: taskIds,
-    base: Sha,
-  }),
-  /**
-   * The commits of these tasks are in `commit`, in this order. A `conflict` is what git could not merge next: `marked` is a commit on top
-   * of `commit` with conflict markers in these paths, from which an agent goes on.
-   */
-  z.strictObject({
-    type: z.literal("wave.merged"),
-    ...stage,
-    wave: z.number().int().positive(),
-    tasks: taskIds,
-    commit: Sha,
-    conflict: z
-      .strictObject({ task: z.string().max(60), marked: Sha, paths: z.array(z.string().max(1_000)).max(200) })
-      .optional(),
-  }),
-  /** Every task of the fan-out has come to an end. `commit` is where its merged work ends. */
-  z.strictObject({
-    type: z.literal("tasks.closed"),
-    ...stage,
-    done: taskIds,
-    failed: taskIds,
-    skipped: taskIds,
-    commit: Sha,
-  }),
+  ...boardEvents,
   /** The run asks people, by a comment of its own, and waits for them when nothing else is left to do. */
   z.strictObject({
     type: z.literal("people.asked"),
@@ -336,6 +303,7 @@ export const RunEvent = z.discriminatedUnion("type", [
     questions: z.array(z.string().max(1_000)).max(20),
     estimate: Estimate.optional(),
   }),
+  ...fleetEvents,
   z.strictObject({ type: z.literal("gate.checked"), ...stage, result: GateResult }),
   z.strictObject({
     type: z.literal("pull_request.opened"),

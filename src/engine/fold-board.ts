@@ -4,7 +4,8 @@
 import { assertNever } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import type { EventOf } from "./events.ts";
-import { isDone, startCommit, type Attempt, type Board, type State } from "./state.ts";
+import { startCommit } from "./commits.ts";
+import { isDone, type Attempt, type Board, type State } from "./state.ts";
 import { readUnit } from "./unit.ts";
 
 type BoardEvent = EventOf<"tasks.opened" | "wave.started" | "wave.merged" | "tasks.closed">;

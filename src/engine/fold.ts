@@ -12,17 +12,10 @@ import { assertNever } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
+import { fleetChange, isHeard, withChild } from "./fold-fleet.ts";
+import { newAttempt, newStage } from "./beginnings.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
-import {
-  dependants,
-  isDone,
-  isIdle,
-  stageThatEnded,
-  used,
-  type Attempt,
-  type StageState,
-  type State,
-} from "./state.ts";
+import { dependants, isDone, isIdle, isUnderWay, stageThatEnded, used, type Attempt, type State } from "./state.ts";
 
 /** Folds a whole log. Throws when the log does not begin with `run.created`. */
 export function fold(events: readonly RecordedEvent[]): State {
@@ -112,7 +105,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
     case "agent.turn":
       return {
         ...touch(state, event, at, (attempt) => ({
-          turns: event.turn,
+          turns: event.turn - attempt.turnsBefore,
           interrupted: false,
           spend: addSpend(attempt.spend, event.spend),
           lastTool: event.tools.at(-1)?.name ?? attempt.lastTool,
@@ -120,6 +113,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
         spend: addSpend(state.spend, event.spend),
       };
     case "agent.finished":
+      if (!isHeard(state, event.stage)) return state;
       return mended(
         withFailures(
           touch(state, event, at, () => ({
@@ -133,6 +127,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
         event,
       );
     case "agent.failed":
+      if (!isHeard(state, event.stage)) return state;
       return withFailures(
         touch(state, event, at, () => ({ failure: event.failure })),
         event.stage,
@@ -145,6 +140,16 @@ export function apply(before: State, recorded: RecordedEvent): State {
     case "wave.merged":
     case "tasks.closed":
       return onBoard(state, event, at);
+    case "agent.created":
+    case "agent.commanded":
+    case "agent.interrupted":
+    case "agent.deleted":
+    case "fleet.merged":
+    case "tasks.added":
+    case "task.changed": {
+      const next = touch(state, event, at, (attempt) => fleetChange(state, attempt, event));
+      return next === state ? state : { ...next, stages: withChild(next, event) };
+    }
     case "people.asked":
       return touch(state, event, at, () => ({ asked: { ...event, at } }));
     case "plan.judged":
@@ -191,10 +196,6 @@ export function apply(before: State, recorded: RecordedEvent): State {
   }
 }
 
-function newStage(name: string): StageState {
-  return { name, attempts: [], current: undefined, rounds: 0, failures: 0, approved: undefined };
-}
-
 /** The state when nobody worked for `idle` milliseconds after its last event: that time is not the run's. */
 function restedFor(state: State, idle: number): State {
   if (idle <= 0 || state.finished) return state;
@@ -214,51 +215,21 @@ function eachUnderWay(stages: State["stages"], change: (attempt: Attempt) => Par
   return new Map(
     [...stages].map(([name, stage]) => {
       const { current } = stage;
-      if (!current || current.artifact || current.failure) return [name, stage];
+      if (!current || !isUnderWay(current)) return [name, stage];
       const attempt: Attempt = { ...current, ...change(current) };
       return [name, { ...stage, current: attempt, attempts: stage.attempts.with(-1, attempt) }];
     }),
   );
 }
 
-function newAttempt(
-  state: State,
-  { attempt, reasons, milliseconds }: Pick<EventOf<"stage.started">, "attempt" | "reasons" | "milliseconds">,
-  at: number,
-): Attempt {
-  return {
-    number: attempt,
-    version: state.version,
-    startedAt: at,
-    touchedAt: at,
-    reasons,
-    turns: 0,
-    spend: noSpend,
-    lastTool: undefined,
-    artifact: undefined,
-    commit: undefined,
-    changes: [],
-    failure: undefined,
-    gates: [],
-    idleMs: 0,
-    milliseconds,
-    session: undefined,
-    interrupted: false,
-    skipped: undefined,
-    board: undefined,
-    asked: undefined,
-    said: undefined,
-  };
-}
-
 function startStage(state: State, event: EventOf<"stage.started">, at: number): State {
   const stage = state.stages.get(event.stage) ?? newStage(event.stage);
-  const attempt: Attempt = { ...newAttempt(state, event, at), said: stage.approved };
+  const attempt: Attempt = { ...newAttempt(state, stage, event, at), said: stage.approved };
   const stages = new Map(state.stages);
   // A stage that was interrupted starts the same attempt again: it counts once.
   const interrupted = stage.current?.number === event.attempt;
   // An agent that failed has not been judged: its attempt is no round.
-  const failed = stage.current?.failure !== undefined;
+  const failed = stage.current?.failure !== undefined && !stage.child;
   const attempts = interrupted ? stage.attempts.with(-1, attempt) : [...stage.attempts, attempt];
   stages.set(event.stage, {
     ...stage,
@@ -266,6 +237,7 @@ function startStage(state: State, event: EventOf<"stage.started">, at: number): 
     current: attempt,
     rounds: stage.rounds + (interrupted || failed ? 0 : 1),
     approved: undefined,
+    child: stage.child && { ...stage.child, pending: undefined },
   });
   for (const name of dependants(state.workflow, event.stage)) {
     const later = stages.get(name);

@@ -1,35 +1,46 @@
 // Performs one effect through the ports and says which events came of it. Throws when the outside is broken; the driver decides what then.
 import { assertNever, messageOf } from "../core/errors.ts";
-import { dollars, microDollars, type MicroDollars } from "../core/ids.ts";
 import { durationMs } from "../workflows/schema.ts";
+import { headOf, startCommit } from "./commits.ts";
+import { moneyLeft } from "./conducted.ts";
+import { conversationOf } from "./conversation.ts";
 import type { Work } from "./effect.ts";
 import type { Engine } from "./drive.ts";
 import { losses, type Estimate, type EventOf, type RunEvent } from "./events.ts";
-import type { AgentEvents, AgentTask, Conversation, EventLog, SessionStart, Turn } from "./ports.ts";
+import { createFleet } from "./fleet.ts";
+import { gateRequest } from "./gate-request.ts";
+import type { AgentEvents, AgentTask } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
-import { artifactOf, headOf, planOf, startCommit, upstream, used, type State, type UnitPlan } from "./state.ts";
+import { isContinued, planOf, upstream, used, type State, type UnitPlan } from "./state.ts";
 import { readUnit, stageOf, taskUnit } from "./unit.ts";
 
-type Record = (event: RunEvent) => Promise<void>;
+/** What is to be recorded, given the state as it is then; nothing when it refuses. */
+export interface Proposal<T> {
+  readonly events: readonly RunEvent[];
+  readonly answer: T;
+}
 
-/**
- * `record` appends an event while the effect is under way (an agent's turns). `now` is the state as it is by then: others are at work
- * beside this one.
- */
-export async function perform(
-  effect: Work,
-  now: () => State,
-  engine: Engine,
-  record: Record,
-  signal: AbortSignal,
-): Promise<RunEvent[]> {
-  const state = now();
+/** The run while effects are under way in it: others are at work beside each. */
+export interface Course {
+  /** The state as it is by then. */
+  now(): State;
+  /** Appends an event, such as an agent's turn. */
+  record(event: RunEvent): Promise<void>;
+  /** Appends what `make` says of the state; what others record does not come in between. */
+  propose<T>(make: (state: State) => Proposal<T>): Promise<T>;
+  /** Resolves when something was recorded behind `version`, or when `signal` fires. */
+  changed(version: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Performs an effect to its end. */
+export async function perform(effect: Work, course: Course, engine: Engine, signal: AbortSignal): Promise<RunEvent[]> {
+  const state = course.now();
   switch (effect.type) {
     case "triage":
       return [await triage(state, engine, signal)];
     case "agent":
     case "resume":
-      return await work(effect, now, engine, record, signal);
+      return await work(effect, course, engine, signal);
     case "gate":
       return [await check(effect, state, engine, signal)];
     case "merge":
@@ -58,22 +69,16 @@ async function triage(
 }
 
 async function work(
-  { type, stage, attempt }: Extract<Work, { type: "agent" | "resume" }>,
-  now: () => State,
-  { agents, clock, log }: Engine,
-  record: Record,
+  effect: Extract<Work, { type: "agent" | "resume" }>,
+  course: Course,
+  engine: Engine,
   signal: AbortSignal,
 ): Promise<RunEvent[]> {
-  const state = now();
-  const task = taskOf(state, stage, attempt, clock.now(), () => moneyLeft(now(), clock.now()));
-  const events: AgentEvents = {
-    session: (start) => record({ type: "session.started", stage, attempt, ...start }),
-    turn: (turn) => record({ type: "agent.turn", stage, attempt, ...turn }),
-  };
-  const result =
-    type === "agent"
-      ? await agents.run(task, events, signal)
-      : await agents.resume(task, await conversationOf(state, stage, log), events, signal);
+  const { stage, attempt } = effect;
+  const state = course.now();
+  const fleet = await createFleet(course, engine, { stage, attempt });
+  const task = { ...taskOf(state, stage, attempt, engine.clock.now(), () => course.now()), fleet };
+  const result = await askAgent(effect, task, course, engine, signal);
   switch (result.type) {
     case "failed":
       return [{ type: "agent.failed", stage, attempt, failure: result.failure }];
@@ -92,7 +97,8 @@ async function work(
           stage,
           attempt,
           artifact: result.artifact,
-          commit: result.commit,
+          // Whoever conducts others leaves what was merged of their work.
+          commit: course.now().stages.get(stage)?.current?.commit ?? result.commit,
           changes: [...result.changes],
         },
       ];
@@ -101,51 +107,41 @@ async function work(
   }
 }
 
-/** The conversation a stage's agent is in, and those of the same attempt before it, read back from the log. */
-async function conversationOf(state: State, stage: string, log: EventLog): Promise<Conversation> {
+/** Begins an agent's work, or goes on with it: with what an earlier process left, or with what it did before it was commanded again. */
+async function askAgent(
+  { type, stage, attempt }: Extract<Work, { type: "agent" | "resume" }>,
+  task: AgentTask,
+  course: Course,
+  { agents, log }: Engine,
+  signal: AbortSignal,
+): ReturnType<Engine["agents"]["resume"]> {
+  const state = course.now();
+  const events: AgentEvents = {
+    session: (start) => course.record({ type: "session.started", stage, attempt, ...start }),
+    turn: (turn) => course.record({ type: "agent.turn", stage, attempt, ...turn }),
+  };
   const current = state.stages.get(stage)?.current;
-  if (!current) throw new Error(`stage "${stage}" has no attempt to go on with`);
-  const spoken: { start: SessionStart; turns: Turn[] }[] = [];
-  for (const { event } of await log.read(state.runId)) {
-    if (!("stage" in event) || event.stage !== stage || !("attempt" in event) || event.attempt !== current.number)
-      continue;
-    // An attempt that began again speaks anew.
-    if (event.type === "stage.started") spoken.length = 0;
-    if (event.type === "session.started") {
-      const { type: _, stage: _stage, attempt: _attempt, ...start } = event;
-      if (start.why === "first") spoken.length = 0;
-      spoken.push({ start, turns: [] });
-    }
-    if (event.type === "agent.turn") {
-      const { type: _, stage: _stage, attempt: _attempt, ...turn } = event;
-      spoken.at(-1)?.turns.push(turn);
-    }
-  }
-  const last = spoken.pop();
-  if (!last) throw new Error(`stage "${stage}" has no conversation to go on with`);
-  return { ...last.start, turns: last.turns, earlier: spoken, turnsBefore: current.turns };
+  const continued = current !== undefined && isContinued(current);
+  if (type === "agent" && !continued) return await agents.run(task, events, signal);
+  const conversation = conversationOf(state, stage, await log.read(state.runId));
+  const result = await agents.resume(task, conversation, events, signal);
+  return result.type === "gone" && continued ? await agents.run(task, events, signal) : result;
 }
 
-function moneyLeft(state: State, now: number): MicroDollars {
-  return microDollars((state.budget?.microDollars ?? 0) - used(state, now).microDollars);
-}
-
-/** What an agent is given: only what its stage needs, and what is left of the budget. `left`: what is left of the run's money by then. */
-export function taskOf(state: State, unit: string, attempt: number, now: number, left?: () => MicroDollars): AgentTask {
+/** What an agent is given: only what its stage needs, and what is left of the budget. `by`: the state at the moment of asking. */
+function taskOf(state: State, unit: string, attempt: number, now: number, by: () => State): AgentTask {
   const plan = planOf(state, unit);
   if (!plan?.agent || !plan.makes || !state.budget) throw new Error(`stage "${unit}" has no agent`);
   const spent = used(state, now);
   const { created } = state;
-  const current = state.stages.get(unit)?.current;
+  const { current, child } = state.stages.get(unit) ?? {};
   const worked = current ? Math.max(0, current.touchedAt - current.startedAt - current.idleMs) : 0;
-  const ofStage =
-    plan.budget === undefined ? Number.POSITIVE_INFINITY : dollars(plan.budget) - (current?.spend.microDollars ?? 0);
   return {
     runId: state.runId,
     repo: created.repo,
     stage: unit,
     attempt,
-    begun: current?.version ?? 0,
+    begun: current?.root ?? 0,
     attempts: attemptsOf(state, unit, plan),
     agent: plan.agent,
     tier: plan.model,
@@ -161,14 +157,16 @@ export function taskOf(state: State, unit: string, attempt: number, now: number,
     config: created.config,
     limits: {
       turns: Math.min(plan.turns - (current?.turns ?? 0), state.budget.turns - spent.turns),
-      microDollars: microDollars(Math.min(moneyLeft(state, now), ofStage)),
-      left,
+      microDollars: moneyLeft(state, unit),
+      left: () => moneyLeft(by(), unit),
       milliseconds: Math.min(
         (current?.milliseconds ?? durationMs(plan.time)) - worked,
         state.budget.milliseconds - spent.milliseconds,
       ),
     },
     waits: state.parks,
+    tools: child?.tools,
+    kept: child !== undefined,
   };
 }
 
@@ -184,6 +182,11 @@ function attemptsOf(state: State, unit: string, plan: UnitPlan): number {
 
 /** What of a whole a unit is: a task of a fan-out, or the mending of a merge. */
 function partOf(state: State, unit: string): AgentTask["part"] {
+  const { child, current } = state.stages.get(unit) ?? {};
+  if (child) {
+    const { id, instructions, conflict } = child;
+    return { type: "child", id, instructions, command: current?.command ?? "", conflict };
+  }
   const { stage, task: id, mends } = readUnit(unit);
   const board = state.stages.get(stage)?.current?.board;
   const task = board?.tasks.find((one) => one.id === id);
@@ -202,6 +205,8 @@ function wordsFor(state: State, unit: string): AgentTask["words"] {
 
 /** What was handed in upstream: of a fan-out, each task's own; for a task, of the fan-out it belongs to what it needs. */
 function inputsOf(state: State, unit: string): AgentTask["inputs"] {
+  // Whoever created it tells it what it needs.
+  if (state.stages.get(unit)?.child) return [];
   const { stage, task: id, mends } = readUnit(unit);
   const before = upstream(state.workflow, stage).flatMap((name) => [
     name,
@@ -272,29 +277,12 @@ async function check(
   { gates, clock }: Engine,
   signal: AbortSignal,
 ): Promise<RunEvent> {
-  const { created, budget } = state;
+  const { budget } = state;
   const left = Math.max(1, (budget?.milliseconds ?? 0) - used(state, clock.now()).milliseconds);
-  const reproduction = artifactOf(state, "Reproduction");
-  const characterization = artifactOf(state, "Characterization");
   const timed = AbortSignal.any([signal, AbortSignal.timeout(left)]);
   try {
-    const result = await gates.check(
-      {
-        gate,
-        runId: state.runId,
-        repo: created.repo,
-        base: created.base.commit,
-        head: headOf(state, stage),
-        conflict: conflictOf(state, stage),
-        reproduction: reproduction && { value: reproduction.artifact.value, commit: reproduction.commit },
-        characterization: characterization && {
-          value: characterization.artifact.value,
-          commit: characterization.commit,
-        },
-        config: created.config,
-      },
-      timed,
-    );
+    const request = gateRequest(state, { gate, head: headOf(state, stage), conflict: conflictOf(state, stage) });
+    const result = await gates.check(request, timed);
     return { type: "gate.checked", stage, attempt, result };
   } catch (error) {
     if (!timed.aborted || signal.aborted) throw error;

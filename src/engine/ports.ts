@@ -17,9 +17,10 @@ import type {
   RunEvent,
   Spend,
   Subject,
-  Task,
   WaitReason,
 } from "./events.ts";
+import type { Fleet } from "./fleet-port.ts";
+import type { Part } from "./part.ts";
 import type { State } from "./state.ts";
 
 /** The append-only log of every run. Time is the log's own clock. */
@@ -161,18 +162,8 @@ export interface AgentTask {
   readonly start: Sha;
   readonly input: PinnedInput;
   readonly subject: Subject;
-  /** Its part of a whole: a task of a fan-out, or the merge that git could not make. */
-  readonly part?:
-    | { readonly type: "task"; readonly task: Task; readonly of: number }
-    | {
-        readonly type: "merge";
-        readonly task: Task;
-        /** Where both sides changed the same; the files hold git's conflict markers. */
-        readonly paths: readonly string[];
-        /** Tasks whose work is in the files already. */
-        readonly merged: readonly string[];
-      }
-    | undefined;
+  /** What of a whole it is, when not a whole stage. */
+  readonly part?: Part | undefined;
   /** What people said on the way, that the work must go by. */
   readonly words?: readonly { readonly by: Person; readonly about: string; readonly words: string }[] | undefined;
   /** Artifacts of earlier stages, in stage order. */
@@ -189,6 +180,12 @@ export interface AgentTask {
   };
   /** How often in a row the run has waited, without any progress between. */
   readonly waits: number;
+  /** The tools it has of those in its definition; all of them when absent. */
+  readonly tools?: readonly string[] | undefined;
+  /** Its files are kept when it has handed in, because it may be commanded again. */
+  readonly kept?: boolean | undefined;
+  /** The agents it conducts, when its definition has the tools for it. */
+  readonly fleet?: Fleet | undefined;
 }
 
 /** A conversation that an earlier process began, as the log has it. */
@@ -202,8 +199,22 @@ export interface Conversation {
   readonly turns: readonly Turn[];
   /** The attempt's conversations before this one, oldest first. */
   readonly earlier: readonly { readonly start: SessionStart; readonly turns: readonly Turn[] }[];
-  /** Turns of the whole attempt so far, earlier conversations included: the next turn's number is one more. */
+  /** Turns so far, earlier conversations included: the next turn's number is one more. */
   readonly turnsBefore: number;
+  /**
+   * What the agent was commanded later: it had handed in, or failed, and goes on with the same conversation and files. Such a
+   * conversation is never `gone`: where it cannot go on, another begins from what is known of it.
+   */
+  readonly commands?: readonly Command[] | undefined;
+}
+
+export interface Command {
+  /** The conversation it was said in, and the turn behind which (0: before the first). */
+  readonly session: number;
+  readonly after: number;
+  readonly words: string;
+  /** How the one before it had ended, when not by handing in. */
+  readonly failure: Failure | undefined;
 }
 
 export type AgentResult =
@@ -381,4 +392,27 @@ export interface GitHubReader {
   head(repo: RepoRef, branch: string): Promise<Sha>;
   /** Numbers of open pull requests whose body closes the issue. */
   pullRequestsClosing(repo: RepoRef, number: number): Promise<number[]>;
+}
+
+/** An open issue as a list of them tells it; a pull request is one too. */
+export interface ListedIssue {
+  readonly number: number;
+  readonly title: string;
+  readonly body: string;
+  readonly author: Person;
+  readonly locked: boolean;
+  readonly isPull: boolean;
+  readonly url: string;
+  readonly labels: readonly string[];
+  /** How many it has. */
+  readonly comments: number;
+}
+
+/** The open issues of a repository, for whoever works its backlog. */
+export interface IssueList {
+  /** Newest first, at most `most`; `since` (milliseconds since 1970): only those changed then or later. `more`: there are others. Throws `github-failed`. */
+  openIssues(
+    repo: RepoRef,
+    options: { readonly most: number; readonly since?: number | undefined },
+  ): Promise<{ readonly issues: readonly ListedIssue[]; readonly more: boolean }>;
 }

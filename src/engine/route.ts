@@ -18,7 +18,10 @@ const defaultRoutes: Partial<Record<IssueType, string>> = {
 };
 
 /** The workflow a run should load before `route` is called: the one asked for, or the one its type is routed to. */
-export function workflowFor(created: Created, triage: Triage | undefined): string | undefined {
+export function workflowFor(
+  created: Pick<Created, "workflow" | "config">,
+  triage: Pick<Triage, "type"> | undefined,
+): string | undefined {
   if (created.workflow !== undefined) return created.workflow;
   return triage && (created.config.routes[triage.type] ?? defaultRoutes[triage.type]);
 }

@@ -1,16 +1,23 @@
 // What is known of a run: the shape of its state, and what can be read from it. `fold.ts` makes it from events.
-import type { ArtifactName, Artifact, Plan } from "../workflows/artifacts.ts";
+import type { ArtifactName, Artifact, Change, Plan } from "../workflows/artifacts.ts";
 import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import { evaluate, parseExpression } from "../workflows/expression.ts";
 import type { GateName, Stage, Workflow } from "../workflows/schema.ts";
 import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, Task, WaitReason } from "./events.ts";
+import type { Child, FleetState } from "./fleet-state.ts";
 import { readUnit, taskUnit } from "./unit.ts";
 
 export interface Attempt {
   readonly number: number;
   /** The version of the event that began it: another one when it began again. */
   readonly version: number;
+  /** The version of the event that began its conversation and its workspace: an earlier attempt's where it goes on with that. */
+  readonly root: number;
+  /** Turns of the attempts whose conversation it goes on with. */
+  readonly turnsBefore: number;
+  /** What the agent was commanded, where another one conducts it. */
+  readonly command: string | undefined;
   readonly startedAt: number;
   /** When the last event of this attempt was recorded, moved on by the time in which nobody worked since. */
   readonly touchedAt: number;
@@ -36,6 +43,8 @@ export interface Attempt {
   readonly skipped:
     | { readonly because: "condition" | "failure"; readonly degraded: boolean; readonly why: string }
     | undefined;
+  /** The agents it conducts, once it has created one or written a board. */
+  readonly fleet: FleetState | undefined;
   /** The task board, where the stage is a fan-out and it is open. */
   readonly board: Board | undefined;
   /** What people were asked, and since when. */
@@ -77,6 +86,8 @@ export interface StageState {
   readonly failures: number;
   /** A person approved what this stage waits for before it was written anew as they wished. */
   readonly approved: EventOf<"plan.judged"> | undefined;
+  /** What it is, when another agent created it. */
+  readonly child: Child | undefined;
 }
 
 export interface PullRequestRef {
@@ -149,6 +160,11 @@ export type UnitPlan = Omit<Stage, "gates"> & { readonly gates: readonly GateNam
 export function planOf(state: State, unit: string): UnitPlan | undefined {
   const { stage, task, mends } = readUnit(unit);
   const plan = state.workflow?.stages[stage];
+  const child = state.stages.get(unit)?.child;
+  if (plan && child) {
+    const { agent, makes, tier: model } = child;
+    return { agent, makes, model, needs: [], gates: [], turns: plan.turns, time: plan.time };
+  }
   if (!plan || task === undefined) return plan;
   const { for_each: _, merge, until: _until, otherwise: _otherwise, ...alone } = plan;
   // What is merged is judged whole, by the gates of the fan-out.
@@ -183,6 +199,22 @@ export function isDone(state: State, stage: StageState): boolean {
     refusals(state, stage.name, attempt).length === 0 &&
     plan.gates.every((gate) => attempt.gates.some((result) => result.gate === gate))
   );
+}
+
+/** True until its agent has handed in or failed. */
+export function isUnderWay({ artifact, failure }: Attempt): boolean {
+  return artifact === undefined && failure === undefined;
+}
+
+/** True when it goes on with the conversation and the files of the attempt before. */
+export function isContinued({ root, version }: Attempt): boolean {
+  return root !== version;
+}
+
+/** True when a later process can go on with its conversation: something was said in it, or done. */
+export function mayGoOn(attempt: Attempt): boolean {
+  const { session, turns, fleet } = attempt;
+  return isContinued(attempt) || (session !== undefined && (turns > 0 || fleet !== undefined));
 }
 
 /** What another attempt would meet again. */
@@ -288,51 +320,6 @@ export function upstream(workflow: Workflow | undefined, name: string): string[]
   return stageOrder(workflow).filter((stage) => found.has(stage));
 }
 
-/**
- * The commit a unit starts from: its own last one when it was sent back, the base of a task's wave, the marked commit of a conflict,
- * else where the nearest stage upstream left the code.
- */
-export function startCommit(state: State, unit: string): Sha {
-  const { stage: name, task, mends } = readUnit(unit);
-  const stage = state.stages.get(unit);
-  const board = state.stages.get(name)?.current?.board;
-  if (board && mends && board.conflict) return board.conflict.marked;
-  const wave =
-    board && task !== undefined && !mends ? board.waves.findLast(({ tasks }) => tasks.includes(task)) : undefined;
-  if (wave) return wave.base;
-  const own = stage?.attempts.findLast((attempt) => attempt.commit !== undefined)?.commit;
-  if (own !== undefined && (stage?.current?.reasons.length ?? 0) > 0 && carriesOn(state, name)) return own;
-  for (const earlier of upstream(state.workflow, name).toReversed()) {
-    const commit = state.stages.get(earlier)?.current?.commit;
-    if (commit !== undefined) return commit;
-  }
-  return state.created.base.commit;
-}
-
-/** The commit a unit's gates judge: what its own agent left, else the code as it stood before it. */
-export function headOf(state: State, unit: string): Sha {
-  return state.stages.get(unit)?.current?.commit ?? startCommit(state, unit);
-}
-
-/** A stage that others send back to goes on from its own last commit; one that is done `again` starts clean. */
-function carriesOn(state: State, name: string): boolean {
-  return Object.values(state.workflow?.stages ?? {}).some(
-    ({ otherwise }) => otherwise && "back_to" in otherwise && otherwise.back_to === name,
-  );
-}
-
-/** Every commit that the run may still need: its base, and what its agents left. */
-export function commitsOf(state: State): Sha[] {
-  const left = [...state.stages.values()].flatMap(({ attempts }) => attempts.flatMap(({ commit }) => commit ?? []));
-  const boards = [...state.stages.values()].flatMap(({ current }) => current?.board ?? []);
-  const merged = boards.flatMap(({ head, conflict, waves }) => [
-    head,
-    ...(conflict ? [conflict.marked] : []),
-    ...waves.map(({ base }) => base),
-  ]);
-  return [...new Set([state.created.base.commit, ...left, ...merged])];
-}
-
 /** The current artifact of that kind, of the latest stage that made one, with the commit it came with. */
 export function artifactOf<N extends ArtifactName>(
   state: State,
@@ -344,6 +331,11 @@ export function artifactOf<N extends ArtifactName>(
       return { artifact: current.artifact, commit: current.commit };
   }
   return undefined;
+}
+
+/** What the agents say of the change that a run publishes. */
+export function changeOf(state: State): Pick<Change, "summary" | "followUps"> | undefined {
+  return (artifactOf(state, "Change") ?? artifactOf(state, "Conclusion"))?.artifact.value;
 }
 
 /** The plan that a stage has made, or a person in its place. */

@@ -29,6 +29,7 @@ export function renderEnding(
       return stack(
         endingMarker(state),
         `${asker}I opened a draft pull request: ${pullRequestLink(state)} **${neutral.line(state.pullRequest.title, 150)}**. It says what was verified and what is only claimed.`,
+        renderReport(state, neutral),
         details,
       );
     case "needs-a-decision":

@@ -270,7 +270,9 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
   async function showLabels(state: State, entry: Shown): Promise<void> {
     const label = stateLabelOf(state);
     if (label === undefined || label === entry.label) return;
-    await setLabels({ requests, once }, state, label, entry.label === undefined ? triageLabels(state) : []);
+    const { runId: run, created, routed } = state;
+    const more = entry.label === undefined ? triageLabels(created, routed?.triage) : [];
+    await setLabels({ requests, once }, { ...created, number: created.subject.number, run }, label, more);
     entry.label = label;
   }
 

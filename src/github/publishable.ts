@@ -1,5 +1,6 @@
 // What may be published at all, decided from the run's own state: Baton's last look before anything is written.
-import { headOf, stageOrder, type State } from "../engine/state.ts";
+import { headOf } from "../engine/commits.ts";
+import { stageOrder, type State } from "../engine/state.ts";
 import type { Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import type { GateName } from "../workflows/schema.ts";

@@ -2,7 +2,7 @@
 import { formatDollars } from "../core/ids.ts";
 import type { Sha } from "../core/ids.ts";
 import type { GateResult } from "../engine/events.ts";
-import { artifactOf, stageOrder, totalCost, type State } from "../engine/state.ts";
+import { artifactOf, changeOf, stageOrder, totalCost, type State } from "../engine/state.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import { bullets, commandText, count, duration, folded, marker, MAX_BODY, seconds, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
@@ -74,7 +74,7 @@ export function pullRequestBody(state: State, facts: PullRequestFacts): string {
 
 function whatAndWhy(state: State, neutral: Neutral): string {
   const diagnosis = artifactOf(state, "Diagnosis")?.artifact.value;
-  const change = artifactOf(state, "Change")?.artifact.value;
+  const change = changeOf(state);
   return stack(
     diagnosis && `**Root cause**, as the agents explain it: ${neutral.prose(diagnosis.rootCause, 1_500)}`,
     change && `**This change**: ${neutral.prose(change.summary, 1_500)}`,
@@ -148,7 +148,7 @@ function cellCode(text: string, neutral: Neutral): string {
 
 function claimed(state: State, neutral: Neutral): string {
   const diagnosis = artifactOf(state, "Diagnosis")?.artifact.value;
-  const change = artifactOf(state, "Change")?.artifact.value;
+  const change = changeOf(state);
   const review = artifactOf(state, "Review")?.artifact.value;
   const characterization = artifactOf(state, "Characterization")?.artifact.value;
   const findings = review?.findings.slice(0, 8).map(({ severity, path, line, message }) => {

@@ -1,23 +1,34 @@
-// What a run reports that opens no pull request: an answer, or findings with a box each. Pure.
+// What a run reports that opens no pull request, or beside one: an answer, or findings with a box each. Pure.
 import { findingLabel, findingsOf } from "../engine/findings.ts";
 import { stageOrder, type State } from "../engine/state.ts";
-import type { Findings, Report } from "../workflows/artifacts.ts";
+import type { Artifact, Findings, Report } from "../workflows/artifacts.ts";
 import { folded, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 
 /** A report that does not fit is cut here; GitHub refuses bodies above 65,536 characters. */
 const MAX_REPORT = 50_000;
 
-/** The report of the run's last stage as Markdown, or undefined when it made none. */
+/** The report of a run as Markdown, or undefined when it made none: of its last stage, or beside a pull request of a stage right before. */
 export function renderReport(state: State, neutral: Neutral): string | undefined {
   const findings = findingsOf(state);
   if (findings) return fitting(findingBlocks(findings, neutral));
-  const last = stageOrder(state.workflow).at(-1);
-  const artifact = last === undefined ? undefined : state.stages.get(last)?.current?.artifact;
-  return artifact?.name === "Report" ? fitting(reportBlocks(artifact.value, neutral)) : undefined;
+  const artifact = reportOf(state);
+  return artifact?.name === "Report" || artifact?.name === "Conclusion"
+    ? fitting(reportBlocks(artifact.value, neutral))
+    : undefined;
 }
 
-function reportBlocks({ summary, sections }: Report, neutral: Neutral): string[] {
+function reportOf(state: State): Artifact | undefined {
+  const last = stageOrder(state.workflow).findLast((name) => !state.stages.get(name)?.current?.skipped) ?? "";
+  if (!state.pullRequest) return state.stages.get(last)?.current?.artifact;
+  const before = (state.workflow?.stages[last]?.needs ?? []).map((name) => state.stages.get(name)?.current?.artifact);
+  // What a change comes to is said in the pull request.
+  return before.find(
+    (made) => made?.name === "Report" || (made?.name === "Conclusion" && made.value.sections.length > 0),
+  );
+}
+
+function reportBlocks({ summary, sections }: Pick<Report, "summary" | "sections">, neutral: Neutral): string[] {
   return [
     neutral.prose(summary, 4_000),
     ...sections.map(({ title, body }) => stack(`#### ${neutral.line(title, 200)}`, neutral.prose(body, 8_000))),

@@ -221,6 +221,7 @@ function artifactLine(artifact: Artifact, attempt: Attempt, neutral: Neutral): s
     case "Plan":
     case "Report":
     case "Findings":
+    case "Conclusion":
       return neutral.line(firstSentence(artifact.value.summary), 200);
     default:
       return assertNever(artifact);

@@ -133,6 +133,17 @@ export const Findings = z.strictObject({
 });
 export type Findings = z.infer<typeof Findings>;
 
+export const Conclusion = z.strictObject({
+  summary: prose().describe("What came of it, for the person who asked"),
+  sections: z
+    .array(z.strictObject({ title: line(), body: prose(8_000) }))
+    .max(20)
+    .describe("The report, where there is one to give; empty when the change says it all"),
+  files: z.array(path).max(100).describe("The files that were changed; empty when nothing was"),
+  followUps: z.array(line(500)).max(10),
+});
+export type Conclusion = z.infer<typeof Conclusion>;
+
 /** Every artifact a stage may make, by the name workflow files use. */
 export const artifactSchemas = {
   Triage,
@@ -144,6 +155,7 @@ export const artifactSchemas = {
   Report,
   Findings,
   Characterization,
+  Conclusion,
 } as const;
 export type ArtifactName = keyof typeof artifactSchemas;
 export const artifactNames = [
@@ -156,6 +168,7 @@ export const artifactNames = [
   "Report",
   "Findings",
   "Characterization",
+  "Conclusion",
 ] as const satisfies readonly ArtifactName[];
 
 /** An artifact with its name, so that one value says what it is. */
@@ -169,10 +182,11 @@ export const Artifact = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("Report"), value: Report }),
   z.strictObject({ name: z.literal("Findings"), value: Findings }),
   z.strictObject({ name: z.literal("Characterization"), value: Characterization }),
+  z.strictObject({ name: z.literal("Conclusion"), value: Conclusion }),
 ]);
 export type Artifact = z.infer<typeof Artifact>;
 
 /** Artifacts whose stage leaves a commit; what the other agents leave in their workspace is thrown away. */
 export function carriesCommit(name: ArtifactName): boolean {
-  return name === "Reproduction" || name === "Change" || name === "Characterization";
+  return name === "Reproduction" || name === "Change" || name === "Characterization" || name === "Conclusion";
 }

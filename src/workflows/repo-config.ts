@@ -55,6 +55,20 @@ export const RepoConfig = z.strictObject({
     .strictObject({
       rounds: z.number().int().min(0).max(5).default(3).describe("Times a stage may be sent back"),
       parallel: z.number().int().min(1).max(16).default(4).describe("Agents of one run at work at once"),
+      agents: z
+        .number()
+        .int()
+        .min(1)
+        .max(64)
+        .default(12)
+        .describe("Agents that those who conduct others may have at once, in one run"),
+      depth: z
+        .number()
+        .int()
+        .min(1)
+        .max(5)
+        .default(3)
+        .describe("How deep agents may create agents: 1 is those of a stage's own agent"),
       files: z.number().int().min(1).max(1_000).default(50).describe("Files one pull request may change"),
       patchKb: z.number().min(1).max(10_000).default(200).describe("Size of the patch in KiB"),
       stageTime: z

@@ -111,7 +111,28 @@ export const Workflow = z.strictObject({
 });
 export type Workflow = z.infer<typeof Workflow>;
 
-export const toolNames = ["bash", "read", "write", "edit", "glob", "grep"] as const;
+/** Tools that run in the sandbox: what an agent has whose file does not say. */
+export const handToolNames = ["bash", "read", "write", "edit", "glob", "grep"] as const;
+
+/** Tools by which an agent conducts others; an agent has them only when its file names them. */
+export const fleetToolNames = [
+  "create_agent",
+  "command_agent",
+  "check_agent_status",
+  "list_agents",
+  "read_agent_logs",
+  "interrupt_agent",
+  "delete_agent",
+  "report_cost",
+  "merge_work",
+  "delegate",
+  "add_tasks",
+  "list_tasks",
+  "update_task",
+] as const;
+export type FleetToolName = (typeof fleetToolNames)[number];
+
+export const toolNames = [...handToolNames, ...fleetToolNames] as const;
 export type ToolName = (typeof toolNames)[number];
 
 /** One agent: the front matter of a file in `workflows/agents/` and its prompt. The format of a Claude Code sub-agent file. */

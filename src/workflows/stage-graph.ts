@@ -167,7 +167,7 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
   const { agent, makes, gates, otherwise } = stage;
   const before = upstream.get(node.name) ?? new Set<string>();
   if (stage.pull_request !== undefined) {
-    const idle = [...node.located.entries.keys()].filter((key) => key !== "pull_request" && key !== "needs");
+    const idle = [...node.located.entries.keys()].filter((key) => !["pull_request", "needs", "when"].includes(key));
     if (idle.length > 0)
       say(
         [idle[0] ?? "agent"],
@@ -175,7 +175,8 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
       );
     return problems;
   }
-  checkKeys({ name: node.name, stage, before, stageCalled: (name) => nodes.get(name)?.stage, say });
+  const opening = [...nodes.values()].find((other) => other.stage?.pull_request !== undefined)?.stage;
+  checkKeys({ name: node.name, stage, before, opening, stageCalled: (name) => nodes.get(name)?.stage, say });
   if (stage.wait !== undefined) return problems;
   if (agent === undefined && gates.length === 0 && makes === undefined)
     say([], "does nothing — give it an agent, gates or pull_request");

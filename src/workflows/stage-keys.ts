@@ -13,6 +13,8 @@ export interface Around {
   readonly before: ReadonlySet<string>;
   /** Undefined for a stage that is not there or whose own fields are wrong. */
   readonly stageCalled: (name: string) => Stage | undefined;
+  /** The stage that opens the pull request, if one does. */
+  readonly opening: Stage | undefined;
   /** Says what is wrong, at a key of the stage; `within`: so many characters behind where its value begins. */
   readonly say: (path: readonly PropertyKey[], message: string, within?: number) => void;
 }
@@ -114,8 +116,8 @@ function makesPlan(stageCalled: Around["stageCalled"], name: string): boolean {
   return stageCalled(name)?.makes === "Plan";
 }
 
-/** A gate that may be passed over proves nothing. */
-function checkPassingOver({ stage: { gates, when, on_failure = "stop" }, say }: Around): void {
+/** A gate that may be passed over proves nothing, unless what it is to prove is passed over with it. */
+function checkPassingOver({ stage: { gates, when, on_failure = "stop" }, opening, say }: Around): void {
   if (gates.length === 0) return;
   if (on_failure !== "stop")
     say(
@@ -123,6 +125,9 @@ function checkPassingOver({ stage: { gates, when, on_failure = "stop" }, say }: 
       `has gates, and would go on without them — take on_failure out, or move the gates to another stage`,
     );
   const always = gates.find((gate) => gate === "scope" || gate === "integrity");
-  if (when !== undefined && always !== undefined)
-    say(["when"], `has the gate ${quote(always)}, which every change must pass — move it to a stage without when`);
+  if (when !== undefined && always !== undefined && opening?.when !== when)
+    say(
+      ["when"],
+      `has the gate ${quote(always)}, which every change must pass — move it to a stage without when, or give the stage that opens the pull request the very same when`,
+    );
 }

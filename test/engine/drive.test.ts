@@ -2,12 +2,14 @@
 import { describe, expect, test, vi } from "vitest";
 import { BatonError } from "#src/core/errors.ts";
 import { dollars } from "#src/core/ids.ts";
+import { firstDifference } from "#src/engine/agree.ts";
 import { drive, type Engine } from "#src/engine/drive.ts";
 import type { EventOf, RecordedEvent, RunEvent } from "#src/engine/events.ts";
 import type { EventLog } from "#src/engine/ports.ts";
 import { budgetOf } from "#src/engine/route.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
+import type { Artifact } from "#src/workflows/artifacts.ts";
 import { Workflow } from "#src/workflows/schema.ts";
 import {
   artifactFor,
@@ -126,6 +128,35 @@ describe("a bug run", () => {
     expect(ending(state)).toBe("succeeded: dry-run");
     expect(publisher.opened).toBe(0);
   });
+});
+
+test("what is no longer wanted is ended while it is under way: work beside a stage that sends back what both come from", async () => {
+  const workflow = Workflow.parse({
+    name: "bug",
+    description: "x",
+    budget: { run: 5, time: "45m", turns: 100 },
+    stages: {
+      fix: { agent: "fixer", makes: "Change" },
+      beside: { agent: "scout", needs: ["fix"], makes: "Report" },
+      review: {
+        agent: "reviewer",
+        needs: ["fix"],
+        makes: "Review",
+        otherwise: { back_to: "fix", max: 2, ending: "needs-a-person" },
+      },
+    },
+  });
+  const no: Artifact = { name: "Review", value: { verdict: "changes", findings: [] } };
+  const agents = new ScriptedAgents({ beside: ["hang"], review: [no] });
+  const workflows = { load: () => Promise.resolve(workflow), names: () => ["bug"] };
+  const { state, log } = await play({ agents, workflows });
+  expect(ending(state)).toBe("succeeded: verified");
+  expect(agents.tasks.map(({ stage, attempt }) => `${stage} ${attempt}`).toSorted()).toEqual(
+    ["fix 1", "fix 2", "beside 1", "beside 2", "review 1", "review 2"].toSorted(),
+  );
+  const events = await log.read(state.runId);
+  expect(events.filter(({ event }) => event.type === "agent.failed")).toEqual([]);
+  expect(firstDifference(events)).toBeUndefined();
 });
 
 describe("what says no", () => {

@@ -191,6 +191,11 @@ function usualArtifact({ stage, makes }: AgentTask): Artifact {
   if (makes === "Change")
     return { name: "Change", value: { summary: `changed for ${stage}`, files: [], followUps: [] } };
   if (makes === "Report") return { name: "Report", value: { summary: `looked into ${stage}`, sections: [] } };
+  if (makes === "Conclusion")
+    return {
+      name: "Conclusion",
+      value: { summary: `brought ${stage} to its end`, sections: [], files: [], followUps: [] },
+    };
   if (makes === "Plan") return { name: "Plan", value: samplePlan };
   if (makes === "Findings") return { name: "Findings", value: { summary: "nothing stands out", findings: [] } };
   return artifactFor(makes === "Review" ? "review" : stage);

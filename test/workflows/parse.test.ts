@@ -74,7 +74,7 @@ describe("places", () => {
         "flow.md:3:14: description is 5 — write text of 1 to 300 characters",
         "flow.md:4:16: budget.run is -1 — write a number, above 0 and at most 1000",
         'flow.md:4:26: budget.time is "soon" — write a duration like 90s, 10m or 1h',
-        'flow.md:5:25: stages.fix.makes is "Chnge" — did you mean Change? write one of Triage, Reproduction, Diagnosis, Change, Plan, Review, Report, Findings, Characterization',
+        'flow.md:5:25: stages.fix.makes is "Chnge" — did you mean Change? write one of Triage, Reproduction, Diagnosis, Change, Plan, Review, Report, Findings, Characterization, Conclusion',
       ],
     });
   });

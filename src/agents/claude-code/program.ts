@@ -50,7 +50,7 @@ export function findCli(path: string | undefined): Cli {
 }
 
 /** Its built-in tools, by the names of Baton's. (Documented: tools-reference.) */
-const builtIn: Readonly<Record<ToolName, string>> = {
+const builtIn: Readonly<Partial<Record<ToolName, string>>> = {
   bash: "Bash",
   read: "Read",
   write: "Write",
@@ -59,9 +59,9 @@ const builtIn: Readonly<Record<ToolName, string>> = {
   grep: "Grep",
 };
 
-/** The tools of an agent as the program names them. */
+/** The tools of an agent as the program names them, but for those that Baton answers itself. */
 export function cliTools(tools: readonly ToolName[]): string[] {
-  return tools.map((tool) => builtIn[tool]);
+  return tools.flatMap((tool) => builtIn[tool] ?? []);
 }
 
 /** The command line inside the sandbox. The prompt comes on stdin, because an argument may have 128 KiB at most. */
