@@ -54,13 +54,11 @@ function scalar(text: string, indent: number): string {
 
 function quoted(text: string): string {
   // JSON's escapes are YAML's.
-  return [...JSON.stringify(text)]
-    .map((char) => {
-      if (!hidden.test(char)) return char;
-      const code = char.codePointAt(0) ?? 0;
-      return code > 0xffff ? `\\U${code.toString(16).padStart(8, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
-    })
-    .join("");
+  return Array.from(JSON.stringify(text), (char) => {
+    if (!hidden.test(char)) return char;
+    const code = char.codePointAt(0) ?? 0;
+    return code > 0xffff ? `\\U${code.toString(16).padStart(8, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+  }).join("");
 }
 
 /** YAML in a fenced block that its content cannot leave. */
