@@ -15,7 +15,7 @@ import { boardChange, mendedBoard } from "./fold-board.ts";
 import { fleetChange, isHeard, withChild } from "./fold-fleet.ts";
 import { newAttempt, newStage } from "./beginnings.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
-import { dependants, isDone, isIdle, isUnderWay, stageThatEnded, used, type Attempt, type State } from "./state.ts";
+import { dependants, isDone, isIdle, isUnderWay, stageThatEnded, workedMs, type Attempt, type State } from "./state.ts";
 
 /** Folds a whole log. Throws when the log does not begin with `run.created`. */
 export function fold(events: readonly RecordedEvent[]): State {
@@ -343,11 +343,7 @@ function reopen(state: State, from: string | undefined, at: number): State {
     waiting: undefined,
     parks: 0,
     finished: undefined,
-    budgetFrom: {
-      at,
-      spend: state.spend,
-      worked: state.budgetFrom.worked + used(state, state.finished?.at ?? at).milliseconds,
-    },
+    budgetFrom: { at, spend: state.spend, worked: workedMs(state, at) },
   };
   if (!state.workflow) return { ...open, phase: "routing", routed: undefined };
   const first = from ?? stageThatEnded(state);

@@ -54,13 +54,11 @@ function scalar(text: string, indent: number): string {
 
 function quoted(text: string): string {
   // JSON's escapes are YAML's.
-  return [...JSON.stringify(text)]
-    .map((char) => {
-      if (!hidden.test(char)) return char;
-      const code = char.codePointAt(0) ?? 0;
-      return code > 0xffff ? `\\U${code.toString(16).padStart(8, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
-    })
-    .join("");
+  return Array.from(JSON.stringify(text), (char) => {
+    if (!hidden.test(char)) return char;
+    const code = char.codePointAt(0) ?? 0;
+    return code > 0xffff ? `\\U${code.toString(16).padStart(8, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+  }).join("");
 }
 
 /** YAML in a fenced block that its content cannot leave. */
@@ -120,9 +118,17 @@ function boardProblems({ tasks }: Plan, root: Located): Problem[] {
   if (tasks.length === 0)
     return [{ offset: list.keyOffset, message: "the plan has no task — write one; to end the run, reject the plan" }];
   return taskProblems(tasks).map((message) => {
-    const index = tasks.findIndex(({ id }) => message.includes(`"${id}"`));
+    const named = firstNamed(message, new Set(tasks.map(({ id }) => id)));
+    // Of two with the same id it is the later one that is one too many.
+    const index = tasks.findLastIndex(({ id }) => id === named);
     return { offset: (list.entries.get(String(index)) ?? list).offset, message };
   });
+}
+
+function firstNamed(message: string, ids: ReadonlySet<string>): string | undefined {
+  const quotes = [...message.matchAll(/"([a-z0-9-]+)"/g)].map(([, id]) => id);
+  const words = message.match(/[a-z0-9-]+/g) ?? [];
+  return [...quotes, ...words].find((word) => word !== undefined && ids.has(word));
 }
 
 /** True when both say the same, whatever stands in the files they come from. */

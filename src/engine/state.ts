@@ -357,6 +357,11 @@ export function used(state: State, now: number): { microDollars: number; turns: 
   };
 }
 
+/** Milliseconds in which a run was worked until `now`, since creation and whoever worked beside whom: time passes once for all of them. */
+export function workedMs(state: State, now: number): number {
+  return state.budgetFrom.worked + used(state, state.finished?.at ?? now).milliseconds;
+}
+
 /** An amount that may be shown for a finished run: everything it ever spent. */
 export function totalCost(state: State): MicroDollars {
   return state.spend.microDollars;

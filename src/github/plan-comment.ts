@@ -24,7 +24,7 @@ export interface PlanComment {
   /** Undefined: it asks nothing. */
   readonly ask: OpenAsk | undefined;
   /** Its Markdown, at most `MAX_BODY` characters. */
-  render(options: PlanCommentOptions): string;
+  readonly render: (options: PlanCommentOptions) => string;
 }
 
 /** Everything that people are to be asked or shown now, in the order of asking. */

@@ -1,7 +1,7 @@
 // What a run's state says to a person, before it becomes a card, a comment or a reply: its word, its stages, what comes next.
 import { assertNever } from "../core/errors.ts";
 import { formatDollars, microDollars, type RunId } from "../core/ids.ts";
-import { isIdle, isPublished, stageThatEnded, totalCost, used, type State } from "../engine/state.ts";
+import { isIdle, isPublished, stageThatEnded, totalCost, used, workedMs, type State } from "../engine/state.ts";
 import { heldNext, waitWord } from "./held.ts";
 import { count, duration } from "./markdown.ts";
 import { position, pullRequestLink } from "./stages.ts";
@@ -68,11 +68,6 @@ export function costLine(state: State, now: number): string {
     count(state.spend.turns, "model turn"),
     ...(retried ? [`since the retry ${formatDollars(since)}${of}`] : []),
   ].join(" · ");
-}
-
-/** Milliseconds in which a run was worked until `now`, since creation and whoever worked beside whom: time passes once for all of them. */
-export function workedMs(state: State, now: number): number {
-  return state.budgetFrom.worked + used(state, state.finished?.at ?? now).milliseconds;
 }
 
 /** What comes next, whom it waits for, and the exact command that changes it. Markdown, without the label. `asked` for the status itself: it is not pointed to again; `ask` is the address of the comment that asks people. */

@@ -2,12 +2,12 @@
 import { formatDollars } from "../core/ids.ts";
 import type { Sha } from "../core/ids.ts";
 import type { GateResult } from "../engine/events.ts";
-import { artifactOf, changeOf, stageOrder, totalCost, type State } from "../engine/state.ts";
+import { artifactOf, changeOf, stageOrder, totalCost, workedMs, type State } from "../engine/state.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import { bullets, commandText, count, duration, folded, marker, MAX_BODY, seconds, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import { missingPart, planOutcome } from "./plan-outcome.ts";
-import { workedMs, type Links } from "./progress.ts";
+import type { Links } from "./progress.ts";
 import { shownBy } from "./stages.ts";
 
 export interface PullRequestFacts {

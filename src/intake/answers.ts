@@ -13,14 +13,14 @@ export interface AnswersParts {
 }
 
 export interface Answers {
-  answer(asked: Asked, reply: Reply, note: string): Promise<string>;
-  nothingRunning(asked: Asked, next: string): Promise<string>;
-  nothingToDo(asked: Asked, why: string, next: string): Promise<string>;
+  readonly answer: (asked: Asked, reply: Reply, note: string) => Promise<string>;
+  readonly nothingRunning: (asked: Asked, next: string) => Promise<string>;
+  readonly nothingToDo: (asked: Asked, why: string, next: string) => Promise<string>;
   /** What was written cannot be carried out. */
-  unreadable(asked: Asked, problem: string): Promise<string>;
-  atWork(asked: Asked, run: RunId): Promise<string>;
+  readonly unreadable: (asked: Asked, problem: string) => Promise<string>;
+  readonly atWork: (asked: Asked, run: RunId) => Promise<string>;
   /** Rings for a run whose log has something new. */
-  ring(run: RunId, note: string): Promise<string>;
+  readonly ring: (run: RunId, note: string) => Promise<string>;
 }
 
 /** Answers through the publisher. They throw when GitHub or the database does not answer. */

@@ -172,6 +172,11 @@ describe("a plan that a person wrote", () => {
     expect(problems(text)).toEqual([expect.stringMatching(new RegExp(`^line ${line}: `))]);
   });
 
+  test("names a circle, at a task in it", () => {
+    const text = yaml.replace("title: Parse\n    needs: []", "title: Parse\n    needs: [wiring]");
+    expect(problems(text)).toEqual([expect.stringMatching(/^line 3: tasks need each other in a circle: .*parser/)]);
+  });
+
   test("costs no more than a moment, however hostile", () => {
     for (const piece of ["[", "- ", "{a: ", "&a ", "!x ", '"', "a: b\n", "? "]) {
       const began = performance.now();

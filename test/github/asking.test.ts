@@ -18,16 +18,22 @@ let github: BreakingGitHub;
 let timing: HandTiming;
 let outbox: Outbox;
 const open: AsyncDisposable[] = [];
-beforeEach(async () => {
+async function openWorld(): Promise<void> {
   github = await BreakingGitHub.open(bareRepository(bare));
+  const here = github;
+  open.push({
+    [Symbol.asyncDispose]: async () => {
+      expect(here.complaints).toEqual([]);
+      await here[Symbol.asyncDispose]();
+    },
+  });
   timing = new HandTiming({ impatient: true });
   github.now = () => timing.now();
   outbox = createMemoryOutbox(timing);
-});
+}
+beforeEach(openWorld);
 afterEach(async () => {
   for (const one of open.splice(0).toReversed()) await one[Symbol.asyncDispose]();
-  expect(github.complaints).toEqual([]);
-  await github[Symbol.asyncDispose]();
 });
 
 function projectionOf({ log }: Pick<AskedRun, "log">, memory: Outbox = outbox): GitHubProjection {

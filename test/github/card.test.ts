@@ -5,9 +5,8 @@ import { renderCard } from "#src/github/card.ts";
 import { renderEnding } from "#src/github/ending-comment.ts";
 import { MAX_BODY } from "#src/github/markdown.ts";
 import { createNeutral } from "#src/github/neutral.ts";
-import { workedMs } from "#src/github/progress.ts";
 import { apply } from "#src/engine/fold.ts";
-import type { State } from "#src/engine/state.ts";
+import { workedMs, type State } from "#src/engine/state.ts";
 import { goodTriage } from "#test/support/engine-world.ts";
 import {
   evidence,

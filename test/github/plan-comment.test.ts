@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { dollars } from "#src/core/ids.ts";
 import { createRedact } from "#src/core/redact.ts";
 import { planMarkerIn } from "#src/engine/asks.ts";
+import type { Estimate } from "#src/engine/events.ts";
 import { blockIn, MAX_PLAN_BYTES, parsePlan } from "#src/engine/plan-text.ts";
 import type { State } from "#src/engine/state.ts";
 import { MAX_BODY } from "#src/github/markdown.ts";
@@ -85,10 +86,10 @@ describe("a plan that waits for approval", () => {
   });
 
   test("estimates from this repository's own history, with the spread", async () => {
-    const estimate = {
+    const estimate: Estimate = {
       runs: 12,
-      microDollars: [dollars(1.2), dollars(2.4)] as [never, never],
-      milliseconds: [720_000, 1_500_000] as [number, number],
+      microDollars: [dollars(1.2), dollars(2.4)],
+      milliseconds: [720_000, 1_500_000],
     };
     const { state } = await askedRun({
       engine: { history: { ...noHistory, estimate: () => Promise.resolve(estimate) } },
