@@ -48,7 +48,7 @@ function creating(state: State, event: EventOf<"agent.created">): string | undef
     return `agents may be created ${limits.depth} deep in this repository (limits.depth), and you are at ${depth}: do it yourself, or say in your result what is left`;
   const living = livingAgents(state);
   if (living >= limits.agents)
-    return `${living} agents are there, and there may be ${limits.agents} in this run (limits.agents): delete one you no longer need`;
+    return `there may be ${limits.agents} agents at once in this run (limits.agents), and so many are there: delete one you no longer need`;
   if (event.conflict && fleet?.conflict?.of !== event.conflict.of)
     return `there is no conflict of ${event.conflict.of} to mend`;
   const left = moneyLeft(state, event.stage);
