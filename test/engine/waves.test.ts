@@ -127,6 +127,11 @@ describe("what keeps tasks from being a board", () => {
       ],
     ],
     [
+      "a circle that the first task is not in",
+      [task("d", ["a"]), task("a", ["b"]), task("b", ["a"])],
+      ["tasks need each other in a circle: a → b → a — take one of these needs out"],
+    ],
+    [
       "two circles through one task",
       [task("a", ["b", "c"]), task("b", ["a"]), task("c", ["a"])],
       [
