@@ -49,6 +49,8 @@ const DAY_MS = 86_400_000;
 const SWEEP_MS = 60_000;
 /** How often a process looks whether it is time to sweep for deliveries that never arrived, in milliseconds: once it listens. */
 const MISSED_MS = 15_000;
+/** How often ends that nobody has shown yet are looked for, in milliseconds; whoever drove the run has as long to show its end. */
+const SHOW_MS = 15_000;
 /** How often what ended long ago is archived, in milliseconds. */
 const TIDY_MS = 3_600_000;
 
@@ -248,8 +250,16 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     );
     worker = working;
     undo.use(await store.bells.run.answer(async () => working.look(), { parallel: 1 }));
-    await projection.refresh([...(await store.log.unfinished()), ...(await store.log.endedWithin(DAY_MS))]);
+    const { unshown } = store;
+    // Nobody waits for GitHub before the server listens.
+    void projection.refresh([...(await unshown.ended(DAY_MS, 0)), ...(await unshown.unheld())]);
   }
+  const ends = async (signal: AbortSignal) => {
+    // Half of it: the pauses of all processes are as long, and none should come a moment too early.
+    if (await store.sweeps.claim("ends", SHOW_MS / 2))
+      await projection.refresh(await store.unshown.ended(DAY_MS, SHOW_MS), signal);
+  };
+  undo.use(repeat(SHOW_MS, "the sweep for ends that were not shown", journal, ends));
   if (role !== "runs") {
     const handle = (_: string, id: string, signal: AbortSignal) => intake.handle(id, signal);
     undo.use(await store.bells.delivery.answer(handle, { parallel: PARALLEL_DELIVERIES }));

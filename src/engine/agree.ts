@@ -27,6 +27,7 @@ const fromOutside = new Set<RunEvent["type"]>([
   "stop.requested",
   "subject.closed",
   "subject.lost",
+  "subject.edited",
   "pause.requested",
   "resume.requested",
   "budget.changed",
@@ -35,6 +36,11 @@ const fromOutside = new Set<RunEvent["type"]>([
   "answer.given",
   "run.driven",
 ]);
+
+/** `/agent restart` ends the run that it replaces. */
+function isFromOutside(event: RunEvent): boolean {
+  return fromOutside.has(event.type) || (event.type === "run.finished" && event.code === "restarted");
+}
 
 /** The first event that the engine would not record, or undefined. Throws when the log does not begin with `run.created`. */
 export function firstDifference(events: readonly RecordedEvent[]): Difference | undefined {
@@ -48,7 +54,7 @@ export function firstDifference(events: readonly RecordedEvent[]): Difference | 
     if (version !== state.version + 1)
       return { version, expected: `event ${state.version + 1}`, recorded: `event ${version}` };
     const explaining = possible.filter((effect) => explains(effect, event, state));
-    const outside = fromOutside.has(event.type);
+    const outside = isFromOutside(event);
     if (!outside && explaining.length === 0)
       return { version, expected: possible.slice(-1).map(inWords).join(), recorded: eventInWords(event) };
     state = apply(state, recorded);
@@ -97,7 +103,10 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
     case "resume": {
       const same =
         "stage" in event && "attempt" in event && event.stage === effect.stage && event.attempt === effect.attempt;
-      const restarted = effect.type === "resume" && event.type === "stage.started";
+      // Tried again when the outside failed, an agent goes on with its conversation like one that was interrupted.
+      const current = state.stages.get(effect.stage)?.current;
+      const goesOn = effect.type === "resume" || (current?.session !== undefined && current.turns > 0);
+      const restarted = goesOn && event.type === "stage.started";
       const worked = ["session.started", "agent.turn", "agent.finished", "agent.failed"].includes(event.type);
       const conducted = isFleetEvent(event) && refusalOf(state, event) === undefined;
       return (same && (worked || restarted || conducted)) || isBreakdown(event);

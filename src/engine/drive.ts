@@ -361,8 +361,20 @@ class Driver {
 
   /** Appends at the version that is known. What does not fit the log's schema ends the run, in words: driven again it would be made again. */
   async #write(events: readonly RunEvent[]): ReturnType<EventLog["append"]> {
-    const append = (what: readonly RunEvent[]) =>
-      this.#asking(() => this.#engine.log.append(this.#run, this.#state.version, what));
+    const { log } = this.#engine;
+    const expected = this.#state.version;
+    const append = async (what: readonly RunEvent[]): ReturnType<EventLog["append"]> => {
+      let tries = 0;
+      const answer = await this.#asking(() => {
+        tries += 1;
+        return log.append(this.#run, expected, what);
+      });
+      if (answer.type === "appended" || tries === 1) return answer;
+      // An earlier try may have been written although its answer was lost: then it is in the log as it was sent.
+      const written = await this.#asking(() => log.read(this.#run, expected));
+      const mine = what.every((event, index) => isDeepStrictEqual(plain(event), plain(written[index]?.event)));
+      return mine ? { type: "appended", version: expected + what.length } : answer;
+    };
     try {
       return await append(events);
     } catch (error) {
@@ -374,7 +386,7 @@ class Driver {
     }
   }
 
-  /** Asks the database again when it may only have been away for a moment: appending at a version does nothing twice. */
+  /** Asks the database again when it may only have been away for a moment. */
   async #asking<T>(ask: () => Promise<T>): Promise<T> {
     for (const pause of DATABASE_PATIENCE_MS) {
       try {
@@ -392,4 +404,9 @@ class Driver {
     this.#turn = mine.catch(() => undefined);
     return await mine;
   }
+}
+
+/** As JSON says it: what is left out and what is undefined are the same. */
+function plain(event: RunEvent | undefined): unknown {
+  return event && JSON.parse(JSON.stringify(event));
 }

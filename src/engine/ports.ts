@@ -74,7 +74,10 @@ export interface RunLine {
  * time is the database's clock, never a worker's.
  */
 export interface Claims {
-  /** Takes the due run that nobody holds and whose repository and installation have waited longest; undefined when there is none, or the limits say no. */
+  /**
+   * Takes the due run that nobody holds and whose repository and installation have waited longest; undefined when there is none, or the
+   * limits say no. Never one that it gave before and that was not released since, even when others could have taken it meanwhile.
+   */
   next(): Promise<RunId | undefined>;
   /** Gives a run back. When it is due again its last event says; with `afterMs` not before that. */
   release(run: RunId, afterMs?: number): Promise<void>;

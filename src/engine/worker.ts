@@ -34,9 +34,10 @@ export function startWorker({ engine, claims, parallel, beatMs }: WorkerOptions)
   const stopping = new AbortController();
   const { signal } = stopping;
   const { journal } = engine;
-  const driving = new Map<RunId, Promise<void>>();
+  const driving = new Set<Promise<void>>();
   /** Runs to be given back as soon as the database answers, and how long they are to be left alone. */
   const owed = new Map<RunId, number | undefined>();
+  let giving: Promise<void> = Promise.resolve();
   let looking: Promise<void> | undefined;
   let again = false;
   let timer: NodeJS.Timeout | undefined;
@@ -55,16 +56,22 @@ export function startWorker({ engine, claims, parallel, beatMs }: WorkerOptions)
     await giveBack();
   }
 
-  /** A run that is not given back would be this worker's as long as it lives, and nobody's work. */
-  async function giveBack(): Promise<void> {
-    for (const [run, afterMs] of owed) {
-      try {
-        await claims.release(run, afterMs);
-        owed.delete(run);
-      } catch (error) {
-        journal.warn("a run could not be given back yet", { run, error: messageOf(error) });
+  /**
+   * A run that is not given back would be this worker's as long as it lives, and nobody's work. One after the other: a second release
+   * of the same run could come after its next claim, and free that.
+   */
+  function giveBack(): Promise<void> {
+    giving = giving.then(async () => {
+      for (const [run, afterMs] of owed) {
+        try {
+          await claims.release(run, afterMs);
+          owed.delete(run);
+        } catch (error) {
+          journal.warn("a run could not be given back yet", { run, error: messageOf(error) });
+        }
       }
-    }
+    });
+    return giving;
   }
 
   async function claim(): Promise<void> {
@@ -75,12 +82,12 @@ export function startWorker({ engine, claims, parallel, beatMs }: WorkerOptions)
         if (run === undefined) break;
         // Told to stop meanwhile, it gives the run back at once.
         const working = work(run).finally(() => {
-          driving.delete(run);
+          driving.delete(working);
           look();
           // When it is due again is news to the timer.
           beatNow();
         });
-        driving.set(run, working);
+        driving.add(working);
       }
     } while (again && !signal.aborted);
   }
@@ -133,7 +140,7 @@ export function startWorker({ engine, claims, parallel, beatMs }: WorkerOptions)
       await looking;
       // Beats go on until everything is parked, so that nobody takes over what is still being put down.
       const last = setInterval(() => void claims.beat().catch(() => undefined), beatMs);
-      await Promise.all(driving.values());
+      await Promise.all(driving);
       clearInterval(last);
       await beating;
     },

@@ -25,6 +25,7 @@ export interface Passage {
   readonly what: string;
   /** The installation, 0 for a token's account. */
   readonly holder: number;
+  /** Aborts what waits for its turn, and reads. */
   readonly signal: AbortSignal | undefined;
   /** Rejects with what forbids a write; asked right before it is sent. */
   readonly guard: (() => Promise<void>) | undefined;
@@ -130,7 +131,8 @@ export function createDoor(options: DoorOptions): Door {
         throw error;
       }
       const late = AbortSignal.timeout(timeoutMs);
-      const signal = passage.signal ? AbortSignal.any([passage.signal, late]) : late;
+      // A write that was sent is heard to its end: given up, it would have happened all the same, and nobody would know of it.
+      const signal = passage.signal && !isWrite ? AbortSignal.any([passage.signal, late]) : late;
       const response = await fetch(url, { ...init, redirect: "manual", signal });
       // Read to its end here: a client would take an answer that breaks off for a short one.
       const bytes = await response.arrayBuffer();

@@ -43,8 +43,11 @@ export interface GitHubProjectionOptions extends Pick<RequestsOptions, "throttle
 }
 
 export interface GitHubProjection extends Projection, AsyncDisposable {
-  /** At start-up: shows the end of runs that ended while nobody could tell, and touches the others. */
-  refresh(runs: readonly RunId[]): Promise<void>;
+  /**
+   * Shows runs as they are now, one after the other, but none that this process is at, or was at lately: what it could not show rests
+   * first. Ends early when `signal` fires. Never throws.
+   */
+  refresh(runs: readonly RunId[], signal?: AbortSignal): Promise<void>;
 }
 
 /** Edits for real news that come at the shortest distance; after them the distance doubles each time. */
@@ -54,6 +57,8 @@ const SMALL_NEWS_FACTOR = 12;
 const LONGEST_GAP_MS = 300_000;
 /** How soon a failed showing is tried again, when nothing else happens. */
 const RETRY_MS = [5_000, 15_000, 60_000, 300_000];
+/** What rests longer than the longest gap is forgotten: it is read anew when something happens to it. */
+const FORGET_MS = LONGEST_GAP_MS;
 
 interface Shown {
   state: State | undefined;
@@ -73,6 +78,8 @@ interface Shown {
   urgent: number;
   wake: AbortController;
   loop: Promise<void> | undefined;
+  /** When its loop ended last. */
+  restsSince: number;
 }
 
 export function createProjection(options: GitHubProjectionOptions): GitHubProjection {
@@ -93,13 +100,17 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
     const since = await log.read(run, state?.version ?? 0);
     if (since.some(({ event }) => event.type === "run.driven"))
       throw new BatonError("fence-lost", `${run} has another driver than when its card was drawn`);
-    if (state?.finished && (await outbox.read(shownKey(state)))?.doneAt !== undefined)
-      throw new BatonError("fence-lost", `the end of ${run} is shown already`);
+    if (state && (await isEndShown(state))) throw new BatonError("fence-lost", `the end of ${run} is shown already`);
+  }
+
+  async function isEndShown(state: State): Promise<boolean> {
+    return state.finished !== undefined && (await outbox.read(shownKey(state)))?.doneAt !== undefined;
   }
 
   function entryOf(run: RunId): Shown {
     const known = runs.get(run);
     if (known) return known;
+    forgetRested();
     const entry: Shown = {
       state: undefined,
       card: undefined,
@@ -116,9 +127,15 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
       urgent: 0,
       wake: new AbortController(),
       loop: undefined,
+      restsSince: timing.now(),
     };
     runs.set(run, entry);
     return entry;
+  }
+
+  function forgetRested(): void {
+    for (const [run, { loop, restsSince }] of runs)
+      if (!loop && timing.now() - restsSince >= FORGET_MS) runs.delete(run);
   }
 
   function touch(run: RunId): Shown {
@@ -127,6 +144,7 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
     entry.wake.abort();
     entry.loop ??= work(run, entry).finally(() => {
       entry.loop = undefined;
+      entry.restsSince = timing.now();
       if (entry.state?.finished && !entry.dirty && entry.failures === 0) runs.delete(run);
     });
     return entry;
@@ -138,7 +156,11 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
       entry.wake = new AbortController();
       try {
         const state = await latest(run, entry);
-        if (!state || !isShown(state)) return;
+        if (!state || (await isEndShown(state))) return;
+        if (!isShown(state)) {
+          if (state.finished) await markShown(state);
+          return;
+        }
         const rest = entry.editedAt + gap(state, entry) - timing.now();
         if (rest > 0 && entry.urgent === 0 && !closing) {
           entry.dirty = true;
@@ -306,13 +328,16 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
   }
 
   /** Waits until the loop of a run rests, but no longer than `settleMs`. */
-  async function settle(run: RunId): Promise<void> {
+  async function settle(run: RunId, signal?: AbortSignal): Promise<void> {
     const entry = entryOf(run);
     entry.urgent += 1;
     const enough = new AbortController();
     try {
       touch(run);
-      await Promise.race([entry.loop, timing.pause(settleMs, enough.signal)]);
+      await Promise.race([
+        entry.loop,
+        timing.pause(settleMs, signal ? AbortSignal.any([enough.signal, signal]) : enough.signal),
+      ]);
     } finally {
       enough.abort();
       entry.urgent -= 1;
@@ -323,17 +348,12 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
     touch(run) {
       if (!closing) touch(run);
     },
-    settle,
-    async refresh(ids) {
+    settle: (run) => settle(run),
+    async refresh(ids, signal) {
       for (const run of ids) {
-        try {
-          const state = await latest(run, entryOf(run));
-          const shown = state?.finished && (await outbox.read(shownKey(state)))?.doneAt !== undefined;
-          if (!state || shown) runs.delete(run);
-          else touch(run);
-        } catch (error) {
-          journal.warn("a run could not be looked at", { run, error: messageOf(error) });
-        }
+        if (closing || signal?.aborted) return;
+        forgetRested();
+        if (!runs.has(run)) await settle(run, signal);
       }
     },
     async [Symbol.asyncDispose]() {

@@ -29,6 +29,7 @@ type Repo = Pick<RepoRef, "id" | "owner" | "name" | "installationId">;
 export type Fence = (run: RunId) => Promise<void>;
 
 export interface How {
+  /** Aborts at once, but no write that was sent already. */
   readonly signal?: AbortSignal | undefined;
   /** The run a write belongs to: the fence is asked right before it is sent. */
   readonly run?: RunId | undefined;

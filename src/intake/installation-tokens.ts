@@ -34,7 +34,7 @@ export interface InstallationTokensOptions {
   readonly revoke: (token: string) => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Milliseconds without use after which a token is revoked. Default five minutes: longer than any request, and than git's. */
+  /** Milliseconds without use after which a token is revoked. Default five minutes: longer than any request, and than git takes to begin its own. */
   readonly idleMs?: number;
 }
 

@@ -14,7 +14,7 @@ const LEASE_MS = 2_000;
 const LEASE_ALONE_MS = 60_000;
 
 const taking = `
-WITH taken AS MATERIALIZED (SELECT baton.claim($1, $2, $3) AS run)
+WITH taken AS MATERIALIZED (SELECT baton.claim($1, $2, $3, $4) AS run)
 SELECT t.run, extract(epoch FROM clock_timestamp() - r.due_at) * 1000 AS waited_ms
 FROM taken t LEFT JOIN baton.runs r ON r.run_id = t.run`;
 
@@ -49,10 +49,14 @@ export async function openClaims(
   // Nobody else can be alive in a database that only one process can open: what the one before held is free.
   if (!database.shared) await database.query("DELETE FROM baton.workers", []);
 
+  /** What this worker was given and has not given back: what the database says beyond that is a claim whose answer was lost. */
+  const given = new Set<RunId>();
+
   const beat = async () => {
-    const [row] = await database.query<{ due_in_ms: number | null }>("SELECT due_in_ms FROM baton.beat($1, $2)", [
+    const [row] = await database.query<{ due_in_ms: number | null }>("SELECT due_in_ms FROM baton.beat($1, $2, $3)", [
       worker,
       leaseMs,
+      [...given],
     ]);
     return { dueInMs: row?.due_in_ms ?? undefined };
   };
@@ -67,10 +71,13 @@ export async function openClaims(
         worker,
         limits.perRepository,
         limits.perInstallation,
+        [...given],
       ]);
       if (row?.run === undefined || row.run === null) return undefined;
       options.claimed?.(Math.max(0, Number(row.waited_ms ?? 0)));
-      return runId(row.run);
+      const run = runId(row.run);
+      given.add(run);
+      return run;
     },
     async release(run, afterMs) {
       await database.query(
@@ -80,6 +87,7 @@ export async function openClaims(
          WHERE run_id = $1 AND worker = $2`,
         [run, worker, afterMs ?? null],
       );
+      given.delete(run);
     },
     async assure(run) {
       const rows = await database.query(

@@ -2,7 +2,7 @@
 //
 // A ring is *waiting* until a place is free, *looking* while a handler runs, *pausing* after a handler that failed, and gone afterwards.
 //   ring while waiting   nothing: it will be looked at anyway;
-//   ring while looking   it waits again when the handler has ended;
+//   ring while looking   it waits again when the handler has ended, however it ended;
 //   ring while pausing   it waits now, and its tries begin anew;
 //   handler throws       it pauses, longer each time, a few times, then it is dropped (a sweep of the database finds it);
 //   answering ends       the handler is told by its signal, and what it looked at waits again for whoever answers next;
@@ -73,19 +73,19 @@ export function createLocalBell(
     );
     const again = looking.get(key)?.again === true;
     looking.delete(key);
-    const fresh = { topic, id, failed: 0 };
-    if (signal.aborted) wait(key, fresh);
-    else if (failure) settle(key, { topic, id, failed: ring.failed + 1 }, failure.error);
-    if (again) wait(key, fresh);
+    const failed = ring.failed + 1;
+    if (failure && !signal.aborted) {
+      const fields = { topic, id, tries: failed, error: failure.error };
+      if (again || failed < TRIES) log.warn("a handler failed and is tried again", fields);
+      else log.error("a handler failed too often: left to the next sweep", fields);
+    }
+    if (signal.aborted || again) wait(key, { topic, id, failed: 0 });
+    else if (failure && failed < TRIES) pause(key, { topic, id, failed });
     next();
   }
 
-  function settle(key: string, ring: Ring, error: string): void {
-    const { topic, id, failed } = ring;
-    const fields = { topic, id, tries: failed, error };
-    if (failed >= TRIES) return log.error("a handler failed too often: left to the next sweep", fields);
-    log.warn("a handler failed and is tried again", fields);
-    const timer = setTimeout(() => awake(key), pauseMs * 2 ** (failed - 1));
+  function pause(key: string, ring: Ring): void {
+    const timer = setTimeout(() => awake(key), pauseMs * 2 ** (ring.failed - 1));
     pausing.set(key, { ring, timer: timer.unref() });
   }
 

@@ -19,6 +19,7 @@ import { createSteadyBell } from "./steady-bell.ts";
 import type { Shelf } from "../workspace/shelf.ts";
 import { createShelf } from "./shelf.ts";
 import { createThrottle, type Throttle } from "./throttle.ts";
+import { createUnshown, type Unshown } from "./unshown.ts";
 
 const HEALTH_MS = 2_000;
 
@@ -27,6 +28,7 @@ export interface Store extends AsyncDisposable {
   readonly deliveries: Deliveries;
   readonly sweeps: Sweeps;
   readonly outbox: Outbox;
+  readonly unshown: Unshown;
   readonly bell: Bell;
   /** The same by topic: a process may answer one and leave the other to others. */
   readonly bells: Readonly<Record<BellTopic, Pick<Bell, "answer">>>;
@@ -87,6 +89,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     deliveries: createDeliveries(database),
     sweeps: createSweeps(database),
     outbox: createOutbox(database),
+    unshown: createUnshown(database),
     bell: joined(bells),
     bells,
     figures: () => readFigures(database),

@@ -25,6 +25,8 @@ const LOCK_CHECK_MS = 250;
 /** No number of crashes may make BullMQ give a ring up as failed: whether a run is hopeless is the engine's to say. */
 const CRASHES = 1_000_000;
 const REACH_REDIS_MS = 5_000;
+/** A Redis that takes longer over one command hangs: its machine swaps, its network swallows packets. */
+const ANSWER_MS = 2_000;
 const SAME_ERROR_MS = 10_000;
 
 interface Call {
@@ -53,6 +55,7 @@ export async function openBell(options: BellOptions): Promise<Bell & AsyncDispos
   const { Queue, Worker, WaitingError } = await import("bullmq");
   const shared = redisUrl !== undefined || database.shared;
   const complain = onceInAWhile(log);
+  const over = redisUrl === undefined ? (closing: Promise<void>) => closing : orCut;
   const backend = redisUrl === undefined ? await databaseBackend(database) : await redisBackend(redisUrl);
   // The backend brings its own connection; BullMQ only wants to see that one was thought of.
   const common = { connection: {}, prefix, streams: { events: { maxLen: 100 } } };
@@ -156,7 +159,7 @@ export async function openBell(options: BellOptions): Promise<Bell & AsyncDispos
         ]);
         patience.abort();
         if (handlers.size > 0) log.warn("closing without waiting longer for handlers", { handlers: handlers.size });
-        await worker.close(handlers.size > 0);
+        await over(worker.close(handlers.size > 0), worker.getBackend());
       },
     };
     answering.add(disposable);
@@ -169,9 +172,21 @@ export async function openBell(options: BellOptions): Promise<Bell & AsyncDispos
     answer,
     async [Symbol.asyncDispose]() {
       await Promise.all([...answering].map((one) => one[Symbol.asyncDispose]()));
-      await queue.close();
+      await over(queue.close(), queue.getBackend());
     },
   };
+}
+
+/** Closing says goodbye to Redis and waits for the answer; where none comes in time, the connection is cut. */
+async function orCut(closing: Promise<void>, connection: Pick<IQueueBackend, "disconnect">): Promise<void> {
+  const patience = new AbortController();
+  const closed = closing.then(
+    () => true,
+    () => false,
+  );
+  const inTime = await Promise.race([closed, delay(ANSWER_MS, false, { signal: patience.signal }).catch(() => false)]);
+  patience.abort();
+  if (!inTime) await connection.disconnect();
 }
 
 /** What a killed process was looking at waits again. Only where no other process can be looking at it now. */
@@ -219,8 +234,8 @@ async function redisBackend(url: string): Promise<BackendFactory<IQueueBackend, 
         ...options,
         connection: more?.withBlockingConnection
           ? { url, retryStrategy, maxRetriesPerRequest: null }
-          : // Whoever rings must hear at once that Redis is away, instead of waiting for it.
-            { url, retryStrategy, maxRetriesPerRequest: 1, enableOfflineQueue: false },
+          : // Whoever rings must hear at once that Redis is away, and soon that it hangs, instead of waiting for it.
+            { url, retryStrategy, maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: ANSWER_MS },
       },
       more,
     );

@@ -19,11 +19,11 @@ export function createSteadyBell(bell: Bell, log: Log): Bell {
       }
     },
     async answer(handler, options) {
-      await using undo = new AsyncDisposableStack();
-      undo.use(await bell.answer(handler, options));
-      undo.use(await local.answer(handler, options));
-      const opened = undo.move();
-      return { [Symbol.asyncDispose]: () => opened.disposeAsync() };
+      const both = [await bell.answer(handler, options), await local.answer(handler, options)];
+      // At once: each waits for its handlers, and a stop has not time for one after the other.
+      return {
+        [Symbol.asyncDispose]: async () => void (await Promise.all(both.map((one) => one[Symbol.asyncDispose]()))),
+      };
     },
   };
 }

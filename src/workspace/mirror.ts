@@ -85,10 +85,11 @@ function createMirror(
   const present = new Map<Sha, number>();
   let last: Promise<unknown> = Promise.resolve();
 
-  const change: Mirror["change"] = async (rest, signal) => {
-    const call = { ...rest, at: folder };
+  /** One change after another. The call is made when its turn has come: a token that it held while it waited may be revoked by then. */
+  async function inTurn(made: () => Promise<GitCall>, signal: AbortSignal): Promise<CommandResult> {
     const turn = last.then(async () => {
       await using _alone = await lockMirror(lockFile(folder), signal);
+      const call = await made();
       try {
         const result = await git.attempt(call, signal);
         const lock = result.exitCode === 0 ? undefined : gitLock(result.stderr);
@@ -100,19 +101,17 @@ function createMirror(
     });
     last = turn.catch(() => {});
     return await naming("changing a mirror", folder, () => turn);
-  };
+  }
+
+  const change: Mirror["change"] = (call, signal) => inTurn(() => Promise.resolve({ ...call, at: folder }), signal);
 
   async function fetch(refspec: string, signal: AbortSignal): Promise<"fetched" | "absent"> {
-    const { protocol, config } = await reach(repo, credential);
     const how = ["--quiet", "--no-tags", "--force", "--prune", "--no-write-fetch-head", "--update-shallow"] as const;
-    const call: GitCall = {
-      args: ["fetch", ...how, repo.cloneUrl, refspec],
-      at: folder,
-      protocol,
-      config: { ...lenient, ...config },
-      timeoutMs: FETCH_MS,
-    };
-    const result = await change(call, signal);
+    const call: GitCall = { args: ["fetch", ...how, repo.cloneUrl, refspec], at: folder, timeoutMs: FETCH_MS };
+    const result = await inTurn(async () => {
+      const { protocol, config } = await reach(repo, credential);
+      return { ...call, protocol, config: { ...lenient, ...config } };
+    }, signal);
     if (result.exitCode === 0 && !result.timedOut) return "fetched";
     if (/couldn't find remote ref|not our ref|no such remote ref|unadvertised object/i.test(result.stderr))
       return "absent";

@@ -160,6 +160,24 @@ describe.skipIf(!postgres)("processes on one database", () => {
     expect([calls("triager"), calls("reproducer"), calls("debugger")]).toEqual([1, 4, 2]);
   });
 
+  test("an end that its worker could not show is shown by whoever is left", async () => {
+    // The card can be made, and not edited.
+    playground.plan({ seed: 1, rules: [{ kinds: ["502"], methods: ["PATCH"], path: "/issues/comments/" }] });
+    await using serving = front();
+    const door = await addressOf(serving);
+    playground.deliverTo(`${door}/api/github/webhooks`, secret);
+    await using working = worker("one");
+    await addressOf(working);
+    await openIssue();
+    const metrics = async () => (await fetch(`${door}/metrics`)).text();
+    await vi.waitUntil(async () => /baton_runs_finished\{outcome="succeeded"\} 1/.test(await metrics()), patience);
+    working.kill("SIGKILL");
+    await working.exit;
+    expect(playground.comments(issue).some(({ body }) => body.includes("Succeeded"))).toBe(false);
+    playground.plan(undefined);
+    await published();
+  });
+
   test("a worker stops within thirty seconds although a tool is at work, and at once when told twice", async () => {
     slow = true;
     await using serving = front();

@@ -3,16 +3,20 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { dollars } from "#src/core/ids.ts";
+import { BatonError } from "#src/core/errors.ts";
 import { firstDifference } from "#src/engine/agree.ts";
+import { drive } from "#src/engine/drive.ts";
 import { RunEvent, type RecordedEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
 import { readRunFile } from "#src/store/run-file.ts";
+import { created, engineWith, memoryLog, ScriptedAgents, turn } from "#test/support/engine-world.ts";
 import { recordedRunNames, recordedRuns, RunScript } from "#test/support/recorded-run.ts";
 
 const folder = join(import.meta.dirname, "../fixtures/runs");
 const files = readdirSync(folder).filter((name) => name.endsWith(".jsonl"));
 const read = (file: string) => readRunFile(join(folder, file), (json) => RunEvent.parse(json));
 const by = { login: "maria", id: 7 };
+const diagnosing = { stage: "diagnose", attempt: 1 };
 
 describe("logs that were recorded", () => {
   test("there are some of the first release, of its main endings", () => {
@@ -95,6 +99,49 @@ describe("what people do meanwhile", () => {
     // Nothing new begins while it is paused.
     const busy = script().add({ type: "pause.requested", by, quote: "/agent pause" }).driven().stage("diagnose");
     expect(firstDifference(busy.events)).toMatchObject({ recorded: expect.stringContaining("stage.started diagnose") });
+  });
+
+  test("an edited text and a restart are theirs, and what was under way may still be recorded behind them", () => {
+    const busy = new RunScript()
+      .driven()
+      .routed()
+      .stage("reproduce")
+      .add({ type: "stage.started", stage: "diagnose", attempt: 1, reasons: [] })
+      .add({ type: "subject.edited", by })
+      .add({ type: "session.started", ...diagnosing, session: 1, model: "m", why: "first", opening: "Look." })
+      .add({ type: "run.finished", outcome: "cancelled", code: "restarted", message: "@maria restarted it." })
+      .add({ type: "agent.turn", ...diagnosing, ...turn(1) });
+    expect(firstDifference(busy.events)).toBeUndefined();
+    const other = busy.events.map((recorded) =>
+      recorded.event.type === "run.finished"
+        ? { ...recorded, event: { ...recorded.event, code: "stopped" } }
+        : recorded,
+    );
+    expect(firstDifference(other)).toMatchObject({
+      recorded: expect.stringContaining("run.finished cancelled stopped"),
+    });
+  });
+
+  test("an agent that is tried again after the outside failed may begin its attempt again", async () => {
+    const log = memoryLog();
+    const first = created();
+    await log.create(first);
+    const agents = new ScriptedAgents();
+    const work = agents.run.bind(agents);
+    let failures = 1;
+    agents.run = async (task, events, signal) => {
+      const result = await work(task, events, signal);
+      if (failures-- > 0) throw new BatonError("git-failed", "the mirror is away", { retryable: true });
+      return result;
+    };
+    expect(await drive(first.runId, engineWith(log, { agents }), new AbortController().signal)).toBe("ended");
+    const events = await log.read(first.runId);
+    expect(events.filter(({ event }) => event.type === "stage.started" && event.stage === "reproduce")).toHaveLength(2);
+    expect(firstDifference(events)).toBeUndefined();
+    // Without a conversation there is nothing to begin again.
+    const begun = events.findIndex(({ event }) => event.type === "stage.started");
+    const early = numbered(events.toSpliced(begun + 1, 0, ...events.slice(begun, begun + 1)));
+    expect(firstDifference(early)).toMatchObject({ expected: "agent reproduce 1" });
   });
 
   test.each(recordedRunNames)("a run that is %s folds", (name) => {

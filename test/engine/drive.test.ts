@@ -466,6 +466,41 @@ describe("what is done stays done", () => {
     expect(await drive(first.runId, engineWith(log, { agents }), never)).toBe("ended");
     expect(agents.tasks.map(({ stage }) => stage)).toEqual(["reproduce", "diagnose", "fix", "review"]);
   });
+
+  test("an append whose answer is lost is in the log once, and paid once", async () => {
+    const inner = memory();
+    const first = created();
+    await inner.create(first);
+    const lost = new Set<RunEvent["type"]>();
+    const log: EventLog = {
+      create: (event) => inner.create(event),
+      read: (run, after) => inner.read(run, after),
+      follow: (listener) => inner.follow(listener),
+      unfinished: () => inner.unfinished(),
+      list: (options) => inner.list(options),
+      endedWithin: (milliseconds) => inner.endedWithin(milliseconds),
+      runsOf: (repo, subject) => inner.runsOf(repo, subject),
+      unfinishedOn: (ground) => inner.unfinishedOn(ground),
+      async append(run, expected, events) {
+        const answer = await inner.append(run, expected, events);
+        const [event] = events;
+        if (answer.type === "conflict" || !event || lost.has(event.type)) return answer;
+        lost.add(event.type);
+        // Somebody speaks before the driver asks again.
+        if (event.type === "agent.turn") {
+          const word = { by: { login: "maria", id: 7 }, quote: "/agent budget $9" };
+          await inner.append(run, answer.version, [{ type: "budget.changed", ...word, microDollars: dollars(9) }]);
+        }
+        throw new BatonError("database-failed", "connection reset", { retryable: true });
+      },
+    };
+    expect(await drive(first.runId, engineWith(log, { agents: new ScriptedAgents() }), never)).toBe("ended");
+    const types = (events: readonly RecordedEvent[]) =>
+      events.map(({ event: { type } }) => type).filter((type) => type !== "budget.changed");
+    const plain = await play();
+    expect(types(await inner.read(first.runId))).toEqual(types(await plain.log.read(plain.state.runId)));
+    expect([...lost]).toContain("run.finished");
+  });
 });
 
 describe("a driver that is killed", () => {

@@ -1,7 +1,7 @@
 // What people see of a run: one card, edited seldom and always a last time; labels one at a time; one comment at the end; nothing doubled.
 import { rmSync } from "node:fs";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
-import type { RunId } from "#src/core/ids.ts";
+import { newRunId, type RunId } from "#src/core/ids.ts";
 import { onFaultPoint } from "#src/core/fault-points.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { RecordedEvent } from "#src/engine/events.ts";
@@ -23,15 +23,20 @@ const links = { serverUrl: "https://github.com" };
 class GrowingLog {
   readonly #all: readonly RecordedEvent[];
   length: number;
-  /** The version after which was read last: the whole length when a projection has nothing left to show. */
-  readAfter = -1;
+  readonly reads: { readonly run: RunId; readonly after: number }[] = [];
   constructor(all: readonly RecordedEvent[], length = all.length) {
     this.#all = all;
     this.length = length;
   }
-  read(_run: RunId, after = 0): Promise<RecordedEvent[]> {
-    this.readAfter = after;
-    return Promise.resolve(this.#all.slice(after, this.length));
+  /** The version after which was read last: the whole length when a projection has nothing left to show. */
+  get readAfter(): number {
+    return this.reads.at(-1)?.after ?? -1;
+  }
+  read(run: RunId, after = 0): Promise<RecordedEvent[]> {
+    this.reads.push({ run, after });
+    const [first] = this.#all;
+    const mine = first?.event.type === "run.created" && first.event.runId === run;
+    return Promise.resolve(mine ? this.#all.slice(after, this.length) : []);
   }
 }
 
@@ -41,6 +46,8 @@ interface World {
   readonly timing: HandTiming;
   readonly outbox: Outbox;
   readonly run: RunId;
+  /** What was logged as a warning. */
+  readonly warnings: string[];
   projection(): GitHubProjection;
 }
 
@@ -61,7 +68,9 @@ async function openWorld(script: RunScript, options: { length?: number; impatien
   const timing = new HandTiming({ impatient: options.impatient ?? false });
   github.now = () => timing.now();
   const outbox = createMemoryOutbox(timing);
+  const warnings: string[] = [];
   return {
+    warnings,
     github,
     log,
     timing,
@@ -75,7 +84,7 @@ async function openWorld(script: RunScript, options: { length?: number; impatien
         redact: (text) => text,
         self,
         links,
-        journal: silentLog,
+        journal: { ...silentLog, warn: (message) => void warnings.push(message) },
         timing,
       });
       open.push(projection);
@@ -242,6 +251,39 @@ describe("a broken GitHub", () => {
     });
   });
 
+  test("an end that GitHub did not take in all that time rests, and is shown when it is looked for again", async () => {
+    const w = await openWorld(recordedRuns.succeeded(), { impatient: true });
+    const projection = w.projection();
+    w.github.faults = () => ({ when: "before", status: 500 });
+    projection.touch(w.run);
+    // Five tries, and it gives up.
+    await vi.waitFor(() => {
+      w.timing.forward(60_000);
+      expect(w.warnings.filter((text) => text === "the run could not be shown on GitHub")).toHaveLength(5);
+    }, 20_000);
+    const asked = w.github.calls.length;
+    await projection.refresh([w.run]);
+    expect(w.github.calls).toHaveLength(asked);
+    w.github.faults = () => undefined;
+    w.timing.forward(300_000);
+    await projection.refresh([w.run]);
+    expect(cardOf(w.github)[0]?.body).toContain("### ✅ Succeeded");
+  });
+
+  test("a run at rest is forgotten, and read anew when something happens to it", async () => {
+    const w = await openWorld(recordedRuns.succeeded(), { length: 5, impatient: true });
+    const projection = w.projection();
+    await projection.settle(w.run);
+    await projection.settle(w.run);
+    expect(w.log.reads.at(-1)?.after).toBe(5);
+    w.timing.forward(300_000);
+    w.log.reads.length = 0;
+    await projection.settle(newRunId());
+    await projection.settle(w.run);
+    expect(w.log.reads.filter(({ run }) => run === w.run)[0]?.after).toBe(0);
+    expect(cardOf(w.github)).toHaveLength(1);
+  });
+
   test("a card that still says running is mended at the next start", async () => {
     const w = await openWorld(recordedRuns["out of budget"](), { length: 6, impatient: true });
     await w.projection().settle(w.run);
@@ -338,6 +380,11 @@ describe("the comment at the end", () => {
       const w = await openWorld(script, { impatient: true });
       await w.projection().settle(w.run);
       expect(w.github.calls).toEqual([]);
+      // Nobody need look for what is never shown.
+      expect(await w.outbox.read(`shown:${w.run}:${script.state.finished?.at}`)).toMatchObject({
+        tries: 1,
+        result: {},
+      });
     }
   });
 

@@ -387,6 +387,7 @@ describe("trouble", () => {
       w.github.afterwards = () => {
         if (w.github.calls.length === at) kill.abort();
       };
+      w.github.faults = () => (w.github.calls.length === at ? { when: "after", how: "reset" } : undefined);
       await w
         .publisher()
         .openPullRequest(state, kill.signal)
@@ -395,6 +396,23 @@ describe("trouble", () => {
       expectOne(w);
       expect(w.github.complaints).toEqual([]);
       await w[Symbol.asyncDispose]();
+    }
+  });
+
+  test("a stop while the pull request is being opened finds it opened; one before it opens none", async () => {
+    for (const [path, opens] of [
+      ["/pulls", true],
+      ["/git/refs", false],
+    ] as const) {
+      const w = await fresh();
+      const stop = new AbortController();
+      w.github.afterwards = (call) => {
+        if (call.method === "POST" && call.path.endsWith(path)) stop.abort(new Error("a person ended the run"));
+      };
+      const opening = w.publisher().openPullRequest(w.state(), stop.signal);
+      if (opens) expect(await opening).toMatchObject({ type: "opened" });
+      else await expect(opening).rejects.toThrow("a person ended the run");
+      expect(w.github.pulls).toHaveLength(opens ? 1 : 0);
     }
   });
 

@@ -2,6 +2,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { silentLog } from "#src/core/log.ts";
+import { BatonError } from "#src/core/errors.ts";
 import type { RunId } from "#src/core/ids.ts";
 import { RunEvent } from "#src/engine/events.ts";
 import { openClaims, type ClaimLimits, type WorkerClaims } from "#src/store/claims.ts";
@@ -97,6 +98,47 @@ describe.each(databases.filter(({ here }) => here))("claims in $name", ({ name, 
     await expect(silent.assure(run)).rejects.toMatchObject({ code: "fence-lost" });
     await silent.release(run);
     await other.assure(run);
+  });
+
+  test("a worker whose lease ran out is not given what it was given already; a new one is", async () => {
+    await using at = await world();
+    const run = await at.start();
+    await using one = await at.claims(plenty, 100);
+    expect(await one.next()).toBe(run);
+    await expect.poll(() => one.held(run), soon).toBe(false);
+    expect(await one.next()).toBeUndefined();
+    // Alive again, it has the run as before.
+    await expect.poll(async () => [(await one.beat()).dueInMs, await one.held(run)], soon).toEqual([undefined, true]);
+    await one.release(run);
+    expect(await one.next()).toBe(run);
+    await expect.poll(() => one.held(run), soon).toBe(false);
+    await using next = await at.claims();
+    expect(await next.next()).toBe(run);
+  });
+
+  test("a run whose claim was not heard of is due, and claimed again, whatever the limits", async () => {
+    await using at = await world();
+    const run = await at.start();
+    let lost = 1;
+    const losing: Database = {
+      ...at.database,
+      shared: true,
+      async query<Row extends object>(text: string, params?: readonly unknown[]): Promise<Row[]> {
+        const rows = await at.database.query<Row>(text, params);
+        if (text.includes("baton.claim(") && lost-- > 0)
+          throw new BatonError("database-failed", "the answer was lost", { retryable: true });
+        return rows;
+      },
+    };
+    await using one = await openClaims(losing, { perRepository: 1, perInstallation: 1 }, { leaseMs: 60_000 });
+    await using two = await at.claims();
+    await expect(one.next()).rejects.toThrow("the answer was lost");
+    expect(await two.next()).toBeUndefined();
+    expect(await one.beat()).toEqual({ dueInMs: 0 });
+    expect(await one.next()).toBe(run);
+    await one.assure(run);
+    expect(await one.next()).toBeUndefined();
+    expect(await one.beat()).toEqual({ dueInMs: undefined });
   });
 
   test("a worker that beats keeps its runs longer than a lease", async () => {

@@ -12,6 +12,7 @@ import type { Bell, BellTopic } from "#src/engine/ports.ts";
 import { type Database, openDatabase } from "#src/store/database.ts";
 import { createLocalBell } from "#src/store/local-bell.ts";
 import { openBell, type BellOptions } from "#src/store/queue.ts";
+import { createSteadyBell } from "#src/store/steady-bell.ts";
 import { needs } from "#test/support/needs.ts";
 import { databases, emptyRedis, soon } from "./databases.ts";
 
@@ -102,6 +103,15 @@ class PrivateRedis implements AsyncDisposable {
     const ended = once(this.#child, "exit");
     this.#child.kill("SIGKILL");
     await ended;
+  }
+
+  /** From now on it takes connections and commands, and answers none. */
+  freeze(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#child?.kill("SIGCONT");
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -457,4 +467,27 @@ describe("a bell without its Redis", async () => {
     await expect.poll(() => one.ring("run", "after").then(() => "rung", messageOf), soon).toBe("rung");
     await expect.poll(() => looked, soon).toContain("after");
   });
+
+  test.runIf(await needs("redis-server"))(
+    "that hangs is given up like one that is away, by who rings and by who closes",
+    async () => {
+      await using server = await PrivateRedis.start();
+      const looked: string[] = [];
+      {
+        await using queue = await openBell({ database: embedded, redisUrl: server.url, log: silentLog });
+        const bell = createSteadyBell(queue, silentLog);
+        await using _answering = await bell.answer(async (_, id) => void looked.push(id), { parallel: 1 });
+        await bell.ring("delivery", "before");
+        await expect.poll(() => looked, soon).toEqual(["before"]);
+        server.freeze();
+        await bell.ring("delivery", "meanwhile");
+        await expect.poll(() => looked, soon).toEqual(["before", "meanwhile"]);
+      }
+      server.thaw();
+      await using queue = await openBell({ database: embedded, redisUrl: server.url, log: silentLog });
+      await queue.answer(async (_, id) => void looked.push(id), { parallel: 1 });
+      await queue.ring("delivery", "after");
+      await expect.poll(() => looked, soon).toContain("after");
+    },
+  );
 });

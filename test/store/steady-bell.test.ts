@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { silentLog } from "#src/core/log.ts";
 import type { Bell } from "#src/engine/ports.ts";
+import { createLocalBell } from "#src/store/local-bell.ts";
 import { createSteadyBell } from "#src/store/steady-bell.ts";
 import { soon } from "./databases.ts";
 
@@ -77,4 +78,64 @@ test("a handler that fails leaves the rest alone, and closing waits for what is 
 
 test("where nobody answers, whoever rings hears that it was in vain", async () => {
   await expect(createSteadyBell(away, silentLog).ring("run", "r")).rejects.toThrow("Redis is away");
+});
+
+test("a ring while its thing is being looked at, by a look that fails, is looked at once more and no more", async () => {
+  const bell = createLocalBell(silentLog, { pauseMs: 1 });
+  const looks = { a: 0, b: 0 };
+  const first = Promise.withResolvers<void>();
+  const second = Promise.withResolvers<void>();
+  await using _answering = await bell.answer(
+    async (_, id) => {
+      if (id === "a") {
+        looks.a += 1;
+        if (looks.a > 1) return await second.promise;
+        await first.promise;
+        throw new Error("no");
+      }
+      looks.b += 1;
+      if (looks.b < 4) throw new Error("no");
+    },
+    { parallel: 4 },
+  );
+  await bell.ring("delivery", "a");
+  await bell.ring("delivery", "a");
+  first.resolve();
+  await expect.poll(() => looks.a, soon).toBe(2);
+  // Its pause would be over before this one's pauses are.
+  await bell.ring("delivery", "b");
+  await expect.poll(() => looks.b, soon).toBe(4);
+  expect(looks.a).toBe(2);
+  second.resolve();
+});
+
+test("closing tells everybody at once, and waits for all together", async () => {
+  const ended = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  // The queue's answering ends when the local one's handler has, and that when the queue was told to end.
+  const queue: Bell = {
+    ...away,
+    answer: () =>
+      Promise.resolve({
+        [Symbol.asyncDispose]: async () => {
+          closed.resolve();
+          await ended.promise;
+        },
+      }),
+  };
+  const bell = createSteadyBell(queue, silentLog);
+  const begun = Promise.withResolvers<void>();
+  const answering = await bell.answer(
+    async () => {
+      begun.resolve();
+      await closed.promise;
+      ended.resolve();
+    },
+    { parallel: 1 },
+  );
+  await bell.ring("delivery", "a");
+  await begun.promise;
+  const asked = performance.now();
+  await answering[Symbol.asyncDispose]();
+  expect(performance.now() - asked).toBeLessThan(5_000);
 });

@@ -1,4 +1,5 @@
 // Workers over a real database: who drives which run when workers come, go, freeze and fail.
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { silentLog } from "#src/core/log.ts";
 import { systemClock } from "#src/core/clock.ts";
@@ -96,6 +97,40 @@ describe.each(databases)("workers on $name", ({ here, open }) => {
       expect((await here.log.read(run)).filter(({ event }) => event.type === "agent.failed")).toEqual([]);
     });
 
+    test("a worker whose lease ran out, with nobody else there, begins none of its runs a second time", async () => {
+      await using here = await world();
+      await using claims = await here.claims();
+      // It beats once, and then not for longer than its lease.
+      const awake = Promise.withResolvers<void>();
+      let beats = 0;
+      const slow: Claims = {
+        ...claims,
+        beat: async () => {
+          if (beats++ > 0) await awake.promise;
+          return await claims.beat();
+        },
+      };
+      const hanging = new ScriptedAgents({ fix: ["hang"] });
+      const hung = Promise.withResolvers<void>();
+      hanging.onHang = hung.resolve;
+      const run = await here.start();
+      await using worker = here.worker(slow, hanging);
+      try {
+        await hung.promise;
+        hanging.answers["fix"] = [];
+        await expect.poll(() => claims.held(run), soon).toBe(false);
+        const other = await here.start();
+        worker.look();
+        await expect.poll(() => here.outcome(other), soon).toBe("succeeded");
+        const drivers = (await here.log.read(run)).filter(({ event }) => event.type === "run.driven");
+        expect(drivers).toHaveLength(1);
+      } finally {
+        awake.resolve();
+      }
+      await expect.poll(() => claims.held(run), soon).toBe(true);
+      await expect.poll(() => worker.driving, soon).toBe(1);
+    });
+
     test("a run that waits is taken up when its time has come, and not before", async () => {
       await using here = await world();
       await using claims = await here.claims();
@@ -185,6 +220,35 @@ describe.each(databases)("workers on $name", ({ here, open }) => {
       const by = { login: "maria", id: 7 };
       await here.log.append(run, version, [{ type: "resume.requested", by, quote: "/agent resume" }]);
       await expect.poll(() => here.outcome(run), soon).toBe("succeeded");
+    });
+
+    test("a run is given back once at a time: a second release could free its next claim", async () => {
+      await using here = await world();
+      await using claims = await here.claims();
+      let [under, most] = [0, 0];
+      let beaten: PromiseWithResolvers<void> | undefined;
+      const slow: Claims = {
+        ...claims,
+        beat: async () => {
+          const answer = await claims.beat();
+          beaten?.resolve();
+          return answer;
+        },
+        release: async (...given) => {
+          most = Math.max(most, ++under);
+          beaten ??= Promise.withResolvers<void>();
+          await beaten.promise;
+          // What the beat leads to has begun.
+          await setImmediate();
+          await claims.release(...given);
+          under -= 1;
+        },
+      };
+      await using _worker = here.worker(slow);
+      const run = await here.start();
+      await expect.poll(() => here.outcome(run), soon).toBe("succeeded");
+      await expect.poll(() => claims.held(run), soon).toBe(false);
+      expect(most).toBe(1);
     });
 
     test("a pause keeps a run from every worker until somebody resumes it", async () => {

@@ -530,6 +530,32 @@ describe("fetching over HTTP", () => {
     }
   });
 
+  test("each fetch asks for its token when its turn has come: one that it held while it waited may be revoked", async () => {
+    const server = await serve(world.base);
+    const told: string[] = [];
+    const onHost: Execute = async (command, signal) => {
+      const isFetch = command.argv.includes("fetch");
+      if (isFetch) told.push("fetching");
+      const result = await execute(command, signal);
+      if (isFetch) told.push("fetched");
+      return result;
+    };
+    const credential = () => {
+      told.push("asked");
+      return Promise.resolve(TOKEN);
+    };
+    const options = { home: join(world.base, "home-turns"), inSandbox: world.sandbox.run };
+    await using workspaces = await createWorkspaces({ ...options, onHost, credential });
+    const repo = { ...world.repo, cloneUrl: server.url };
+    try {
+      const resolving = [workspaces.resolve(repo, "main", never), workspaces.resolve(repo, "main", never)];
+      expect(await Promise.all(resolving)).toEqual([world.head, world.head]);
+      expect(told).toEqual(["asked", "fetching", "fetched", "asked", "fetching", "fetched"]);
+    } finally {
+      server.close();
+    }
+  });
+
   test("a wrong token is git-failed and does not ask at a terminal", async () => {
     const server = await serve(world.base);
     const wrong = "ghs_wrongTokenWrongTokenWrongToken012";
