@@ -2,14 +2,16 @@
 // `openBaton` adds what a server needs (store, webhooks, intake, publisher, projection) and answers the bell.
 // A delivery rings the bell, the intake turns it into a run, the run rings the bell, and the engine drives it to its end.
 import { randomUUID } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { findCli } from "./agents/claude-code/program.ts";
+import { createClaudeCodeRunner } from "./agents/claude-code/runner.ts";
 import { createAgentRunner } from "./agents/runner.ts";
 import { createCircuits, type Circuits } from "./agents/circuits.ts";
 import { createModel, type Model } from "./agents/model.ts";
 import { systemClock } from "./core/clock.ts";
 import { BatonError } from "./core/errors.ts";
 import { execute } from "./core/exec.ts";
+import { makeHome } from "./core/home.ts";
 import type { Sha } from "./core/ids.ts";
 import type { Log } from "./core/log.ts";
 import { repeat } from "./core/repeat.ts";
@@ -21,7 +23,7 @@ import { createSubjects } from "./github/subjects.ts";
 import { RunEvent, type RepoRef } from "./engine/events.ts";
 import { fold } from "./engine/fold.ts";
 import type { EventLog, WorkflowSource } from "./engine/ports.ts";
-import { commitsOf } from "./engine/state.ts";
+import { commitsOf } from "./engine/commits.ts";
 import { archiveFolder, type Env } from "./env.ts";
 import { createGates } from "./gates/create-gates.ts";
 import { createProjection } from "./github/projection.ts";
@@ -80,12 +82,13 @@ export interface PartsOptions {
   readonly needed?: WorkspacesOptions["needed"];
 }
 
-/** Opens the sandbox and everything that works in it. Throws `sandbox-missing` with the install line where bubblewrap is absent. */
+/**
+ * Opens the sandbox and everything that works in it. Throws `sandbox-missing` with the install line where bubblewrap is absent, and
+ * `invalid-environment` where the runner that was asked for has no program or no sandbox.
+ */
 export async function openParts(options: PartsOptions): Promise<Parts> {
   const { env, journal, credential, needed, shelf, works = true } = options;
-  await mkdir(env.home, { recursive: true });
-  // Where the home is inside somebody's repository, git must not see it.
-  await writeFile(join(env.home, ".gitignore"), "*\n");
+  await makeHome(env.home);
   await using undo = new AsyncDisposableStack();
   const sandbox = works ? undo.use(await openSandbox({ mode: env.sandbox, log: journal })) : closedSandbox;
   const workspaces = undo.use(
@@ -111,11 +114,17 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   const agents = {
     load: (name: string, at: Parameters<WorkflowSource["load"]>[1], signal: AbortSignal) =>
       libraryAt(at, signal).agents.load(name),
+    names: () => own.agents.names(),
   };
   const workflows: WorkflowSource = {
     load: (name, at, signal) => libraryAt(at, signal).workflows.load(name),
     names: () => own.workflows.names(),
   };
+  const working = { model, workspaces, sandbox, agents, circuits, log: journal };
+  const runner =
+    env.runner === "claude-code" && works
+      ? createClaudeCodeRunner({ ...working, cli: findCli(env.claudeCodePath) })
+      : createAgentRunner(working);
   const opened = undo.move();
   return {
     sandbox,
@@ -126,8 +135,9 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     engine: (edges) => ({
       ...edges,
       triager: createTriager({ model, agents, circuits, log: journal }),
-      agents: createAgentRunner({ model, workspaces, sandbox, agents, circuits, log: journal }),
+      agents: runner,
       gates: createGates({ workspaces, run: sandbox.run, log: journal }),
+      merges: workspaces,
       workflows,
       clock: systemClock,
       journal,

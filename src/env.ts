@@ -44,7 +44,7 @@ export const Variables = z.object({
     .refine((secrets) => secrets.length > 0, "must hold at least one secret")
     .optional()
     .describe("The App's webhook secret; several, comma-separated, while rotating"),
-  GITHUB_TOKEN: z.string().min(1).optional().describe("A token for `baton run owner/repo#12`"),
+  GITHUB_TOKEN: z.string().min(1).optional().describe("A token for `baton run` and `baton triage` on GitHub"),
   GITHUB_API_URL: httpAddress
     .default("https://api.github.com")
     .describe("GitHub's API; https://HOST/api/v3 for Enterprise Server"),
@@ -104,6 +104,17 @@ export const Variables = z.object({
     .describe(
       "`none` runs agents and tests without a sandbox: they can then read and change everything this user can, and reach the network",
     ),
+  BATON_RUNNER: z
+    .enum(["messages", "claude-code"], 'must be "messages" or "claude-code"')
+    .default("messages")
+    .describe(
+      "How agents work: `messages` with Baton's own tools, `claude-code` as the program `claude` in the sandbox, which needs CLAUDE_CODE_PATH",
+    ),
+  CLAUDE_CODE_PATH: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("The program `claude` on this machine, as an absolute path; Baton installs none"),
   LOG_LEVEL: z
     .enum(["debug", "info", "warn", "error", "silent"], "must be debug, info, warn, error or silent")
     .default("info")
@@ -146,6 +157,9 @@ export interface Env {
   readonly metricsToken: string | undefined;
   readonly home: string;
   readonly sandbox: "required" | "none";
+  readonly runner: "messages" | "claude-code";
+  /** As it was given; whether it can be run is looked at where runs are worked. */
+  readonly claudeCodePath: string | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
   /** Every secret value held, for the redactor. */
   readonly secrets: readonly string[];
@@ -225,6 +239,8 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
     metricsToken: env.METRICS_TOKEN,
     home: env.BATON_HOME,
     sandbox: env.BATON_SANDBOX,
+    runner: env.BATON_RUNNER,
+    claudeCodePath: env.CLAUDE_CODE_PATH,
     logLevel: env.LOG_LEVEL,
     secrets: [
       key,

@@ -21,6 +21,11 @@ const verbs: Readonly<Record<string, { summary: string; where?: "caller"; load: 
     where: "caller",
     load: async () => (await import("./cli/run.ts")).run,
   },
+  triage: {
+    summary: "sort one issue, or with --all every open one in batches at half price; shows the cost first",
+    where: "caller",
+    load: async () => (await import("./cli/triage.ts")).triage,
+  },
   runs: {
     summary: "list runs; `runs show <id>` tells one",
     load: async () => (await import("./cli/runs.ts")).runs,
@@ -62,6 +67,8 @@ async function main(name: string, argv: readonly string[]): Promise<number> {
     );
     return known ? 0 : 2;
   }
+  // A wait for GitHub's limits keeps no process alive, and a verb that works alone may have nothing else.
+  const held = setInterval(() => undefined, 60_000);
   try {
     const { callerFolder, loadEnvFile } = await import("./env.ts");
     loadEnvFile();
@@ -72,5 +79,7 @@ async function main(name: string, argv: readonly string[]): Promise<number> {
     if (!(error instanceof BatonError)) throw error;
     console.error(messageOf(error));
     return error.code === "invalid-usage" || error.code === "invalid-environment" ? 2 : 1;
+  } finally {
+    clearInterval(held);
   }
 }

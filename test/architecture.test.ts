@@ -20,12 +20,14 @@ const implementers = new Set(["agents", "gates", "store"]);
 const outside: Readonly<Record<string, readonly string[]>> = {
   probot: ["intake/probot-app.ts", "intake/setup.ts"],
   "@octokit/rest": ["github/client.ts"],
-  "@anthropic-ai/sdk": ["agents/model.ts", "hands/toolbox.ts"],
+  "@anthropic-ai/sdk": ["agents/sdk.ts", "hands/toolbox.ts"],
   cockatiel: ["agents/circuits.ts"],
   bullmq: ["store/queue.ts"],
   pg: ["store/postgres.ts"],
   "@electric-sql/pglite": ["store/pglite.ts"],
   "prom-client": ["dashboard/metrics.ts"],
+  "@babel/parser": ["gates/surface/syntax.ts"],
+  "node:worker_threads": ["gates/surface/module-reader.ts", "gates/surface/module-thread.ts"],
   "node:child_process": ["core/process.ts"],
 };
 

@@ -6,13 +6,15 @@ import type { Log } from "../core/log.ts";
 import { withGrace } from "../core/parking.ts";
 import type { Failure, Spend } from "../engine/events.ts";
 import type { AgentEvents, AgentResult, SessionStart, Turn } from "../engine/ports.ts";
+import { recordWaste } from "./asking.ts";
 import type { Circuits } from "./circuits.ts";
 import { Meter, type SessionLimits } from "./meter.ts";
 import type { Model } from "./model.ts";
 import type { ModelIds } from "./models.ts";
 import { isPriced } from "./prices.ts";
 import { remedy, type Remedy, type Trouble, type TroubleKind } from "./recovery.ts";
-import { recordWaste, runSession, type SessionEnd, type SessionTools } from "./session.ts";
+import { runSession, type SessionOptions, type SessionTools } from "./session.ts";
+import type { SessionEnd } from "./session-end.ts";
 import { renewedOpening, summaryRequest } from "./summary.ts";
 import type { Sent } from "./transcript.ts";
 
@@ -21,6 +23,8 @@ export interface Spoken {
   readonly start: SessionStart;
   readonly turns: readonly Turn[];
 }
+
+export type Speak<T> = (options: SessionOptions<T>, signal: AbortSignal) => Promise<SessionEnd<T>>;
 
 export interface AttemptOptions<T> {
   /** The agent's name. */
@@ -34,6 +38,8 @@ export interface AttemptOptions<T> {
   readonly brief: (share: number) => Promise<string>;
   readonly schema: z.ZodType<T>;
   readonly tools: SessionTools;
+  /** Holds one conversation to its end; default: with the Messages API, from this process. */
+  readonly speak?: Speak<T>;
   readonly limits: SessionLimits;
   /** How often in a row the run has waited before this. */
   readonly waits: number;
@@ -47,6 +53,8 @@ export interface AttemptOptions<T> {
         readonly exchanges: readonly Sent[];
         readonly turnsBefore: number;
         readonly note: string | undefined;
+        /** Why none of them can be gone on with, though the work goes on: another begins from what is known of them. */
+        readonly anew?: string | undefined;
       }
     | undefined;
   /** Milliseconds that a running tool gets to end when the work is parked; default 10 s. */
@@ -138,9 +146,14 @@ class Attempt<T> {
     return open ?? (await this.#begin(model ?? usual, "first", await brief(1)));
   }
 
-  async #goOn({ exchanges, note }: NonNullable<AttemptOptions<T>["from"]>): Promise<SessionEnd<T>> {
+  async #goOn({ exchanges, note, anew }: NonNullable<AttemptOptions<T>["from"]>): Promise<SessionEnd<T>> {
     const last = this.#spoken.at(-1);
     if (!last) throw new Error("there is no conversation to go on with");
+    if (anew !== undefined) {
+      const { model } = last.start;
+      const renewal = { type: "renew", why: "workspace-gone", model, form: "whole" } as const;
+      return this.#circuitOpen(model) ?? (await this.#anew(renewal, { kind: "tools-broken", message: anew }));
+    }
     // What only has to be handed in asks no model.
     const asks = exchanges.at(-1)?.answer !== undefined || exchanges.length === 0;
     const open = asks ? this.#circuitOpen(last.start.model) : undefined;
@@ -168,8 +181,8 @@ class Attempt<T> {
     exchanges: readonly Sent[],
     note: string | undefined,
   ): Promise<SessionEnd<T>> {
-    const { agent, circuits, model, system, schema, tools, limits } = this.#options;
-    const end = await runSession(
+    const { agent, circuits, model, system, schema, tools, limits, speak = runSession } = this.#options;
+    const end = await speak(
       {
         model,
         modelId,

@@ -1,11 +1,14 @@
 // The first user message of a session: the task as Markdown. What Baton says stands outside the data blocks, everything else inside.
 import type { PinnedInput } from "../engine/events.ts";
+import type { Part } from "../engine/part.ts";
 import type { AgentTask } from "../engine/ports.ts";
-import type { ArtifactName } from "../workflows/artifacts.ts";
+import { carriesCommit, type ArtifactName } from "../workflows/artifacts.ts";
 import { commandNames } from "../workflows/repo-config.ts";
 import type { RepoCommands } from "../workspace/commands.ts";
+import { mapOf } from "../workspace/repo-map.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { dataBlock, dataNotice } from "./data-block.ts";
+import { handOn, READ_ARTIFACT } from "./handed-on.ts";
 
 /** What a brief is made of besides the task. */
 export interface BriefMaterial {
@@ -14,6 +17,8 @@ export interface BriefMaterial {
   readonly guides: readonly { readonly path: string; readonly text: string }[];
   /** The change so far, base to start; undefined when the task does not look at one. */
   readonly patch: string | undefined;
+  /** The repository's folders. */
+  readonly map?: string | undefined;
 }
 
 /** Characters that each kind of text may take. */
@@ -25,6 +30,7 @@ const room = {
   artifact: 16_000,
   reasons: 24_000,
   patch: 60_000,
+  map: 4_000,
 };
 const GUIDE_BYTES = 16_384;
 const PATCH_BYTES = 60_000;
@@ -34,20 +40,39 @@ const guideFiles = ["AGENTS.md", "CLAUDE.md"];
 /** Gathers from the mirror what the brief needs. Throws what the workspaces throw (`git-failed`). */
 export async function gatherMaterial(
   task: AgentTask,
-  workspaces: Pick<Workspaces, "file" | "patch">,
+  workspaces: Pick<Workspaces, "file" | "patch" | "paths">,
   commands: RepoCommands,
   signal: AbortSignal,
 ): Promise<BriefMaterial> {
   const seesPatch = task.makes === "Review" || (task.makes === "Change" && task.attempt > 1);
-  const [files, patch] = await Promise.all([
+  const [files, patch, map] = await Promise.all([
     Promise.all(
       guideFiles.map(async (path) => ({ path, bytes: await workspaces.file(task.repo, task.base, path, signal) })),
     ),
     seesPatch && task.start !== task.base
       ? workspaces.patch(task.repo, task.base, task.start, signal, PATCH_BYTES)
       : undefined,
+    mapAt(task, workspaces, signal),
   ]);
-  return { commands, guides: withinBytes(files, GUIDE_BYTES), patch };
+  return { commands, guides: withinBytes(files, GUIDE_BYTES), patch, map };
+}
+
+/** Maps of the latest commits: every agent of a run asks for the same one. */
+const maps = new Map<string, string>();
+const MAPS = 50;
+
+async function mapAt(
+  { repo, base }: AgentTask,
+  workspaces: Pick<Workspaces, "paths">,
+  signal: AbortSignal,
+): Promise<string> {
+  const known = maps.get(base);
+  if (known !== undefined) return known;
+  const map = mapOf(await workspaces.paths(repo, base, signal));
+  maps.set(base, map);
+  const [oldest] = maps.keys();
+  if (maps.size > MAPS && oldest !== undefined) maps.delete(oldest);
+  return map;
 }
 
 function withinBytes(
@@ -74,7 +99,12 @@ const handIn: Readonly<Record<ArtifactName, string>> = {
     "a *Change*. Baton takes the files as they are then, and runs the reproduction, the whole suite and its guards on them. What counts is the diff, not the list in `files`.",
   Plan: "a *Plan*: tasks that can be worked on their own.",
   Review: "a *Review*. With `changes` the fixer gets your findings; with `approve` a draft pull request opens.",
-  Report: "a *Report* for the person who asked.",
+  Report: "a *Report*: for the person who asked, or for the agents who go on from it.",
+  Conclusion:
+    "a *Conclusion*: what came of it all. Where work of your agents was merged, Baton checks it and opens a draft pull request; where none was, the person who asked reads your report.",
+  Findings: "*Findings*: one list for the people of this repository, each of which may become an issue.",
+  Characterization:
+    "a *Characterization*. Baton runs your command on the untouched base commit with only your test files added; every test must pass, every time. The same files, as they are then, must pass behind every later change.",
 };
 
 /** The brief. Its first line is what the scripted model tells attempts by. `share` (0 to 1) is how much of its room each text may take. Pure. */
@@ -87,10 +117,14 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
     `You work the stage **${task.stage}** of ${about} in the repository ${repo.owner}/${repo.name}. The files stand at commit ${task.start.slice(0, 12)}${task.start === task.base ? ", the untouched base" : `; the base is ${task.base.slice(0, 12)}`}. End by handing in ${handIn[task.makes]}`,
     dataNotice(boundary),
     issueSection(input, block),
-    ...task.inputs.map(
-      ({ stage, artifact }) =>
-        `## Result of the stage ${stage}\n\n${block(artifact.name, JSON.stringify(artifact.value, undefined, 2), room.artifact)}`,
-    ),
+    partSection(task, block),
+    wordsSection(task, block),
+    ...task.inputs.map(handOn).map(({ stage, name, text, whole }) => {
+      const more = whole
+        ? ""
+        : `In short; \`${READ_ARTIFACT}\` with the stage \`${stage}\` reads it whole, or one numbered part.\n\n`;
+      return `## Result of the stage ${stage}\n\n${more}${block(name, text, room.artifact)}`;
+    }),
     task.reasons.length === 0
       ? undefined
       : `## Why this stage is worked again\n\nThe attempt before this one was not accepted. Mend exactly this:\n\n${block("reasons", task.reasons.map((reason, index) => `${index + 1}. ${reason}`).join("\n\n"), room.reasons)}`,
@@ -98,6 +132,9 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
       ? undefined
       : `## The change so far (base to the present files)\n\n${block("patch", material.patch === "" ? "(empty)" : material.patch, room.patch)}`,
     commandSection(material.commands),
+    material.map === undefined
+      ? undefined
+      : `## Map of the repository\n\nFolders with the number of files below them, at the base commit.\n\n${block("map", material.map, room.map)}`,
     config.protect.length === 0
       ? undefined
       : `## Protected paths\n\nA change that touches one of these is refused: ${config.protect.map((glob) => `\`${glob}\``).join(", ")}`,
@@ -107,6 +144,41 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
     ),
   ];
   return `${sections.filter((section) => section !== undefined).join("\n\n")}\n`;
+}
+
+/** Its part of a whole. What a task says was written by another agent, and judged by people where the workflow asks them. */
+function partSection({ part, makes }: AgentTask, block: Block): string | undefined {
+  if (!part) return undefined;
+  if (part.type === "child") return childSection(part, block);
+  const { id, title, instructions, claims, acceptance } = part.task;
+  const paths = (list: readonly string[]) => list.map((path) => `- ${path}`).join("\n");
+  if (part.type === "merge")
+    return `## What git could not merge\n\nThe work of the task **${id}** is to come together with what was merged before it (${part.merged.join(", ") || "nothing yet"}). In the files below both changed the same places: git left both sides and their common base between conflict markers, and merged everything else. Bring them together so that the intent of both holds, take every marker out, and see that the tests pass. Change nothing else.\n\n${block("files", paths(part.paths), room.artifact)}`;
+  const text = [title, instructions, `Done when: ${acceptance}`].join("\n\n");
+  const claimed =
+    claims.length === 0 || !carriesCommit(makes)
+      ? ""
+      : `\n\nThe task claims these paths; stay within them, because others work on the rest beside you:\n\n${block("claims", paths(claims), room.artifact)}`;
+  return `## Your task: ${id}, one of ${part.of}\n\nWork this task and no other. Others are worked beside you in copies of their own, and git brings the work together.\n\n${block("task", text, room.artifact)}${claimed}`;
+}
+
+/** What it was created for. Another agent wrote it, so it stands as data; but it is the task. */
+function childSection({ id, instructions, command, conflict }: Extract<Part, { type: "child" }>, block: Block): string {
+  const mending =
+    conflict === undefined
+      ? ""
+      : `\n\nThe files below hold what git could not merge of the work of **${conflict.of}**: both sides and their common base between conflict markers. Bring them together so that the intent of both holds, and take every marker out.\n\n${block("files", conflict.paths.map((path) => `- ${path}`).join("\n"), room.artifact)}`;
+  const standing =
+    instructions.trim() === ""
+      ? ""
+      : `What you are there for:\n\n${block("instructions", instructions, room.artifact)}\n\n`;
+  return `## Your task, as ${id}\n\nAnother agent conducts this work. It created you as **${id}**, reads what you hand in and nothing else of you, and may command you again: then you go on from here. Others may be at work beside you in copies of their own. Work what you are told within your rules, and no other part of the issue.\n\n${standing}${block("command", command, room.artifact)}${mending}`;
+}
+
+function wordsSection({ words = [] }: AgentTask, block: Block): string | undefined {
+  if (words.length === 0) return undefined;
+  const said = words.map(({ by, about, words: text }) => `@${by.login}, asked at ${about}: ${text}`).join("\n\n");
+  return `## What people decided on the way\n\nThey may do so in this repository. Go by it where it is about this task and within your rules:\n\n${block("decisions", said, room.instruction)}`;
 }
 
 /** Makes a data block of at most `max` characters. */

@@ -9,6 +9,8 @@ export interface SessionLimits {
   readonly turns: number;
   /** No request is sent once this much is spent, so an attempt costs at most this and one reply more. */
   readonly microDollars: number;
+  /** What is left at the moment of asking of money that others spend too, in millionths of a dollar. */
+  readonly left?: (() => number) | undefined;
   readonly milliseconds: number;
   /** Output tokens of one reply. Default 16,000. */
   readonly outputTokens?: number;
@@ -51,7 +53,8 @@ export class Meter {
   }
 
   affords(model: string, wasted: TokenUsage): boolean {
-    return this.#spent + price(model, wasted) < this.#limits.microDollars;
+    const cost = price(model, wasted);
+    return this.#spent + cost < this.#limits.microDollars && cost < this.#left();
   }
 
   /** Why no request may be sent now, or no tool run; undefined when it may. */
@@ -64,10 +67,16 @@ export class Meter {
         code: "turn-limit",
         message: `The agent did not finish within ${this.#turnsBefore + Math.max(0, turns)} turns.`,
       };
-    if (this.#spent < most) return undefined;
+    if (this.#spent < most && this.#left() > 0) return undefined;
+    if (this.#spent < most)
+      return { code: "budget", message: "The run's money is spent, by this agent and the others at work." };
     const dollars = (amount: number) => `$${(amount / 1_000_000).toFixed(4)}`;
     const message = `${dollars(this.#spent)} are spent of the ${dollars(most)} this attempt may cost.`;
     return { code: "budget", message };
+  }
+
+  #left(): number {
+    return this.#limits.left?.() ?? Number.POSITIVE_INFINITY;
   }
 
   interrupted(cancelled: AbortSignal): Failure | undefined {

@@ -33,25 +33,25 @@ const LONGEST_LIMIT_MS = 24 * 3_600_000;
 
 const passing = new Set(["overloaded_error", "api_error", "rate_limit_error", "timeout_error"]);
 
-/** Whether the same request may work in a moment, or what to tell a person when it will not. */
-export function judge(fault: Fault): Verdict {
+/** Whether the same request may work in a moment, or what to tell a person when it will not; `then` says what comes of mending it. */
+export function judge(fault: Fault, then = "the run goes on by itself"): Verdict {
   const said = fault.message;
   const giveUp = (reason: GiveUp, why: string): Verdict => ({ type: "give-up", reason, why });
   if (isSpendCap(fault)) {
     return giveUp(
       "account",
-      `The model account has reached its spending limit or has no credit left (${said}). Raise the limit or add credit; the run goes on by itself.`,
+      `The model account has reached its spending limit or has no credit left (${said}). Raise the limit or add credit; ${then}.`,
     );
   }
   if (fault.status === 401)
     return giveUp(
       "account",
-      `The model refused the API key (${said}). Put a valid one into ANTHROPIC_API_KEY and start Baton again; the run goes on by itself.`,
+      `The model refused the API key (${said}). Put a valid one into ANTHROPIC_API_KEY and start Baton again; ${then}.`,
     );
   if (fault.status === 403)
     return giveUp(
       "account",
-      `The API key may not use this model (${said}). Give it the right, or name another model under \`models\`; the run goes on by itself.`,
+      `The API key may not use this model (${said}). Give it the right, or name another model under \`models\`; ${then}.`,
     );
   if (fault.status === 404)
     return giveUp("rejected", `The model or the address is unknown (${said}). Check \`models\` and the base URL.`);

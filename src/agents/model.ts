@@ -1,9 +1,5 @@
-// The model: the only place that builds the Anthropic client and sends requests with it. The SDK is imported at the first
-// request, because it costs a cold start 180 ms. One request gives one whole reply or one clear failure; nothing is thrown.
-//
-// The SDK is kept from the machine's environment: key and address are always given, its log and tracing variables are
-// overridden, and what ANTHROPIC_CUSTOM_HEADERS would add is dropped on the way out. It never retries; `judge` decides.
-import type Anthropic from "@anthropic-ai/sdk";
+// The model: one request gives one whole streamed reply or one clear failure; nothing is thrown. The SDK (`sdk.ts`) is imported
+// at the first request, because it costs a cold start 180 ms. It never retries; `judge` decides.
 import type {
   ContentBlock,
   ContentBlockParam,
@@ -13,10 +9,10 @@ import type {
   Usage,
 } from "@anthropic-ai/sdk/resources/messages/messages";
 import { setTimeout as delay } from "node:timers/promises";
-import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { givenUp, judge, pauseMs, type Fault, type GiveUp } from "./model-fault.ts";
 import { addTokens, noTokens, type TokenUsage } from "./prices.ts";
+import { connectionFault, openSdk, type Sdk } from "./sdk.ts";
 
 export interface ModelRequest {
   readonly model: string;
@@ -76,9 +72,6 @@ export interface ModelOptions {
   readonly patience?: { readonly tries?: number; readonly firstPauseMs?: number; readonly replyMs?: number };
 }
 
-/** The only headers that leave this machine besides those of the HTTP client itself. */
-const allowedHeader = /^(?:accept|content-type|user-agent|anthropic-version|x-stainless-.*)$/;
-
 /** A model behind the Messages API at `baseURL`. Does no I/O until it is asked. */
 export function createModel({ apiKey, baseURL, log, patience = {} }: ModelOptions): Model {
   const { tries = 3, firstPauseMs = 1_000, replyMs = 600_000 } = patience;
@@ -116,71 +109,6 @@ export function createModel({ apiKey, baseURL, log, patience = {} }: ModelOption
       }
     },
   };
-}
-
-interface Sdk {
-  readonly client: Anthropic;
-  readonly faultOf: (error: unknown) => Fault;
-}
-
-async function openSdk(apiKey: string, baseURL: string): Promise<Sdk> {
-  const { default: Client, APIError } = await import("@anthropic-ai/sdk");
-  const client = new Client({
-    apiKey,
-    authToken: null,
-    webhookKey: null,
-    baseURL,
-    maxRetries: 0,
-    logLevel: "off",
-    openTelemetry: false,
-    fetch: (url, init) => {
-      const headers = new Headers();
-      new Headers(init?.headers).forEach((value, name) => {
-        if (allowedHeader.test(name)) headers.set(name, value);
-      });
-      headers.set("authorization", `Bearer ${apiKey}`);
-      return fetch(url, { ...init, headers });
-    },
-  });
-  const faultOf = (error: unknown): Fault => {
-    if (!(error instanceof APIError)) return connectionFault(error);
-    if (error.status === undefined && error.type === null) return connectionFault(error);
-    return {
-      status: error.status,
-      type: error.type ?? undefined,
-      code: error.errorCode ?? undefined,
-      message: error.apiMessage ?? error.message,
-      retryAfterMs: retryAfter(error.headers),
-      shouldRetry: toldToRetry(error.headers),
-    };
-  };
-  return { client, faultOf };
-}
-
-function connectionFault(error: unknown): Fault {
-  const cause = error instanceof Error && error.cause !== undefined ? `: ${messageOf(error.cause)}` : "";
-  const message = `${messageOf(error)}${cause}`;
-  return {
-    status: undefined,
-    type: undefined,
-    code: undefined,
-    message,
-    retryAfterMs: undefined,
-    shouldRetry: undefined,
-  };
-}
-
-function toldToRetry(headers: Headers | undefined): boolean | undefined {
-  const told = headers?.get("x-should-retry");
-  return told === "true" ? true : told === "false" ? false : undefined;
-}
-
-function retryAfter(headers: Headers | undefined): number | undefined {
-  const milliseconds = Number.parseFloat(headers?.get("retry-after-ms") ?? "");
-  if (milliseconds >= 0) return milliseconds;
-  const text = headers?.get("retry-after") ?? "";
-  const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1_000;
-  return seconds >= 0 ? seconds * 1_000 : undefined;
 }
 
 type Try =

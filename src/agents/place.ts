@@ -1,4 +1,4 @@
-// Where a task's tools work: a private workspace and the hands in it. Gets ready in the background from the moment it is made.
+// Where a task's tools work: a private workspace and what runs the tools in it. Gets ready in the background from the moment it is made.
 //
 // A place has a key, by which a later process may go on in its workspace. At the end the workspace is deleted, or kept for that; in
 // either case the hands have ended before, so that nothing can still write.
@@ -6,16 +6,16 @@ import type { CommandResult } from "../core/command.ts";
 import { succeeded } from "../core/command.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import type { RunId } from "../core/ids.ts";
+import type { RunId, Sha } from "../core/ids.ts";
 import type { AgentResult, AgentTask } from "../engine/ports.ts";
-import type { Hands, Sandbox } from "../hands/sandbox.ts";
 import type { Workspace, Workspaces } from "../workspace/workspaces.ts";
 import { clip } from "./clip.ts";
 
-export interface PlaceOptions {
+export interface PlaceOptions<Hands extends AsyncDisposable> {
   readonly task: AgentTask;
   readonly workspaces: Workspaces;
-  readonly sandbox: Sandbox;
+  /** Starts what runs the tools, in the workspace's folder; it is ended before the work is collected. */
+  readonly start: (folder: string, signal: AbortSignal) => Promise<Hands>;
   readonly install: string | undefined;
   /** A workspace that an earlier process left. */
   readonly adopted: Workspace | undefined;
@@ -26,17 +26,17 @@ export function placeKey({ runId, stage, begun }: { runId: RunId; stage: string;
   return `${runId}/${stage}/${begun}`;
 }
 
-interface Made {
+interface Made<Hands> {
   readonly workspace: Workspace;
   readonly hands: Hands;
 }
 
-export class Place {
-  readonly #options: PlaceOptions;
+export class Place<Hands extends AsyncDisposable> {
+  readonly #options: PlaceOptions<Hands>;
   readonly #log: Log;
   readonly #over = new AbortController();
   readonly #signal: AbortSignal;
-  #ready: Promise<Made>;
+  #ready: Promise<Made<Hands>>;
   #workspace: Workspace | undefined;
   #endHands: () => Promise<void> = () => Promise.resolve();
   #note: string | undefined;
@@ -44,7 +44,7 @@ export class Place {
   /** A turn may have changed the files. */
   #touched: boolean;
 
-  constructor(options: PlaceOptions, log: Log, signal: AbortSignal) {
+  constructor(options: PlaceOptions<Hands>, log: Log, signal: AbortSignal) {
     this.#options = options;
     this.#log = log;
     this.#signal = AbortSignal.any([signal, this.#over.signal]);
@@ -52,7 +52,7 @@ export class Place {
     this.#ready = this.#begin(options.adopted);
   }
 
-  #begin(adopted: Workspace | undefined): Promise<Made> {
+  #begin(adopted: Workspace | undefined): Promise<Made<Hands>> {
     this.#problem = undefined;
     const ready = this.#prepare(adopted);
     ready.catch((error: unknown) => {
@@ -61,11 +61,10 @@ export class Place {
     return ready;
   }
 
-  async #prepare(adopted: Workspace | undefined): Promise<Made> {
-    const { sandbox } = this.#options;
+  async #prepare(adopted: Workspace | undefined): Promise<Made<Hands>> {
     const workspace = adopted ?? (await this.#open());
     this.#workspace = workspace;
-    const hands = await sandbox.startHands(workspace.folder, this.#signal);
+    const hands = await this.#options.start(workspace.folder, this.#signal);
     let ended: Promise<void> | undefined;
     this.#endHands = () => (ended ??= Promise.resolve(hands[Symbol.asyncDispose]()));
     return { workspace, hands };
@@ -80,13 +79,16 @@ export class Place {
     return workspace;
   }
 
-  /** Throws when the place could not be made or its process is gone. */
-  async call(call: { readonly name: string; readonly input: unknown }, signal: AbortSignal) {
-    const { hands } = await untilAborted(this.#ready, signal);
-    const answer = await hands.call(call, signal);
+  /** What runs the tools, once it is ready. Throws when the place could not be made. */
+  async hands(signal: AbortSignal): Promise<Hands> {
+    return (await untilAborted(this.#ready, signal)).hands;
+  }
+
+  /** A tool's answer, below what the agent must know of the place; that is said once. */
+  noted<Answer extends { readonly output: string }>(answer: Answer): Answer {
     const note = this.#note;
     this.#note = undefined;
-    return note === undefined ? answer : { ok: answer.ok, output: `${note}\n\n${answer.output}` };
+    return note === undefined ? answer : { ...answer, output: `${note}\n\n${answer.output}` };
   }
 
   /** Writes down that a turn may change the files. A place that could not be made has none, and its calls will say so. */
@@ -116,8 +118,10 @@ export class Place {
     throw this.#problem instanceof Error ? this.#problem : new Error(messageOf(this.#problem));
   }
 
+  /** `onto`: the commit that what is there becomes a commit on top of. */
   async collect(
     message: string,
+    onto: Sha,
   ): Promise<
     Exclude<Awaited<ReturnType<Workspace["collect"]>>, { type: "refused" }> | Extract<AgentResult, { type: "failed" }>
   > {
@@ -126,7 +130,7 @@ export class Place {
     try {
       const { workspace } = await this.#ready;
       await this.#endHands();
-      const collected = await workspace.collect(message, this.#signal);
+      const collected = await workspace.collect(message, this.#signal, onto);
       if (collected.type === "collected") return collected;
       const reasons = collected.reasons.map((reason) => `- ${reason}`).join("\n");
       return failed("import-refused", `The changed files were not accepted:\n${reasons}`);

@@ -19,6 +19,8 @@ interface Price {
 /** A write to the 5-minute prompt cache costs this much of an input token. */
 const CACHE_WRITE_FACTOR = 1.25;
 const LONG_PROMPT_TOKENS = 100_000;
+/** What a request costs in a batch, of what it costs alone: input, output and cache alike (docs.claude.com, "Batch processing"). */
+export const BATCH_FACTOR = 0.5;
 
 /** By model family; `long` is the price of a request whose prompt has more than 100,000 tokens. */
 const prices: Readonly<Record<string, { readonly usual: Price; readonly long?: Price }>> = {
@@ -43,8 +45,8 @@ export function isPriced(model: string): boolean {
   return family(model) !== undefined;
 }
 
-/** What one reply of `model` cost, rounded up. */
-export function price(model: string, usage: TokenUsage): MicroDollars {
+/** What one reply of `model` cost, rounded up; `factor` is `BATCH_FACTOR` for one that came in a batch. */
+export function price(model: string, usage: TokenUsage, factor = 1): MicroDollars {
   const entry = prices[family(model) ?? dearest];
   if (!entry) throw new Error(`the table of prices lacks ${dearest}`);
   const prompt = usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
@@ -55,7 +57,7 @@ export function price(model: string, usage: TokenUsage): MicroDollars {
     usage.cacheReadTokens * cacheRead +
     usage.cacheWriteTokens * input * CACHE_WRITE_FACTOR;
   // Binary fractions leave dust such as 12.000000000000002, which must not count as another micro-dollar.
-  return microDollars(Math.ceil(Number(exact.toFixed(6))));
+  return microDollars(Math.ceil(Number((exact * factor).toFixed(6))));
 }
 
 export const noTokens: TokenUsage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };

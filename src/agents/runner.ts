@@ -1,225 +1,36 @@
-// Works one task: a private workspace, the hands in it, an attempt's conversations with the model, and the commit that comes of it.
-//
-// The first model request does not wait for the workspace: cloning, installing and starting the hands go on beside it, and the
-// first tool call waits for what is left. Whatever happens, hands and workspace are gone when `run` returns, in this order,
-// and work is collected only after the hands have ended, so that nothing can still write.
-//
-// What is put down to be taken up again (the worker stops, a person holds the run, the model must be waited for) leaves its
-// workspace under the attempt's key; `resume` takes it from there, in whichever process of this machine.
+// The default runner: the Messages API in this process, tools in the sandbox.
 import type { Tool } from "@anthropic-ai/sdk/resources/messages/messages";
-import { BatonError, messageOf } from "../core/errors.ts";
-import type { RunId, Sha } from "../core/ids.ts";
-import type { Log } from "../core/log.ts";
-import { parkingOf, withGrace } from "../core/parking.ts";
-import type { RepoRef } from "../engine/events.ts";
-import type { AgentEvents, AgentResult, AgentRunner, AgentTask, Conversation } from "../engine/ports.ts";
-import type { Sandbox } from "../hands/sandbox.ts";
+import type { AgentRunner } from "../engine/ports.ts";
+import type { Hands, Sandbox } from "../hands/sandbox.ts";
 import { toolDeclarations } from "../hands/tool-declarations.ts";
-import { Artifact, artifactSchemas, carriesCommit, Change } from "../workflows/artifacts.ts";
-import type { AgentDefinition, ToolName } from "../workflows/schema.ts";
-import { findCommands } from "../workspace/commands.ts";
-import type { Workspace, Workspaces } from "../workspace/workspaces.ts";
-import { workAttempt, type AttemptOptions, type Spoken } from "./attempt.ts";
-import { gatherMaterial, writeBrief } from "./brief.ts";
-import { createCircuits, type Circuits } from "./circuits.ts";
-import { clip } from "./clip.ts";
-import { newBoundary } from "./data-block.ts";
-import type { Model } from "./model.ts";
-import { modelIds } from "./models.ts";
-import { Place, placeKey } from "./place.ts";
+import type { ToolName } from "../workflows/schema.ts";
+import type { Place } from "./place.ts";
 import { noTools, type SessionTools } from "./session.ts";
-import { NEW_SHELL } from "./summary.ts";
 import { systemPrompt } from "./system-prompt.ts";
-import { FINISH } from "./finish.ts";
-import { lastTouch, readExchanges, type Sent } from "./transcript.ts";
+import { bookkeeping, createRunner, type RunnerOptions } from "./work.ts";
 
-/** Finds an agent's definition; a repository's own go before Baton's. */
-export interface AgentSource {
-  load(
-    name: string,
-    at: { readonly repo: RepoRef; readonly base: Sha },
-    signal: AbortSignal,
-  ): Promise<AgentDefinition | undefined>;
-}
-
-export interface AgentRunnerOptions {
-  readonly model: Model;
-  readonly workspaces: Workspaces;
+export interface AgentRunnerOptions extends RunnerOptions {
   readonly sandbox: Sandbox;
-  readonly agents: AgentSource;
-  readonly log: Log;
-  /** Default: new ones, of this runner alone. */
-  readonly circuits?: Circuits;
-  /** Milliseconds that a running tool gets to end when the work is parked; default 10 s. */
-  readonly graceMs?: number;
 }
 
-type Tools = Required<Pick<AgentRunnerOptions, "circuits" | "graceMs">> & AgentRunnerOptions;
+/** The default runner. Throws `not-found` for an unknown agent, and what broken git or a full disk throws. */
+export function createAgentRunner(options: AgentRunnerOptions): AgentRunner {
+  const { sandbox } = options;
+  return createRunner<Hands>(options, {
+    start: (folder, signal) => sandbox.startHands(folder, signal),
+    equip: (agent, place) => ({
+      system: systemPrompt(agent),
+      tools: place ? toolsOf(place, agent.tools) : noTools,
+    }),
+  });
+}
 
-const GRACE_MS = 10_000;
-/** How long the workspace of a run that a person holds is kept. */
-const HELD_MS = 6 * 3_600_000;
-
-/** The default runner: the Messages API in this process, tools in the sandbox. Throws `not-found` for an unknown agent, and what broken git or a full disk throws. */
-export function createAgentRunner(given: AgentRunnerOptions): AgentRunner {
-  const options: Tools = { circuits: createCircuits(), graceMs: GRACE_MS, ...given };
+function toolsOf(place: Place<Hands>, tools: readonly ToolName[]): SessionTools {
   return {
-    run: async (task, events, signal) => {
-      using grace = withGrace(signal, options.graceMs);
-      return await work(options, { task, events, from: undefined, adopted: undefined }, signal, grace.signal);
-    },
-    resume: (task, conversation, events, signal) => resume(options, task, conversation, events, signal),
-    forget: (run) => forget(options, run),
-  };
-}
-
-async function forget({ workspaces, log }: AgentRunnerOptions, run: RunId): Promise<void> {
-  try {
-    await workspaces.forget(run);
-  } catch (error) {
-    log.warn("the workspaces of an ended run could not be deleted", { run, error: messageOf(error) });
-  }
-}
-
-/** Goes on where an earlier process stopped. Without a change to the files so far, a fresh workspace is as good as the one that is gone. */
-async function resume(
-  options: Tools,
-  task: AgentTask,
-  conversation: Conversation,
-  events: AgentEvents,
-  signal: AbortSignal,
-): Promise<AgentResult | { readonly type: "gone"; readonly why: string }> {
-  using grace = withGrace(signal, options.graceMs);
-  const spoken = spokenIn(conversation);
-  const exchanges = readExchanges(conversation.turns);
-  if (!exchanges) return { type: "gone", why: "the recorded conversation cannot be read" };
-  const last = exchanges.at(-1);
-  if (last && !last.answer && last.reply.some(({ type }) => type === "tool_use") && !handsIn(last))
-    return { type: "gone", why: "its tools broke in the middle of its last turn" };
-  // What a broken workspace had in it went with it.
-  const broken = spoken.findLastIndex(({ start }) => start.why === "tools-broken");
-  const touched = lastTouch(spoken.slice(Math.max(0, broken)).flatMap(({ turns }) => turns));
-  const adopted = await options.workspaces.adopt(task.repo, placeKey(task), touched, signal);
-  if (!adopted && touched > 0) return { type: "gone", why: "its workspace is not there any more, or has moved on" };
-  const from = { spoken, exchanges, turnsBefore: conversation.turnsBefore };
-  return await work(options, { task, events, from, adopted }, signal, grace.signal);
-}
-
-function handsIn({ reply }: Sent): boolean {
-  return reply.some((block) => block.type === "tool_use" && block.name === FINISH);
-}
-
-function spokenIn({ session, model, opening, why, turns, earlier }: Conversation): [Spoken, ...Spoken[]] {
-  const last = { start: { session, model, why, opening }, turns };
-  const [first, ...rest] = earlier;
-  return first ? [first, ...rest, last] : [last];
-}
-
-interface Work {
-  readonly task: AgentTask;
-  readonly events: AgentEvents;
-  readonly from: { spoken: [Spoken, ...Spoken[]]; exchanges: readonly Sent[]; turnsBefore: number } | undefined;
-  readonly adopted: Workspace | undefined;
-}
-
-/** Works with a place that is ended whatever happens, and is kept for whoever goes on. */
-async function work(options: Tools, asked: Work, signal: AbortSignal, graceful: AbortSignal): Promise<AgentResult> {
-  const { adopted } = asked;
-  let place: Place | undefined;
-  let until: number | undefined;
-  try {
-    signal.throwIfAborted();
-    const result = await workIn(options, asked, signal, (install) => {
-      place = new Place({ ...options, task: asked.task, install, adopted }, options.log, graceful);
-      return place;
-    });
-    until = keptUntil(result, signal);
-    return result;
-  } catch (error) {
-    // The driver tries again, or ends the run and says so by `forget`.
-    until = error instanceof BatonError && error.retryAt !== undefined ? error.retryAt : Date.now();
-    // Another worker has the run: what is left here is nobody's.
-    if (error instanceof BatonError && error.code === "fence-lost") until = undefined;
-    if (!signal.aborted) throw error;
-    if (parkingOf(signal) === undefined) until = undefined;
-    return { type: "failed", failure: { code: "cancelled", message: "The session was cancelled." } };
-  } finally {
-    if (place) await place.end(until);
-    else if (until !== undefined) await adopted?.park(until);
-    else await adopted?.[Symbol.asyncDispose]();
-  }
-}
-
-async function workIn(
-  { model, workspaces, agents, log, circuits, graceMs }: Tools,
-  { task, events, from }: Work,
-  signal: AbortSignal,
-  makePlace: (install: string | undefined) => Place,
-): Promise<AgentResult> {
-  const startedAt = performance.now();
-  model.warm().catch(() => undefined);
-  const [agent, { commands }] = await Promise.all([
-    agents.load(task.agent, task, signal),
-    findCommands(workspaces, task.repo, task.base, task.config.commands, signal),
-  ]);
-  if (!agent)
-    throw new BatonError(
-      "not-found",
-      `there is no agent called "${task.agent}"; the workflow's stage "${task.stage}" names it`,
-    );
-
-  const place = agent.tools.length > 0 || carriesCommit(task.makes) ? makePlace(commands.install) : undefined;
-  const brief = async (share: number) =>
-    writeBrief(task, await gatherMaterial(task, workspaces, commands, signal), newBoundary(), share);
-  const attempt: AttemptOptions<Artifact["value"]> = {
-    agent: task.agent,
-    model,
-    modelIds: modelIds(agent.model, task.config.models),
-    circuits,
-    system: systemPrompt(agent),
-    brief,
-    schema: artifactSchemas[task.makes],
-    tools: place ? toolsOf(place, agent.tools) : noTools,
-    limits: { ...task.limits, milliseconds: task.limits.milliseconds - (performance.now() - startedAt) },
-    waits: task.waits,
-    log,
-    events,
-    from: from && { ...from, note: place && NEW_SHELL },
-    graceMs,
-  };
-  const { spend: _, ...result } = await workAttempt(attempt, signal);
-  if (result.type === "wait") return result;
-  if (result.type === "failed") {
-    place?.rethrowUnlessSandbox();
-    return result;
-  }
-  const artifact = Artifact.parse({ name: task.makes, value: result.value });
-  if (!place || !worthCollecting(artifact)) return { type: "finished", artifact, commit: task.start, changes: [] };
-  const collected = await place.collect(`${task.stage}: ${headline(artifact)}`);
-  if (collected.type === "failed") return collected;
-  return {
-    type: "finished",
-    artifact: withRealFiles(artifact, collected),
-    commit: collected.commit,
-    changes: collected.changes,
-  };
-}
-
-/** Until when the workspace is needed; undefined when nobody will go on in it. What was put down before it was collected is collected by whoever goes on. */
-function keptUntil(result: AgentResult, signal: AbortSignal): number | undefined {
-  if (result.type === "wait") return result.until ?? Date.now() + HELD_MS;
-  if (result.type === "finished" || result.failure.code !== "cancelled") return undefined;
-  const why = parkingOf(signal);
-  return why === undefined ? undefined : Date.now() + (why === "paused" ? HELD_MS : 0);
-}
-
-function toolsOf(place: Place, tools: readonly ToolName[]): SessionTools {
-  return {
+    ...bookkeeping(place),
     declarations: declarationsOf(tools),
-    call: (call, signal) => place.call(call, signal),
-    begin: (turn, signal) => place.begin(turn, signal),
-    recorded: (turn) => place.recorded(turn),
-    renew: () => place.renew(),
+    call: async ({ name, input }, signal) =>
+      place.noted(await (await place.hands(signal)).call({ name, input }, signal)),
   };
 }
 
@@ -229,30 +40,4 @@ function declarationsOf(tools: readonly ToolName[]): Tool[] {
       ? [{ name, description, input_schema: { type, properties, ...(required ? { required: [...required] } : {}) } }]
       : [],
   );
-}
-
-/** A reproduction that did not succeed leaves nothing worth keeping, whatever lies in its workspace. */
-function worthCollecting(artifact: Artifact): boolean {
-  if (artifact.name === "Reproduction") return artifact.value.reproduced;
-  return carriesCommit(artifact.name);
-}
-
-function headline(artifact: Artifact): string {
-  const text =
-    artifact.name === "Change"
-      ? artifact.value.summary
-      : artifact.name === "Reproduction"
-        ? "a test that shows the bug"
-        : artifact.name;
-  const [line = ""] = clip(text, 1_000).split("\n");
-  return line.length <= 72 ? line : `${line.slice(0, 71).trimEnd()}…`.toWellFormed();
-}
-
-/** What a change says it touched is a claim; what was collected is a fact. */
-function withRealFiles(artifact: Artifact, { changes }: { changes: readonly { readonly path: string }[] }): Artifact {
-  if (artifact.name !== "Change") return artifact;
-  // What is deleted may have any name; the events take only these.
-  const fits = (path: string) => Change.shape.files.element.safeParse(path).data === path;
-  const files = changes.map(({ path }) => path).filter(fits);
-  return { name: "Change", value: { ...artifact.value, files: files.slice(0, 100) } };
 }

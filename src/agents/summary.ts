@@ -37,6 +37,8 @@ const because: Readonly<Record<Renewal["why"], string>> = {
     "Another model has worked on this before you, and cannot go on. The files are as it left them. Go on from there.",
   "invalid-output":
     "You have worked on this before. The files are as you left them, but the result you handed in was not valid, also after it was refused with reasons. Look at the work once more, then call `finish` with input that fits its schema exactly.",
+  "workspace-gone":
+    "You have worked on this before, and are commanded again. The files you worked in were not kept: you have a fresh copy, as it was when you last handed in a change, or else as it was at the beginning. Work what you are told now.",
   "tools-broken":
     "You have worked on this before, until the tools broke down. You have a fresh copy of the files now, as they were at the beginning: nothing of what you changed is left. Do again what is worth it.",
 };

@@ -1,8 +1,11 @@
 // A conversation as the log keeps it: what each turn added, whole, to be sent again by a later process.
 import type { ContentBlockParam, MessageParam } from "@anthropic-ai/sdk/resources/messages/messages";
 import { z } from "zod";
-import type { Turn } from "../engine/ports.ts";
+import type { Command, Turn } from "../engine/ports.ts";
+import { fleetToolNames } from "../workflows/schema.ts";
+import { withCommands, type Spoken } from "./commanded.ts";
 import { FINISH } from "./finish.ts";
+import { READ_ARTIFACT } from "./handed-on.ts";
 
 export type Exchange = NonNullable<Turn["exchange"]>;
 type Blocks = Exchange["reply"];
@@ -47,21 +50,29 @@ const Sent = z.object({
   stopReason: z.string(),
   answer: z.array(z.discriminatedUnion("type", [Text, ToolResult])).exactOptional(),
 });
-/** An exchange that can be sent to the model again. */
-export type Sent = z.infer<typeof Sent>;
+/** An exchange that can be sent to the model again. `commanded`: its answer ends with another command. */
+export type Sent = z.infer<typeof Sent> & { readonly commanded?: true };
 
-/** The exchanges of recorded turns, in order; undefined when one of them is not what a session writes. */
-export function readExchanges(turns: readonly Turn[]): Sent[] | undefined {
-  const read: Sent[] = [];
-  for (const { exchange } of turns) {
+/**
+ * The opening and the exchanges of recorded turns, in order, with what the agent was commanded on the way; undefined when one of them is
+ * not what a session writes.
+ */
+export function readExchanges(
+  opening: string,
+  turns: readonly Turn[],
+  commands: readonly Command[] = [],
+): { readonly opening: string; readonly exchanges: readonly Sent[] } | undefined {
+  const spoken: Spoken[] = [];
+  for (const turn of turns) {
     // A reply that broke off was paid for, and said nothing.
-    if (!exchange) continue;
-    const { data } = Sent.safeParse(exchange);
+    if (!turn.exchange) continue;
+    const { data } = Sent.safeParse(turn.exchange);
     if (!data) return undefined;
-    read.push(data);
+    spoken.push({ turn, sent: data });
   }
+  const read = withCommands(opening, spoken, commands);
   // Whatever is behind an unanswered reply was never sent.
-  return read.slice(0, -1).every(({ answer }) => answer !== undefined) ? read : undefined;
+  return read.exchanges.slice(0, -1).every(({ answer }) => answer !== undefined) ? read : undefined;
 }
 
 /** The messages of exchanges, without a last reply that was not answered. */
@@ -83,7 +94,17 @@ export function repairsIn({ reply, answer = [] }: Sent): number {
     .length;
 }
 
-const harmless = new Set<unknown>(["read", "glob", "grep", FINISH]);
+const harmless = new Set<unknown>([
+  "read",
+  "glob",
+  "grep",
+  "Read",
+  "Glob",
+  "Grep",
+  READ_ARTIFACT,
+  FINISH,
+  ...fleetToolNames,
+]);
 
 /** True when a tool of this reply may have changed the work tree. */
 export function touches(reply: readonly ContentBlockParam[] | Blocks): boolean {

@@ -38,6 +38,10 @@ export function comparison(
 function pair(then: RunEvent, now: RunEvent, commits: Map<string, string>): void {
   if (then.type === "agent.finished" && now.type === "agent.finished" && !commits.has(then.commit))
     commits.set(then.commit, now.commit);
+  if (then.type === "fleet.merged" && now.type === "fleet.merged") {
+    if (!commits.has(then.commit)) commits.set(then.commit, now.commit);
+    if (then.conflict && now.conflict) commits.set(then.conflict.marked, now.conflict.marked);
+  }
 }
 
 /** What of an event must be the same, as text. */

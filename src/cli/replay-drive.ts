@@ -63,7 +63,13 @@ export async function driveAgain(
         model.turnTo(task.stage, task.attempt);
         return usual.agents.run(task, told, signal);
       },
-      resume: () => Promise.resolve({ type: "gone", why: "a replay interrupts nothing" }),
+      resume: (task, conversation, told, signal) => {
+        // An agent that is commanded again goes on; nothing else is ever interrupted in a replay.
+        if (!conversation.commands?.length)
+          return Promise.resolve({ type: "gone", why: "a replay interrupts nothing" });
+        model.turnTo(task.stage, task.attempt);
+        return usual.agents.resume(task, conversation, told, signal);
+      },
       forget: (run) => usual.agents.forget(run),
     },
   };
@@ -176,6 +182,7 @@ function dryPublisher(recorded: readonly RecordedEvent[]): Publisher {
     },
     reply: nothing,
     acknowledge: nothing,
+    openFindings: nothing,
     removeLabel: nothing,
   };
 }

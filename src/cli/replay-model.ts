@@ -59,7 +59,7 @@ export function recordedModel(events: readonly RecordedEvent[]): RecordedModel {
 
 function replyOf(turn: EventOf<"agent.turn">): ModelAnswer {
   const { type: _, stage: _stage, attempt: _attempt, ...rest } = turn;
-  const [exchange] = readExchanges([rest]) ?? [];
+  const [exchange] = readExchanges("", [rest])?.exchanges ?? [];
   if (!exchange)
     throw new BatonError("invalid-event", `turn ${turn.turn} of ${turn.stage} holds no reply that can be said again`);
   const content: ContentBlockParam[] = exchange.reply;

@@ -9,10 +9,8 @@ import { execute } from "../core/exec.ts";
 import type { RepoRef } from "../engine/events.ts";
 import { createLocalPublisher } from "../github/local-publisher.ts";
 import { nothingToLose } from "../github/subjects.ts";
-import { CONFIG_FILE } from "../intake/handle.ts";
 import { createRunEvent, pinInput } from "../intake/pin.ts";
-import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
-import { defaultRepoConfig, type RepoConfig } from "../workflows/repo-config.ts";
+import { readConfig } from "./read-config.ts";
 import type { Case, CaseOptions } from "./run.ts";
 
 /** Reads the issue from a file: its first heading (or line) is the title. The run starts from the commit that is checked out. */
@@ -60,7 +58,10 @@ export async function openLocalCase({
       input: pinInput({ title, body }),
       base: { branch: flags.base ?? branch, commit },
       wanted: "work",
-      config: await readConfig(parts, repo, commit, signal),
+      config: await readConfig(async (path) => {
+        const bytes = await workspaces.file(repo, commit, path, signal);
+        return bytes && new TextDecoder().decode(bytes);
+      }),
       labels: [],
       flags,
     }),
@@ -77,7 +78,8 @@ export async function openLocalCase({
   };
 }
 
-async function readIssue(file: string): Promise<{ title: string; body: string }> {
+/** An issue in a file: its first heading (or line) is the title. Throws `not-found`, and `invalid-usage` for an empty one. */
+export async function readIssue(file: string): Promise<{ title: string; body: string }> {
   const text = await readFile(file, "utf8").catch((error: unknown) => {
     throw new BatonError("not-found", `the issue ${file} cannot be read: ${messageOf(error)}`, { cause: error });
   });
@@ -89,19 +91,6 @@ async function readIssue(file: string): Promise<{ title: string; body: string }>
       `the issue ${file} is empty; its first line is the title, the rest the description`,
     );
   return { title, body: rest.join("\n").trim() };
-}
-
-async function readConfig(
-  { workspaces }: CaseOptions["parts"],
-  repo: RepoRef,
-  commit: Parameters<typeof workspaces.file>[1],
-  signal: AbortSignal,
-): Promise<RepoConfig> {
-  const bytes = await workspaces.file(repo, commit, CONFIG_FILE, signal);
-  if (!bytes) return defaultRepoConfig;
-  const parsed = parseRepoConfig(new TextDecoder().decode(bytes), CONFIG_FILE);
-  if (parsed.type === "invalid") throw new BatonError("invalid-config", parsed.problems.join("\n"));
-  return parsed.config;
 }
 
 async function git(cwd: string, args: string[], signal: AbortSignal, otherwise?: string): Promise<string> {

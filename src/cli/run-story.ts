@@ -3,6 +3,7 @@ import { styleText } from "node:util";
 import { formatDollars, microDollars } from "../core/ids.ts";
 import { RunEvent, type Evidence, type RecordedEvent } from "../engine/events.ts";
 import { apply, fold } from "../engine/fold.ts";
+import { ledgerOf } from "../engine/ledger.ts";
 import type { State } from "../engine/state.ts";
 import { summarise, tell } from "./story.ts";
 
@@ -31,8 +32,30 @@ function head({ created, createdAt }: State): string[] {
   return [`${where}, from ${base.branch} at ${base.commit.slice(0, 12)}, begun ${new Date(createdAt).toISOString()}`];
 }
 
+/** Tokens and money, agent by agent: what was read anew, what came from the cache, what was written. */
+function ledger(state: State): string[] {
+  const rows = ledgerOf(state).map(({ unit, spend }) => [
+    unit,
+    String(spend.turns),
+    String(spend.inputTokens + spend.cacheWriteTokens),
+    String(spend.cacheReadTokens),
+    String(spend.outputTokens),
+    formatDollars(spend.microDollars),
+  ]);
+  if (rows.length === 0) return [];
+  const all = [["AGENT", "TURNS", "INPUT", "CACHED", "OUTPUT", "COST"], ...rows];
+  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
+  return all.map((row) =>
+    dim(
+      row
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+        .join("  "),
+    ),
+  );
+}
+
 function tail(state: State): string[] {
-  if (state.finished) return [];
+  if (state.finished) return ledger(state);
   const { waiting, paused } = state;
   const word = paused
     ? `paused by @${paused.by.login}`
@@ -40,6 +63,7 @@ function tail(state: State): string[] {
       ? `waiting${waiting.until === undefined ? "" : ` until ${new Date(waiting.until).toISOString()}`}: ${waiting.message}`
       : `not finished, last touched ${new Date(state.updatedAt).toISOString()}`;
   return [
+    ...ledger(state),
     `${styleText("yellow", word)} ${dim(`${state.spend.turns} turns, ${formatDollars(microDollars(state.spend.microDollars))}`)}`,
   ];
 }

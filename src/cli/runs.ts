@@ -1,11 +1,12 @@
 // `baton runs`: a table of runs, and the story of one.
-import { parseArgs, styleText } from "node:util";
+import { parseArgs } from "node:util";
 import { BatonError, messageOf } from "../core/errors.ts";
 import { formatDollars } from "../core/ids.ts";
 import type { RunLine } from "../engine/ports.ts";
 import { readEnv } from "../env.ts";
 import { openRunSource, readRun } from "./run-source.ts";
 import { describe } from "./run-story.ts";
+import { layOut } from "./table.ts";
 
 const USAGE = `Usage: baton runs [options]              a table of runs, newest first
        baton runs show <id|file>         the story of one, archived ones too
@@ -67,14 +68,7 @@ export function table(lines: readonly RunLine[], now: number): string {
       formatDollars(line.spent),
     ];
   });
-  const head = ["RUN", "ISSUE", "STATE", "STAGE", "WAITS FOR", "AGE", "COST"];
-  const widths = head.map((title, column) => Math.max(...[head, ...rows].map((row) => (row[column] ?? title).length)));
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd();
-  return [styleText("dim", line(head)), ...rows.map(line)].join("\n");
+  return layOut(["RUN", "ISSUE", "STATE", "STAGE", "WAITS FOR", "AGE", "COST"], rows);
 }
 
 function clock(at: number): string {

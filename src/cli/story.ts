@@ -103,6 +103,53 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
           `${styleText("yellow", "waiting")}${event.until === undefined ? "" : ` until ${new Date(event.until).toISOString().slice(11, 16)} UTC`}: ${shorten(event.message, 140)}`,
         ),
       ];
+    case "stage.skipped":
+      return [line(`${styleText("cyan", event.stage)} passed over: ${shorten(event.why)}`)];
+    case "tasks.opened":
+      return [inner(`${event.tasks.length} tasks: ${shorten(event.tasks.map(({ id }) => id).join(", "))}`)];
+    case "wave.started":
+      return [inner(`wave ${event.wave}: ${shorten(event.tasks.join(", "))}`)];
+    case "wave.merged":
+      return event.conflict
+        ? [
+            inner(
+              styleText(
+                "yellow",
+                `✗ git cannot merge ${event.conflict.task}: ${shorten(event.conflict.paths.join(", "))}`,
+              ),
+            ),
+          ]
+        : [];
+    case "tasks.closed":
+      return event.failed.length + event.skipped.length === 0
+        ? []
+        : [inner(styleText("yellow", `failed: ${shorten([...event.failed, ...event.skipped].join(", "))}`))];
+    case "people.asked":
+      return [
+        line(`${styleText("cyan", event.stage)} asks people for ${event.for === "approval" ? "approval" : "answers"}`),
+      ];
+    case "plan.judged":
+      return [
+        line(`@${event.by.login} ${event.verdict} the plan${event.words === "" ? "" : `: ${shorten(event.words)}`}`),
+      ];
+    case "answer.given":
+      return [line(`@${event.by.login} answered: ${shorten(event.words)}`)];
+    case "agent.created":
+      return [inner(`${event.stage} creates ${event.id} (${event.agent}), to hand in a ${event.makes}`)];
+    case "agent.commanded":
+      return [inner(`${event.stage} commands ${event.id}: ${shorten(event.words)}`)];
+    case "agent.interrupted":
+      return [inner(styleText("yellow", `${event.stage} interrupts ${event.id}`))];
+    case "agent.deleted":
+      return [inner(dim(`${event.stage} deletes ${event.id}`))];
+    case "fleet.merged":
+      return event.conflict
+        ? [inner(styleText("yellow", `✗ git cannot merge ${event.id}: ${shorten(event.conflict.paths.join(", "))}`))]
+        : [inner(`${event.stage} merges the work of ${event.id}`)];
+    case "tasks.added":
+      return [inner(`${event.tasks.length} tasks: ${shorten(event.tasks.map(({ id }) => id).join(", "))}`)];
+    case "task.changed":
+      return [inner(`task ${event.id}: ${event.status}`)];
     case "run.driven":
     case "session.started":
       return [];

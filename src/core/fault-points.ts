@@ -17,6 +17,12 @@ export const faultPoints = {
   "github.before-write": "a write to GitHub is allowed, and not sent",
   "github.after-write": "GitHub has answered a write, nobody has recorded it",
   "github.recorded": "the outbox knows what came of a write, nothing of what follows has begun",
+  "backlog.intended": "a batch of issues is written down and not submitted",
+  "backlog.made": "the batch is made, its id is not written down",
+  "backlog.submitted": "the batch's id is written down, nobody has looked at it",
+  "backlog.looked": "the batch was looked at and has not ended",
+  "backlog.read": "the results of the batch were read and are not written down",
+  "backlog.collected": "the results are written down, nothing of what follows has begun",
 } as const satisfies Record<string, string>;
 
 export type FaultPoint = keyof typeof faultPoints;

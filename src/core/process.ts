@@ -136,6 +136,17 @@ export function startProcess(options: ProcessOptions): GroupProcess | { readonly
   };
 }
 
+/** How a program ended, in words, and what it had to say on stderr. */
+export function describeEnd(end: ProcessEnd, complaints: string): string {
+  const how =
+    end.type === "not-started"
+      ? end.reason
+      : end.signal === null
+        ? `it ended with exit code ${end.exitCode}`
+        : `it was ended by ${end.signal}`;
+  return complaints.trim() === "" ? how : `${how}: ${complaints.trim()}`;
+}
+
 function bytesRead(stream: Readable): number {
   return "bytesRead" in stream && typeof stream.bytesRead === "number" ? stream.bytesRead : 0;
 }

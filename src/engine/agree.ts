@@ -3,12 +3,16 @@
 //
 // People's words and new drivers may come at any time. Whatever they interrupt may still be recorded when it had happened, so an event
 // may also answer what was decided before them.
-import { decide, type Effect } from "./decide.ts";
-import type { RecordedEvent, RunEvent } from "./events.ts";
+import { isDeepStrictEqual } from "node:util";
+import { decide } from "./decide.ts";
+import { isWork, keyOf, startedEvent, stepEvent, type Effect } from "./effect.ts";
+import type { EventOf, RecordedEvent, RunEvent } from "./events.ts";
+import { refusalOf } from "./fleet-rules.ts";
+import { isFleetEvent } from "./fold-fleet.ts";
 import { apply, fold } from "./fold.ts";
 import type { State } from "./state.ts";
 
-/** The effect goes on behind it: nothing new is decided. */
+/** Work goes on behind it: nothing new is decided for its unit. */
 const underWay = new Set<RunEvent["type"]>(["session.started", "agent.turn"]);
 
 export interface Difference {
@@ -27,6 +31,8 @@ const fromOutside = new Set<RunEvent["type"]>([
   "resume.requested",
   "budget.changed",
   "retry.requested",
+  "plan.judged",
+  "answer.given",
   "run.driven",
 ]);
 
@@ -49,7 +55,14 @@ export function firstDifference(events: readonly RecordedEvent[]): Difference | 
     const next = decidedBetween(state, at, rest[index + 1]?.at ?? at);
     // A new driver goes by what it reads itself; the one before cannot append any more.
     if (event.type === "run.driven") possible = next;
-    else possible = outside ? [...possible, ...next] : underWay.has(event.type) ? explaining : next;
+    else if (outside) possible = [...possible, ...next];
+    else {
+      // An agent that conducts others goes on behind what it records of them.
+      const gone = underWay.has(event.type) || isFleetEvent(event) ? [] : explaining;
+      const beside = possible.filter((effect) => isWork(effect) && !gone.includes(effect));
+      const known = new Set(next.map(sign));
+      possible = [...beside.filter((effect) => !known.has(sign(effect))), ...next];
+    }
   }
   return undefined;
 }
@@ -57,36 +70,37 @@ export function firstDifference(events: readonly RecordedEvent[]): Difference | 
 /** Time decides about budgets only; the driver looked at its clock somewhere between the two events. */
 function decidedBetween(state: State, from: number, to: number | undefined): Effect[] {
   const early = decide(state, from);
-  if (to === undefined || to === from) return [early];
+  if (to === undefined || to === from) return [...early];
   const late = decide(state, to);
-  return JSON.stringify(early) === JSON.stringify(late) ? [early] : [early, late];
+  return JSON.stringify(early) === JSON.stringify(late) ? [...early] : [...early, ...late];
+}
+
+function sign(effect: Effect): string {
+  return `${effect.type} ${keyOf(effect)}`;
 }
 
 /** Whether `event` can come of `effect`. */
 function explains(effect: Effect, event: RunEvent, state: State): boolean {
-  if (event.type === "run.parked") return effect.type !== "finish" && effect.type !== "rest" && effect.type !== "wait";
+  if (event.type === "run.parked" && isWork(effect)) return true;
   switch (effect.type) {
     case "triage":
       return event.type === "run.routed" || isBreakdown(event);
     case "start":
-      return (
-        (event.type === "stage.started" &&
-          event.stage === effect.stage &&
-          event.attempt === effect.attempt &&
-          event.reasons.join("\n") ===
-            effect.reasons
-              .slice(0, 50)
-              .map((reason) => reason.slice(0, 4_000))
-              .join("\n")) ||
-        isBreakdown(event)
-      );
+      return (event.type === "stage.started" && sameStart(event, startedEvent(effect))) || isBreakdown(event);
+    case "skip":
+    case "open":
+    case "wave":
+    case "close":
+    case "park":
+      return isDeepStrictEqual(event, stepEvent(effect));
     case "agent":
     case "resume": {
       const same =
         "stage" in event && "attempt" in event && event.stage === effect.stage && event.attempt === effect.attempt;
       const restarted = effect.type === "resume" && event.type === "stage.started";
       const worked = ["session.started", "agent.turn", "agent.finished", "agent.failed"].includes(event.type);
-      return (same && (worked || restarted)) || isBreakdown(event);
+      const conducted = isFleetEvent(event) && refusalOf(state, event) === undefined;
+      return (same && (worked || restarted || conducted)) || isBreakdown(event);
     }
     case "gate":
       return (
@@ -95,6 +109,16 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
           event.attempt === effect.attempt &&
           event.result.gate === effect.gate) ||
         (event.type === "run.finished" && event.code === "budget-time") ||
+        isBreakdown(event)
+      );
+    case "merge":
+      return (
+        (event.type === "wave.merged" && event.stage === effect.stage && event.wave === effect.wave) ||
+        event.type === "run.finished"
+      );
+    case "ask":
+      return (
+        (event.type === "people.asked" && event.stage === effect.stage && event.for === effect.for) ||
         isBreakdown(event)
       );
     case "publish":
@@ -112,6 +136,12 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
     case "rest":
       return false;
   }
+}
+
+/** How long an attempt may take depends on the history of others. */
+function sameStart(event: EventOf<"stage.started">, expected: EventOf<"stage.started">): boolean {
+  const { milliseconds: _, ...facts } = event;
+  return isDeepStrictEqual(facts, expected);
 }
 
 /** Something broke that the engine stands on: that can happen in any effect. */
@@ -136,6 +166,13 @@ function eventInWords(event: RunEvent): string {
     case "agent.finished":
     case "agent.failed":
       return `${event.type} ${event.stage} ${event.attempt}`;
+    case "agent.created":
+    case "agent.commanded":
+    case "agent.interrupted":
+    case "agent.deleted":
+    case "fleet.merged":
+    case "task.changed":
+      return `${event.type} ${event.stage} ${event.attempt} ${event.id}`;
     case "gate.checked":
       return `${event.type} ${event.stage} ${event.attempt} ${event.result.gate}`;
     case "run.finished":

@@ -2,124 +2,91 @@
 //
 // In this order: an ended run rests; a person's stop, a closed issue and lost ground end it; a paused or parked run waits;
 // without a route it is triaged;
-// then the first stage (in the order of `needs`) that is not done gets what it lacks: an attempt, its agent, its next gate.
-// Gates run one after the other and the first that says no ends the attempt. A no is answered by the stage's `otherwise`:
-// the stage again, or an earlier stage again, each counted; when the count is used up the run ends as `ending` says.
-// When every stage is done the run has succeeded.
+// then every stage that is not done, and whose needs are, gets what it lacks (`advance.ts`): so what does not need each other is
+// worked side by side, as many agents at once as the repository allows. What ends the run goes before everything else.
+// When nothing is left to do but a person's word, the run waits for it; when every stage is done it has succeeded.
 import { formatDollars, microDollars } from "../core/ids.ts";
-import type { Ending, GateName, Stage } from "../workflows/schema.ts";
-import type { Failure, Outcome } from "./events.ts";
-import { isDone, isPublished, refusals, stageOrder, used, type Attempt, type StageState, type State } from "./state.ts";
+import { advance } from "./advance.ts";
+import { isWaitingForOthers } from "./conducted.ts";
+import { finish, type Effect } from "./effect.ts";
+import { isDone, isPublished, planOf, stageOrder, used, type State } from "./state.ts";
 
-export type Effect =
-  | { readonly type: "rest" }
-  | { readonly type: "wait" }
-  | { readonly type: "triage" }
-  | { readonly type: "start"; readonly stage: string; readonly attempt: number; readonly reasons: readonly string[] }
-  | { readonly type: "agent"; readonly stage: string; readonly attempt: number }
-  | { readonly type: "resume"; readonly stage: string; readonly attempt: number }
-  | { readonly type: "gate"; readonly stage: string; readonly attempt: number; readonly gate: GateName }
-  | { readonly type: "publish"; readonly stage: string }
-  | { readonly type: "finish"; readonly outcome: Outcome; readonly code: string; readonly message: string };
-
-/** The next effect of a run at `now` (milliseconds since 1970). */
-export function decide(state: State, now: number): Effect {
-  if (state.phase === "finished") return { type: "rest" };
+/** The next effects of a run at `now` (milliseconds since 1970), in order; `rest`, `wait`, `park`, `triage` and `finish` come alone. */
+export function decide(state: State, now: number): readonly Effect[] {
+  if (state.phase === "finished") return [{ type: "rest" }];
   // Too late to stop what is published: the run has done its work.
   if (state.stop && !isPublished(state))
-    return finish("cancelled", "stopped", `Stopped by @${state.stop.by.login} (${state.stop.quote}).`);
-  if (state.closedBy && !isPublished(state))
-    return finish(
-      "cancelled",
-      "issue-closed",
-      `@${state.closedBy.login} closed the issue while the run was under way.`,
-    );
-  if (state.lost && !isPublished(state)) return finish("cancelled", state.lost.loss, state.lost.message);
-  if ((state.paused || state.waiting) && !isPublished(state)) return { type: "wait" };
-  if (!state.routed) return { type: "triage" };
+    return [finish("cancelled", "stopped", `Stopped by @${state.stop.by.login} (${state.stop.quote}).`)];
+  if (state.closedBy && !isPublished(state)) {
+    const message = `@${state.closedBy.login} closed the issue while the run was under way.`;
+    return [finish("cancelled", "issue-closed", message)];
+  }
+  if (state.lost && !isPublished(state)) return [finish("cancelled", state.lost.loss, state.lost.message)];
+  if ((state.paused || state.waiting) && !isPublished(state)) return [{ type: "wait" }];
+  if (!state.routed) return [{ type: "triage" }];
   const { decision } = state.routed;
-  if (decision.kind === "stop") return finish("triaged", "triaged", state.routed.why);
-  if (decision.kind === "ask") return finish("needs-a-decision", "asked", decision.questions.join("\n"));
+  if (decision.kind === "stop") return [finish("triaged", "triaged", state.routed.why)];
+  if (decision.kind === "ask") return [finish("needs-a-decision", "asked", decision.questions.join("\n"))];
 
-  for (const name of stageOrder(decision.workflow)) {
+  const open = stageOrder(decision.workflow).flatMap((name) => {
     const stage = state.stages.get(name);
-    const plan = decision.workflow.stages[name];
-    if (!stage || !plan || isDone(state, stage)) continue;
-    const next = advance(state, stage, plan);
-    return overBudget(state, next, now) ?? next;
+    return stage && !isDone(state, stage) ? [stage] : [];
+  });
+  if (open.length === 0) {
+    const message = state.pullRequest
+      ? `Draft pull request opened from ${state.pullRequest.branch}.`
+      : "Every stage is done.";
+    return [finish("succeeded", "verified", message)];
   }
-  return finish(
-    "succeeded",
-    "verified",
-    state.pullRequest ? `Draft pull request opened from ${state.pullRequest.branch}.` : "Every stage is done.",
+  const ready = open.filter(({ name }) => needsMet(state, name));
+  const wanted = ready
+    .flatMap((stage) => advance(state, stage))
+    .map((effect) => overBudget(state, effect, now) ?? effect);
+  const end = wanted.find(({ type }) => type === "finish");
+  if (end) return [end];
+  const effects = withinParallel(wanted, state);
+  if (effects.length > 0) return effects;
+  return [waitForPeople(state)];
+}
+
+function needsMet(state: State, name: string): boolean {
+  return (state.workflow?.stages[name]?.needs ?? []).every((need) => {
+    const stage = state.stages.get(need);
+    return stage !== undefined && isDone(state, stage);
+  });
+}
+
+/** At most so many agents at once; those under way go before those to begin, and one that waits for others it conducts does not count. */
+function withinParallel(effects: readonly Effect[], state: State): Effect[] {
+  const { parallel } = state.created.config.limits;
+  const underWay = effects.filter(
+    (effect) => (effect.type === "agent" || effect.type === "resume") && !isWaitingForOthers(state, effect.stage),
   );
+  let free = parallel - underWay.length;
+  return effects.filter((effect) => {
+    if (!beginsAgent(state, effect)) return true;
+    free -= 1;
+    return free >= 0;
+  });
 }
 
-function advance(state: State, stage: StageState, plan: Stage): Effect {
-  const attempt = stage.current;
-  if (!attempt) return { type: "start", stage: stage.name, attempt: stage.attempts.length + 1, reasons: [] };
-  if (attempt.failure) return failed(stage.name, attempt.failure);
-  if (plan.agent !== undefined && !attempt.artifact) {
-    const { number, reasons, session, turns } = attempt;
-    if (attempt.interrupted)
-      return session && turns > 0
-        ? { type: "resume", stage: stage.name, attempt: number }
-        : { type: "start", stage: stage.name, attempt: number, reasons };
-    return { type: "agent", stage: stage.name, attempt: attempt.number };
-  }
-  if (attempt.artifact?.name === "Reproduction" && !attempt.artifact.value.reproduced) {
-    return finish("could-not-reproduce", "not-reproduced", attempt.artifact.value.notes);
-  }
-  const reasons = refusals(attempt);
-  if (reasons.length > 0) return answerNo(state, stage, plan, attempt, reasons);
-  const gate = plan.gates.find((wanted) => !attempt.gates.some((result) => result.gate === wanted));
-  if (gate !== undefined) return { type: "gate", stage: stage.name, attempt: attempt.number, gate };
-  if (plan.pull_request === undefined)
-    throw new Error(`stage "${stage.name}" is not done, but nothing is left to do in it`);
-  if (state.created.dryRun) return finish("succeeded", "dry-run", "Verified; a dry run opens no pull request.");
-  return { type: "publish", stage: stage.name };
-}
-
-function answerNo(state: State, stage: StageState, plan: Stage, attempt: Attempt, reasons: readonly string[]): Effect {
-  const code = attempt.gates.find((gate) => !gate.passed)?.code ?? "changes-requested";
-  const { otherwise } = plan;
-  if (otherwise && "again" in otherwise && stage.rounds <= otherwise.again) {
-    return { type: "start", stage: stage.name, attempt: stage.attempts.length + 1, reasons };
-  }
-  if (
-    otherwise &&
-    "back_to" in otherwise &&
-    stage.rounds <= Math.min(otherwise.max, state.created.config.limits.rounds)
-  ) {
-    return {
-      type: "start",
-      stage: otherwise.back_to,
-      attempt: (state.stages.get(otherwise.back_to)?.attempts.length ?? 0) + 1,
-      reasons,
-    };
-  }
-  const tries = stage.rounds === 1 ? "once" : `${stage.rounds} times`;
-  return finish(
-    outcomeOf(otherwise?.ending ?? "failed"),
-    code,
-    `${stage.name} said no ${tries}. Last reason: ${reasons.join("; ")}`,
+function waitForPeople(state: State): Effect {
+  const asked = [...state.stages.values()].flatMap(({ current }) =>
+    current?.asked && !current.said ? [current.asked] : [],
   );
+  const [first] = asked;
+  if (!first) throw new Error("the run is not done, but nothing is left to do in it");
+  const message =
+    first.for === "approval"
+      ? `The plan of ${first.about} waits for approval.`
+      : `The questions of ${first.about} wait for answers.`;
+  return { type: "park", reason: first.for, message };
 }
 
-function outcomeOf(ending: Ending): Outcome {
-  return ending === "needs-a-person" ? "needs-a-decision" : ending;
-}
-
-function failed(stage: string, { code, message }: Failure): Effect {
-  const outcome =
-    code === "budget"
-      ? "out-of-budget"
-      : code === "time-limit"
-        ? "timed-out"
-        : code === "cancelled"
-          ? "cancelled"
-          : "failed";
-  return finish(outcome, code, `${stage}: ${message}`);
+function beginsAgent(state: State, effect: Effect): boolean {
+  if (effect.type !== "start") return false;
+  const plan = planOf(state, effect.stage);
+  return plan?.agent !== undefined && plan.for_each === undefined;
 }
 
 /** Money and turns stop the next agent, not the checks of work already paid for; time stops everything but the last step. */
@@ -128,30 +95,16 @@ function overBudget(state: State, next: Effect, now: number): Effect | undefined
   if (!budget || next.type === "finish" || next.type === "publish") return undefined;
   const spent = used(state, now);
   if (spent.milliseconds >= budget.milliseconds) {
-    return finish(
-      "timed-out",
-      "budget-time",
-      `The run has used its ${Math.round(budget.milliseconds / 60_000)} minutes.`,
-    );
+    const message = `The run has used its ${Math.round(budget.milliseconds / 60_000)} minutes.`;
+    return finish("timed-out", "budget-time", message);
   }
-  const callsModel =
-    next.type === "agent" ||
-    next.type === "resume" ||
-    (next.type === "start" && state.workflow?.stages[next.stage]?.agent !== undefined);
-  if (!callsModel) return undefined;
+  if (next.type !== "agent" && next.type !== "resume" && !beginsAgent(state, next)) return undefined;
   if (spent.microDollars >= budget.microDollars) {
     const of = formatDollars(microDollars(budget.microDollars));
-    return finish(
-      "out-of-budget",
-      "budget-dollars",
-      `The run has spent ${formatDollars(microDollars(spent.microDollars))} of ${of}.`,
-    );
+    const message = `The run has spent ${formatDollars(microDollars(spent.microDollars))} of ${of}.`;
+    return finish("out-of-budget", "budget-dollars", message);
   }
   if (spent.turns >= budget.turns)
     return finish("out-of-budget", "budget-turns", `The run has used ${spent.turns} of ${budget.turns} model turns.`);
   return undefined;
-}
-
-function finish(outcome: Outcome, code: string, message: string): Effect {
-  return { type: "finish", outcome, code, message: message.slice(0, 4_000) };
 }

@@ -1,5 +1,6 @@
 // Drives one run: fold, decide, perform, append, until it rests. Safe to kill anywhere: whatever was appended is kept,
-// whatever was not is done again by the next driver.
+// whatever was not is done again by the next driver. Steps are recorded one by one; work that takes time is done side by side, and
+// after each end of some, and each word of a person's, it is decided anew what else there is to do.
 //
 // The fence: a driver announces itself by `run.driven` and appends with the version it knows. When people's words
 // (stop, a closed issue, retry) got in between, it takes them in and goes on; when another driver has announced itself,
@@ -9,20 +10,23 @@
 // A run that waits (`run.parked`, a pause) is left alone: whoever claims it when its time has come drives it on.
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { Parking } from "../core/parking.ts";
-import { decide, type Effect } from "./decide.ts";
+import { decide } from "./decide.ts";
+import { isStep, isWork, startedEvent, stepEvent, type Effect, type Step, type Work } from "./effect.ts";
 import type { EventOf, RunEvent } from "./events.ts";
 import { faultPoint } from "../core/fault-points.ts";
-import { perform, type Performable } from "./perform.ts";
+import { perform, type Course, type Proposal } from "./perform.ts";
 import type {
   AgentRunner,
   EventLog,
   Gates,
   History,
+  Merges,
   Publisher,
   Projection,
   Subjects,
@@ -30,15 +34,18 @@ import type {
   WorkflowSource,
 } from "./ports.ts";
 import { recover } from "./recovery.ts";
+import { broken, isDone, isPublished, isRemembered } from "./remembered.ts";
 import { stageLimit } from "./stage-limit.ts";
 import { apply, fold } from "./fold.ts";
-import type { State } from "./state.ts";
+import { mayGoOn, planOf, type State } from "./state.ts";
+import { UnderWay } from "./under-way.ts";
 
 export interface Engine {
   readonly log: EventLog;
   readonly triager: Triager;
   readonly agents: AgentRunner;
   readonly gates: Gates;
+  readonly merges: Merges;
   readonly publisher: Publisher;
   readonly projection: Projection;
   readonly workflows: WorkflowSource;
@@ -89,59 +96,102 @@ class Driver {
 
   async run(): Promise<Driven> {
     if (this.#state.phase !== "finished") await this.#append([{ type: "run.driven", driver: this.#name }]);
-    while (!this.#signal.aborted) {
-      const effect = decide(this.#state, this.#engine.clock.now());
-      if (effect.type === "rest") {
-        await this.#engine.agents.forget(this.#run);
-        await this.#engine.projection.settle(this.#run);
-        return "ended";
+    using _following = this.#engine.log.follow((run) => {
+      if (run === this.#run && this.#underWay.size > 0) this.#catchUp().catch((error: unknown) => this.#broke(error));
+    });
+    try {
+      while (!this.#signal.aborted && !this.#broken) {
+        const [first, ...rest] = decide(this.#state, this.#engine.clock.now());
+        if (first === undefined) throw new Error("the engine wants nothing, not even rest");
+        const end = await this.#take(first, rest);
+        if (end) return end;
       }
-      if (effect.type === "wait") {
-        await this.#engine.projection.settle(this.#run);
-        return "waiting";
-      }
-      await faultPoint("engine.before-effect");
-      await this.#perform(effect);
+    } finally {
+      // Whoever goes on must find nobody at work here.
+      await this.#underWay.all();
     }
+    if (this.#broken) throw this.#broken.error;
     return "parked";
   }
 
-  async #perform(effect: Exclude<Effect, { type: "rest" | "wait" }>): Promise<void> {
-    if (effect.type === "finish") {
-      const { type: _, ...end } = effect;
-      await this.#append([{ type: "run.finished", ...end }]);
-      return;
+  /** Does the next thing there is to do, or waits until something has changed. Says how the driving ends, if it does. */
+  async #take(first: Effect, rest: readonly Effect[]): Promise<Driven | undefined> {
+    const comesAlone =
+      first.type === "rest" || first.type === "wait" || first.type === "park" || first.type === "finish";
+    if (comesAlone)
+      this.#interrupt.abort(
+        first.type === "rest" || first.type === "finish" ? new Error("the run ends") : new Parking("waiting"),
+      );
+    // What was interrupted comes to its end before anything else begins, and may change what that is.
+    if (this.#underWay.size > 0 && this.#interrupt.signal.aborted) {
+      await this.#underWay.all();
+      return undefined;
     }
-    if (effect.type === "start") {
-      await this.#append([(await this.#lost(BELIEVED_MS)) ?? (await this.#opened(effect))]);
-      return;
+    if (first.type === "rest" || first.type === "wait") {
+      if (first.type === "rest") await this.#engine.agents.forget(this.#run);
+      await this.#engine.projection.settle(this.#run);
+      return first.type === "rest" ? "ended" : "waiting";
     }
-    const lost = effect.type === "publish" ? await this.#lost(0) : undefined;
-    if (lost) return await this.#append([lost]);
-    const interrupt = new AbortController();
-    const following = this.#engine.log.follow((run) => {
-      if (run === this.#run) this.#catchUp().catch((error: unknown) => interrupt.abort(error));
-    });
-    const watch = () => {
-      const { stop, closedBy, lost, paused, finished } = this.#state;
-      if (stop || closedBy || lost || finished) interrupt.abort(new Error("a person ended the run"));
-      else if (paused) interrupt.abort(new Parking("paused"));
-    };
-    this.#watch = watch;
-    try {
-      watch();
-      const signal = AbortSignal.any([this.#signal, interrupt.signal]);
-      const events = await this.#patiently(effect, signal);
-      // What was done stays done, whoever interrupts: a pull request that was opened, an agent that had just finished.
-      await this.#append(signal.aborted ? events.filter(isDone) : events);
-    } finally {
-      this.#watch = () => {};
-      following[Symbol.dispose]();
+    const effects = [first, ...rest];
+    this.#underWay.endUnwanted(effects, this.#state);
+    const step = effects.find(isStep);
+    if (step) {
+      await faultPoint("engine.before-effect");
+      const event = await this.#eventOf(step);
+      // Meanwhile an agent may have said something of those it conducts.
+      await this.#propose((state) => ({ events: this.#isWanted(step, state) ? [event] : [], answer: undefined }));
+      return undefined;
     }
-    if (interrupt.signal.aborted && interrupt.signal.reason instanceof BatonError) throw interrupt.signal.reason;
+    const news = this.#news.promise;
+    for (const effect of effects.filter(isWork)) {
+      if (!this.#underWay.mayBegin(effect)) continue;
+      await faultPoint("engine.before-effect");
+      this.#begin(effect);
+    }
+    await Promise.race([...this.#underWay.endings(), news]);
+    return undefined;
   }
 
-  #watch: () => void = () => {};
+  /** What breaks in it breaks the driving. */
+  readonly #underWay = new UnderWay();
+  #broken: { readonly error: unknown } | undefined;
+  #interrupt = new AbortController();
+  /** Resolved when something was recorded that may call for other work: by somebody else, or by an agent about those it conducts. */
+  #news = Promise.withResolvers<void>();
+  /** Resolved when anything was recorded. */
+  #change = Promise.withResolvers<void>();
+
+  #broke(error: unknown): void {
+    this.#broken ??= { error };
+    this.#interrupt.abort(error);
+  }
+
+  #begin(effect: Work): void {
+    if (this.#underWay.size === 0) this.#interrupt = new AbortController();
+    const interrupt = this.#interrupt;
+    this.#underWay.begin(effect, (ended) =>
+      this.#work(effect, interrupt.signal, ended).catch((error: unknown) => this.#broke(error)),
+    );
+    this.#watch();
+  }
+
+  async #work(effect: Work, interrupt: AbortSignal, ended: AbortSignal): Promise<void> {
+    const lost = effect.type === "publish" ? await this.#lost(0) : undefined;
+    if (lost) return await this.#append([lost]);
+    const signal = AbortSignal.any([this.#signal, interrupt, ended]);
+    const events = await this.#patiently(effect, signal);
+    const kept = ended.aborted ? events.filter(isPublished) : signal.aborted ? events.filter(isDone) : events;
+    const parked = kept.find(({ type }) => type === "run.parked");
+    if (parked?.type === "run.parked") this.#interrupt.abort(new Parking("waiting", parked.until));
+    await this.#append(kept);
+  }
+
+  /** People's words, and an end that somebody else wrote, reach what is under way at once. */
+  #watch(): void {
+    const { stop, closedBy, lost, paused, finished } = this.#state;
+    if (stop || closedBy || lost || finished) this.#interrupt.abort(new Error("a person ended the run"));
+    else if (paused) this.#interrupt.abort(new Parking("paused"));
+  }
 
   /** What became of the run's ground, unless it was looked at in the last `believedMs`. Not knowing is no reason to stop. */
   async #lost(believedMs: number): Promise<Awaited<ReturnType<Subjects["look"]>>> {
@@ -156,19 +206,28 @@ class Driver {
     }
   }
 
-  async #opened({ stage, attempt, reasons }: Extract<Effect, { type: "start" }>): Promise<EventOf<"stage.started">> {
+  #isWanted(step: Step, state: State): boolean {
+    return decide(state, this.#engine.clock.now()).some((effect) => isDeepStrictEqual(effect, step));
+  }
+
+  async #eventOf(step: Step): Promise<RunEvent> {
+    if (step.type === "start") return (await this.#lost(BELIEVED_MS)) ?? (await this.#opened(step));
+    return stepEvent(step);
+  }
+
+  async #opened(step: Extract<Step, { type: "start" }>): Promise<EventOf<"stage.started">> {
     const { created, workflow } = this.#state;
+    const plan = planOf(this.#state, step.stage);
     const milliseconds =
-      workflow?.stages[stage]?.agent === undefined
+      workflow === undefined ||
+      plan?.agent === undefined ||
+      plan.for_each !== undefined ||
+      // What those who conduct, and those they create, have to do is another thing each time.
+      plan.makes === "Conclusion" ||
+      this.#state.stages.get(step.stage)?.child
         ? undefined
-        : stageLimit(await this.#times(workflow.name, stage), created.config.limits.stageTime);
-    return {
-      type: "stage.started",
-      stage,
-      attempt,
-      reasons: reasons.slice(0, 50).map((reason) => reason.slice(0, 4_000)),
-      ...(milliseconds === undefined ? {} : { milliseconds }),
-    };
+        : stageLimit(await this.#times(workflow.name, step.stage), created.config.limits.stageTime);
+    return { ...startedEvent(step), ...(milliseconds === undefined ? {} : { milliseconds }) };
   }
 
   async #times(workflow: string, stage: string): Promise<readonly number[]> {
@@ -181,7 +240,7 @@ class Driver {
   }
 
   /** Tries an effect again, parks the run or ends it, as `recovery.ts` says, when the outside failed. */
-  async #patiently(effect: Performable, signal: AbortSignal): Promise<RunEvent[]> {
+  async #patiently(effect: Work, signal: AbortSignal): Promise<RunEvent[]> {
     const { clock, journal } = this.#engine;
     for (let tries = 1; ; tries += 1) {
       try {
@@ -207,11 +266,17 @@ class Driver {
   }
 
   /** An agent that has begun a conversation goes on with it when it is tried again, or begins again under the same count of tries. */
-  async #attempt(effect: Performable, signal: AbortSignal): Promise<RunEvent[]> {
-    const run = (one: Performable) => perform(one, this.#state, this.#engine, (event) => this.#append([event]), signal);
+  async #attempt(effect: Work, signal: AbortSignal): Promise<RunEvent[]> {
+    const course: Course = {
+      now: () => this.#state,
+      record: (event) => this.#append([event]),
+      propose: (make) => this.#propose(make),
+      changed: (version, until) => this.#changed(version, until),
+    };
+    const run = (one: Work) => perform(one, course, this.#engine, signal);
     if (effect.type !== "agent") return await run(effect);
     const current = this.#state.stages.get(effect.stage)?.current;
-    if (!current?.session || current.turns === 0) return await run(effect);
+    if (!current || !mayGoOn(current)) return await run(effect);
     const events = await run({ ...effect, type: "resume" });
     if (events[0]?.type !== "stage.started") return events;
     await this.#append(events);
@@ -221,6 +286,8 @@ class Driver {
   async #append(events: readonly RunEvent[]): Promise<void> {
     if (events.length === 0) return;
     await this.#inTurn(async () => {
+      // Somebody ended it meanwhile: only what happened all the same is worth a line.
+      if (this.#state.finished && !events.every(isRemembered)) return;
       for (;;) {
         const answer = await this.#write(events);
         if (answer.type === "appended") break;
@@ -228,7 +295,7 @@ class Driver {
         // A person's pause came first: the run waits for them, not for a time.
         if (this.#state.paused && events.some(({ type }) => type === "run.parked")) return;
         // Somebody ended it meanwhile: only what happened all the same is worth a line.
-        if (this.#state.finished && !events.every(({ type }) => remembered.has(type))) return;
+        if (this.#state.finished && !events.every(isRemembered)) return;
       }
       await this.#readTail();
     });
@@ -236,9 +303,47 @@ class Driver {
     this.#engine.projection.touch(this.#run);
   }
 
+  /** Appends what `make` says of the state as it is then, and nothing of others comes in between. */
+  async #propose<T>(make: (state: State) => Proposal<T>): Promise<T> {
+    const { events, answer } = await this.#inTurn(async () => {
+      for (;;) {
+        const proposal = make(this.#state);
+        if (proposal.events.length === 0) return proposal;
+        const written = await this.#write(proposal.events);
+        await this.#readTail();
+        if (written.type === "appended") return proposal;
+      }
+    });
+    if (events.length === 0) return answer;
+    await faultPoint("engine.after-append");
+    this.#engine.projection.touch(this.#run);
+    this.#announce();
+    return answer;
+  }
+
+  /** Resolves when something was recorded behind `version`, or when `signal` fires. */
+  async #changed(version: number, signal: AbortSignal): Promise<void> {
+    const aborted = Promise.withResolvers<void>();
+    const stop = () => aborted.resolve();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      while (this.#state.version <= version && !signal.aborted)
+        await Promise.race([this.#change.promise, aborted.promise]);
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  #announce(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+
   async #catchUp(): Promise<void> {
+    const before = this.#state.version;
     await this.#inTurn(() => this.#readTail());
     this.#watch();
+    if (this.#state.version !== before) this.#announce();
   }
 
   async #readTail(): Promise<void> {
@@ -249,6 +354,9 @@ class Driver {
       }
       this.#state = apply(this.#state, recorded);
     }
+    if (tail.length === 0) return;
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
   }
 
   /** Appends at the version that is known. What does not fit the log's schema ends the run, in words: driven again it would be made again. */
@@ -284,26 +392,4 @@ class Driver {
     this.#turn = mine.catch(() => undefined);
     return await mine;
   }
-}
-
-/** What is still recorded behind an end that somebody else wrote: what was spent, and what is on GitHub. */
-const remembered = new Set<RunEvent["type"]>([
-  "run.driven",
-  "run.routed",
-  "agent.turn",
-  "agent.finished",
-  "pull_request.opened",
-]);
-
-/** What may be recorded although the effect was interrupted: it happened. */
-function isDone(event: RunEvent): boolean {
-  return event.type !== "agent.failed" && event.type !== "run.finished" && event.type !== "run.parked";
-}
-
-function broken(
-  effect: { type: string },
-  { code, message }: { code: string; message: string },
-): EventOf<"run.finished"> {
-  const text = `Something Baton needs is broken (${effect.type}): ${message}`;
-  return { type: "run.finished", outcome: "failed", code: code.slice(0, 60), message: text.slice(0, 4_000) };
 }

@@ -1,17 +1,15 @@
 // The facts a run consists of. Append-only and never edited: an old shape stays readable for ever.
 // Everything else (state, card, pull-request body, cost) is a fold of these.
 import { z } from "zod";
-import { isRunId, isSha, type MicroDollars } from "../core/ids.ts";
+import { isRunId } from "../core/ids.ts";
 import { FileChange } from "../workspace/file-change.ts";
-import { Artifact, Triage } from "../workflows/artifacts.ts";
+import { Artifact, Plan, Triage } from "../workflows/artifacts.ts";
 import { RepoConfig } from "../workflows/repo-config.ts";
-import { gateNames, Workflow } from "../workflows/schema.ts";
+import { allGates, waits, Workflow } from "../workflows/schema.ts";
+import { boardEvents } from "./board-events.ts";
+import { Amount, Sha, unitFields as stage, type Task as BoardTask } from "./event-fields.ts";
+import { fleetEvents } from "./fleet-events.ts";
 
-const Sha = z.string().refine(isSha, "must be a full commit id");
-const Amount = z
-  .number()
-  .int()
-  .refine((value): value is MicroDollars => Number.isSafeInteger(value), "must be whole micro-dollars");
 const text = z.string().max(100_000);
 
 /** A repository as a run knows it. `id` is GitHub's, 0 for a local folder. */
@@ -97,7 +95,7 @@ export const Evidence = z.strictObject({
 export type Evidence = z.infer<typeof Evidence>;
 
 export const GateResult = z.strictObject({
-  gate: z.enum(gateNames),
+  gate: z.enum(allGates),
   passed: z.boolean(),
   /** Why, as a code that tests and metrics use: "red", "passes-on-base", "syntax-error", "flaky", "test-skipped" … */
   code: z.string().max(60),
@@ -119,6 +117,8 @@ export const waitReasons = [
   "github-limit",
   "github-away",
   "broken",
+  "approval",
+  "answer",
 ] as const;
 export type WaitReason = (typeof waitReasons)[number];
 
@@ -140,7 +140,14 @@ export type Loss = (typeof losses)[number];
 const blocks = z.array(z.record(z.string(), z.json())).max(1_000);
 
 /** Why a conversation with a model began: the first of its attempt, or anew because the one before could not go on. */
-export const sessionReasons = ["first", "too-long", "other-model", "invalid-output", "tools-broken"] as const;
+export const sessionReasons = [
+  "first",
+  "too-long",
+  "other-model",
+  "invalid-output",
+  "tools-broken",
+  "workspace-gone",
+] as const;
 
 /** Why an agent's attempt brought nothing. */
 export const failureCodes = [
@@ -171,7 +178,16 @@ export const outcomes = [
 ] as const;
 export type Outcome = (typeof outcomes)[number];
 
-const stage = { stage: z.string(), attempt: z.number().int().positive() };
+/** A task of a fan-out: one line of the task board. */
+export type Task = z.infer<typeof BoardTask>;
+
+/** What runs of the same workflow cost in this repository before: their number, and what half of them lay between. */
+export const Estimate = z.strictObject({
+  runs: z.number().int().positive(),
+  microDollars: z.tuple([Amount, Amount]),
+  milliseconds: z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]),
+});
+export type Estimate = z.infer<typeof Estimate>;
 
 /** What somebody said to a run. `asked` names the command (delivery and place in it), so that it is never taken twice. */
 const word = { by: Person, quote: z.string().max(500), asked: z.string().max(200).optional() };
@@ -267,6 +283,27 @@ export const RunEvent = z.discriminatedUnion("type", [
     changes: z.array(FileChange).max(2_000),
   }),
   z.strictObject({ type: z.literal("agent.failed"), ...stage, failure: Failure }),
+  /** The stage is passed over: its condition does not hold, or it could not be done and the run goes on without it. */
+  z.strictObject({
+    type: z.literal("stage.skipped"),
+    ...stage,
+    because: z.enum(["condition", "failure"]),
+    /** The result of the run lacks something, and says so. */
+    degraded: z.boolean(),
+    why: z.string().max(4_000),
+  }),
+  ...boardEvents,
+  /** The run asks people, by a comment of its own, and waits for them when nothing else is left to do. */
+  z.strictObject({
+    type: z.literal("people.asked"),
+    ...stage,
+    for: z.enum(waits),
+    /** The stage whose plan it is about. */
+    about: z.string(),
+    questions: z.array(z.string().max(1_000)).max(20),
+    estimate: Estimate.optional(),
+  }),
+  ...fleetEvents,
   z.strictObject({ type: z.literal("gate.checked"), ...stage, result: GateResult }),
   z.strictObject({
     type: z.literal("pull_request.opened"),
@@ -286,6 +323,17 @@ export const RunEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("pause.requested"), ...word }),
   /** Ends a pause, and a wait before its time. */
   z.strictObject({ type: z.literal("resume.requested"), ...word }),
+  /** A plan is approved or sent back: with words that must still go into it, or as a person wrote it anew. */
+  z.strictObject({
+    type: z.literal("plan.judged"),
+    ...word,
+    stage: z.string(),
+    verdict: z.enum(["approved", "rejected"]),
+    words: z.string().max(4_000),
+    plan: Plan.optional(),
+  }),
+  /** What was asked is answered. */
+  z.strictObject({ type: z.literal("answer.given"), ...word, stage: z.string(), words: z.string().max(4_000) }),
   /** The ceiling in money since creation or the last retry is another one now. */
   z.strictObject({
     type: z.literal("budget.changed"),

@@ -11,7 +11,11 @@
 import { assertNever } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
-import { dependants, isIdle, stageThatEnded, type Attempt, type StageState, type State } from "./state.ts";
+import { boardChange, mendedBoard } from "./fold-board.ts";
+import { fleetChange, isHeard, withChild } from "./fold-fleet.ts";
+import { newAttempt, newStage } from "./beginnings.ts";
+import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
+import { dependants, isDone, isIdle, isUnderWay, stageThatEnded, workedMs, type Attempt, type State } from "./state.ts";
 
 /** Folds a whole log. Throws when the log does not begin with `run.created`. */
 export function fold(events: readonly RecordedEvent[]): State {
@@ -28,7 +32,7 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     created,
     createdAt: at,
     updatedAt: at,
-    budgetFrom: { at, spend: noSpend },
+    budgetFrom: { at, spend: noSpend, worked: 0 },
     driver: undefined,
     routed: undefined,
     workflow: undefined,
@@ -55,6 +59,9 @@ const progress = new Set<RecordedEvent["event"]["type"]>([
   "agent.finished",
   "agent.failed",
   "gate.checked",
+  "wave.merged",
+  "plan.judged",
+  "answer.given",
   "pull_request.opened",
 ]);
 
@@ -98,7 +105,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
     case "agent.turn":
       return {
         ...touch(state, event, at, (attempt) => ({
-          turns: event.turn,
+          turns: event.turn - attempt.turnsBefore,
           interrupted: false,
           spend: addSpend(attempt.spend, event.spend),
           lastTool: event.tools.at(-1)?.name ?? attempt.lastTool,
@@ -106,15 +113,54 @@ export function apply(before: State, recorded: RecordedEvent): State {
         spend: addSpend(state.spend, event.spend),
       };
     case "agent.finished":
-      return touch(state, event, at, () => ({
-        artifact: event.artifact,
-        commit: event.commit,
-        changes: event.changes,
-      }));
+      if (!isHeard(state, event.stage)) return state;
+      return mended(
+        withFailures(
+          touch(state, event, at, () => ({
+            artifact: event.artifact,
+            commit: event.commit,
+            changes: event.changes,
+          })),
+          event.stage,
+          () => 0,
+        ),
+        event,
+      );
     case "agent.failed":
-      return touch(state, event, at, () => ({ failure: event.failure }));
+      if (!isHeard(state, event.stage)) return state;
+      return withFailures(
+        touch(state, event, at, () => ({ failure: event.failure })),
+        event.stage,
+        (before) => before + 1,
+      );
+    case "stage.skipped":
+      return skip(state, event, at);
+    case "tasks.opened":
+    case "wave.started":
+    case "wave.merged":
+    case "tasks.closed":
+      return onBoard(state, event, at);
+    case "agent.created":
+    case "agent.commanded":
+    case "agent.interrupted":
+    case "agent.deleted":
+    case "fleet.merged":
+    case "tasks.added":
+    case "task.changed": {
+      const next = touch(state, event, at, (attempt) => fleetChange(state, attempt, event));
+      return next === state ? state : { ...next, stages: withChild(next, event) };
+    }
+    case "people.asked":
+      return touch(state, event, at, () => ({ asked: { ...event, at } }));
+    case "plan.judged":
+      return judged(state, event, at);
+    case "answer.given":
+      return { ...heard(state), stages: touchCurrent(state, event.stage, at, () => ({ said: event })) };
     case "gate.checked":
-      return touch(state, event, at, (attempt) => ({ gates: [...attempt.gates, event.result] }));
+      return mended(
+        touch(state, event, at, (attempt) => ({ gates: [...attempt.gates, event.result] })),
+        event,
+      );
     case "pull_request.opened": {
       const { type: _, ...pullRequest } = event;
       return { ...published(state, event.head, at), pullRequest };
@@ -150,10 +196,6 @@ export function apply(before: State, recorded: RecordedEvent): State {
   }
 }
 
-function newStage(name: string): StageState {
-  return { name, attempts: [], current: undefined, rounds: 0 };
-}
-
 /** The state when nobody worked for `idle` milliseconds after its last event: that time is not the run's. */
 function restedFor(state: State, idle: number): State {
   if (idle <= 0 || state.finished) return state;
@@ -173,7 +215,7 @@ function eachUnderWay(stages: State["stages"], change: (attempt: Attempt) => Par
   return new Map(
     [...stages].map(([name, stage]) => {
       const { current } = stage;
-      if (!current || current.artifact || current.failure) return [name, stage];
+      if (!current || !isUnderWay(current)) return [name, stage];
       const attempt: Attempt = { ...current, ...change(current) };
       return [name, { ...stage, current: attempt, attempts: stage.attempts.with(-1, attempt) }];
     }),
@@ -182,35 +224,83 @@ function eachUnderWay(stages: State["stages"], change: (attempt: Attempt) => Par
 
 function startStage(state: State, event: EventOf<"stage.started">, at: number): State {
   const stage = state.stages.get(event.stage) ?? newStage(event.stage);
-  const attempt: Attempt = {
-    number: event.attempt,
-    version: state.version,
-    startedAt: at,
-    touchedAt: at,
-    reasons: event.reasons,
-    turns: 0,
-    spend: noSpend,
-    lastTool: undefined,
-    artifact: undefined,
-    commit: undefined,
-    changes: [],
-    failure: undefined,
-    gates: [],
-    idleMs: 0,
-    milliseconds: event.milliseconds,
-    session: undefined,
-    interrupted: false,
-  };
+  const attempt: Attempt = { ...newAttempt(state, stage, event, at), said: stage.approved };
   const stages = new Map(state.stages);
   // A stage that was interrupted starts the same attempt again: it counts once.
   const interrupted = stage.current?.number === event.attempt;
+  // An agent that failed has not been judged: its attempt is no round.
+  const failed = stage.current?.failure !== undefined && !stage.child;
   const attempts = interrupted ? stage.attempts.with(-1, attempt) : [...stage.attempts, attempt];
-  stages.set(event.stage, { ...stage, attempts, current: attempt, rounds: stage.rounds + (interrupted ? 0 : 1) });
+  stages.set(event.stage, {
+    ...stage,
+    attempts,
+    current: attempt,
+    rounds: stage.rounds + (interrupted || failed ? 0 : 1),
+    approved: undefined,
+    child: stage.child && { ...stage.child, pending: undefined },
+  });
   for (const name of dependants(state.workflow, event.stage)) {
     const later = stages.get(name);
-    if (later) stages.set(name, { ...later, current: undefined });
+    if (later) stages.set(name, { ...later, current: undefined, failures: 0 });
   }
   return { ...state, stages };
+}
+
+function withFailures(state: State, unit: string, count: (before: number) => number): State {
+  const stage = state.stages.get(unit);
+  if (!stage) return state;
+  return { ...state, stages: new Map(state.stages).set(unit, { ...stage, failures: count(stage.failures) }) };
+}
+
+/** A stage may be passed over before it has begun, or instead of ending the run. */
+function skip(state: State, event: EventOf<"stage.skipped">, at: number): State {
+  const { because, degraded, why } = event;
+  const begun =
+    state.stages.get(event.stage)?.current?.number === event.attempt
+      ? state
+      : startStage(state, { type: "stage.started", stage: event.stage, attempt: event.attempt, reasons: [] }, at);
+  return touch(begun, event, at, () => ({ skipped: { because, degraded, why } }));
+}
+
+/** The units of a board come with it: none is known before. */
+function onBoard(state: State, event: Parameters<typeof boardChange>[1], at: number): State {
+  const next = touch(state, event, at, () => boardChange(state, event));
+  if (next === state) return state;
+  const units =
+    event.type === "tasks.opened"
+      ? event.tasks.map(({ id }) => taskUnit(event.stage, id))
+      : event.type === "wave.merged" && event.conflict
+        ? [mendingUnit(event.stage, event.conflict.task)]
+        : [];
+  const stages = new Map(next.stages);
+  // A new board begins anew, but for the numbers of attempts: they name workspaces.
+  for (const unit of units) stages.set(unit, { ...newStage(unit), attempts: stages.get(unit)?.attempts ?? [] });
+  return { ...next, stages };
+}
+
+/** When the mending of a merge is done, its board goes on. */
+function mended(state: State, { stage: unit }: { stage: string }): State {
+  const board = mendedBoard(state, unit);
+  if (!board) return state;
+  return { ...state, stages: touchCurrent(state, stageOf(unit), state.updatedAt, () => ({ board })) };
+}
+
+/** What a person says ends the wait for it. */
+function heard(state: State): State {
+  return { ...state, waiting: undefined, parks: 0 };
+}
+
+/** A plan that a person wrote anew stands for the one that was made; one that is approved with words is written anew and not asked about again. */
+function judged(state: State, event: EventOf<"plan.judged">, at: number): State {
+  const about = state.stages.get(event.stage)?.current?.asked?.about;
+  const stages = new Map(touchCurrent(state, event.stage, at, () => ({ said: event })));
+  const stage = stages.get(event.stage);
+  if (stage && event.verdict === "approved" && event.plan === undefined && event.words !== "")
+    stages.set(event.stage, { ...stage, approved: { ...event, words: "" } });
+  const next: State = { ...heard(state), stages };
+  const { plan } = event;
+  if (plan === undefined || about === undefined) return next;
+  return { ...next, stages: touchCurrent(next, about, at, () => ({ artifact: { name: "Plan", value: plan } })) };
 }
 
 /** The attempt that publishes is done by what it published: a pull request of an earlier try does not count. */
@@ -226,12 +316,20 @@ function touch(
   at: number,
   change: (attempt: Attempt) => Partial<Attempt>,
 ): State {
+  if (state.stages.get(name)?.current?.number !== number) return state;
+  return { ...state, stages: touchCurrent(state, name, at, change) };
+}
+
+function touchCurrent(
+  state: State,
+  name: string,
+  at: number,
+  change: (attempt: Attempt) => Partial<Attempt>,
+): State["stages"] {
   const stage = state.stages.get(name);
-  if (stage?.current?.number !== number) return state;
+  if (!stage?.current) return state.stages;
   const attempt: Attempt = { ...stage.current, ...change(stage.current), touchedAt: at };
-  const stages = new Map(state.stages);
-  stages.set(name, { ...stage, current: attempt, attempts: stage.attempts.with(-1, attempt) });
-  return { ...state, stages };
+  return new Map(state.stages).set(name, { ...stage, current: attempt, attempts: stage.attempts.with(-1, attempt) });
 }
 
 function reopen(state: State, from: string | undefined, at: number): State {
@@ -245,15 +343,27 @@ function reopen(state: State, from: string | undefined, at: number): State {
     waiting: undefined,
     parks: 0,
     finished: undefined,
-    budgetFrom: { at, spend: state.spend },
+    budgetFrom: { at, spend: state.spend, worked: workedMs(state, at) },
   };
   if (!state.workflow) return { ...open, phase: "routing", routed: undefined };
   const first = from ?? stageThatEnded(state);
   const again = first === undefined ? [] : [first, ...dependants(state.workflow, first)];
-  const stages = new Map([...state.stages].map(([name, stage]) => [name, { ...stage, rounds: 0 }]));
+  const stages = new Map([...state.stages].map(([name, stage]) => [name, { ...stage, rounds: 0, failures: 0 }]));
   for (const name of again) {
     const stage = stages.get(name);
-    if (stage) stages.set(name, { ...stage, current: undefined });
+    const kept = stage && name === first && !isDone(state, stage) ? reopenedBoard(stage.current) : undefined;
+    if (stage) stages.set(name, { ...stage, current: kept });
+    if (!kept) continue;
+    // Of a fan-out only what is not done is worked again.
+    for (const [unit, { current, ...rest }] of stages)
+      if (stageOf(unit) === name && unit !== name && !isDone(state, { current, ...rest }))
+        stages.set(unit, { ...rest, current: undefined });
   }
   return { ...open, phase: "working", stages };
+}
+
+/** A board on which what is not done may be begun again, in new waves. */
+function reopenedBoard(attempt: Attempt | undefined): Attempt | undefined {
+  if (!attempt?.board || attempt.gates.length > 0) return undefined;
+  return { ...attempt, failure: undefined, board: { ...attempt.board, closed: undefined } };
 }

@@ -1,35 +1,52 @@
 // Performs one effect through the ports and says which events came of it. Throws when the outside is broken; the driver decides what then.
-import { assertNever } from "../core/errors.ts";
-import { microDollars } from "../core/ids.ts";
-import type { Artifact } from "../workflows/artifacts.ts";
-import { durationMs, type Stage } from "../workflows/schema.ts";
-import type { Effect } from "./decide.ts";
+import { assertNever, messageOf } from "../core/errors.ts";
+import { durationMs } from "../workflows/schema.ts";
+import { headOf, startCommit } from "./commits.ts";
+import { moneyLeft } from "./conducted.ts";
+import { conversationOf } from "./conversation.ts";
+import type { Work } from "./effect.ts";
 import type { Engine } from "./drive.ts";
-import { losses, type EventOf, type RunEvent } from "./events.ts";
-import type { AgentEvents, AgentTask, Conversation, EventLog, SessionStart, Turn } from "./ports.ts";
+import { losses, type Estimate, type EventOf, type RunEvent } from "./events.ts";
+import { createFleet } from "./fleet.ts";
+import { gateRequest } from "./gate-request.ts";
+import type { AgentEvents, AgentTask } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
-import { artifactOf, headOf, stageOrder, startCommit, used, type State } from "./state.ts";
+import { isContinued, planOf, upstream, used, type State, type UnitPlan } from "./state.ts";
+import { readUnit, stageOf, taskUnit } from "./unit.ts";
 
-/** What takes time and the outside world. */
-export type Performable = Exclude<Effect, { type: "rest" | "wait" | "finish" | "start" }>;
-type Record = (event: RunEvent) => Promise<void>;
+/** What is to be recorded, given the state as it is then; nothing when it refuses. */
+export interface Proposal<T> {
+  readonly events: readonly RunEvent[];
+  readonly answer: T;
+}
 
-/** `record` appends an event while the effect is under way (an agent's turns). */
-export async function perform(
-  effect: Performable,
-  state: State,
-  engine: Engine,
-  record: Record,
-  signal: AbortSignal,
-): Promise<RunEvent[]> {
+/** The run while effects are under way in it: others are at work beside each. */
+export interface Course {
+  /** The state as it is by then. */
+  now(): State;
+  /** Appends an event, such as an agent's turn. */
+  record(event: RunEvent): Promise<void>;
+  /** Appends what `make` says of the state; what others record does not come in between. */
+  propose<T>(make: (state: State) => Proposal<T>): Promise<T>;
+  /** Resolves when something was recorded behind `version`, or when `signal` fires. */
+  changed(version: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Performs an effect to its end. */
+export async function perform(effect: Work, course: Course, engine: Engine, signal: AbortSignal): Promise<RunEvent[]> {
+  const state = course.now();
   switch (effect.type) {
     case "triage":
       return [await triage(state, engine, signal)];
     case "agent":
     case "resume":
-      return await work(effect, state, engine, record, signal);
+      return await work(effect, course, engine, signal);
     case "gate":
       return [await check(effect, state, engine, signal)];
+    case "merge":
+      return [await mergeWave(effect, state, engine, signal)];
+    case "ask":
+      return [await ask(effect, state, engine)];
     case "publish":
       return [await publish(state, engine, signal)];
     default:
@@ -52,21 +69,16 @@ async function triage(
 }
 
 async function work(
-  { type, stage, attempt }: Extract<Performable, { type: "agent" | "resume" }>,
-  state: State,
-  { agents, clock, log }: Engine,
-  record: Record,
+  effect: Extract<Work, { type: "agent" | "resume" }>,
+  course: Course,
+  engine: Engine,
   signal: AbortSignal,
 ): Promise<RunEvent[]> {
-  const task = taskOf(state, stage, attempt, clock.now());
-  const events: AgentEvents = {
-    session: (start) => record({ type: "session.started", stage, attempt, ...start }),
-    turn: (turn) => record({ type: "agent.turn", stage, attempt, ...turn }),
-  };
-  const result =
-    type === "agent"
-      ? await agents.run(task, events, signal)
-      : await agents.resume(task, await conversationOf(state, stage, log), events, signal);
+  const { stage, attempt } = effect;
+  const state = course.now();
+  const fleet = await createFleet(course, engine, { stage, attempt });
+  const task = { ...taskOf(state, stage, attempt, engine.clock.now(), () => course.now()), fleet };
+  const result = await askAgent(effect, task, course, engine, signal);
   switch (result.type) {
     case "failed":
       return [{ type: "agent.failed", stage, attempt, failure: result.failure }];
@@ -85,7 +97,8 @@ async function work(
           stage,
           attempt,
           artifact: result.artifact,
-          commit: result.commit,
+          // Whoever conducts others leaves what was merged of their work.
+          commit: course.now().stages.get(stage)?.current?.commit ?? result.commit,
           changes: [...result.changes],
         },
       ];
@@ -94,114 +107,194 @@ async function work(
   }
 }
 
-/** The conversation a stage's agent is in, and those of the same attempt before it, read back from the log. */
-async function conversationOf(state: State, stage: string, log: EventLog): Promise<Conversation> {
+/** Begins an agent's work, or goes on with it: with what an earlier process left, or with what it did before it was commanded again. */
+async function askAgent(
+  { type, stage, attempt }: Extract<Work, { type: "agent" | "resume" }>,
+  task: AgentTask,
+  course: Course,
+  { agents, log }: Engine,
+  signal: AbortSignal,
+): ReturnType<Engine["agents"]["resume"]> {
+  const state = course.now();
+  const events: AgentEvents = {
+    session: (start) => course.record({ type: "session.started", stage, attempt, ...start }),
+    turn: (turn) => course.record({ type: "agent.turn", stage, attempt, ...turn }),
+  };
   const current = state.stages.get(stage)?.current;
-  if (!current) throw new Error(`stage "${stage}" has no attempt to go on with`);
-  const spoken: { start: SessionStart; turns: Turn[] }[] = [];
-  for (const { event } of await log.read(state.runId)) {
-    if (!("stage" in event) || event.stage !== stage || !("attempt" in event) || event.attempt !== current.number)
-      continue;
-    // An attempt that began again speaks anew.
-    if (event.type === "stage.started") spoken.length = 0;
-    if (event.type === "session.started") {
-      const { type: _, stage: _stage, attempt: _attempt, ...start } = event;
-      if (start.why === "first") spoken.length = 0;
-      spoken.push({ start, turns: [] });
-    }
-    if (event.type === "agent.turn") {
-      const { type: _, stage: _stage, attempt: _attempt, ...turn } = event;
-      spoken.at(-1)?.turns.push(turn);
-    }
-  }
-  const last = spoken.pop();
-  if (!last) throw new Error(`stage "${stage}" has no conversation to go on with`);
-  return { ...last.start, turns: last.turns, earlier: spoken, turnsBefore: current.turns };
+  const continued = current !== undefined && isContinued(current);
+  if (type === "agent" && !continued) return await agents.run(task, events, signal);
+  const conversation = conversationOf(state, stage, await log.read(state.runId));
+  const result = await agents.resume(task, conversation, events, signal);
+  return result.type === "gone" && continued ? await agents.run(task, events, signal) : result;
 }
 
-/** What an agent is given: only what its stage needs, and what is left of the budget. */
-export function taskOf(state: State, stage: string, attempt: number, now: number): AgentTask {
-  const plan = state.workflow?.stages[stage];
-  if (!plan?.agent || !plan.makes || !state.budget) throw new Error(`stage "${stage}" has no agent`);
+/** What an agent is given: only what its stage needs, and what is left of the budget. `by`: the state at the moment of asking. */
+function taskOf(state: State, unit: string, attempt: number, now: number, by: () => State): AgentTask {
+  const plan = planOf(state, unit);
+  if (!plan?.agent || !plan.makes || !state.budget) throw new Error(`stage "${unit}" has no agent`);
   const spent = used(state, now);
   const { created } = state;
-  const current = state.stages.get(stage)?.current;
+  const { current, child } = state.stages.get(unit) ?? {};
   const worked = current ? Math.max(0, current.touchedAt - current.startedAt - current.idleMs) : 0;
   return {
     runId: state.runId,
     repo: created.repo,
-    stage,
+    stage: unit,
     attempt,
-    begun: current?.version ?? 0,
-    attempts: attemptsOf(state, stage, plan),
+    begun: current?.root ?? 0,
+    attempts: attemptsOf(state, unit, plan),
     agent: plan.agent,
+    tier: plan.model,
     makes: plan.makes,
     base: created.base.commit,
-    start: startCommit(state, stage),
+    start: startCommit(state, unit),
     input: created.input,
     subject: created.subject,
-    inputs: inputsOf(state, stage),
+    part: partOf(state, unit),
+    words: wordsFor(state, unit),
+    inputs: inputsOf(state, unit),
     reasons: current?.reasons ?? [],
     config: created.config,
     limits: {
       turns: Math.min(plan.turns - (current?.turns ?? 0), state.budget.turns - spent.turns),
-      microDollars: microDollars(state.budget.microDollars - spent.microDollars),
+      microDollars: moneyLeft(state, unit),
+      left: () => moneyLeft(by(), unit),
       milliseconds: Math.min(
         (current?.milliseconds ?? durationMs(plan.time)) - worked,
         state.budget.milliseconds - spent.milliseconds,
       ),
     },
     waits: state.parks,
+    tools: child?.tools,
+    kept: child !== undefined,
   };
 }
 
-function attemptsOf(state: State, name: string, plan: Stage): number {
+function attemptsOf(state: State, unit: string, plan: UnitPlan): number {
   if (plan.otherwise && "again" in plan.otherwise) return 1 + plan.otherwise.again;
   const backs = Object.values(state.workflow?.stages ?? {}).map(({ otherwise }) =>
-    otherwise && "back_to" in otherwise && otherwise.back_to === name
+    otherwise && "back_to" in otherwise && otherwise.back_to === unit
       ? Math.min(otherwise.max, state.created.config.limits.rounds)
       : 0,
   );
-  return 1 + backs.reduce((sum, max) => sum + max, 0);
+  return 1 + (plan.retry ?? 0) + backs.reduce((sum, max) => sum + max, 0);
 }
 
-function inputsOf(state: State, stage: string): { stage: string; artifact: Artifact }[] {
-  const order = stageOrder(state.workflow);
-  return order.slice(0, order.indexOf(stage)).flatMap((name) => {
+/** What of a whole a unit is: a task of a fan-out, or the mending of a merge. */
+function partOf(state: State, unit: string): AgentTask["part"] {
+  const { child, current } = state.stages.get(unit) ?? {};
+  if (child) {
+    const { id, instructions, conflict } = child;
+    return { type: "child", id, instructions, command: current?.command ?? "", conflict };
+  }
+  const { stage, task: id, mends } = readUnit(unit);
+  const board = state.stages.get(stage)?.current?.board;
+  const task = board?.tasks.find((one) => one.id === id);
+  if (!board || !task) return undefined;
+  if (mends) return { type: "merge", task, paths: board.conflict?.paths ?? [], merged: board.merged };
+  return { type: "task", task, of: board.tasks.length };
+}
+
+/** What people said that a unit must go by. */
+function wordsFor(state: State, unit: string): AgentTask["words"] {
+  return upstream(state.workflow, stageOf(unit)).flatMap((name) => {
+    const said = state.stages.get(name)?.current?.said;
+    return said && said.words !== "" ? [{ by: said.by, about: name, words: said.words }] : [];
+  });
+}
+
+/** What was handed in upstream: of a fan-out, each task's own; for a task, of the fan-out it belongs to what it needs. */
+function inputsOf(state: State, unit: string): AgentTask["inputs"] {
+  // Whoever created it tells it what it needs.
+  if (state.stages.get(unit)?.child) return [];
+  const { stage, task: id, mends } = readUnit(unit);
+  const before = upstream(state.workflow, stage).flatMap((name) => [
+    name,
+    ...(state.stages.get(name)?.current?.board?.tasks ?? []).map((task) => taskUnit(name, task.id)),
+  ]);
+  const board = state.stages.get(stage)?.current?.board;
+  const needs = board?.tasks.find((task) => task.id === id)?.needs ?? [];
+  const beside = mends && id !== undefined ? [...(board?.merged ?? []), id] : needs;
+  return [...before, ...beside.map((need) => taskUnit(stage, need))].flatMap((name) => {
     const artifact = state.stages.get(name)?.current?.artifact;
     return artifact ? [{ stage: name, artifact }] : [];
   });
 }
 
+/** Brings the commits of a wave's tasks together, until git cannot. */
+async function mergeWave(
+  { stage, attempt, wave, tasks }: Extract<Work, { type: "merge" }>,
+  state: State,
+  { merges }: Engine,
+  signal: AbortSignal,
+): Promise<RunEvent> {
+  const board = state.stages.get(stage)?.current?.board;
+  if (!board) throw new Error(`stage "${stage}" has nothing to merge`);
+  const merged: string[] = [];
+  let commit = board.head;
+  for (const task of tasks) {
+    const theirs = state.stages.get(taskUnit(stage, task))?.current?.commit;
+    if (theirs === undefined) throw new Error(`task "${task}" left no commit`);
+    const answer = await merges.merge(state.created.repo, commit, theirs, `${stage}: merge ${task}`, signal);
+    const at = { type: "wave.merged" as const, stage, attempt, wave };
+    if (answer.type === "conflict") {
+      const conflict = { task, marked: answer.marked, paths: answer.paths.slice(0, 200) };
+      return { ...at, tasks: merged, commit, conflict };
+    }
+    if (answer.type === "refused") {
+      const message = `The work of ${task} cannot be merged: ${answer.reasons.join("; ")}`;
+      return {
+        type: "run.finished",
+        outcome: "needs-a-decision",
+        code: "merge-refused",
+        message: message.slice(0, 4_000),
+      };
+    }
+    commit = answer.commit;
+    merged.push(task);
+  }
+  return { type: "wave.merged", stage, attempt, wave, tasks: merged, commit };
+}
+
+async function ask(
+  { stage, attempt, for: what, about, questions }: Extract<Work, { type: "ask" }>,
+  { created, workflow }: State,
+  { history, journal }: Engine,
+): Promise<RunEvent> {
+  let estimate: Estimate | undefined;
+  try {
+    estimate = workflow && (await history.estimate(created.repo, workflow.name));
+  } catch (error) {
+    journal.warn("what earlier runs cost could not be read", { error: messageOf(error) });
+  }
+  const asked = { type: "people.asked" as const, stage, attempt, for: what, about, questions: [...questions] };
+  return estimate ? { ...asked, estimate } : asked;
+}
+
 async function check(
-  { stage, attempt, gate }: Extract<Performable, { type: "gate" }>,
+  { stage, attempt, gate }: Extract<Work, { type: "gate" }>,
   state: State,
   { gates, clock }: Engine,
   signal: AbortSignal,
 ): Promise<RunEvent> {
-  const { created, budget } = state;
+  const { budget } = state;
   const left = Math.max(1, (budget?.milliseconds ?? 0) - used(state, clock.now()).milliseconds);
-  const reproduction = artifactOf(state, "Reproduction");
   const timed = AbortSignal.any([signal, AbortSignal.timeout(left)]);
   try {
-    const result = await gates.check(
-      {
-        gate,
-        runId: state.runId,
-        repo: created.repo,
-        base: created.base.commit,
-        head: headOf(state, stage),
-        reproduction: reproduction && { value: reproduction.artifact.value, commit: reproduction.commit },
-        config: created.config,
-      },
-      timed,
-    );
+    const request = gateRequest(state, { gate, head: headOf(state, stage), conflict: conflictOf(state, stage) });
+    const result = await gates.check(request, timed);
     return { type: "gate.checked", stage, attempt, result };
   } catch (error) {
     if (!timed.aborted || signal.aborted) throw error;
     const message = `The run's time was used up while the gate "${gate}" was running.`;
     return { type: "run.finished", outcome: "timed-out", code: "budget-time", message };
   }
+}
+
+/** The paths in which the unit was to mend a merge. */
+function conflictOf(state: State, unit: string): readonly string[] | undefined {
+  const part = partOf(state, unit);
+  return part?.type === "merge" ? part.paths : undefined;
 }
 
 async function publish(state: State, { publisher }: Engine, signal: AbortSignal): Promise<RunEvent> {

@@ -4,8 +4,9 @@ import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
 import type { Artifact, ArtifactName } from "../workflows/artifacts.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
-import type { GateName, Workflow } from "../workflows/schema.ts";
+import type { GateName, ModelTier, Workflow } from "../workflows/schema.ts";
 import type {
+  Estimate,
   EventOf,
   Failure,
   GateResult,
@@ -18,6 +19,9 @@ import type {
   Subject,
   WaitReason,
 } from "./events.ts";
+import type { Fleet } from "./fleet-port.ts";
+import type { Part } from "./part.ts";
+import type { Reply } from "./reply.ts";
 import type { State } from "./state.ts";
 
 /** The append-only log of every run. Time is the log's own clock. */
@@ -84,6 +88,27 @@ export interface Claims {
 export interface History {
   /** Milliseconds of the latest attempts (at most 20) of this stage that finished, in this repository and workflow. */
   stageTimes(repo: RepoRef, workflow: string, stage: string): Promise<readonly number[]>;
+  /** What the latest runs (at most 20) of this workflow that succeeded took and cost in this repository; undefined when there are too few to tell. */
+  estimate(repo: RepoRef, workflow: string): Promise<Estimate | undefined>;
+}
+
+/** Brings parallel work together, by git. */
+export interface Merges {
+  /**
+   * Merges `theirs` into `into`. A `conflict` is a commit on top of `into` whose files hold both sides and their base between markers, in
+   * these paths.
+   */
+  merge(
+    repo: RepoRef,
+    into: Sha,
+    theirs: Sha,
+    message: string,
+    signal: AbortSignal,
+  ): Promise<
+    | { readonly type: "merged"; readonly commit: Sha }
+    | { readonly type: "conflict"; readonly marked: Sha; readonly paths: readonly string[] }
+    | { readonly type: "refused"; readonly reasons: readonly string[] }
+  >;
 }
 
 /** What a run is about, looked at now. */
@@ -130,20 +155,38 @@ export interface AgentTask {
   /** Attempts this stage may take in all, for the agent to know how serious it is. */
   readonly attempts: number;
   readonly agent: string;
+  /** The model tier, where the workflow says another than the agent. */
+  readonly tier?: ModelTier | undefined;
   readonly makes: ArtifactName;
   readonly base: Sha;
   /** The commit the workspace starts from. */
   readonly start: Sha;
   readonly input: PinnedInput;
   readonly subject: Subject;
+  /** What of a whole it is, when not a whole stage. */
+  readonly part?: Part | undefined;
+  /** What people said on the way, that the work must go by. */
+  readonly words?: readonly { readonly by: Person; readonly about: string; readonly words: string }[] | undefined;
   /** Artifacts of earlier stages, in stage order. */
   readonly inputs: readonly { stage: string; artifact: Artifact }[];
   /** Why the stage is worked again; empty the first time. */
   readonly reasons: readonly string[];
   readonly config: RepoConfig;
-  readonly limits: { readonly turns: number; readonly microDollars: number; readonly milliseconds: number };
+  readonly limits: {
+    readonly turns: number;
+    readonly microDollars: number;
+    /** What is left of the run's money at the moment of asking; others spend it too. */
+    readonly left?: (() => MicroDollars) | undefined;
+    readonly milliseconds: number;
+  };
   /** How often in a row the run has waited, without any progress between. */
   readonly waits: number;
+  /** The tools it has of those in its definition; all of them when absent. */
+  readonly tools?: readonly string[] | undefined;
+  /** Its files are kept when it has handed in, because it may be commanded again. */
+  readonly kept?: boolean | undefined;
+  /** The agents it conducts, when its definition has the tools for it. */
+  readonly fleet?: Fleet | undefined;
 }
 
 /** A conversation that an earlier process began, as the log has it. */
@@ -157,8 +200,22 @@ export interface Conversation {
   readonly turns: readonly Turn[];
   /** The attempt's conversations before this one, oldest first. */
   readonly earlier: readonly { readonly start: SessionStart; readonly turns: readonly Turn[] }[];
-  /** Turns of the whole attempt so far, earlier conversations included: the next turn's number is one more. */
+  /** Turns so far, earlier conversations included: the next turn's number is one more. */
   readonly turnsBefore: number;
+  /**
+   * What the agent was commanded later: it had handed in, or failed, and goes on with the same conversation and files. Such a
+   * conversation is never `gone`: where it cannot go on, another begins from what is known of it.
+   */
+  readonly commands?: readonly Command[] | undefined;
+}
+
+export interface Command {
+  /** The conversation it was said in, and the turn behind which (0: before the first). */
+  readonly session: number;
+  readonly after: number;
+  readonly words: string;
+  /** How the one before it had ended, when not by handing in. */
+  readonly failure: Failure | undefined;
 }
 
 export type AgentResult =
@@ -217,6 +274,12 @@ export interface GateRequest {
   readonly reproduction:
     | { readonly value: Extract<Artifact, { name: "Reproduction" }>["value"]; readonly commit: Sha }
     | undefined;
+  /** The paths of a merge that an agent mended. */
+  readonly conflict?: readonly string[] | undefined;
+  /** The tests that pin today's behaviour, with the commit (base plus test files) that carries them. Absent in workflows without them. */
+  readonly characterization:
+    | { readonly value: Extract<Artifact, { name: "Characterization" }>["value"]; readonly commit: Sha }
+    | undefined;
   readonly config: RepoConfig;
 }
 
@@ -237,32 +300,6 @@ export interface WorkflowSource {
   names(): readonly string[];
 }
 
-/** What to do about texts people wrote to Baton, said by the publisher in its own words. */
-export type Reply =
-  | {
-      readonly kind: "refused";
-      readonly quote: string;
-      readonly why: string;
-      /** Who may, in words; only where that is why. */
-      readonly who?: string;
-      readonly next: string;
-    }
-  | { readonly kind: "unknown-verb"; readonly quote: string; readonly nearest: string | undefined }
-  | { readonly kind: "not-yet"; readonly quote: string; readonly verb: string }
-  | { readonly kind: "invalid-flags"; readonly quote: string; readonly problems: readonly string[] }
-  | { readonly kind: "config-broken"; readonly quote: string; readonly problems: readonly string[] }
-  | {
-      readonly kind: "already-running";
-      readonly quote: string;
-      readonly run: RunId;
-      readonly held?: "paused" | "waiting" | undefined;
-    }
-  | { readonly kind: "nothing-running"; readonly quote: string; readonly next: string }
-  | { readonly kind: "nothing-to-do"; readonly quote: string; readonly why: string; readonly next: string }
-  | { readonly kind: "help"; readonly verbs: readonly { usage: string; summary: string; available: boolean }[] }
-  | { readonly kind: "status"; readonly state: State | undefined }
-  | { readonly kind: "why"; readonly state: State };
-
 /** The only door to GitHub's write side. Every call has a key of its own making and may be made again: it happens once. */
 export interface Publisher {
   /** Opens the draft pull request for a run whose gates passed. Refused when the subject is closed or locked, or the branch belongs to somebody else. */
@@ -276,6 +313,12 @@ export interface Publisher {
   reply(repo: RepoRef, subject: Subject, key: string, reply: Reply): Promise<void>;
   /** Shows that a command was seen. */
   acknowledge(repo: RepoRef, commentId: number): Promise<void>;
+  /** Opens an issue for each of these findings of a run (1 is the first), once, and names it in the comment that reports them. */
+  openFindings(
+    state: State,
+    numbers: readonly number[],
+    report: { readonly id: number; readonly body: string },
+  ): Promise<void>;
   /** Takes a one-shot label off. */
   removeLabel(repo: RepoRef, subject: Subject, label: string): Promise<void>;
 }
@@ -322,4 +365,27 @@ export interface GitHubReader {
   head(repo: RepoRef, branch: string): Promise<Sha>;
   /** Numbers of open pull requests whose body closes the issue. */
   pullRequestsClosing(repo: RepoRef, number: number): Promise<number[]>;
+}
+
+/** An open issue as a list of them tells it; a pull request is one too. */
+export interface ListedIssue {
+  readonly number: number;
+  readonly title: string;
+  readonly body: string;
+  readonly author: Person;
+  readonly locked: boolean;
+  readonly isPull: boolean;
+  readonly url: string;
+  readonly labels: readonly string[];
+  /** How many it has. */
+  readonly comments: number;
+}
+
+/** The open issues of a repository, for whoever works its backlog. */
+export interface IssueList {
+  /** Newest first, at most `most`; `since` (milliseconds since 1970): only those changed then or later. `more`: there are others. Throws `github-failed`. */
+  openIssues(
+    repo: RepoRef,
+    options: { readonly most: number; readonly since?: number | undefined },
+  ): Promise<{ readonly issues: readonly ListedIssue[]; readonly more: boolean }>;
 }

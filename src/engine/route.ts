@@ -9,10 +9,19 @@ type Routed = EventOf<"run.routed">;
 type Sorted = Pick<Routed, "source" | "triage" | "why" | "spend">;
 
 /** Which workflow a type goes to when the repository does not say otherwise. */
-const defaultRoutes: Partial<Record<IssueType, string>> = { bug: "bug" };
+const defaultRoutes: Partial<Record<IssueType, string>> = {
+  bug: "bug",
+  feature: "feature",
+  refactor: "refactor",
+  docs: "docs",
+  question: "question",
+};
 
 /** The workflow a run should load before `route` is called: the one asked for, or the one its type is routed to. */
-export function workflowFor(created: Created, triage: Triage | undefined): string | undefined {
+export function workflowFor(
+  created: Pick<Created, "workflow" | "config">,
+  triage: Pick<Triage, "type"> | undefined,
+): string | undefined {
   if (created.workflow !== undefined) return created.workflow;
   return triage && (created.config.routes[triage.type] ?? defaultRoutes[triage.type]);
 }

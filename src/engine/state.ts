@@ -1,14 +1,23 @@
 // What is known of a run: the shape of its state, and what can be read from it. `fold.ts` makes it from events.
-import type { ArtifactName, Artifact } from "../workflows/artifacts.ts";
-import type { Workflow } from "../workflows/schema.ts";
+import type { ArtifactName, Artifact, Change, Plan } from "../workflows/artifacts.ts";
 import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
-import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, WaitReason } from "./events.ts";
+import { evaluate, parseExpression } from "../workflows/expression.ts";
+import type { GateName, Stage, Workflow } from "../workflows/schema.ts";
+import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, Task, WaitReason } from "./events.ts";
+import type { Child, FleetState } from "./fleet-state.ts";
+import { readUnit, taskUnit } from "./unit.ts";
 
 export interface Attempt {
   readonly number: number;
   /** The version of the event that began it: another one when it began again. */
   readonly version: number;
+  /** The version of the event that began its conversation and its workspace: an earlier attempt's where it goes on with that. */
+  readonly root: number;
+  /** Turns of the attempts whose conversation it goes on with. */
+  readonly turnsBefore: number;
+  /** What the agent was commanded, where another one conducts it. */
+  readonly command: string | undefined;
   readonly startedAt: number;
   /** When the last event of this attempt was recorded, moved on by the time in which nobody worked since. */
   readonly touchedAt: number;
@@ -30,6 +39,31 @@ export interface Attempt {
   readonly session: { readonly number: number; readonly version: number } | undefined;
   /** Another driver took over while an agent was at work: it goes on from its last turn where it can, or begins again. */
   readonly interrupted: boolean;
+  /** Why the stage is passed over. */
+  readonly skipped:
+    | { readonly because: "condition" | "failure"; readonly degraded: boolean; readonly why: string }
+    | undefined;
+  /** The agents it conducts, once it has created one or written a board. */
+  readonly fleet: FleetState | undefined;
+  /** The task board, where the stage is a fan-out and it is open. */
+  readonly board: Board | undefined;
+  /** What people were asked, and since when. */
+  readonly asked: (EventOf<"people.asked"> & { readonly at: number }) | undefined;
+  /** What people said to that. */
+  readonly said: EventOf<"plan.judged"> | EventOf<"answer.given"> | undefined;
+}
+
+/** The tasks of one attempt of a fan-out. How each stands is in the state of its unit. */
+export interface Board {
+  readonly tasks: readonly Task[];
+  /** Begun ones, in order. */
+  readonly waves: readonly { readonly tasks: readonly string[]; readonly base: Sha; readonly merged: boolean }[];
+  /** Tasks whose commits are in `head`, in the order they came in. */
+  readonly merged: readonly string[];
+  readonly head: Sha;
+  /** What git could not merge, until it is mended. */
+  readonly conflict: { readonly task: string; readonly marked: Sha; readonly paths: readonly string[] } | undefined;
+  readonly closed: Pick<EventOf<"tasks.closed">, "done" | "failed" | "skipped"> | undefined;
 }
 
 /** Why a run holds no worker, and until when, in milliseconds since 1970. */
@@ -48,6 +82,12 @@ export interface StageState {
   readonly current: Attempt | undefined;
   /** Attempts since the last retry: what `again` and `max` are counted against. */
   readonly rounds: number;
+  /** The latest attempts in a row whose agent failed: what `retry` is counted against. */
+  readonly failures: number;
+  /** A person approved what this stage waits for before it was written anew as they wished. */
+  readonly approved: EventOf<"plan.judged"> | undefined;
+  /** What it is, when another agent created it. */
+  readonly child: Child | undefined;
 }
 
 export interface PullRequestRef {
@@ -66,7 +106,12 @@ export interface State {
   readonly createdAt: number;
   readonly updatedAt: number;
   /** Since when time and money of the budget are counted: creation, or the last retry. */
-  readonly budgetFrom: { readonly at: number; readonly spend: Spend };
+  readonly budgetFrom: {
+    readonly at: number;
+    readonly spend: Spend;
+    /** Milliseconds in which it was worked before that. */
+    readonly worked: number;
+  };
   readonly driver: string | undefined;
   readonly routed: EventOf<"run.routed"> | undefined;
   readonly workflow: Workflow | undefined;
@@ -109,34 +154,133 @@ export function stageThatEnded(state: State): string | undefined {
   });
 }
 
+/** How a unit is worked: as its stage says, but for what belongs to the whole of a fan-out. */
+export type UnitPlan = Omit<Stage, "gates"> & { readonly gates: readonly GateName[] };
+
+export function planOf(state: State, unit: string): UnitPlan | undefined {
+  const { stage, task, mends } = readUnit(unit);
+  const plan = state.workflow?.stages[stage];
+  const child = state.stages.get(unit)?.child;
+  if (plan && child) {
+    const { agent, makes, tier: model } = child;
+    return { agent, makes, model, needs: [], gates: [], turns: plan.turns, time: plan.time };
+  }
+  if (!plan || task === undefined) return plan;
+  const { for_each: _, merge, until: _until, otherwise: _otherwise, ...alone } = plan;
+  // What is merged is judged whole, by the gates of the fan-out.
+  if (!mends) return { ...alone, gates: [] };
+  return {
+    ...alone,
+    agent: merge,
+    makes: "Change",
+    gates: ["resolved"],
+    otherwise: { again: MENDINGS, ending: "needs-a-person" },
+  };
+}
+
+/** Further attempts at mending one merge, when conflict markers are left. */
+const MENDINGS = 1;
+
 /** True when the stage's latest attempt has everything it should have, gates included, and no verdict against it. */
 export function isDone(state: State, stage: StageState): boolean {
-  const plan = state.workflow?.stages[stage.name];
+  const plan = planOf(state, stage.name);
   const attempt = stage.current;
-  if (!plan || !attempt || attempt.failure) return false;
+  if (!plan || !attempt) return false;
+  if (attempt.skipped) return true;
+  if (attempt.failure) return false;
   if (plan.pull_request) return attempt.commit !== undefined;
-  if (plan.agent !== undefined && !attempt.artifact) return false;
+  if (plan.wait) return attempt.said !== undefined && !sentBack(attempt);
+  if (plan.for_each) {
+    const { closed } = attempt.board ?? {};
+    if (!closed || (closed.failed.length + closed.skipped.length > 0 && (plan.on_failure ?? "stop") === "stop"))
+      return false;
+  } else if (plan.agent !== undefined && !attempt.artifact) return false;
   return (
-    refusals(attempt).length === 0 && plan.gates.every((gate) => attempt.gates.some((result) => result.gate === gate))
+    refusals(state, stage.name, attempt).length === 0 &&
+    plan.gates.every((gate) => attempt.gates.some((result) => result.gate === gate))
   );
 }
 
-/** Why an attempt does not count though its agent finished: failed gates, a reviewer's "changes", an honest "not reproduced". */
-export function refusals(attempt: Attempt): string[] {
+/** True until its agent has handed in or failed. */
+export function isUnderWay({ artifact, failure }: Attempt): boolean {
+  return artifact === undefined && failure === undefined;
+}
+
+/** True when it goes on with the conversation and the files of the attempt before. */
+export function isContinued({ root, version }: Attempt): boolean {
+  return root !== version;
+}
+
+/** True when a later process can go on with its conversation: something was said in it, or done. */
+export function mayGoOn(attempt: Attempt): boolean {
+  const { session, turns, fleet } = attempt;
+  return isContinued(attempt) || (session !== undefined && (turns > 0 || fleet !== undefined));
+}
+
+/** What another attempt would meet again. */
+export function isHopeless(code: Failure["code"]): boolean {
+  return code === "budget" || code === "cancelled";
+}
+
+/** True when an agent's failure is the last word on its unit. */
+export function isFailedForGood({ failures, current }: StageState, plan: UnitPlan): boolean {
+  return current?.failure !== undefined && (isHopeless(current.failure.code) || failures > (plan.retry ?? 0));
+}
+
+/** A plan that a person rejected, or wants other than it is, is written anew. */
+export function sentBack({ said }: Attempt): boolean {
+  return said?.type === "plan.judged" && said.plan === undefined && (said.verdict === "rejected" || said.words !== "");
+}
+
+/** Why an attempt does not count though its agent finished: failed gates, a reviewer's "changes", an honest "not reproduced", an `until` that does not hold. */
+export function refusals(state: State, unit: string, attempt: Attempt): string[] {
   const gates = attempt.gates
     .filter((gate) => !gate.passed)
     .map((gate) => `${gate.gate}: ${[gate.summary, ...gate.notes].join("\n  ")}`);
-  const { artifact } = attempt;
+  // What the agents of a fan-out say is for whoever reads all of it.
+  const { task, mends } = readUnit(unit);
+  if (task !== undefined && !mends) return gates;
+  return [...gates, ...verdicts(attempt), ...unmet(state, unit, attempt)];
+}
+
+function verdicts({ artifact }: Attempt): string[] {
   if (artifact?.name === "Review" && artifact.value.verdict === "changes") {
     const findings = artifact.value.findings.map(({ severity, path, line, message }) => {
       const place = path === undefined ? "" : ` ${path}${line === undefined ? "" : `:${line}`}`;
       return `review (${severity})${place}: ${message}`;
     });
-    return [...gates, ...(findings.length > 0 ? findings : ["review: changes requested"])];
+    return findings.length > 0 ? findings : ["review: changes requested"];
   }
   if (artifact?.name === "Reproduction" && !artifact.value.reproduced)
-    return [...gates, `not reproduced: ${artifact.value.notes}`];
-  return gates;
+    return [`not reproduced: ${artifact.value.notes}`];
+  return [];
+}
+
+function unmet(state: State, unit: string, attempt: Attempt): string[] {
+  const until = planOf(state, unit)?.until;
+  const handedIn = attempt.artifact !== undefined || attempt.board?.closed !== undefined;
+  return until === undefined || !handedIn || holds(state, until) ? [] : [`until: ${until} does not hold`];
+}
+
+/** Whether a condition holds over what has been handed in so far. What cannot be read holds never: it was refused when the file was read. */
+export function holds(state: State, condition: string): boolean {
+  const parsed = parseExpression(condition);
+  return parsed.type === "ok" && evaluate(parsed.expression, valuesOf(state));
+}
+
+/** What conditions speak of: each stage's artifact by the stage's name, the board of a fan-out with its results, and the triage. */
+function valuesOf(state: State): Record<string, unknown> {
+  const values: Record<string, unknown> = { triage: state.routed?.triage };
+  for (const name of stageOrder(state.workflow)) {
+    const attempt = state.stages.get(name)?.current;
+    if (attempt?.board) {
+      const results = attempt.board.tasks.map(
+        ({ id }) => state.stages.get(taskUnit(name, id))?.current?.artifact?.value,
+      );
+      values[name] = { ...attempt.board.closed, results: results.filter((value) => value !== undefined) };
+    } else if (attempt?.artifact) values[name] = attempt.artifact.value;
+  }
+  return values;
 }
 
 /** Stage names so that each comes after what it needs; stages that do not depend on each other keep the file's order. */
@@ -162,47 +306,42 @@ export function dependants(workflow: Workflow | undefined, name: string): string
   return [...found];
 }
 
-/** The commit a stage starts from: its own last one when it was sent back, else where the nearest stage before it left the code. */
-export function startCommit(state: State, name: string): Sha {
-  const stage = state.stages.get(name);
-  const own = stage?.attempts.findLast((attempt) => attempt.commit !== undefined)?.commit;
-  if (own !== undefined && (stage?.current?.reasons.length ?? 0) > 0 && carriesOn(state, name)) return own;
-  const order = stageOrder(state.workflow);
-  for (const earlier of order.slice(0, Math.max(0, order.indexOf(name))).toReversed()) {
-    const commit = state.stages.get(earlier)?.current?.commit;
-    if (commit !== undefined) return commit;
-  }
-  return state.created.base.commit;
+/** Every stage that `name` needs, directly or through others, in the order they are worked. */
+export function upstream(workflow: Workflow | undefined, name: string): string[] {
+  const found = new Set<string>();
+  const visit = (stage: string): void => {
+    for (const need of workflow?.stages[stage]?.needs ?? []) {
+      if (found.has(need)) continue;
+      found.add(need);
+      visit(need);
+    }
+  };
+  visit(name);
+  return stageOrder(workflow).filter((stage) => found.has(stage));
 }
 
-/** The commit a stage's gates judge: what its own agent left, else the code as it stood before it. */
-export function headOf(state: State, name: string): Sha {
-  return state.stages.get(name)?.current?.commit ?? startCommit(state, name);
-}
-
-/** A stage that others send back to goes on from its own last commit; one that is done `again` starts clean. */
-function carriesOn(state: State, name: string): boolean {
-  return Object.values(state.workflow?.stages ?? {}).some(
-    ({ otherwise }) => otherwise && "back_to" in otherwise && otherwise.back_to === name,
-  );
-}
-
-/** Every commit that the run may still need: its base, and what its agents left. */
-export function commitsOf(state: State): Sha[] {
-  const left = [...state.stages.values()].flatMap(({ attempts }) => attempts.flatMap(({ commit }) => commit ?? []));
-  return [...new Set([state.created.base.commit, ...left])];
-}
-
-/** The current artifact of that kind, with the commit it came with. */
+/** The current artifact of that kind, of the latest stage that made one, with the commit it came with. */
 export function artifactOf<N extends ArtifactName>(
   state: State,
   name: N,
 ): { artifact: Extract<Artifact, { name: N }>; commit: Sha } | undefined {
-  for (const { current } of state.stages.values()) {
+  for (const stage of stageOrder(state.workflow).toReversed()) {
+    const current = state.stages.get(stage)?.current;
     if (current?.artifact && current.commit !== undefined && isNamed(current.artifact, name))
       return { artifact: current.artifact, commit: current.commit };
   }
   return undefined;
+}
+
+/** What the agents say of the change that a run publishes. */
+export function changeOf(state: State): Pick<Change, "summary" | "followUps"> | undefined {
+  return (artifactOf(state, "Change") ?? artifactOf(state, "Conclusion"))?.artifact.value;
+}
+
+/** The plan that a stage has made, or a person in its place. */
+export function planAt(state: State, stage: string): Plan | undefined {
+  const artifact = state.stages.get(stage)?.current?.artifact;
+  return artifact?.name === "Plan" ? artifact.value : undefined;
 }
 
 function isNamed<N extends ArtifactName>(artifact: Artifact, name: N): artifact is Extract<Artifact, { name: N }> {
@@ -216,6 +355,11 @@ export function used(state: State, now: number): { microDollars: number; turns: 
     turns: state.spend.turns - state.budgetFrom.spend.turns,
     milliseconds: now - state.budgetFrom.at,
   };
+}
+
+/** Milliseconds in which a run was worked until `now`, since creation and whoever worked beside whom: time passes once for all of them. */
+export function workedMs(state: State, now: number): number {
+  return state.budgetFrom.worked + used(state, state.finished?.at ?? now).milliseconds;
 }
 
 /** An amount that may be shown for a finished run: everything it ever spent. */

@@ -7,9 +7,9 @@ import type { Sha } from "../core/ids.ts";
 import { findCommands } from "../workspace/commands.ts";
 import type { Workspace } from "../workspace/workspaces.ts";
 import { compareExits, compareRuns, type Difference } from "./compare-runs.ts";
+import { testsAt } from "./old-tests.ts";
 import type { RunCache } from "./run-cache.ts";
-import { isSnapshot, isTestFile } from "./test-files.ts";
-import { createTestCommand, howItEnded, inFreshWorkspace, runOwn, type TestRun } from "./trial.ts";
+import { createTestCommand, howItEnded, inFreshWorkspace, type TestRun } from "./trial.ts";
 import { clip, count, few, passed, refused, type GateContext, type Verdict } from "./verdict.ts";
 
 /** Names listed in notes, of each kind. */
@@ -36,12 +36,11 @@ export async function baseline(context: GateContext, cache: RunCache): Promise<V
     return refused("timeout", "The suite did not end in time without the change, so there is nothing to compare with.");
 
   const sides: Side[] = [];
-  const old = await oldTestFiles(context);
-  if (old.restore.length + old.remove.length > 0)
+  const old = await testsAt(context, base);
+  if (old.files.length > 0)
     sides.push({
       what: "the tests of the base",
-      run: (again) =>
-        suite(head, `suite of the base, with the change${again}`, (workspace) => putBack(context, workspace, old)),
+      run: (again) => suite(head, `suite of the base, with the change${again}`, old.putBack),
     });
   sides.push({ what: "all tests", run: (again) => suite(head, `suite with the change${again}`) });
 
@@ -165,42 +164,6 @@ async function judgeExits(side: Side, onBase: TestRun, first: TestRun): Promise<
     [coarse],
   );
   return { run: second, notes: [], verdict };
-}
-
-interface OldTestFiles {
-  /** Test files to bring back as they were on the base. */
-  readonly restore: readonly string[];
-  /** Test files that the base did not have. */
-  readonly remove: readonly string[];
-}
-
-async function oldTestFiles({ request, workspaces, signal }: GateContext): Promise<OldTestFiles> {
-  const changes = await workspaces.changes(request.repo, request.base, request.head, signal);
-  const tests = changes.filter(({ path }) => isTestFile(path) || isSnapshot(path));
-  return {
-    restore: tests.filter(({ kind }) => kind !== "added").map(({ path }) => path),
-    remove: tests.filter(({ kind }) => kind === "added").map(({ path }) => path),
-  };
-}
-
-/** Gives a clone of the head the test files of the base, inside its sandbox. */
-async function putBack(context: GateContext, workspace: Workspace, { restore, remove }: OldTestFiles): Promise<void> {
-  const label = "the base's tests put back";
-  if (remove.length > 0) await runOwn(context, workspace, label, ["rm", "-rf", "--", ...remove]);
-  if (restore.length > 0)
-    await runOwn(context, workspace, label, [
-      "git",
-      "-c",
-      "safe.directory=*",
-      "-c",
-      "core.hooksPath=/dev/null",
-      "--literal-pathspecs",
-      "checkout",
-      "--quiet",
-      context.request.base,
-      "--",
-      ...restore,
-    ]);
 }
 
 function listed(lines: readonly string[]): string[] {

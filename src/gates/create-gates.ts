@@ -8,9 +8,13 @@ import type { Workspaces } from "../workspace/workspaces.ts";
 import { baseline } from "./baseline.ts";
 import { green } from "./green.ts";
 import { integrity } from "./integrity.ts";
+import { kept } from "./kept.ts";
+import { pinned } from "./pinned.ts";
 import { red } from "./red.ts";
 import { createRunCache, type RunCache } from "./run-cache.ts";
+import { resolved } from "./resolved.ts";
 import { scope } from "./scope.ts";
+import { surface } from "./surface.ts";
 import { readable } from "./trial.ts";
 import { refused, type GateContext, type GateLimits, type Verdict } from "./verdict.ts";
 
@@ -22,7 +26,7 @@ export interface GatesOptions {
   readonly limits?: Partial<GateLimits>;
 }
 
-const defaultLimits: GateLimits = { reproductionMs: 5 * 60_000, suiteMs: 20 * 60_000 };
+const defaultLimits: GateLimits = { reproductionMs: 5 * 60_000, thirdRunMs: 60_000, suiteMs: 20 * 60_000 };
 
 /** Bounds of a recorded result (engine/events.ts). */
 const most = { code: 60, summary: 500, notes: 50, note: 1_000, evidence: 20 };
@@ -70,6 +74,14 @@ async function runGate(context: GateContext, cache: RunCache): Promise<Verdict> 
       return await integrity(context);
     case "scope":
       return await scope(context);
+    case "resolved":
+      return await resolved(context);
+    case "pinned":
+      return await pinned(context);
+    case "kept":
+      return await kept(context, cache);
+    case "surface":
+      return await surface(context);
     default:
       return assertNever(gate);
   }

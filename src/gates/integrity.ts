@@ -1,5 +1,5 @@
 // integrity: no test was deleted, skipped, loosened or rewritten, and nothing that decides how tests, lint and CI run was bent.
-// Compares blobs between commits and runs nothing. The same look is taken at a reproduction before it is run.
+// Compares blobs between commits and runs nothing. The same look is taken at tests that an agent added, before they run.
 import type { Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import { bentConfig, isConfigFile } from "./config-files.ts";
@@ -15,13 +15,13 @@ export interface Finding {
 
 /** The gate. Codes: intact, test-deleted, test-skipped, assertion-removed, test-changed, snapshot-changed, config-changed. */
 export async function integrity(context: GateContext): Promise<Verdict> {
-  const { base, head, reproduction } = context.request;
+  const { base, head, reproduction, characterization } = context.request;
   const findings = await findWeakened(context, base, head);
-  if (reproduction && reproduction.commit !== base) {
+  for (const tests of [reproduction, characterization]) {
+    if (!tests || tests.commit === base) continue;
     const known = new Set(findings.map(({ path }) => path));
-    const added = await pathsBetween(context, base, reproduction.commit);
-    const later = await findWeakened(context, reproduction.commit, head, (path) => added.has(path) && !known.has(path));
-    findings.push(...later);
+    const added = await pathsBetween(context, base, tests.commit);
+    findings.push(...(await findWeakened(context, tests.commit, head, (path) => added.has(path) && !known.has(path))));
   }
   const [first] = findings;
   if (!first)

@@ -5,7 +5,7 @@
 // A test can still reach the report's file, because it runs as the runner does: that is why the exit code must always agree.
 import { createHash, randomUUID } from "node:crypto";
 import { commandLine } from "../core/exec.ts";
-import type { CommandResult } from "../core/command.ts";
+import type { Command, CommandResult } from "../core/command.ts";
 import type { Sha } from "../core/ids.ts";
 import { runnerOf, type Scripts } from "../workspace/runner.ts";
 import type { Workspace } from "../workspace/workspaces.ts";
@@ -50,6 +50,20 @@ export async function inFreshWorkspace<T>(
   return await body(workspace);
 }
 
+/** Runs one program in the workspace's sandbox, with evidence, and says how it went. */
+export async function runPlainly(
+  context: GateContext,
+  workspace: Workspace,
+  label: string,
+  command: Pick<Command, "argv" | "env" | "stdin" | "timeoutMs" | "maxOutputBytes">,
+): Promise<CommandResult> {
+  const { run, signal } = context;
+  const result = await run({ ...command, cwd: workspace.folder }, signal);
+  signal.throwIfAborted();
+  keep(context, { label, argv: command.argv, commit: workspace.commit, result, output: readable(result.output) });
+  return result;
+}
+
 /** Runs one program in the workspace's sandbox. Throws when it fails: it is the gate's own. */
 export async function runOwn(
   context: GateContext,
@@ -57,10 +71,7 @@ export async function runOwn(
   label: string,
   argv: readonly [string, ...string[]],
 ): Promise<void> {
-  const { run, signal, limits } = context;
-  const result = await run({ argv, cwd: workspace.folder, timeoutMs: limits.reproductionMs }, signal);
-  signal.throwIfAborted();
-  keep(context, { label, argv, commit: workspace.commit, result, output: readable(result.output) });
+  const result = await runPlainly(context, workspace, label, { argv, timeoutMs: context.limits.reproductionMs });
   if (result.exitCode !== 0) throw new Error(`${label}: \`${commandLine({ argv })}\` ${howItEnded(result)}`);
 }
 
@@ -119,6 +130,26 @@ export function createTestCommand(
       return second;
     },
   };
+}
+
+/**
+ * Whether the command passes, too, when `files` hold garbage: then it does not run what is in them. They stay damaged. It is the
+ * proof for runners that report no single tests.
+ */
+export async function passesDamaged(
+  context: GateContext,
+  workspace: Workspace,
+  command: string,
+  files: readonly string[],
+): Promise<boolean> {
+  // No compiler, interpreter or reader of data takes this.
+  const garbage = "<?php )]} not a program: damaged on purpose";
+  const write = 'for file do printf "%s\\n" "$0" > "$file" || exit; done';
+  await runOwn(context, workspace, "the test files damaged", ["sh", "-c", write, garbage, ...files]);
+  const argv = ["bash", "-c", command] as const;
+  const how = { argv, env: quietEnv, timeoutMs: context.limits.reproductionMs };
+  const result = await runPlainly(context, workspace, "with damaged test files, as control", how);
+  return result.exitCode === 0 && !result.timedOut;
 }
 
 /** CI, so that runners neither watch nor write new snapshots; no colours, so that output can be read. */

@@ -13,8 +13,10 @@ export interface Verdict {
 }
 
 export interface GateLimits {
-  /** Milliseconds one run of the reproduction may take. */
+  /** Milliseconds one run of the reproduction, or of the tests that pin behaviour, may take. */
   readonly reproductionMs: number;
+  /** These are run a third time, in another fresh clone, when all before took fewer milliseconds than this. */
+  readonly thirdRunMs: number;
   /** Milliseconds one run of the test suite may take. */
   readonly suiteMs: number;
 }

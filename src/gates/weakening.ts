@@ -116,6 +116,19 @@ function tooLong(lines: readonly string[]): Weakness | undefined {
       };
 }
 
+/** True when some line of code in it may find a test wrong: in doubt it does. */
+export function asserts(path: string, text: string): boolean {
+  return codeLines(path, text).some((line) => {
+    const code = line.slice(0, LONGEST);
+    if (importLine.test(code) || /=\s*require\s*\(/.test(code)) return false;
+    return assertion.test(code) || exits.test(code) || fails.test(code);
+  });
+}
+
+/** What may end a test badly without being an assertion by name, in whatever language. */
+const fails =
+  /\b(?:throw|raise|die|abort|exit|fail\w*|check\w*|ensure\w*|refute\w*|must_\w+|same|match\w*|equals?|is_?deeply|cmp_ok|deepEqual|snapshot\w*|like|contains?)\b|[=!]=|\[\[? |>>> |\bt\.\w+\(/i;
+
 /** True for a file in a programming language, by its name. */
 export function isCode(path: string): boolean {
   return /\.(?:[cm]?[jt]sx?|vue|svelte|py|go|rs|rb|php|java|kts?|scala|groovy|cs|fs|vb|swift|c|cc|cpp|h|hpp|exs?|dart|lua|sh|bats|feature)$/i.test(

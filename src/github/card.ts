@@ -1,27 +1,21 @@
 // The status card: one comment per run, edited silently. Pure: the same state gives the same text.
 import type { RunId } from "../core/ids.ts";
 import type { Evidence, GateResult } from "../engine/events.ts";
+import { isForPeople, openAsks } from "../engine/asks.ts";
 import type { State } from "../engine/state.ts";
-import { clock, heldLine } from "./held.ts";
+import { askedLine, clock, heldLine } from "./held.ts";
 import { bullets, commandText, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
-import {
-  costLine,
-  isGuess,
-  keptLine,
-  nextStep,
-  position,
-  pullRequestLink,
-  stageLines,
-  stateWord,
-  type Links,
-} from "./progress.ts";
+import { costLine, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
+import { checklist, degradations, keptLine, position, pullRequestLink, stageLines } from "./stages.ts";
 
 export interface CardOptions {
   readonly neutral: Neutral;
   readonly links: Links;
   /** Milliseconds since 1970; the time of a finished run is its own. */
   readonly now: number;
+  /** The address of the comment in which people are asked, when it is written. */
+  readonly ask?: string | undefined;
 }
 
 /** The hidden first line of a run's card. */
@@ -35,11 +29,13 @@ export function renderCard(state: State, options: CardOptions): string {
     cardMarker(state.runId),
     header(state, options),
     triageLine(state, options.neutral),
-    checklist(state, options.neutral),
+    checklist(stageLines(state, options.neutral)),
+    partialLine(state, options.neutral),
     ending(state, options.neutral),
-    heldLine(state, options.neutral),
+    heldLine(state, options.neutral, options.ask),
+    askedLine(state, options.ask),
     editedLine(state),
-    `**Next:** ${nextStep(state)}`,
+    `**Next:** ${nextStep(state, undefined, options.ask)}`,
     linkLine(state, options.links),
   ];
   const evidence = failedEvidence(state, options.neutral);
@@ -91,10 +87,11 @@ function triageLine(state: State, neutral: Neutral): string {
   return stack(`**Triage:** ${[first, why].filter((part) => part !== "").join(" · ")}`, security, left);
 }
 
-function checklist(state: State, neutral: Neutral): string {
-  return bullets(
-    stageLines(state, neutral).map(({ name, sign, text }) => `${sign} **${name}**${text === "" ? "" : ` · ${text}`}`),
-  );
+/** A result that lacks something says so, whatever its word is. */
+function partialLine(state: State, neutral: Neutral): string {
+  const partial = degradations(state).filter(({ degraded }) => degraded);
+  if (partial.length === 0) return "";
+  return `**Partial:** the run goes on without ${partial.map(({ stage, why }) => `**${stage}** (${neutral.line(why, 200)})`).join("; ")}.`;
 }
 
 function ending(state: State, neutral: Neutral): string {
@@ -167,14 +164,20 @@ function evidenceBlock({ label, argv, commit, exitCode, seconds: took, tail }: E
 }
 
 /** An ended run is not stopped any more, so that command is not listed. */
-function commandHelp({ finished, paused, waiting }: State): string {
+function commandHelp(state: State): string {
+  const { finished, paused, waiting } = state;
+  const asked = openAsks(state).map(({ asked: { for: what } }) => what);
   return folded(
     "Commands",
     stack(
       bullets([
         ...(finished ? [] : ["`/agent stop` ends the run"]),
         ...(finished || paused ? [] : ["`/agent pause` holds the run"]),
-        ...(paused || waiting ? ["`/agent resume` goes on with it"] : []),
+        ...(paused || (waiting && !isForPeople(waiting.reason)) ? ["`/agent resume` goes on with it"] : []),
+        ...(asked.includes("approval")
+          ? ["`/agent approve`, `/agent approve with: …` and `/agent reject: …` judge the plan"]
+          : []),
+        ...(asked.includes("answer") ? ["`/agent tell …` answers"] : []),
         "`/agent retry` goes on where a run ended; `/agent retry <stage>` from that stage",
         "`/agent restart` begins again with the issue's text as it is now; `/agent budget $3` sets what the run may spend",
         "`/agent fix <advice>` begins a new run; `--budget $3`, `--max-time 20m` and `--workflow bug` may follow",

@@ -67,9 +67,9 @@ export async function createClient({ token, apiUrl, log }: ClientOptions): Promi
 }
 
 /** The account behind a token. The token of an Actions job may not ask; its account is known (api.github.com/users/github-actions[bot]). */
-export async function whoIs(octokit: Octokit): Promise<Self> {
+export async function whoIs(octokit: Octokit, request: { readonly fetch?: typeof fetch } = {}): Promise<Self> {
   try {
-    const { data } = await octokit.request("GET /user");
+    const { data } = await octokit.request("GET /user", { request });
     return { login: data.login, id: Number(data.id), appId: undefined };
   } catch (error) {
     if (isObject(error) && error["status"] === 403)

@@ -28,7 +28,7 @@ export interface Comments {
     written?: () => void;
   }): Promise<CommentRef>;
   /** Replaces a comment's text for a run. False when the comment is gone. */
-  edit(repo: RepoRef, id: number, body: string, run: RunId): Promise<boolean>;
+  edit(repo: RepoRef, id: number, body: string, run: RunId | undefined): Promise<boolean>;
 }
 
 export interface CommentsOptions {

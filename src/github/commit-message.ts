@@ -1,5 +1,5 @@
 // What the published commit says. One commit per run; its trailers are Baton's alone, whatever an agent wrote.
-import { artifactOf, type State } from "../engine/state.ts";
+import { changeOf, type State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
 import type { Links } from "./progress.ts";
 
@@ -10,7 +10,7 @@ export function commitMessage(
   { neutral, links }: { neutral: Neutral; links: Links },
 ): string {
   const { subject, request } = state.created;
-  const change = artifactOf(state, "Change")?.artifact.value;
+  const change = changeOf(state);
   const page = links.run?.(state.runId);
   const trailers = [
     subject.kind === "issue" ? `Refs: #${subject.number}` : "",

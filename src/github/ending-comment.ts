@@ -1,8 +1,10 @@
 // The one new comment a run may leave at its end: for a pull request, a failure, or a question. Everything else is told by the card alone.
-import { marker, stack } from "./markdown.ts";
+import { greeting, marker, stack } from "./markdown.ts";
 import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
-import { isGuess, keptLine, nextStep, pullRequestLink, stateWord } from "./progress.ts";
+import { renderReport } from "./report.ts";
+import { isGuess, nextStep, stateWord } from "./progress.ts";
+import { keptLine, pullRequestLink } from "./stages.ts";
 
 /** What marks the comment of this very end; a retried run ends again and may speak again. */
 export function endingMarker(state: State): string {
@@ -17,13 +19,17 @@ export function renderEnding(
   const { finished, created } = state;
   if (!finished) return undefined;
   const details = card === undefined ? "" : `[Everything about this run](${card})`;
-  const asker = greeting(state, neutral);
+  const asker = greeting(created.request.by);
   switch (finished.outcome) {
     case "succeeded":
-      if (!state.pullRequest) return undefined;
+      if (!state.pullRequest) {
+        const report = renderReport(state, neutral);
+        return report === undefined ? undefined : stack(endingMarker(state), asker.trim(), report, details);
+      }
       return stack(
         endingMarker(state),
         `${asker}I opened a draft pull request: ${pullRequestLink(state)} **${neutral.line(state.pullRequest.title, 150)}**. It says what was verified and what is only claimed.`,
+        renderReport(state, neutral),
         details,
       );
     case "needs-a-decision":
@@ -76,10 +82,4 @@ function failure(state: State, opening: string, neutral: Neutral, details: strin
     `**Next:** ${nextStep(state)}`,
     details,
   );
-}
-
-/** People are called by name, so that who asked by a label hears of it; bots never, so that two of them cannot start talking. */
-function greeting({ created: { request } }: State, neutral: Neutral): string {
-  const { login, id } = request.by;
-  return id === 0 || !/^[a-z\d](?:[a-z\d-]{0,38})$/i.test(login) ? "" : `@${neutral.plain(login)} `;
 }

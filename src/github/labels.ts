@@ -1,10 +1,13 @@
 // Labels: the state of a run, one at a time and owned by Baton; and what triage found, only from labels the repository has.
 import { z } from "zod";
+import type { RunId } from "../core/ids.ts";
 import type { RepoRef } from "../engine/events.ts";
+import { openAsks } from "../engine/asks.ts";
 import type { State } from "../engine/state.ts";
+import type { Triage } from "../workflows/artifacts.ts";
 import { isRefused } from "./failure.ts";
 import type { Once } from "./once.ts";
-import { place, type Requests } from "./requests.ts";
+import { place, type How, type Requests } from "./requests.ts";
 
 export const stateLabels = {
   "agent/triaged": { color: "c5def5", description: "Baton has sorted this issue" },
@@ -23,7 +26,12 @@ function isStateLabel(name: string): name is StateLabel {
 /** The state label a run calls for; "none" when it was stopped: nothing is under way then. Undefined while the issue is being sorted. */
 export function stateLabelOf(state: State): StateLabel | "none" | undefined {
   const { finished } = state;
-  if (!finished) return state.phase === "working" ? "agent/running" : undefined;
+  if (!finished) {
+    const asked = openAsks(state).map(({ asked: { for: what } }) => what);
+    if (asked.includes("approval")) return "agent/awaiting-approval";
+    if (asked.includes("answer")) return "agent/needs-info";
+    return state.phase === "working" ? "agent/running" : undefined;
+  }
   switch (finished.outcome) {
     case "succeeded":
       return state.pullRequest ? "agent/in-pr" : "agent/triaged";
@@ -48,37 +56,50 @@ function isOurs(name: string): boolean {
   return /^agent(?:$|[:/])/i.test(name);
 }
 
-/** What triage found, as labels the repository had when the run was created; none when it was not sure enough to act on. */
-export function triageLabels({ created, routed }: State): string[] {
-  const triage = routed?.triage;
-  if (!triage || triage.confidence < created.config.triggers.threshold) return [];
-  const mapped = created.config.labels[triage.type];
+/** What triage found, as labels the repository has; none when it was not sure enough to act on. */
+export function triageLabels(
+  { config, labels }: Pick<State["created"], "config" | "labels">,
+  triage: Triage | undefined,
+): string[] {
+  if (!triage || triage.confidence < config.triggers.threshold) return [];
+  const mapped = config.labels[triage.type];
   const wanted = [...triage.labels, ...(mapped === undefined ? [] : [mapped])].map((name) => name.toLowerCase());
-  return created.labels.filter((name) => wanted.includes(name.toLowerCase()) && !isOurs(name));
+  return labels.filter((name) => wanted.includes(name.toLowerCase()) && !isOurs(name));
 }
 
-/** Sets labels on the subject and takes other state labels off: one request, and one more for each label that goes. "none" sets nothing. */
+/** Where labels are set, for which run, if any, and which labels the repository has. */
+export interface Labelled extends Pick<State["created"], "repo" | "labels"> {
+  readonly number: number;
+  readonly run: RunId | undefined;
+}
+
+/**
+ * Sets labels on an issue and takes other state labels off: one request, and one more for each label that goes. "none" sets nothing.
+ * `guard`: what else forbids it, asked right before each request.
+ */
 export async function setLabels(
   { requests, once }: { requests: Requests; once: Once },
-  state: State,
+  to: Labelled,
   label: StateLabel | "none",
   more: readonly string[],
+  guard?: How["guard"],
 ): Promise<void> {
-  const { repo, subject } = state.created;
-  const issue = { ...place(repo), issue_number: subject.number };
+  const { repo, number, run } = to;
+  const issue = { ...place(repo), issue_number: number };
+  const how = { run, guard };
   for (const name of label === "none" ? await readLabels() : await add(label)) {
     if (!isStateLabel(name) || name === label) continue;
     try {
       await requests.read(
         repo,
-        `take the label ${name} off #${subject.number}`,
+        `take the label ${name} off #${number}`,
         (octokit, request) =>
           octokit.request("DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}", {
             ...issue,
             name,
             request,
           }),
-        { run: state.runId },
+        how,
       );
     } catch (error) {
       if (!isRefused(error, 404)) throw error;
@@ -86,23 +107,23 @@ export async function setLabels(
   }
 
   async function add(wanted: StateLabel): Promise<string[]> {
-    await createMissing({ requests, once }, state, wanted);
+    await createMissing({ requests, once }, to, wanted);
     const { data } = await requests.read(
       repo,
-      `set labels on #${subject.number}`,
+      `set labels on #${number}`,
       (octokit, request) =>
         octokit.request("POST /repos/{owner}/{repo}/issues/{issue_number}/labels", {
           ...issue,
           labels: [wanted, ...more],
           request,
         }),
-      { run: state.runId },
+      how,
     );
     return data.map(({ name }) => name);
   }
 
   async function readLabels(): Promise<string[]> {
-    const { data } = await requests.read(repo, `read issue #${subject.number}`, (octokit, request) =>
+    const { data } = await requests.read(repo, `read issue #${number}`, (octokit, request) =>
       octokit.request("GET /repos/{owner}/{repo}/issues/{issue_number}", { ...issue, request }),
     );
     return data.labels.flatMap((known) => (typeof known === "string" ? known : (known.name ?? [])));
@@ -112,12 +133,10 @@ export async function setLabels(
 /** A state label the repository lacks is made once, with its colour; GitHub would otherwise make it a grey one. */
 async function createMissing(
   { requests, once }: { requests: Requests; once: Once },
-  state: State,
+  { repo, labels, run }: Labelled,
   name: StateLabel,
 ): Promise<void> {
-  const { created } = state;
-  const { repo } = created;
-  if (created.labels.some((known) => known.toLowerCase() === name)) return;
+  if (labels.some((known) => known.toLowerCase() === name)) return;
   try {
     await once({
       key: labelKey(repo, name),
@@ -138,7 +157,7 @@ async function createMissing(
                 ...stateLabels[name],
                 request,
               }),
-            { ...how, run: state.runId },
+            { ...how, run },
           );
         } catch (error) {
           if (!isRefused(error, 422)) throw error;

@@ -65,6 +65,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
       return Promise.resolve();
     },
     acknowledge: () => Promise.resolve(),
+    openFindings: () => Promise.resolve(),
     removeLabel: () => Promise.resolve(),
   };
 }

@@ -54,3 +54,8 @@ export function commandText(argv: readonly string[]): string {
     argv.length === 3 && /^(?:\/(?:usr\/)?bin\/)?(?:ba|da|z)?sh$/.test(shell ?? "") && /^-[a-z]*c$/.test(flag ?? "");
   return shelled ? (script ?? "") : argv.join(" ");
 }
+
+/** People are called by name, so that who asked by a label hears of it; bots never, so that two of them cannot start talking. Empty, or "@ada " with a space. */
+export function greeting({ login, id }: { readonly login: string; readonly id: number }): string {
+  return id === 0 || !/^[a-z\d](?:[a-z\d-]{0,38})$/i.test(login) ? "" : `@${login} `;
+}

@@ -1,24 +1,10 @@
 // What a run's state says to a person, before it becomes a card, a comment or a reply: its word, its stages, what comes next.
 import { assertNever } from "../core/errors.ts";
 import { formatDollars, microDollars, type RunId } from "../core/ids.ts";
-import type { GateResult } from "../engine/events.ts";
-import {
-  isDone,
-  isIdle,
-  isPublished,
-  refusals,
-  stageOrder,
-  stageThatEnded,
-  totalCost,
-  used,
-  type Attempt,
-  type StageState,
-  type State,
-} from "../engine/state.ts";
-import type { Artifact } from "../workflows/artifacts.ts";
+import { isIdle, isPublished, stageThatEnded, totalCost, used, workedMs, type State } from "../engine/state.ts";
 import { heldNext, waitWord } from "./held.ts";
 import { count, duration } from "./markdown.ts";
-import type { Neutral } from "./neutral.ts";
+import { position, pullRequestLink } from "./stages.ts";
 
 /** Addresses of the pages that Baton's texts point to. */
 export interface Links {
@@ -84,149 +70,12 @@ export function costLine(state: State, now: number): string {
   ].join(" · ");
 }
 
-/** Milliseconds a run was worked on until `now`: since creation or the last retry, and before that the attempts of its stages. */
-export function workedMs(state: State, now: number): number {
-  const earlier = [...state.stages.values()].flatMap(({ attempts, rounds }) =>
-    attempts
-      .slice(0, attempts.length - rounds)
-      .map(({ startedAt, touchedAt, idleMs }) => touchedAt - startedAt - idleMs),
-  );
-  return earlier.reduce((sum, took) => sum + took, used(state, state.finished?.at ?? now).milliseconds);
-}
-
-export interface StageLine {
-  readonly name: string;
-  readonly sign: string;
-  /** One line of harmless Markdown; empty before the stage has begun. */
-  readonly text: string;
-}
-
-/** The checklist: every stage in order with its one-line result. */
-export function stageLines(state: State, neutral: Neutral): StageLine[] {
-  const ended = state.finished ? stageThatEnded(state) : undefined;
-  let working = state.phase === "working";
-  return stageOrder(state.workflow).map((name) => {
-    const stage = state.stages.get(name);
-    const attempt = stage?.current ?? (state.finished ? stage?.attempts.at(-1) : undefined);
-    if (!stage || !attempt) {
-      const before = stage?.attempts.at(-1);
-      return { name, sign: "⬜", text: before ? `to be done again after ${whatItWas(before, neutral)}` : "" };
-    }
-    if (isDone(state, stage)) return { name, sign: "✅", text: resultOf(state, stage, attempt, neutral) };
-    const sign = working ? workSign(state) : name === ended && state.finished?.outcome !== "cancelled" ? "❌" : "⏹️";
-    working = false;
-    return { name, sign, text: resultOf(state, stage, attempt, neutral) };
-  });
-}
-
-function workSign({ paused, waiting }: State): string {
-  return paused ? "⏸️" : waiting ? "🕓" : "🔄";
-}
-
-/** What of an ended run is there to go on with: "**reproduce**, **diagnose** · the last work is commit `0123456789`"; "" when there is nothing. */
-export function keptLine(state: State): string {
-  const done = stageOrder(state.workflow).filter((name) => {
-    const stage = state.stages.get(name);
-    return stage !== undefined && isDone(state, stage);
-  });
-  const commit = stageOrder(state.workflow)
-    .map((name) => state.stages.get(name)?.attempts.findLast((attempt) => attempt.commit !== undefined)?.commit)
-    .findLast((at) => at !== undefined && at !== state.created.base.commit);
-  if (done.length === 0 && commit === undefined) return "";
-  return [
-    done.length === 0 ? "no stage is done" : done.map((name) => `**${name}**`).join(", "),
-    ...(commit === undefined ? [] : [`the last work is commit \`${commit.slice(0, 10)}\`, kept by Baton`]),
-    ...(state.pullRequest ? [pullRequestLink(state)] : []),
-  ].join(" · ");
-}
-
-/** "stage 3 of 6 (fix)", or undefined before there are stages and after the end. */
-export function position(state: State): string | undefined {
-  if (state.phase !== "working") return undefined;
-  const order = stageOrder(state.workflow);
-  const index = order.findIndex((name) => {
-    const stage = state.stages.get(name);
-    return stage === undefined || !isDone(state, stage);
-  });
-  return index === -1 ? undefined : `stage ${index + 1} of ${order.length} (${order[index] ?? ""})`;
-}
-
-function resultOf(state: State, stage: StageState, attempt: Attempt, neutral: Neutral): string {
-  const tries = attempt.number > 1 ? `attempt ${attempt.number}` : "";
-  const failed = attempt.failure ? `${attempt.failure.code}: ${neutral.line(attempt.failure.message, 250)}` : "";
-  const artifact = attempt.artifact ? artifactLine(attempt.artifact, attempt, neutral) : "";
-  const publishing = state.workflow?.stages[stage.name]?.pull_request !== undefined;
-  const opened = publishing && state.pullRequest ? pullRequestLink(state) : "";
-  const atWork =
-    !attempt.failure && !attempt.artifact && attempt.gates.length === 0 && !publishing && !state.finished
-      ? [
-          count(attempt.turns, "turn"),
-          attempt.lastTool === undefined ? "" : `last tool ${neutral.code(attempt.lastTool, 40)}`,
-        ]
-      : [];
-  return [opened, artifact, ...atWork, failed, ...attempt.gates.map((gate) => gateLine(gate, neutral)), tries]
-    .filter((part) => part !== "")
-    .join(" · ");
-}
-
-function whatItWas(attempt: Attempt, neutral: Neutral): string {
-  const [reason] = refusals(attempt);
-  return reason === undefined ? `attempt ${attempt.number}` : neutral.line(reason.split("\n")[0] ?? "", 200);
-}
-
-/** "✅ green" or "❌ green: two tests fail". */
-export function gateLine(gate: GateResult, neutral: Neutral): string {
-  return gate.passed ? `✓ ${gate.gate}` : `✗ **${gate.gate}**: ${neutral.line(gate.summary, 250)}`;
-}
-
-function artifactLine(artifact: Artifact, attempt: Attempt, neutral: Neutral): string {
-  switch (artifact.name) {
-    case "Reproduction":
-      return artifact.value.reproduced
-        ? artifact.value.testFiles
-            .map((file) => neutral.code(file, 120))
-            .slice(0, 3)
-            .join(", ")
-        : `not reproduced: ${neutral.line(artifact.value.notes, 200)}`;
-    case "Diagnosis":
-      return neutral.line(firstSentence(artifact.value.rootCause), 200);
-    case "Change":
-      return [
-        neutral.line(firstSentence(artifact.value.summary), 200),
-        `(${count(attempt.changes.length, "file")})`,
-      ].join(" ");
-    case "Review": {
-      const [worst] = artifact.value.findings;
-      if (artifact.value.verdict === "approve") {
-        return worst ? `approved with ${count(artifact.value.findings.length, "remark")}` : "approved";
-      }
-      return worst ? `changes wanted: ${neutral.line(worst.message, 200)}` : "changes wanted";
-    }
-    case "Triage":
-    case "Plan":
-    case "Report":
-      return neutral.line(firstSentence(artifact.value.summary), 200);
-    default:
-      return assertNever(artifact);
-  }
-}
-
-function firstSentence(text: string): string {
-  return /^[\s\S]*?[.!?](?=\s|$)/.exec(text)?.[0] ?? text;
-}
-
-/** "[#13](https://…)"; for a local run the branch. */
-export function pullRequestLink({ pullRequest }: State): string {
-  if (!pullRequest) return "";
-  return pullRequest.number === 0 ? `branch \`${pullRequest.branch}\`` : `[#${pullRequest.number}](${pullRequest.url})`;
-}
-
-/** What comes next, whom it waits for, and the exact command that changes it. Markdown, without the label. `asked` for the status itself: it is not pointed to again. */
-export function nextStep(state: State, asked?: "status"): string {
+/** What comes next, whom it waits for, and the exact command that changes it. Markdown, without the label. `asked` for the status itself: it is not pointed to again; `ask` is the address of the comment that asks people. */
+export function nextStep(state: State, asked?: "status", ask?: string): string {
   const { finished } = state;
   if (!finished) {
     if (isStopping(state)) return "the work under way is being ended.";
-    const held = heldNext(state);
+    const held = heldNext(state, ask);
     if (held !== undefined) return held;
     if (!state.routed) return "sorting the issue, then the work it calls for. `/agent stop` stops it.";
     return `${position(state) ?? "the last step"}, by itself. \`/agent stop\` stops it${asked === "status" ? "" : ", `/agent status` tells more"}.`;
@@ -315,8 +164,8 @@ export function isGuess({ routed }: State): boolean {
 /** Every way to answer before anything starts, as commands: in words, or by naming the workflow or the type. */
 function answers(state: State): string {
   // A route may name anything; only what a command can name is shown.
-  const ways = Object.entries({ bug: "bug", ...state.created.config.routes }).filter(([, name]) =>
-    /^[a-z][a-z0-9-]*$/.test(name),
+  const ways = Object.entries({ bug: "bug", ...state.created.config.routes }).filter(
+    ([type, name]) => type !== "audit" && /^[a-z][a-z0-9-]*$/.test(name),
   );
   const commands = [...new Set(ways.map(([, workflow]) => `\`/agent fix --workflow ${workflow}\``))];
   const labels = ways.map(([type]) => `\`agent:${type}\``);

@@ -11,6 +11,8 @@ import type { EventLog, Projection } from "../engine/ports.ts";
 import { apply, fold } from "../engine/fold.ts";
 import { isIdle, type State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
+import { openAsks } from "../engine/asks.ts";
+import { createAsking, type Asked } from "./asking.ts";
 import { cardMarker, renderCard } from "./card.ts";
 import type { OctokitFor, Self, Timing } from "./client.ts";
 import { createComments, type CommentRef } from "./comments.ts";
@@ -56,6 +58,7 @@ const RETRY_MS = [5_000, 15_000, 60_000, 300_000];
 interface Shown {
   state: State | undefined;
   card: CommentRef | undefined;
+  asked: Asked;
   /** The card was deleted, or the issue is: nothing is written there again. */
   gone: boolean;
   body: string;
@@ -80,6 +83,7 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
   const once = createOnce({ outbox, log: journal, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
+  const asking = createAsking({ comments, outbox, neutral, redact });
   const runs = new Map<RunId, Shown>();
   let closing = false;
 
@@ -99,6 +103,7 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
     const entry: Shown = {
       state: undefined,
       card: undefined,
+      asked: new Map(),
       gone: false,
       body: "",
       news: "",
@@ -175,18 +180,38 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
 
   /** Milliseconds between the last edit and the next. */
   function gap(state: State, entry: Shown): number {
-    if (state.finished || entry.card === undefined) return entry.card === undefined ? 0 : Math.min(editEveryMs, 1_000);
+    // Somebody is waited for who does not know it yet.
+    const told = entry.gone || asking.isTold(state, entry.asked);
+    if (state.finished || !told || entry.card === undefined)
+      return entry.card === undefined ? 0 : Math.min(editEveryMs, 1_000);
     const small = newsOf(state) === entry.news;
     const growth = 2 ** (small ? entry.smallEdits : Math.max(0, entry.edits - QUICK_EDITS));
     return Math.min(editEveryMs * (small ? SMALL_NEWS_FACTOR : 1) * growth, LONGEST_GAP_MS);
   }
 
   async function show(state: State, entry: Shown): Promise<void> {
-    if (!entry.gone) await showCard(state, entry);
+    const fresh = entry.card === undefined;
+    await asking.find(state, entry.asked);
+    // The card stands first on the issue, and then points to what is asked.
+    if (!entry.gone && fresh) await showCard(state, entry);
+    const failed = entry.gone ? undefined : await ask(state, entry, fresh);
+    if (!entry.gone && !fresh) await showCard(state, entry);
     if (!entry.gone) await showLabels(state, entry);
+    if (failed) throw failed.error;
     if (!state.finished) return;
     await showEnding(state, entry);
     await markShown(state);
+  }
+
+  /** Asks people; what fails is given back, so that the card is drawn all the same. `again`: it is drawn once more, with where they are asked. */
+  async function ask(state: State, entry: Shown, again: boolean): Promise<{ error: unknown } | undefined> {
+    try {
+      const written = await asking.write(state, entry.asked);
+      entry.dirty ||= again && written > 0;
+      return undefined;
+    } catch (error) {
+      return { error };
+    }
   }
 
   async function markShown(state: State): Promise<void> {
@@ -203,7 +228,8 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
   }
 
   async function showCard(state: State, entry: Shown): Promise<void> {
-    const body = renderCard(await seen(state), { neutral, links, now: state.updatedAt });
+    const ask = asking.addressOf(state, entry.asked);
+    const body = renderCard(await seen(state), { neutral, links, now: state.updatedAt, ask });
     if (body === entry.body) return;
     const { repo, subject } = state.created;
     const marker = cardMarker(state.runId);
@@ -244,7 +270,9 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
   async function showLabels(state: State, entry: Shown): Promise<void> {
     const label = stateLabelOf(state);
     if (label === undefined || label === entry.label) return;
-    await setLabels({ requests, once }, state, label, entry.label === undefined ? triageLabels(state) : []);
+    const { runId: run, created, routed } = state;
+    const more = entry.label === undefined ? triageLabels(created, routed?.triage) : [];
+    await setLabels({ requests, once }, { ...created, number: created.subject.number, run }, label, more);
     entry.label = label;
   }
 
@@ -326,7 +354,7 @@ function newsOf(state: State): string {
   const stages = [...state.stages.values()].map(({ name, attempts, current }) =>
     [name, attempts.length, current?.failure !== undefined, current?.gates.some((gate) => !gate.passed)].join(),
   );
-  return [stateWord(state).word, state.routed !== undefined, ...stages].join("\n");
+  return [stateWord(state).word, state.routed !== undefined, openAsks(state).length, ...stages].join("\n");
 }
 
 /** What will not come back under this address, whatever people do. */

@@ -1,5 +1,6 @@
 // What may be published at all, decided from the run's own state: Baton's last look before anything is written.
-import { headOf, stageOrder, type State } from "../engine/state.ts";
+import { headOf } from "../engine/commits.ts";
+import { stageOrder, type State } from "../engine/state.ts";
 import type { Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import type { GateName } from "../workflows/schema.ts";
@@ -7,6 +8,9 @@ import { refused, type Refusal } from "./refusal.ts";
 
 /** What every workflow must check of a change before it is published: that it stays in bounds and weakens no test. */
 const ALWAYS = ["scope", "integrity"] as const satisfies readonly GateName[];
+
+/** Gates that judge the base with tests on top, not the work. */
+const onTests: ReadonlySet<GateName> = new Set(["red", "pinned"]);
 
 /** The commit to publish, when every gate of the workflow has passed, and on that very commit. The engine has seen to it; this door looks itself. */
 export function verifiedHead(state: State): Sha | Refusal {
@@ -17,6 +21,8 @@ export function verifiedHead(state: State): Sha | Refusal {
   const head = headOf(state, publishing);
   const passedThere = new Set<GateName>();
   for (const name of order) {
+    // Where its condition does not hold, a stage has nothing to check; scope and integrity have no condition.
+    if (state.stages.get(name)?.current?.skipped?.because === "condition") continue;
     for (const gate of state.workflow?.stages[name]?.gates ?? []) {
       const result = state.stages.get(name)?.current?.gates.find((seen) => seen.gate === gate);
       if (!result?.passed)
@@ -24,7 +30,7 @@ export function verifiedHead(state: State): Sha | Refusal {
           "not-verified",
           `The gate "${gate}" of the stage "${name}" has not passed, so no pull request was opened.`,
         );
-      if (gate !== "red" && headOf(state, name) !== head) {
+      if (!onTests.has(gate) && headOf(state, name) !== head) {
         return refused(
           "not-verified",
           `The gate "${gate}" was passed by ${headOf(state, name).slice(0, 10)}, but ${head.slice(0, 10)} was to be published.`,

@@ -15,6 +15,7 @@ import { createComments } from "./comments.ts";
 import { commitMessage } from "./commit-message.ts";
 import { marker } from "./markdown.ts";
 import { isRefused } from "./failure.ts";
+import { createFindings } from "./open-findings.ts";
 import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
 import type { Links } from "./progress.ts";
@@ -322,6 +323,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       await addReaction({ requests, once, self }, repo, commentId, "eyes");
     },
 
+    openFindings: createFindings({ requests, once, comments, neutral, self }),
     async removeLabel(repo, subject, label) {
       try {
         await requests.read(repo, `take the label ${label} off #${subject.number}`, (octokit, request) =>

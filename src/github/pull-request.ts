@@ -2,11 +2,13 @@
 import { formatDollars } from "../core/ids.ts";
 import type { Sha } from "../core/ids.ts";
 import type { GateResult } from "../engine/events.ts";
-import { artifactOf, stageOrder, totalCost, type State } from "../engine/state.ts";
+import { artifactOf, changeOf, stageOrder, totalCost, workedMs, type State } from "../engine/state.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import { bullets, commandText, count, duration, folded, marker, MAX_BODY, seconds, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
-import { workedMs, type Links } from "./progress.ts";
+import { missingPart, planOutcome } from "./plan-outcome.ts";
+import type { Links } from "./progress.ts";
+import { shownBy } from "./stages.ts";
 
 export interface PullRequestFacts {
   /** The verified commit, in Baton's own clone. */
@@ -56,8 +58,10 @@ export function pullRequestBody(state: State, facts: PullRequestFacts): string {
   const essentials = [
     pullRequestMarker(state),
     `${subject.kind === "issue" ? `Closes #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. No person has reviewed it yet._`,
+    missingPart(state, neutral),
     whatAndWhy(state, neutral),
     verified(state, facts),
+    planOutcome(state, neutral),
     claimed(state, neutral),
     footer(state, facts),
   ];
@@ -70,7 +74,7 @@ export function pullRequestBody(state: State, facts: PullRequestFacts): string {
 
 function whatAndWhy(state: State, neutral: Neutral): string {
   const diagnosis = artifactOf(state, "Diagnosis")?.artifact.value;
-  const change = artifactOf(state, "Change")?.artifact.value;
+  const change = changeOf(state);
   return stack(
     diagnosis && `**Root cause**, as the agents explain it: ${neutral.prose(diagnosis.rootCause, 1_500)}`,
     change && `**This change**: ${neutral.prose(change.summary, 1_500)}`,
@@ -85,8 +89,9 @@ function passedGates(state: State): GateResult[] {
 
 function verified(state: State, { neutral, head, tree, changes }: PullRequestFacts): string {
   const gates = passedGates(state);
-  const rows = gates.map((gate) => [
-    `✅ ${gate.gate}`,
+  const seen = gates.filter((gate) => shownBy(gate) !== "nothing");
+  const rows = seen.map((gate) => [
+    `✅ ${gate.gate}${shownBy(gate) === "part" ? " (in part)" : ""}`,
     neutral.cell(gate.summary, 200),
     orDash(
       // What Baton did to prepare is in the list of all commands; here stands what judged.
@@ -98,8 +103,10 @@ function verified(state: State, { neutral, head, tree, changes }: PullRequestFac
     orDash([...new Set(gate.evidence.map(({ commit }) => commitName(state, commit, head)))], " → "),
     seconds(gate.seconds),
   ]);
+  const files = (label: string, paths: readonly string[] | undefined) =>
+    paths ? ` ${label}: ${paths.map((file) => neutral.code(file, 200)).join(", ")}.` : "";
   const reproduction = artifactOf(state, "Reproduction")?.artifact.value;
-  const tests = reproduction?.testFiles.map((file) => neutral.code(file, 200)).join(", ");
+  const characterization = artifactOf(state, "Characterization")?.artifact.value;
   const added = changes.reduce((sum, change) => sum + change.added, 0);
   const removed = changes.reduce((sum, change) => sum + change.removed, 0);
   return stack(
@@ -108,22 +115,27 @@ function verified(state: State, { neutral, head, tree, changes }: PullRequestFac
     table(["Gate", "Result", "Command", "On commit", "Seconds"], rows),
     bullets([
       `The head commit of this branch has exactly the tree that was verified: \`${tree.slice(0, 12)}\` (base \`${state.created.base.commit.slice(0, 10)}\`, verified as \`${head.slice(0, 10)}\`).`,
-      `${count(changes.length, "file")} changed, +${added} −${removed}.${tests ? ` Reproduction: ${tests}.` : ""}`,
-      ...failedBefore(gates, neutral),
+      `${count(changes.length, "file")} changed, +${added} −${removed}.${files("Reproduction", reproduction?.testFiles)}${files("Pinned behaviour", characterization?.testFiles)}`,
+      ...gates
+        .filter((gate) => shownBy(gate) === "nothing")
+        .map(({ gate, summary }) => `**Not verified:** ${gate}. ${neutral.line(summary, 300)}`),
+      ...remarks(gates, neutral),
     ]),
   );
 }
 
-function failedBefore(gates: readonly GateResult[], neutral: Neutral): string[] {
-  const notes = gates.filter((gate) => gate.gate === "baseline").flatMap((gate) => gate.notes);
-  return notes.slice(0, 10).map((note) => neutral.line(note, 300));
+/** Notes that a reviewer wants to know although the gate passed: what failed before, too; names that are new, or were not compared. */
+function remarks(gates: readonly GateResult[], neutral: Neutral): string[] {
+  const told = gates.filter(({ gate }) => gate === "baseline" || gate === "surface");
+  return told.flatMap(({ notes }) => notes.slice(0, 10).map((note) => neutral.line(note, 300)));
 }
 
 function commitName(state: State, commit: Sha, head: Sha): string {
   const short = `\`${commit.slice(0, 10)}\``;
   if (commit === head) return `head ${short}`;
   if (commit === state.created.base.commit) return `base ${short}`;
-  return commit === artifactOf(state, "Reproduction")?.commit ? `base + test ${short}` : short;
+  const added = [artifactOf(state, "Reproduction"), artifactOf(state, "Characterization")];
+  return added.some((tests) => tests?.commit === commit) ? `base + test ${short}` : short;
 }
 
 function orDash(parts: readonly string[], between: string): string {
@@ -136,13 +148,15 @@ function cellCode(text: string, neutral: Neutral): string {
 
 function claimed(state: State, neutral: Neutral): string {
   const diagnosis = artifactOf(state, "Diagnosis")?.artifact.value;
-  const change = artifactOf(state, "Change")?.artifact.value;
+  const change = changeOf(state);
   const review = artifactOf(state, "Review")?.artifact.value;
+  const characterization = artifactOf(state, "Characterization")?.artifact.value;
   const findings = review?.findings.slice(0, 8).map(({ severity, path, line, message }) => {
     const place = path === undefined ? "" : ` ${neutral.code(`${path}${line === undefined ? "" : `:${line}`}`, 200)}`;
     return `  - ${severity}${place}: ${neutral.line(message, 300)}`;
   });
   const items = [
+    characterization && `**What the pinned tests cover:** ${neutral.line(characterization.covers, 700)}`,
     diagnosis && `**Approach:** ${neutral.line(diagnosis.approach, 700)}`,
     diagnosis && `**Risk:** ${neutral.line(diagnosis.risk, 400)}`,
     review &&

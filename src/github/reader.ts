@@ -2,12 +2,13 @@
 import { BatonError } from "../core/errors.ts";
 import { sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
-import type { Person, RepoRef } from "../engine/events.ts";
-import type { GitHubReader } from "../engine/ports.ts";
+import type { RepoRef } from "../engine/events.ts";
+import type { GitHubReader, IssueList } from "../engine/ports.ts";
 import type { OctokitFor, Timing } from "./client.ts";
 import { latestComments } from "./comments.ts";
 import type { Throttle } from "../store/throttle.ts";
 import { isRefused } from "./failure.ts";
+import { listOpenIssues, namesOf, personOf } from "./issue-list.ts";
 import { createRequests, place } from "./requests.ts";
 
 export interface GitHubReaderOptions {
@@ -26,11 +27,8 @@ const PULL_PAGES = 3;
 const levels = ["none", "read", "triage", "write", "maintain", "admin"] as const;
 type Level = (typeof levels)[number];
 
-/** GitHub's account for people who have left (github.com/ghost). */
-const ghost: Person = { login: "ghost", id: 10_137 };
-
 /** A reader for every repository that `octokitFor` can reach. */
-export function createGitHubReader(options: GitHubReaderOptions): GitHubReader {
+export function createGitHubReader(options: GitHubReaderOptions): GitHubReader & IssueList {
   const requests = createRequests(options);
 
   return {
@@ -101,9 +99,7 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader {
           locked: data.locked,
           isPull: data.pull_request !== undefined,
           url: data.html_url,
-          labels: data.labels.flatMap((label) =>
-            typeof label === "string" ? [label] : label.name ? [label.name] : [],
-          ),
+          labels: namesOf(data.labels),
           assignees: (data.assignees ?? []).map(personOf),
         };
       } catch (error) {
@@ -112,6 +108,8 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader {
         throw error;
       }
     },
+
+    openIssues: (repo, options) => listOpenIssues(requests, repo, options),
 
     async comments(repo, number) {
       const latest = await latestComments(requests, repo, number);
@@ -178,10 +176,6 @@ function levelOf(permission: string, role: string | undefined): Level {
     admin: "admin",
   } as const;
   return expected[named] === coarse || named === coarse ? named : coarse;
-}
-
-function personOf(user: { login: string; id: number | bigint } | null | undefined): Person {
-  return user ? { login: user.login, id: Number(user.id) } : ghost;
 }
 
 /** Raw content arrives as text or bytes; a server that ignores the media type sends base64 in JSON. A folder has no content. */

@@ -1,12 +1,13 @@
 // What Baton answers when people write to it: short, kind, and always with a way on. Commands stand in code spans,
 // so that no answer can be read as a command.
 import { assertNever } from "../core/errors.ts";
-import type { Reply } from "../engine/ports.ts";
+import type { Reply } from "../engine/reply.ts";
 import type { State } from "../engine/state.ts";
-import { heldLine } from "./held.ts";
+import { askedLine, heldLine } from "./held.ts";
 import { bullets, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
-import { costLine, nextStep, position, stageLines, stateWord, type Links } from "./progress.ts";
+import { costLine, nextStep, stateWord, type Links } from "./progress.ts";
+import { checklist, position, stageLines } from "./stages.ts";
 
 export interface ReplyOptions {
   readonly neutral: Neutral;
@@ -45,6 +46,12 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
         bullets(reply.problems.slice(0, 10).map((problem) => neutral.line(problem))),
         "Please write the command again in a new comment.",
       );
+    case "plan-invalid":
+      return stack(
+        "I have read this edit of the plan, but cannot work it, so nothing has changed:",
+        bullets(reply.problems.slice(0, 21).map((problem) => neutral.line(problem))),
+        "Lines are counted within the YAML block. Please mend it and save the comment again; or `/agent approve`, which takes the plan as I wrote it.",
+      );
     case "config-broken":
       return stack(
         quoted(reply.quote, neutral),
@@ -79,6 +86,8 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
 }
 
 const alreadyNext = {
+  asked:
+    "It waits for a person's word, and the status card above says for which: `/agent approve`, `/agent reject: …` or `/agent tell …`; `/agent stop` ends it.",
   no: "The status card above shows how far it is; `/agent stop` ends it.",
   paused: "It is paused: `/agent resume` goes on, `/agent stop` ends it.",
   waiting: "It waits, and the status card above says for what: `/agent resume` tries at once, `/agent stop` ends it.",
@@ -117,12 +126,9 @@ function status(state: State, { neutral, links, now }: ReplyOptions): string {
   const place = position(state);
   return stack(
     `${sign} **${word}**${place === undefined ? "" : `, ${place}`} · ${costLine(state, now)} · ${runLink(state.runId, links)}`,
-    bullets(
-      stageLines(state, neutral).map(
-        (stage) => `${stage.sign} **${stage.name}**${stage.text === "" ? "" : ` · ${stage.text}`}`,
-      ),
-    ),
+    checklist(stageLines(state, neutral)),
     heldLine(state, neutral),
+    askedLine(state),
     `**Next:** ${nextStep(state, "status")}`,
   );
 }

@@ -14,7 +14,7 @@ export const inside = {
   objects: "/baton-objects",
   node: "/opt/baton/node/bin",
   baton: "/opt/baton",
-  proxy: "/run/baton/registries.sock",
+  proxy: "/run/baton/proxy.sock",
 } as const;
 
 /** Bounds that hold for every command in a sandbox, besides its time. Sizes in bytes. */
@@ -41,7 +41,7 @@ export interface Enclosure {
   /** Absolute host folder that becomes the work tree. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Host path of the socket that leads to the registries, when they are to be in reach. */
+  /** Host path of the one socket that leads out, if any: to the registries, or to Baton itself. */
   readonly proxySocket?: string;
   /** Further host paths to show read-only, by the path inside. */
   readonly show?: Readonly<Record<string, string>>;

@@ -9,7 +9,7 @@ import type { CommandResult, Execute } from "../core/command.ts";
 import { BatonError } from "../core/errors.ts";
 import { execute, executeAs } from "../core/exec.ts";
 import type { Log } from "../core/log.ts";
-import type { ProcessOptions } from "../core/process.ts";
+import { type GroupProcess, type ProcessOptions, startProcess } from "../core/process.ts";
 import {
   enclose,
   type Enclosure,
@@ -20,7 +20,7 @@ import {
   manners,
 } from "./enclosure.ts";
 import { openRegistries, registryEnvironment, withBridge } from "./registries.ts";
-import type { Hands, Sandbox } from "./sandbox.ts";
+import type { Hands, Sandbox, SandboxProgram } from "./sandbox.ts";
 import { selfTest } from "./self-test.ts";
 import { startToolProcess } from "./start.ts";
 
@@ -42,6 +42,7 @@ const INSTALL = "apt-get install -y bubblewrap socat ripgrep";
 const GIVES_UP =
   "commands and tools then run with your user's own rights: they can read and change every file you can, " +
   "see Baton's keys in its process, and use the network";
+const LOCKED_UP = "a program with tools of its own runs in the sandbox only";
 const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Opens the sandbox. Throws `sandbox-missing` when bubblewrap or what it needs is not there, `sandbox-failed` when a probe got out of it. */
@@ -86,11 +87,9 @@ async function openBubblewrap(options: SandboxOptions): Promise<Sandbox & AsyncD
   options.log.debug("the sandbox holds", { milliseconds: Math.round(performance.now() - started) });
 
   const show = toolProcessFiles();
-  return {
-    kind: "bubblewrap",
-    warning: undefined,
-    run,
-    ...startingHands((folder) =>
+  await using undo = new AsyncDisposableStack();
+  const hands = undo.use(
+    startingHands((folder) =>
       launch({
         folder,
         env: environmentInside(machine),
@@ -98,6 +97,26 @@ async function openBubblewrap(options: SandboxOptions): Promise<Sandbox & AsyncD
         argv: [`${inside.node}/node`, `${inside.baton}/src/hands/main.ts`, inside.work],
       }),
     ),
+  );
+  const programs = undo.use(
+    startingPrograms((program) =>
+      launch({
+        folder: program.folder,
+        env: { ...environmentInside(machine), ...program.env },
+        show: program.show ?? {},
+        argv: withBridge(program.argv, inside.proxy),
+        proxySocket: program.socket,
+      }),
+    ),
+  );
+  const opened = undo.move();
+  return {
+    kind: "bubblewrap",
+    warning: undefined,
+    run,
+    startHands: hands.startHands,
+    startProgram: programs.startProgram,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
 
@@ -124,6 +143,9 @@ async function openNone(options: SandboxOptions): Promise<Sandbox & AsyncDisposa
         signal,
       ),
     startHands: hands.startHands,
+    startProgram() {
+      throw new BatonError("sandbox-missing", `${LOCKED_UP}; it cannot be started with BATON_SANDBOX=none`);
+    },
     async [Symbol.asyncDispose]() {
       await hands[Symbol.asyncDispose]();
       await rm(spareHome, { recursive: true, force: true });
@@ -149,6 +171,29 @@ function startingHands(launch: (folder: string) => ProcessOptions): Pick<Sandbox
     async [Symbol.asyncDispose]() {
       await Promise.all([...live].map((hands) => hands[Symbol.asyncDispose]()));
       live.clear();
+    },
+  };
+}
+
+/** Starts programs and ends those that are left when the sandbox closes. */
+function startingPrograms(
+  launch: (program: SandboxProgram) => ProcessOptions,
+): Pick<Sandbox, "startProgram"> & AsyncDisposable {
+  const live = new Set<GroupProcess>();
+  return {
+    startProgram(program) {
+      const group = startProcess(launch(program));
+      if ("notStarted" in group)
+        throw new BatonError("sandbox-failed", `the sandbox could not be started: ${group.notStarted}`, {
+          retryable: true,
+        });
+      live.add(group);
+      void group.ended.then(() => live.delete(group));
+      return group;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const group of live) group.end(0);
+      await Promise.all([...live].map(({ ended }) => ended));
     },
   };
 }

@@ -36,8 +36,9 @@ const CONNECT_MS = 30_000;
 const IDLE_MS = 300_000;
 /** Refused places named in the output. */
 const MAX_REPORTED = 50;
-/** Inside the sandbox, where tools find the proxy. */
 const PORT = 3128;
+/** Inside the sandbox, where the socket that leads out is found. */
+export const bridgeAddress = `http://127.0.0.1:${PORT}`;
 
 /** Addresses that a public name has no business to resolve to. */
 const inward = new BlockList();
@@ -210,7 +211,7 @@ function place(text: string): { host: string; port: number | undefined } {
   return { host: bare(match?.[1] ?? text), port: match?.[2] === undefined ? undefined : Number(match[2]) };
 }
 
-/** Starts `argv` with the proxy in reach at 127.0.0.1: inside, socat leads that port to the socket. */
+/** Starts `argv` with a socket that leads out in reach at `bridgeAddress`: inside, socat leads that port to it. */
 export function withBridge(argv: readonly string[], socket: string): [string, ...string[]] {
   const script = `
 /usr/bin/socat TCP-LISTEN:${PORT},bind=127.0.0.1,reuseaddr,fork,max-children=128 UNIX-CONNECT:"$1" </dev/null >/dev/null 2>&1 &
@@ -222,7 +223,7 @@ exec "$@"`;
 
 /** What tells package managers of the proxy. */
 export function registryEnvironment(extra: readonly string[]): Record<string, string> {
-  const proxy = `http://127.0.0.1:${PORT}`;
+  const proxy = bridgeAddress;
   const java = ["http", "https"]
     .map((scheme) => `-D${scheme}.proxyHost=127.0.0.1 -D${scheme}.proxyPort=${PORT}`)
     .join(" ");

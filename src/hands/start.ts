@@ -1,7 +1,7 @@
 // Baton's side of one tool process: starts it, matches answers to calls, and notices when it is gone or silent.
 import { BatonError, messageOf } from "../core/errors.ts";
 import { createOutput } from "../core/output.ts";
-import { type ProcessEnd, type ProcessOptions, startProcess } from "../core/process.ts";
+import { describeEnd, type ProcessOptions, startProcess } from "../core/process.ts";
 import { isRecord, MAX_LINE, parseResponse, readLines, READY, TOOL_TIME, type ToolResponse } from "./protocol.ts";
 import type { Hands, ToolCall } from "./sandbox.ts";
 
@@ -52,7 +52,7 @@ export async function startToolProcess(launch: ProcessOptions, signal: AbortSign
     },
     () => fail(gone(`it wrote a line of more than ${MAX_LINE} bytes`)),
   );
-  void group.ended.then((end) => fail(gone(describe(end, complaints.text()))));
+  void group.ended.then((end) => fail(gone(describeEnd(end, complaints.text()))));
 
   const abortStart = () => fail(gone("the start was aborted"));
   signal.addEventListener("abort", abortStart, { once: true });
@@ -124,14 +124,4 @@ function timeOf(call: ToolCall): number {
 
 function gone(why: string): BatonError {
   return new BatonError("sandbox-failed", `the tool process is gone: ${why}`, { retryable: true });
-}
-
-function describe(end: ProcessEnd, complaints: string): string {
-  const how =
-    end.type === "not-started"
-      ? end.reason
-      : end.signal === null
-        ? `it ended with exit code ${end.exitCode}`
-        : `it was ended by ${end.signal}`;
-  return complaints.trim() === "" ? how : `${how}: ${complaints.trim()}`;
 }

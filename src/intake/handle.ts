@@ -7,7 +7,8 @@ import { systemClock, type Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
-import type { Bell, EventLog, GitHubReader, Projection, Publisher, Reply, WorkflowSource } from "../engine/ports.ts";
+import type { Bell, EventLog, GitHubReader, Projection, Publisher, WorkflowSource } from "../engine/ports.ts";
+import type { Reply } from "../engine/reply.ts";
 import type { Deliveries, KeptDelivery } from "../store/deliveries.ts";
 import { issueTypes } from "../workflows/artifacts.ts";
 import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
@@ -17,10 +18,13 @@ import { commandLineOnly, type Command } from "./grammar.ts";
 import type { Ground, Intent, Self } from "./intent.ts";
 import type { Asked } from "./asked.ts";
 import { configOr, createStart, type LoadedConfig } from "./start.ts";
+import { createPlanEdits } from "./plan-edits.ts";
 import { createRestart } from "./restart.ts";
 import { createSteer } from "./steer.ts";
+import { createJudge } from "./judge.ts";
 import { createLanes } from "./lanes.ts";
 import { translate } from "./translate.ts";
+import { createTicks } from "./ticks.ts";
 import { helpLines, verbOf, type Role } from "./verbs.ts";
 
 export const CONFIG_FILE = ".github/baton.yml";
@@ -36,7 +40,7 @@ export interface IntakeParts {
   readonly log: EventLog;
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
-  readonly publisher: Pick<Publisher, "reply" | "acknowledge" | "removeLabel">;
+  readonly publisher: Pick<Publisher, "reply" | "acknowledge" | "removeLabel" | "openFindings">;
   readonly workflows: WorkflowSource;
   /** What people see of a run on which nobody works. */
   readonly projection?: Pick<Projection, "touch"> | undefined;
@@ -60,6 +64,9 @@ export function createIntake(parts: IntakeParts): Intake {
   const { deliveries, publisher, reader, self, journal, clock = systemClock } = parts;
   const start = createStart(parts);
   const steer = createSteer(parts);
+  const judge = createJudge(parts);
+  const planEdits = createPlanEdits({ ...parts, judge, loadConfig });
+  const ticks = createTicks({ ...parts, loadConfig });
   const restart = createRestart({ ...parts, start });
   const lanes = createLanes();
 
@@ -212,11 +219,22 @@ export function createIntake(parts: IntakeParts): Intake {
       await reply(intent, key, { kind: "invalid-flags", quote, problems });
       return "invalid flags";
     }
+    const { route } = verbOf(verb);
+    if (route !== undefined) {
+      const workflow = flags.workflow ?? configOr(loaded).routes[route] ?? route;
+      return start({ ...asked, loaded, wanted: "work", instruction, flags, workflow });
+    }
     switch (verb) {
       case "triage":
         return start({ ...asked, loaded, wanted: "triage", instruction });
       case "fix":
         return start({ ...asked, loaded, wanted: "work", instruction, flags });
+      case "approve":
+        return judge.approve(asked, instruction);
+      case "reject":
+        return judge.reject(asked, instruction);
+      case "tell":
+        return judge.tell(asked, instruction);
       case "restart":
         return restart({ ...asked, loaded, instruction, flags });
       case "stop":
@@ -296,6 +314,10 @@ export function createIntake(parts: IntakeParts): Intake {
         return labelled(intent, delivery, signal);
       case "comment":
         return commented(intent, delivery, signal);
+      case "plan":
+        return planEdits(intent, askedBy(intent, delivery, 0, "an edit of the plan", signal));
+      case "ticks":
+        return ticks(intent, askedBy(intent, delivery, 0, "a tick in the report", signal));
       case "closed":
         return steer.closed(intent, signal);
       case "edited":

@@ -1,4 +1,5 @@
 // What somebody asked for, whatever the door it came by, and where they asked.
+import type { RunId } from "../core/ids.ts";
 import type { Loss, Person, RepoRef, Subject } from "../engine/events.ts";
 import type { Reading } from "./grammar.ts";
 
@@ -41,6 +42,25 @@ export type Intent = Place &
         readonly commentId: number;
         readonly reading: Reading;
         readonly at: number;
+      }
+    | {
+        /** A person edited a comment in which Baton shows a plan. */
+        readonly door: "plan";
+        readonly commentId: number;
+        /** The hidden line that says which plan it was. */
+        readonly marker: string;
+        /** The comment as it is now. */
+        readonly body: string;
+      }
+    | {
+        /** A person ticked findings in a comment in which Baton reports them. */
+        readonly door: "ticks";
+        readonly commentId: number;
+        readonly run: RunId;
+        /** Their numbers, those that were not ticked before. */
+        readonly ticked: readonly number[];
+        /** The comment as it is now. */
+        readonly body: string;
       }
     | { readonly door: "closed" }
     | { readonly door: "edited" }

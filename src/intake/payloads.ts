@@ -65,6 +65,7 @@ export const CommentEvent = z.object({
     created_at: time,
     performed_via_github_app: App,
   }),
+  changes: z.object({ body: z.object({ from: z.string().nullish() }).nullish() }).nullish(),
 });
 export type CommentEvent = z.infer<typeof CommentEvent>;
 

@@ -3,9 +3,11 @@
 // What changes a run is appended with the version that was read; when a driver was quicker, it is read again.
 // A delivery may be handled twice: what it said carries its name in the log, and is not said again.
 import type { RunId } from "../core/ids.ts";
+import { isForPeople } from "../engine/asks.ts";
 import type { RecordedEvent, RunEvent } from "../engine/events.ts";
 import { fold } from "../engine/fold.ts";
-import type { EventLog, GitHubReader, Projection, Reply } from "../engine/ports.ts";
+import type { EventLog, GitHubReader, Projection } from "../engine/ports.ts";
+import type { Reply } from "../engine/reply.ts";
 import { isIdle, type State } from "../engine/state.ts";
 import type { Asked } from "./asked.ts";
 import type { Intent } from "./intent.ts";
@@ -83,7 +85,8 @@ export async function alreadyRunning(
   run: RunId,
 ): Promise<Extract<Reply, { kind: "already-running" }>> {
   const { paused, waiting } = fold(await log.read(run));
-  const held = paused ? "paused" : waiting ? "waiting" : undefined;
+  const waits = waiting && (isForPeople(waiting.reason) ? "asked" : "waiting");
+  const held = paused ? "paused" : waits;
   return { kind: "already-running", quote, run, ...(held === undefined ? {} : { held }) };
 }
 

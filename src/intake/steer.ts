@@ -1,14 +1,18 @@
 // Words to a run that is there: stop, pause, resume, retry, budget, status, why; and the news that its issue was closed or edited.
 import { formatDollars, dollars, type RunId } from "../core/ids.ts";
 import { BatonError } from "../core/errors.ts";
-import type { Bell, EventLog, GitHubReader, Publisher, Reply } from "../engine/ports.ts";
+import { isForPeople, openAsks } from "../engine/asks.ts";
+import { taskStatuses } from "../engine/board.ts";
+import type { Bell, EventLog, GitHubReader, Publisher } from "../engine/ports.ts";
 import { isPublished, stageOrder, type State } from "../engine/state.ts";
+import { readUnit } from "../engine/unit.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
+import { afterTheEnd, createAnswers } from "./answers.ts";
 import type { Asked } from "./asked.ts";
 import { readAmount } from "./grammar.ts";
 import type { Ground, Intent, Lost } from "./intent.ts";
 import { howToStart, refusedNow } from "./now.ts";
-import { alreadyRunning, createRuns, said, wordOf, type RunsParts } from "./runs.ts";
+import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
 
 export interface SteerParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
@@ -37,20 +41,7 @@ export interface Steer {
 /** Steering over its parts. Throws when GitHub or the database does not answer. */
 export function createSteer({ log, bell, reader, publisher, projection }: SteerParts): Steer {
   const runs = createRuns({ log, reader, projection });
-  const answer = async ({ intent, key }: Asked, reply: Reply, note: string) => {
-    await publisher.reply(intent.repo, intent.subject, key, reply);
-    return note;
-  };
-  const nothingRunning = (asked: Asked, next: string) =>
-    answer(asked, { kind: "nothing-running", quote: asked.quote, next }, "nothing is running");
-  const nothingToDo = (asked: Asked, why: string, next: string) =>
-    answer(asked, { kind: "nothing-to-do", quote: asked.quote, why, next }, `nothing to do: ${why}`);
-  const atWork = async (asked: Asked, run: RunId) =>
-    answer(asked, await alreadyRunning(log, asked.quote, run), `${run} is at work`);
-  const ring = async (run: RunId, note: string) => {
-    await bell.ring("run", run);
-    return `${run} ${note}`;
-  };
+  const { answer, nothingRunning, nothingToDo, unreadable, atWork, ring } = createAnswers({ log, bell, publisher });
 
   /** Takes an ended run up again with these events, unless another is at work on its subject. */
   async function takeUp(asked: Asked, { runId }: State, events: Parameters<EventLog["append"]>[2]): Promise<string> {
@@ -75,7 +66,7 @@ export function createSteer({ log, bell, reader, publisher, projection }: SteerP
     const outcome = await runs.append(
       runId,
       ({ state }) =>
-        state.phase !== "finished" && (state.paused || state.waiting)
+        state.phase !== "finished" && (state.paused || (state.waiting && !isForPeople(state.waiting.reason)))
           ? [{ type: "resume.requested", ...wordOf(asked) }]
           : undefined,
       asked.signal,
@@ -135,11 +126,13 @@ export function createSteer({ log, bell, reader, publisher, projection }: SteerP
       if (state.phase === "finished") return nothingRunning(asked, afterTheEnd(state));
       return (
         (await letGo(asked, state)) ??
-        (await nothingToDo(
-          asked,
-          "the run is not held by anything: it is under way",
-          "`/agent status` says how far it is.",
-        ))
+        (await (state.waiting && isForPeople(state.waiting.reason)
+          ? nothingToDo(asked, "the run waits for a person's word", howToAnswer(state))
+          : nothingToDo(
+              asked,
+              "the run is not held by anything: it is under way",
+              "`/agent status` says how far it is.",
+            )))
       );
     },
 
@@ -158,22 +151,12 @@ export function createSteer({ log, bell, reader, publisher, projection }: SteerP
           asked,
           `The last run ended well, in pull request #${pullRequest.number}; there is nothing to retry.`,
         );
-      const stages = stageOrder(state.workflow);
-      if (name !== "" && !stages.includes(name)) {
-        const known =
-          stages.length === 0
-            ? "the last run had no stages yet"
-            : `the stages are ${stages.map((one) => `\`${one}\``).join(", ")}`;
-        return answer(
-          asked,
-          { kind: "invalid-flags", quote, problems: [`there is no stage \`${name.slice(0, 60)}\`; ${known}`] },
-          "unknown stage",
-        );
-      }
+      const from = name === "" ? undefined : whereToRetry(state, name);
+      if (from && "problem" in from) return unreadable(asked, from.problem);
       const no = await refusedNow(reader, intent);
       if (no) return answer(asked, { kind: "refused", quote, ...no }, `refused: ${no.why}`);
       return takeUp(asked, state, [
-        { type: "retry.requested", ...wordOf(asked), ...(name === "" ? {} : { stage: name }) },
+        { type: "retry.requested", ...wordOf(asked), ...(from === undefined ? {} : { stage: from.stage }) },
       ]);
     },
 
@@ -183,7 +166,7 @@ export function createSteer({ log, bell, reader, publisher, projection }: SteerP
       if (amount === undefined) {
         const got = typed.trim() === "" ? "" : `, not \`${typed.trim().slice(0, 60).replaceAll("`", "'")}\``;
         const problem = `\`budget\` needs dollars from 0.01 to 1000, like \`$3\` or \`3.50\`${got}`;
-        return answer(asked, { kind: "invalid-flags", quote, problems: [problem] }, "invalid amount");
+        return unreadable(asked, problem);
       }
       const found = await runs.find(intent);
       if (found && said(found.events, ["budget.changed"], asked)) return ring(found.state.runId, "was told before");
@@ -286,9 +269,41 @@ function whyNoPause(state: State): readonly [why: string, next: string] | undefi
   return undefined;
 }
 
-/** What can be done with a run that has ended. */
-function afterTheEnd({ finished, pullRequest }: State): string {
-  if (pullRequest) return `The last run ended well, in pull request #${pullRequest.number}.`;
-  if (finished?.outcome === "triaged") return "The last run only sorted the issue. `/agent fix` starts the work.";
-  return "The last run has ended. `/agent retry` goes on where it ended, `/agent restart` begins again.";
+/** The stage a retry goes on from. A task that is not done is worked again with its fan-out, of which only that is worked again. */
+function whereToRetry(state: State, name: string): { stage: string } | { problem: string } {
+  const stages = stageOrder(state.workflow);
+  const { stage, task, mends } = readUnit(name);
+  const shown = name.slice(0, 100).replaceAll("`", "'");
+  if (!stages.includes(stage)) {
+    const known =
+      stages.length === 0
+        ? "the last run had no stages yet"
+        : `the stages are ${stages.map((one) => `\`${one}\``).join(", ")}`;
+    return { problem: `there is no stage \`${shown}\`; ${known}` };
+  }
+  if (task === undefined) return { stage };
+  const board = state.stages.get(stage)?.current?.board;
+  const statuses = board ? taskStatuses(state, stage, board) : new Map<string, string>();
+  if (!statuses.has(task)) {
+    const known = [...statuses.keys()].map((one) => `\`${stage}:${one}\``).join(", ");
+    return {
+      problem: `there is no task \`${shown}\`; ${known === "" ? `\`${stage}\` has none` : `there is ${known}`}`,
+    };
+  }
+  const mending = mends && board?.conflict?.task === task;
+  if (mending || statuses.get(task) !== "done") return { stage };
+  return {
+    problem: `the task \`${shown}\` is done, and others may stand on it; \`/agent retry ${stage}\` works what of \`${stage}\` is not done`,
+  };
+}
+
+/** The words that answer what a run asks now. */
+export function howToAnswer(state: State): string {
+  const asked = openAsks(state).map(({ asked: { for: what } }) => what);
+  return [
+    ...(asked.includes("approval")
+      ? ["`/agent approve`, `/agent approve with: …` or `/agent reject: …` judges the plan."]
+      : []),
+    ...(asked.includes("answer") ? ["`/agent tell …` answers the questions."] : []),
+  ].join(" ");
 }

@@ -1,8 +1,12 @@
 // From a delivery to what somebody wants, or to nothing and why. Pure.
 //
-// Never anything: what Baton itself did (its account, its App, text with its marker), edits, deletions, and events nobody asked for.
+// Never anything: what Baton itself did (its account, its App, text with its marker), deletions, events nobody asked for, and edits of
+// comments, but for a plan that a person writes otherwise and findings that a person ticks.
 // Bots are let through with their name, so that the repository's config may admit them.
 import type { z } from "zod";
+import { planMarkerIn } from "../engine/asks.ts";
+import { reportedRun, ticksIn } from "../engine/findings.ts";
+import { blockIn } from "../engine/plan-text.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
 import type { Actor, Ground, Intent, Self } from "./intent.ts";
@@ -35,6 +39,8 @@ export function translate(name: string, payload: unknown, self: Self): Translati
       return read(IssueEvent, payload, (event) => fromIssue(event, self));
     case "issue_comment.created":
       return read(CommentEvent, payload, (event) => fromComment(event, self));
+    case "issue_comment.edited":
+      return read(CommentEvent, payload, (event) => fromEdit(event, self));
     default: {
       const ground = lostGround(name, data?.action, payload);
       if (ground) return { type: "ground", ground };
@@ -120,6 +126,32 @@ function fromComment(event: CommentEvent, self: Self): Translation {
       at: comment.created_at,
     },
   };
+}
+
+/** An edit of Baton's own comment with a plan or with findings, by a person. The marker counts also when the person took it out. */
+function fromEdit(event: CommentEvent, self: Self): Translation {
+  const { comment, sender, changes } = event;
+  if (isSelf(sender, self)) return nothing("Baton edited it itself");
+  if (!isSelf(comment.user ?? ghost, self, comment.performed_via_github_app))
+    return nothing("nothing is done about issue_comment.edited: the comment is not Baton's");
+  const body = comment.body ?? "";
+  const before = changes?.body?.from ?? "";
+  const actor = actorOf(sender, undefined);
+  if (actor.bot) return nothing("a bot edited it");
+  const run = reportedRun(body) ?? reportedRun(before);
+  if (run !== undefined) {
+    const old = ticksIn(before);
+    const ticked = [...ticksIn(body)].filter((number) => !old.has(number));
+    if (ticked.length === 0) return nothing("nothing was ticked in it");
+    return {
+      type: "intent",
+      intent: { ...placeOf(event), door: "ticks", actor, commentId: comment.id, run, ticked, body },
+    };
+  }
+  const marker = planMarkerIn(body) ?? planMarkerIn(before);
+  if (marker === undefined) return nothing("nothing is done about issue_comment.edited: it shows no plan");
+  if (blockIn(body) === blockIn(before)) return nothing("the plan in it is as it was");
+  return { type: "intent", intent: { ...placeOf(event), door: "plan", actor, commentId: comment.id, marker, body } };
 }
 
 function placeOf({ repository, issue, installation }: IssueEvent | CommentEvent): Pick<Intent, "repo" | "subject"> {

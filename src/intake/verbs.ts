@@ -29,6 +29,8 @@ export interface Verb {
   /** False: part of the grammar, answered with an honest "not yet". */
   readonly now: boolean;
   readonly flags: readonly FlagName[];
+  /** It starts the workflow that this type of work is routed to: the one of that name, where the repository does not say otherwise. */
+  readonly route?: "feature" | "refactor" | "audit";
 }
 
 const work = ["budget", "max-time", "workflow", "base", "dry-run"] as const;
@@ -42,6 +44,59 @@ export const verbs = {
     may: "write",
     now: true,
     flags: work,
+  },
+  implement: {
+    usage: "implement [what matters] [--budget $3] [--max-time 20m] [--workflow name]",
+    summary: "build a feature: a plan first, which waits for approval, then the work and a draft pull request",
+    may: "write",
+    now: true,
+    flags: work,
+    route: "feature",
+  },
+  plan: {
+    usage: "plan [what matters] [--budget $3] [--max-time 20m] [--workflow name]",
+    summary: "the same: write a plan and wait for approval",
+    may: "write",
+    now: true,
+    flags: work,
+    route: "feature",
+  },
+  refactor: {
+    usage: "refactor [what matters] [--budget $3] [--max-time 20m] [--workflow name]",
+    summary: "restructure code without changing what it does: a plan first, then the work and a draft pull request",
+    may: "write",
+    now: true,
+    flags: work,
+    route: "refactor",
+  },
+  audit: {
+    usage: "audit [what matters] [--budget $3] [--max-time 20m] [--workflow name]",
+    summary: "look through the code and report",
+    may: "write",
+    now: true,
+    flags: work,
+    route: "audit",
+  },
+  approve: {
+    usage: "approve [with: changes]",
+    summary: "approve the plan that waits, as it is or with changes that are worked in first",
+    may: "maintain",
+    now: true,
+    flags: [],
+  },
+  reject: {
+    usage: "reject [: why]",
+    summary: "send the plan that waits back with a reason; without one the run ends",
+    may: "maintain",
+    now: true,
+    flags: [],
+  },
+  tell: {
+    usage: "tell <answer>",
+    summary: "answer the questions a run waits with",
+    may: "write",
+    now: true,
+    flags: [],
   },
   retry: {
     usage: "retry [stage]",
@@ -70,18 +125,11 @@ export const verbs = {
   status: { usage: "status", summary: "say how the run stands", may: "triage", now: true, flags: [] },
   why: { usage: "why", summary: "say why the issue was routed as it was", may: "triage", now: true, flags: [] },
   help: { usage: "help", summary: "list these commands", may: "triage", now: true, flags: [] },
-  plan: { usage: "plan", summary: "write a plan and wait for approval", may: "write", ...later },
-  implement: { usage: "implement", summary: "build a feature", may: "write", ...later },
-  refactor: { usage: "refactor", summary: "restructure code without changing what it does", may: "write", ...later },
   do: { usage: "do <anything>", summary: "let an orchestrator work out how", may: "write", ...later },
   background: { usage: "background <task>", summary: "work a task aside and report", may: "write", ...later },
-  audit: { usage: "audit", summary: "look through the code and report", may: "write", ...later },
   test: { usage: "test", summary: "write the tests that are missing", may: "write", ...later },
   review: { usage: "review", summary: "review the pull request", may: "write", ...later },
   revise: { usage: "revise <what>", summary: "change the pull request", may: "write", ...later },
-  approve: { usage: "approve [changes]", summary: "approve a plan", may: "maintain", ...later },
-  reject: { usage: "reject", summary: "reject a plan", may: "maintain", ...later },
-  tell: { usage: "tell <anything>", summary: "say something to the agents at work", may: "write", ...later },
   ignore: { usage: "ignore", summary: "leave this issue alone from now on", may: "triage", ...later },
   init: { usage: "init", summary: "propose a configuration for this repository", may: "maintain", ...later },
 } as const satisfies Record<string, Verb>;

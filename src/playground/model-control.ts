@@ -4,11 +4,12 @@ import { z } from "zod";
 import { messageOf } from "../core/errors.ts";
 import { CONTROL } from "./control.ts";
 import { modelConditionsSchema, modelFaultPlanSchema, type PlannedModelFaults } from "./model-faults.ts";
+import { batchConditionsSchema } from "./batch-faults.ts";
 import type { ScriptedModel } from "./scripted-model.ts";
 
 /** Answers requests to the control, and says whether the request was one. Only for programs: a browser's page is refused. */
 export function createModelControl(
-  model: Pick<ScriptedModel, "plan" | "set" | "conditions" | "ledger" | "calls" | "unscripted">,
+  model: Pick<ScriptedModel, "plan" | "set" | "conditions" | "ledger" | "calls" | "unscripted" | "batches">,
 ) {
   let counts: PlannedModelFaults["counts"] = () => [];
 
@@ -35,6 +36,11 @@ export function createModelControl(
         const calls = model.calls.slice(from, from + Number(url.searchParams.get("limit") ?? 1000));
         return calls.map((call) => ({ ...call, request: undefined, toolResults: undefined }));
       }
+      case "PUT batches":
+        model.batches.set(batchConditionsSchema.parse(given()));
+        return {};
+      case "GET batches":
+        return model.batches.journal();
       case "GET unscripted":
         return model.unscripted;
       default:

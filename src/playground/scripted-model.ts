@@ -24,6 +24,8 @@
 // may be one too, to serve several issues: `script: (call) => (call.brief.includes("typo") ? typoScript : bugScript)`.
 // Faults are fields of a turn: `failFirst: [{ status: 429 }]`, `fail`, `cut`, `streamError`, `hang`, `rawInput`, `delayMs`.
 //
+// The Message Batches API is spoken too (scripted-batches.ts), by the same script: each request of a batch is a call like any other, but for plans.
+//
 // Nothing is remembered between calls: the agent is read from the first line of the system prompt (`# Agent: fixer`), the
 // attempt from the first line of the brief (`Attempt 2 of 3`), the turn from the replies in the conversation. So a stage that
 // starts again after a crash hears the same again.
@@ -38,6 +40,7 @@
 //   GET                /_playground/ledger
 //   GET                /_playground/calls?after=0&limit=1000
 //   GET                /_playground/unscripted
+//   PUT | GET          /_playground/batches      { delayMs?, faults?, maxRequests?, maxBytes? }; what was made and asked
 //
 // Not built on @copilotkit/aimock: it shows a script the request in the shape of another API (no cache breakpoints, no system
 // blocks), has no prompt-cache token counts, and cannot hang until the client leaves or say that it left.
@@ -56,6 +59,9 @@ import {
   spoil,
 } from "./model-faults.ts";
 import { createModelLedger, type ModelLedger } from "./model-ledger.ts";
+import type { BatchConditions } from "./batch-faults.ts";
+import { createBatchWork } from "./scripted-batch-work.ts";
+import { createScriptedBatches, type ScriptedBatches } from "./scripted-batches.ts";
 import {
   eventsOf,
   inputTokensOf,
@@ -65,7 +71,7 @@ import {
   type ScriptedTurn,
   type StreamEvent,
 } from "./scripted-reply.ts";
-import { readRequest } from "./scripted-request.ts";
+import { type MessagesRequest, readRequest } from "./scripted-request.ts";
 import { callOf, described, type Call, type Script, type ScriptedCall, turnScript } from "./scripted-script.ts";
 
 export type { ModelConditions, ModelFaultPlan } from "./model-faults.ts";
@@ -81,6 +87,7 @@ export interface ScriptedModelOptions {
   readonly onCall?: (call: ScriptedCall) => void;
   readonly faults?: ModelFaultPlan;
   readonly conditions?: ModelConditions;
+  readonly batches?: BatchConditions;
   /** So many of the newest calls keep their whole request; default 1,000. */
   readonly keptRequests?: number;
   /** Serves `/_playground/…` beside the API. Default no. */
@@ -101,6 +108,7 @@ export interface ScriptedModel extends AsyncDisposable {
   conditions(): ModelConditions;
   /** What was asked and billed, by model and by conversation. */
   ledger(): ModelLedger;
+  readonly batches: Pick<ScriptedBatches, "set" | "journal" | "settled">;
 }
 
 /** Starts the server on 127.0.0.1. Throws `invalid-usage` when the port is taken. */
@@ -113,6 +121,17 @@ export async function openScriptedModel(options: ScriptedModelOptions): Promise<
   let conditions = options.conditions ?? {};
   let faults = planModelFaults(options.faults ?? { seed: 0, rules: [] });
 
+  /** Writes a request down. */
+  const enter = (request: MessagesRequest, body: string, batched: boolean) => {
+    const hash = createHash("sha256").update(body).digest("base64");
+    const tries = seen.get(hash) ?? 0;
+    seen.set(hash, tries + 1);
+    const call = callOf(request, calls.length + 1, tries, batched);
+    calls.push(call);
+    forget(calls[calls.length - 1 - keptRequests]);
+    return { call, hash };
+  };
+
   const answer = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await bodyOf(incoming);
     const refuse = (status: number, message: string) => {
@@ -121,21 +140,29 @@ export async function openScriptedModel(options: ScriptedModelOptions): Promise<
     };
     const path = incoming.url?.split("?")[0] ?? "";
     if (control?.(incoming, body, response)) return;
-    if (incoming.method !== "POST" || path !== "/v1/messages") {
-      return refuse(404, `The scripted model serves POST /v1/messages only, not ${incoming.method ?? ""} ${path}`);
+    const inBatches = path === "/v1/messages/batches" || path.startsWith("/v1/messages/batches/");
+    if (!inBatches && (incoming.method !== "POST" || path !== "/v1/messages")) {
+      return refuse(
+        404,
+        `The scripted model serves POST /v1/messages and batches only, not ${incoming.method ?? ""} ${path}`,
+      );
     }
     const key = keyOf(incoming);
     if (key === undefined) return refuse(401, "The request has no API key");
     if (!incoming.headers["anthropic-version"]) return refuse(400, "anthropic-version: header is required");
+    if (inBatches) {
+      const method = incoming.method ?? "";
+      // What a key or a cap forbids is refused at once; what a request's own model and length do, when it is worked.
+      const refusal = refusalBy(conditions, { key, model: "", inputTokens: 0, billedTokens: ledger.total() });
+      if (refusal && (refusal.cause === "key" || method === "POST")) return sendFailure(response, refusal.failure);
+      const url = new URL(incoming.url ?? "/", "http://127.0.0.1");
+      if (batches.answer({ method, url, body }, response)) return;
+      return refuse(404, `There is no ${method} ${path} here`);
+    }
     const read = readRequest(body);
     if (read.type === "invalid") return refuse(400, `The request is not one the Messages API accepts: ${read.problem}`);
 
-    const hash = createHash("sha256").update(body).digest("base64");
-    const tries = seen.get(hash) ?? 0;
-    seen.set(hash, tries + 1);
-    const call = callOf(read.request, calls.length + 1, tries);
-    calls.push(call);
-    forget(calls[calls.length - 1 - keptRequests]);
+    const { call, hash } = enter(read.request, body, false);
     response.once("close", () => {
       if (call.outcome === "pending" && !response.writableFinished) call.outcome = "client-left";
       ledger.count(call, hash);
@@ -163,6 +190,19 @@ export async function openScriptedModel(options: ScriptedModelOptions): Promise<
     await play(conditions.delayMs === undefined ? played : { delayMs: conditions.delayMs, ...played }, call, response);
   };
 
+  const batches = createScriptedBatches({
+    work: createBatchWork({
+      script,
+      enter: (request, body) => enter(request, body, true),
+      ended: (call, hash) => ledger.count(call, hash),
+      conditions: () => conditions,
+      onCall,
+      unscripted,
+    }),
+    url: () => model.url,
+    refused: (message) => unscripted.push(message),
+  });
+  batches.set(options.batches ?? {});
   const server = createServer((incoming, response) => {
     answer(incoming, response).catch((error: unknown) => {
       unscripted.push(`the script failed: ${reasonOf(error)}`);
@@ -192,8 +232,10 @@ export async function openScriptedModel(options: ScriptedModelOptions): Promise<
     },
     conditions: () => conditions,
     ledger: () => ledger.sums(),
+    batches,
     [Symbol.asyncDispose]: async () => {
       const closed = once(server, "close");
+      batches[Symbol.dispose]();
       server.close();
       server.closeAllConnections();
       await closed;

@@ -1,7 +1,7 @@
 // Writes one scripted turn as the Messages API would: server-sent events or one JSON body, with plausible token counts.
 import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import type { MessagesRequest } from "./scripted-request.ts";
+import { blocksOf, type MessagesRequest } from "./scripted-request.ts";
 
 export interface ScriptedUsage {
   readonly inputTokens: number;
@@ -49,6 +49,8 @@ export interface ScriptedTurn {
   readonly streamError?: { readonly type: string; readonly message: string };
   /** Never goes on until the client leaves: before anything, or in the middle of the last block. */
   readonly hang?: "before" | "middle";
+  /** In a batch: it is not worked within the day. */
+  readonly expires?: true;
 }
 
 export interface ScriptedFailure {
@@ -61,17 +63,19 @@ export interface ScriptedFailure {
 }
 
 /** Sends an error body as the API does. */
-export function sendFailure(
-  response: ServerResponse,
-  { status, type, message, code, headers = {} }: ScriptedFailure,
-): void {
+export function sendFailure(response: ServerResponse, failure: ScriptedFailure): void {
+  response.writeHead(failure.status, { "content-type": "application/json", ...failure.headers });
+  response.end(JSON.stringify(failureBody(failure)));
+}
+
+/** The body of an error. */
+export function failureBody({ status, type, message, code }: ScriptedFailure) {
   const error = {
     type: type ?? usualType(status),
     message: message ?? `scripted ${status}`,
     ...(code === undefined ? {} : { details: { error_code: code } }),
   };
-  response.writeHead(status, { "content-type": "application/json", ...headers });
-  response.end(JSON.stringify({ type: "error", error }));
+  return { type: "error", error };
 }
 
 function usualType(status: number): string {
@@ -131,6 +135,34 @@ function usageOf(turn: ScriptedTurn, request: MessagesRequest) {
     output_tokens: turn.usage?.outputTokens ?? output,
     cache_read_input_tokens: turn.usage?.cacheReadTokens ?? read,
     cache_creation_input_tokens: turn.usage?.cacheWriteTokens ?? write,
+  };
+}
+
+/**
+ * What a request of a batch is billed for its prompt: the cache has what an earlier request began with, up to the last breakpoint
+ * both have. `cached` holds the beginnings so far, and gets this one's.
+ */
+export function batchUsage(request: MessagesRequest, cached: Set<string>): Partial<ScriptedUsage> {
+  const blocks = [
+    ...(request.tools ?? []),
+    ...blocksOf(request.system ?? ""),
+    ...request.messages.flatMap(({ content }) => blocksOf(content)),
+  ];
+  const length = (count: number) => tokensOf(blocks.slice(0, count));
+  const ends = blocks.flatMap((block, index) => (block["cache_control"] ? [index + 1] : []));
+  const nameOf = (end: number) =>
+    createHash("sha256")
+      .update(JSON.stringify(blocks.slice(0, end)))
+      .digest("hex");
+  const read = ends.findLast((end) => cached.has(nameOf(end))) ?? 0;
+  for (const end of ends) cached.add(nameOf(end));
+  const written = ends.at(-1) ?? 0;
+  const readTokens = read === 0 ? 0 : length(read);
+  const prefix = written === 0 ? 0 : length(written);
+  return {
+    cacheReadTokens: readTokens,
+    cacheWriteTokens: prefix - readTokens,
+    inputTokens: length(blocks.length) - prefix,
   };
 }
 

@@ -37,25 +37,58 @@ const ToolUse = z.looseObject({
   input: z.record(z.string(), z.unknown()),
 });
 
-/** Reads a body; the problem is worded like the API's. */
-export function readRequest(
-  body: string,
-):
+type Read =
   | { readonly type: "valid"; readonly request: MessagesRequest }
-  | { readonly type: "invalid"; readonly problem: string } {
-  let json: unknown;
-  try {
-    json = JSON.parse(body);
-  } catch {
-    return { type: "invalid", problem: "the body is not JSON" };
-  }
+  | { readonly type: "invalid"; readonly problem: string };
+
+/** Reads a body; the problem is worded like the API's. */
+export function readRequest(body: string): Read {
+  const json = parse(body);
+  return json ? checkRequest(json.value) : { type: "invalid", problem: "the body is not JSON" };
+}
+
+/** The same for what is JSON already: the `params` of a request in a batch. */
+export function checkRequest(json: unknown): Read {
   const parsed = MessagesRequest.safeParse(json);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return { type: "invalid", problem: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}` };
-  }
+  if (!parsed.success) return { type: "invalid", problem: firstOf(parsed.error) };
   const problem = problemOf(parsed.data);
   return problem === undefined ? { type: "valid", request: parsed.data } : { type: "invalid", problem };
+}
+
+const BatchRequest = z.strictObject({ custom_id: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/), params: z.unknown() });
+const BatchBody = z.strictObject({ requests: z.array(BatchRequest).min(1) });
+
+/** Reads the body that makes a batch. What is wrong with one request's `params` is told when it is worked, as by the API. */
+export function readBatch(
+  body: string,
+  limits: { readonly requests: number; readonly bytes: number },
+):
+  | { readonly type: "valid"; readonly requests: readonly z.infer<typeof BatchRequest>[] }
+  | { readonly type: "invalid"; readonly status: number; readonly problem: string } {
+  const invalid = (problem: string, status = 400) => ({ type: "invalid" as const, status, problem });
+  if (Buffer.byteLength(body) > limits.bytes) return invalid("Request exceeds the maximum size", 413);
+  const json = parse(body);
+  if (!json) return invalid("the body is not JSON");
+  const parsed = BatchBody.safeParse(json.value);
+  if (!parsed.success) return invalid(firstOf(parsed.error));
+  const { requests } = parsed.data;
+  if (requests.length > limits.requests) return invalid(`requests: at most ${limits.requests} requests are allowed`);
+  const ids = new Set(requests.map(({ custom_id }) => custom_id));
+  return ids.size < requests.length
+    ? invalid("requests: custom_id must be unique within a batch")
+    : { type: "valid", requests };
+}
+
+function parse(body: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(body) };
+  } catch {
+    return undefined;
+  }
+}
+
+function firstOf({ issues: [issue] }: z.ZodError): string {
+  return `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}`;
 }
 
 function problemOf(request: MessagesRequest): string | undefined {
@@ -104,7 +137,7 @@ function unanswered({ messages }: MessagesRequest): string | undefined {
   return undefined;
 }
 
-function blocksOf(value: string | readonly Block[]): Block[] {
+export function blocksOf(value: string | readonly Block[]): Block[] {
   return typeof value === "string" ? [{ type: "text", text: value }] : [...value];
 }
 

@@ -25,6 +25,8 @@ export interface ScriptedCall {
   readonly toolResults: readonly { readonly name: string; readonly ok: boolean; readonly output: string }[];
   /** Of an old call without its messages. */
   readonly request: MessagesRequest;
+  /** It was a request of a batch. */
+  readonly batched: boolean;
   /** How it ended; "pending" until then. */
   readonly outcome: "pending" | "answered" | "failed" | "cut" | "client-left" | "unscripted";
   /** What went wrong by plan or condition. */
@@ -46,7 +48,7 @@ export type AgentScript =
 export type Script = Readonly<Record<string, AgentScript>>;
 
 /** What a script is shown of a request. */
-export function callOf(request: MessagesRequest, number: number, tries: number): Call {
+export function callOf(request: MessagesRequest, number: number, tries: number, batched = false): Call {
   const system = textOf(request.system ?? "");
   const brief = textOf(request.messages[0]?.content ?? "");
   const last = request.messages.at(-1);
@@ -67,6 +69,7 @@ export function callOf(request: MessagesRequest, number: number, tries: number):
       output,
     })),
     request,
+    batched,
     outcome: "pending",
     fault: undefined,
     billed: noUsage,

@@ -1,4 +1,5 @@
-// Keeps a second process out of a folder that only one may use: PGlite does not do it, and two in one folder destroy it.
+// Keeps a second process out of a folder that only one may use: PGlite does not do it, and two in one folder destroy it; and two
+// that work one backlog would pay for it twice.
 // The lock is a file with the process's id and start time, so that the lock of a killed process, or of one whose id
 // was given to another program since, is seen through and taken over.
 import { randomUUID } from "node:crypto";
@@ -9,12 +10,16 @@ import { BatonError } from "../core/errors.ts";
 /** Folders that this very process holds: its own lock file would look like a leftover of an earlier process with its id. */
 const held = new Set<string>();
 
-/** Takes the folder, or throws `database-failed` naming the process that has it. */
-export async function lockFolder(folder: string): Promise<AsyncDisposable> {
+/** Takes the folder, or throws `database-failed` naming the process that has it; `inUse` says what that means and what to do. */
+export async function lockFolder(
+  folder: string,
+  inUse: (process: number) => string = (process) => databaseInUse(folder, process),
+): Promise<AsyncDisposable> {
+  const taken = (process: number) => new BatonError("database-failed", inUse(process));
   const path = join(folder, "lock");
   const mine = await nameOf(process.pid);
   for (;;) {
-    if (held.has(path)) throw taken(folder, process.pid);
+    if (held.has(path)) throw taken(process.pid);
     held.add(path);
     let mineNow = false;
     try {
@@ -25,7 +30,7 @@ export async function lockFolder(folder: string): Promise<AsyncDisposable> {
     if (mineNow) break;
     const owner = await readFile(path, "utf8").catch(() => "");
     const pid = Number(owner.split(" ")[0]);
-    if (owner !== mine && pid > 0 && owner === (await nameOf(pid))) throw taken(folder, pid);
+    if (owner !== mine && pid > 0 && owner === (await nameOf(pid))) throw taken(pid);
     await clear(path, owner);
   }
   return {
@@ -36,11 +41,10 @@ export async function lockFolder(folder: string): Promise<AsyncDisposable> {
   };
 }
 
-function taken(folder: string, pid: number): BatonError {
-  return new BatonError(
-    "database-failed",
-    `the database in ${folder} is in use by process ${pid}: stop that one, set BATON_HOME to another folder, ` +
-      "or set DATABASE_URL to share one database",
+function databaseInUse(folder: string, process: number): string {
+  return (
+    `the database in ${folder} is in use by process ${process}: stop that one, set BATON_HOME to another folder, ` +
+    "or set DATABASE_URL to share one database"
   );
 }
 

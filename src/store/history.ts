@@ -1,4 +1,5 @@
 // How long stages took before: read from the events of the latest runs of a repository, never kept apart from them.
+import { microDollars } from "../core/ids.ts";
 import type { History } from "../engine/ports.ts";
 import type { Database } from "./database.ts";
 
@@ -24,6 +25,40 @@ SELECT extract(epoch FROM at - before_at) * 1000 AS milliseconds FROM steps
 WHERE type = 'agent.finished' AND before_type = 'stage.started' AND stage = $5
 ORDER BY at DESC LIMIT 20`;
 
+/** Fewer runs than this tell nothing. */
+const ENOUGH = 3;
+
+/**
+ * The quartiles of the latest runs that succeeded: what they cost, and how long somebody worked on them (what lies before a driver took
+ * the run up is not counted: it waited).
+ */
+const estimate = `
+WITH latest AS (
+  SELECT run_id, micro_dollars FROM baton.runs
+  WHERE (repo_id, owner, name) = ($1, $2, $3) AND outcome = 'succeeded' AND workflow = $4
+  ORDER BY place DESC LIMIT 20
+), steps AS (
+  SELECT e.run_id, e.type, extract(epoch FROM e.at - lag(e.at) OVER (PARTITION BY e.run_id ORDER BY e.version)) * 1000 AS took
+  FROM latest JOIN baton.events e USING (run_id)
+), worked AS (
+  SELECT run_id, micro_dollars, (SELECT coalesce(sum(took), 0) FROM steps s WHERE s.run_id = l.run_id AND s.type <> 'run.driven') AS took
+  FROM latest l
+)
+SELECT count(*)::integer AS runs,
+  percentile_cont(0.25) WITHIN GROUP (ORDER BY micro_dollars) AS least_money,
+  percentile_cont(0.75) WITHIN GROUP (ORDER BY micro_dollars) AS most_money,
+  percentile_cont(0.25) WITHIN GROUP (ORDER BY took) AS least_time,
+  percentile_cont(0.75) WITHIN GROUP (ORDER BY took) AS most_time
+FROM worked`;
+
+interface Quartiles {
+  readonly runs: number;
+  readonly least_money: number | null;
+  readonly most_money: number | null;
+  readonly least_time: number | null;
+  readonly most_time: number | null;
+}
+
 /** History over the event log of `database`. */
 export function createHistory(database: Database): History {
   return {
@@ -31,8 +66,18 @@ export function createHistory(database: Database): History {
       const rows = await database.query<{ milliseconds: number | string }>(times, [id, owner, name, workflow, stage]);
       return rows.map(({ milliseconds }) => Number(milliseconds));
     },
+    async estimate({ id, owner, name }, workflow) {
+      const [row] = await database.query<Quartiles>(estimate, [id, owner, name, workflow]);
+      if (!row || row.runs < ENOUGH) return undefined;
+      const whole = (value: number | null) => Math.round(Number(value));
+      return {
+        runs: row.runs,
+        microDollars: [microDollars(whole(row.least_money)), microDollars(whole(row.most_money))],
+        milliseconds: [whole(row.least_time), whole(row.most_time)],
+      };
+    },
   };
 }
 
 /** What a one-shot run knows of earlier ones: nothing. */
-export const noHistory: History = { stageTimes: () => Promise.resolve([]) };
+export const noHistory: History = { stageTimes: () => Promise.resolve([]), estimate: () => Promise.resolve(undefined) };

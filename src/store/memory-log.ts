@@ -1,13 +1,12 @@
 // The event log of one process: in memory, or in memory and a file of JSON lines that a later process reads again.
 // For a one-shot `baton run`, which should not wait for a database to start, and for tests.
-import { type FileHandle, mkdir, open, readFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import { z } from "zod";
 import type { Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import { isRunId, microDollars, type MicroDollars, type RunId } from "../core/ids.ts";
 import type { EventOf, RecordedEvent, RepoRef, RunEvent } from "../engine/events.ts";
 import type { EventLog } from "../engine/ports.ts";
+import { openLineFile } from "./line-file.ts";
 import {
   checked,
   dueAfter,
@@ -51,23 +50,15 @@ export async function openFileLog(options: {
   file: string;
 }): Promise<EventLog & AsyncDisposable> {
   const { clock, parse, file } = options;
-  await mkdir(dirname(file), { recursive: true });
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
-    throw error;
-  });
-  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-  const handle = await open(file, "a");
-  const writer = new LineWriter(handle, file, Buffer.byteLength(whole));
-  await writer.cut();
-  const log = new MemoryLog(clock, parse, (written) => writer.write(`${JSON.stringify(written)}\n`));
+  const kept = await openLineFile(file, { what: "the event log" });
+  const log = new MemoryLog(clock, parse, (written) => kept.write(JSON.stringify(written)));
   try {
-    for (const [index, line] of whole.split("\n").slice(0, -1).entries()) log.restore(readLine(line, index + 1, file));
+    for (const [index, line] of kept.lines.entries()) log.restore(readLine(line, index + 1, file));
   } catch (error) {
-    await handle.close();
+    await kept[Symbol.asyncDispose]();
     throw error;
   }
-  return Object.assign(log, { [Symbol.asyncDispose]: () => handle.close() });
+  return Object.assign(log, { [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() });
 }
 
 /** One line of a file. Throws `invalid-event` naming it when it is none. */
@@ -78,39 +69,6 @@ export function readLine(text: string, number: number, file: string): z.infer<ty
     throw new BatonError("invalid-event", `${file}:${number} is not a line of an event log: ${messageOf(error)}`, {
       cause: error,
     });
-  }
-}
-
-class LineWriter {
-  readonly #handle: FileHandle;
-  readonly #file: string;
-  /** Bytes that were acknowledged. */
-  #length: number;
-
-  constructor(handle: FileHandle, file: string, length: number) {
-    this.#handle = handle;
-    this.#file = file;
-    this.#length = length;
-  }
-
-  /** Drops what was begun and not acknowledged. */
-  async cut(): Promise<void> {
-    await this.#handle.truncate(this.#length);
-  }
-
-  async write(line: string): Promise<void> {
-    try {
-      await this.#handle.appendFile(line);
-      this.#length += Buffer.byteLength(line);
-    } catch (error) {
-      await this.cut().catch(() => undefined);
-      const full = error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
-      throw new BatonError(
-        full ? "disk-full" : "database-failed",
-        `cannot write the event log ${this.#file}: ${messageOf(error)}${full ? ". Free some space and start again" : ""}`,
-        { cause: error, retryable: true },
-      );
-    }
   }
 }
 

@@ -72,6 +72,8 @@ export function dueAfter(events: readonly RunEvent[]): "same" | "now" | "never" 
       // Whoever has ended a run that waits wants to see it end.
       case "retry.requested":
       case "resume.requested":
+      case "plan.judged":
+      case "answer.given":
       case "stop.requested":
       case "subject.closed":
       case "subject.lost":

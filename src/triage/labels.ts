@@ -29,6 +29,12 @@ export function chooseLabels(triage: Triage, existing: readonly string[], config
   return [...new Set([...(typeLabel === undefined ? [] : [typeLabel]), ...chosen])].slice(0, 10);
 }
 
+/** The labels by which a type is told, whether or not the repository has them; in lower case. */
+export function typeLabels(configured: RepoConfig["labels"]): ReadonlySet<string> {
+  const names = [...Object.values(configured), ...Object.values(usual).flat()];
+  return new Set(names.map((name) => name.toLowerCase()));
+}
+
 function isType(name: string): name is IssueType {
   return name in usual;
 }

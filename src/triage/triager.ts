@@ -1,13 +1,11 @@
 // Triage: one short session of the agent "triager" without tools; by heuristics, and marked so, when no model answers well.
-// What the model says is trimmed to what can be true: existing labels, an issue number that somebody wrote, two different types.
 import { workAttempt } from "../agents/attempt.ts";
 import { createCircuits, type Circuits } from "../agents/circuits.ts";
-import { dataBlock, dataNotice, newBoundary } from "../agents/data-block.ts";
-import { issueSection } from "../agents/brief.ts";
+import { newBoundary } from "../agents/data-block.ts";
 import { clip } from "../agents/clip.ts";
 import type { Model } from "../agents/model.ts";
 import { modelIds } from "../agents/models.ts";
-import type { AgentSource } from "../agents/runner.ts";
+import type { AgentSource } from "../agents/work.ts";
 import { noTools } from "../agents/session.ts";
 import { systemPrompt } from "../agents/system-prompt.ts";
 import { messageOf } from "../core/errors.ts";
@@ -15,9 +13,11 @@ import { dollars } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { noSpend, type EventOf, type Spend } from "../engine/events.ts";
 import type { Triager } from "../engine/ports.ts";
-import { Triage, type IssueType } from "../workflows/artifacts.ts";
+import { Triage } from "../workflows/artifacts.ts";
+import { withArticle } from "./agent-verdict.ts";
 import { guess } from "./heuristics.ts";
-import { chooseLabels } from "./labels.ts";
+import { TRIAGE_TOKENS, TRIAGER, writeTriageBrief } from "./prompt.ts";
+import { mentionedIn, trim, type TrimMaterial } from "./trim.ts";
 
 export interface TriagerOptions {
   readonly model: Model;
@@ -27,8 +27,6 @@ export interface TriagerOptions {
   readonly circuits?: Circuits;
 }
 
-const agentName = "triager";
-
 type Created = EventOf<"run.created">;
 type Sorted = Awaited<ReturnType<Triager["triage"]>>;
 
@@ -36,7 +34,6 @@ type Sorted = Awaited<ReturnType<Triager["triage"]>>;
 const CEILING = dollars(0.1);
 const TURNS = 5;
 const MILLISECONDS = 120_000;
-const LABELS_SHOWN = 200;
 
 /** A triager that always answers. It throws only when aborted. */
 export function createTriager(given: TriagerOptions): Triager {
@@ -60,8 +57,8 @@ async function askModel(
   signal: AbortSignal,
 ): Promise<Asked> {
   try {
-    const agent = await agents.load(agentName, { repo: created.repo, base: created.base.commit }, signal);
-    if (!agent) return { type: "unanswered", why: `there is no agent called "${agentName}"`, spend: noSpend };
+    const agent = await agents.load(TRIAGER, { repo: created.repo, base: created.base.commit }, signal);
+    if (!agent) return { type: "unanswered", why: `there is no agent called "${TRIAGER}"`, spend: noSpend };
     const ceiling = Math.min(
       CEILING,
       ...[created.ceilings.dollars, created.config.budget.run].map((most) =>
@@ -70,15 +67,15 @@ async function askModel(
     );
     const result = await workAttempt(
       {
-        agent: agentName,
+        agent: TRIAGER,
         model,
         modelIds: modelIds(agent.model, created.config.models),
         circuits,
         system: systemPrompt(agent),
-        brief: (share) => Promise.resolve(writeTriageBrief(created, newBoundary(), share)),
+        brief: (share) => Promise.resolve(briefOf(created, share)),
         schema: Triage,
         tools: noTools,
-        limits: { turns: TURNS, microDollars: ceiling, milliseconds: MILLISECONDS, outputTokens: 4_000 },
+        limits: { turns: TURNS, microDollars: ceiling, milliseconds: MILLISECONDS, outputTokens: TRIAGE_TOKENS },
         waits: 0,
         log,
         events: { session: () => Promise.resolve(), turn: () => Promise.resolve() },
@@ -94,28 +91,25 @@ async function askModel(
   }
 }
 
-function writeTriageBrief(created: Created, boundary: string, share: number): string {
-  const { repo, subject, labels, input } = created;
-  const shown = labels.slice(0, LABELS_SHOWN);
-  const about = subject.kind === "local" ? "a local request" : `${subject.kind} #${subject.number}`;
-  return `${[
-    "Attempt 1 of 1",
-    `Sort ${about} of the repository ${repo.owner}/${repo.name}, opened by ${subject.author.login}. End by handing in a *Triage*.`,
-    dataNotice(boundary),
-    issueSection(input, (label, text, max) => dataBlock(boundary, label, text, Math.ceil(max * share))),
-    `## Existing labels\n\n${dataBlock(boundary, "labels, one per line", shown.length === 0 ? "(none)" : shown.join("\n"), 12_000)}`,
-  ].join("\n\n")}\n`;
+function briefOf(created: Created, share: number): string {
+  const { shared, own } = writeTriageBrief(created, newBoundary(), share);
+  return `${shared}\n\n${own}`;
+}
+
+function materialOf({ subject, input, labels, config }: Created): TrimMaterial {
+  const { title, body } = input;
+  return { title, body, number: subject.number, mentioned: mentionedIn(input), labels, config };
 }
 
 function byModel(created: Created, { triage, spend }: Extract<Asked, { type: "answered" }>): Sorted {
-  const trimmed = trim(created, triage);
-  const why = `${percent(trimmed.confidence)} sure it is ${article(trimmed.type)}; runner-up: ${trimmed.runnerUp}. ${trimmed.summary}`;
+  const trimmed = trim(triage, materialOf(created));
+  const why = `${percent(trimmed.confidence)} sure it is ${withArticle(trimmed.type)}; runner-up: ${trimmed.runnerUp}. ${trimmed.summary}`;
   return { source: "model", triage: trimmed, why: oneLine(why), spend };
 }
 
 function byWords(log: Log, created: Created, { why: reason, spend }: Extract<Asked, { type: "unanswered" }>): Sorted {
   log.warn("triage without a model", { run: created.runId, why: reason });
-  const triage = trim(created, guess(created.input));
+  const triage = trim(guess(created.input), materialOf(created));
   const words =
     triage.evidence.length === 0
       ? "little to go by"
@@ -123,46 +117,12 @@ function byWords(log: Log, created: Created, { why: reason, spend }: Extract<Ask
           .slice(0, 3)
           .map((words) => `“${words}”`)
           .join(", ");
-  const why = `No model could sort this (${reason}), so it was guessed from its words: ${article(triage.type)} (${words}), ${percent(triage.confidence)} sure; runner-up: ${triage.runnerUp}.`;
+  const why = `No model could sort this (${reason}), so it was guessed from its words: ${withArticle(triage.type)} (${words}), ${percent(triage.confidence)} sure; runner-up: ${triage.runnerUp}.`;
   return { source: "heuristic", triage, why: oneLine(why), spend };
-}
-
-function trim(created: Created, triage: Triage): Triage {
-  const { duplicateOf, ...rest } = triage;
-  const known = duplicateOf !== undefined && duplicateOf !== created.subject.number && mentions(created, duplicateOf);
-  const guessed = guess(created.input);
-  const others: IssueType[] = [triage.runnerUp, guessed.type, guessed.runnerUp, "question", "bug"];
-  return {
-    ...rest,
-    ...(known ? { duplicateOf } : {}),
-    runnerUp: others.find((type) => type !== triage.type) ?? "bug",
-    labels: chooseLabels(triage, created.labels, created.config.labels),
-  };
-}
-
-/** True when somebody wrote the number as an issue's: #12, or the end of an address. */
-function mentions({ input }: Created, number: number): boolean {
-  const texts = [input.title, input.body, ...input.comments.map(({ body }) => body)];
-  const written = new RegExp(`(?:#|/(?:issues|pull)/)${number}(?!\\d)`);
-  return texts.some((text) => written.test(text));
 }
 
 function percent(confidence: number): string {
   return `${Math.round(confidence * 100)} %`;
-}
-
-const articles: Readonly<Record<IssueType, string>> = {
-  bug: "a bug",
-  feature: "a feature",
-  refactor: "a refactoring",
-  docs: "about documentation",
-  question: "a question",
-  duplicate: "a duplicate",
-  invalid: "not a valid issue",
-};
-
-function article(type: IssueType): string {
-  return articles[type];
 }
 
 function oneLine(text: string): string {

@@ -46,6 +46,19 @@ export const Reproduction = z.strictObject({
 });
 export type Reproduction = z.infer<typeof Reproduction>;
 
+export const Characterization = z.strictObject({
+  testFiles: z.array(path).min(1).max(20).describe("The test files that pin today's behaviour"),
+  command: z
+    .string()
+    .trim()
+    .min(1)
+    .max(500)
+    .describe("One shell command, run in the repository's root, that runs just these tests"),
+  covers: prose().describe("What behaviour the tests pin, and what of it they leave open"),
+  notes: prose(),
+});
+export type Characterization = z.infer<typeof Characterization>;
+
 export const Diagnosis = z.strictObject({
   rootCause: prose(),
   locations: z.array(z.strictObject({ path, lines: line(50), why: line(500) })).max(20),
@@ -68,7 +81,7 @@ export const Plan = z.strictObject({
       z.strictObject({
         id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/),
         title: line(),
-        agent: line(60),
+        agent: line(60).optional().describe("The kind of specialist it suits, as a note for people"),
         instructions: prose(),
         needs: z.array(line(40)).max(20),
         claims: z.array(line(200)).max(20),
@@ -102,8 +115,48 @@ export const Report = z.strictObject({
 });
 export type Report = z.infer<typeof Report>;
 
+export const Findings = z.strictObject({
+  summary: prose(),
+  findings: z
+    .array(
+      z.strictObject({
+        title: line(200).describe("What is wrong, as the title of an issue"),
+        severity: z.enum(["info", "minor", "major", "critical"]),
+        area: line(60),
+        path: path.optional(),
+        line: z.number().int().positive().optional(),
+        detail: prose(2_000),
+        mend: prose(1_000),
+      }),
+    )
+    .max(30),
+});
+export type Findings = z.infer<typeof Findings>;
+
+export const Conclusion = z.strictObject({
+  summary: prose().describe("What came of it, for the person who asked"),
+  sections: z
+    .array(z.strictObject({ title: line(), body: prose(8_000) }))
+    .max(20)
+    .describe("The report, where there is one to give; empty when the change says it all"),
+  files: z.array(path).max(100).describe("The files that were changed; empty when nothing was"),
+  followUps: z.array(line(500)).max(10),
+});
+export type Conclusion = z.infer<typeof Conclusion>;
+
 /** Every artifact a stage may make, by the name workflow files use. */
-export const artifactSchemas = { Triage, Reproduction, Diagnosis, Change, Plan, Review, Report } as const;
+export const artifactSchemas = {
+  Triage,
+  Reproduction,
+  Diagnosis,
+  Change,
+  Plan,
+  Review,
+  Report,
+  Findings,
+  Characterization,
+  Conclusion,
+} as const;
 export type ArtifactName = keyof typeof artifactSchemas;
 export const artifactNames = [
   "Triage",
@@ -113,6 +166,9 @@ export const artifactNames = [
   "Plan",
   "Review",
   "Report",
+  "Findings",
+  "Characterization",
+  "Conclusion",
 ] as const satisfies readonly ArtifactName[];
 
 /** An artifact with its name, so that one value says what it is. */
@@ -124,10 +180,13 @@ export const Artifact = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("Plan"), value: Plan }),
   z.strictObject({ name: z.literal("Review"), value: Review }),
   z.strictObject({ name: z.literal("Report"), value: Report }),
+  z.strictObject({ name: z.literal("Findings"), value: Findings }),
+  z.strictObject({ name: z.literal("Characterization"), value: Characterization }),
+  z.strictObject({ name: z.literal("Conclusion"), value: Conclusion }),
 ]);
 export type Artifact = z.infer<typeof Artifact>;
 
 /** Artifacts whose stage leaves a commit; what the other agents leave in their workspace is thrown away. */
 export function carriesCommit(name: ArtifactName): boolean {
-  return name === "Reproduction" || name === "Change";
+  return name === "Reproduction" || name === "Change" || name === "Characterization" || name === "Conclusion";
 }

@@ -58,8 +58,8 @@ export function withOverrides(library: Library, read: ReadFile): Library {
     if (text === undefined) return await library.workflows.load(name);
     const workflow = workflowOf(parseWorkflow(text, file));
     const known = new Set(library.agents.names());
-    for (const { agent } of Object.values(workflow.stages))
-      if (agent !== undefined && (await agents.load(agent))) known.add(agent);
+    for (const { agent, merge } of Object.values(workflow.stages))
+      for (const name of [agent, merge]) if (name !== undefined && (await agents.load(name))) known.add(name);
     return workflowOf(parseWorkflow(text, file, { agents: known }));
   });
   return { workflows, agents };

@@ -20,13 +20,16 @@ export interface Located {
   readonly entries: ReadonlyMap<string, Located>;
 }
 
-/** Parses `yaml`, which stands at `start` of its file. An empty text is an empty mapping. Never throws. */
+/** Parses `yaml`, which stands at `start` of its file. An empty text is an empty mapping. Never throws. `maxBytes` only for who may be trusted with more. */
 export function parseLocatedYaml(
   yaml: string,
   start: number,
+  maxBytes = MAX_YAML_BYTES,
 ): { type: "ok"; root: Located } | { type: "invalid"; problems: Problem[] } {
-  if (Buffer.byteLength(yaml, "utf8") > MAX_YAML_BYTES)
-    return { type: "invalid", problems: [{ offset: start, message: "more than 16 KiB of YAML — make it shorter" }] };
+  if (Buffer.byteLength(yaml, "utf8") > maxBytes) {
+    const message = `more than ${maxBytes / 1_024} KiB of YAML — make it shorter`;
+    return { type: "invalid", problems: [{ offset: start, message }] };
+  }
   const document = parseQuickly(yaml);
   // Tags are refused one by one below.
   const found = [...document.errors, ...document.warnings].filter(({ code }) => code !== "TAG_RESOLVE_FAILED");

@@ -7,7 +7,14 @@ import { splitFrontMatter, type FrontMatter } from "./front-matter.ts";
 import { parseLocatedYaml, type Located } from "./located-yaml.ts";
 import { nearest } from "./nearest.ts";
 import { checkFileName } from "./parse.ts";
-import { toolNames, type AgentDefinition, type ModelTier, type ToolName } from "./schema.ts";
+import {
+  fleetToolNames,
+  handToolNames,
+  toolNames,
+  type AgentDefinition,
+  type ModelTier,
+  type ToolName,
+} from "./schema.ts";
 import { openSource, quote, type Problem } from "./source-file.ts";
 
 /** Characters a prompt may have: a specialist's fixed prompt is meant to stay small (8 KB); people's own files may be larger. */
@@ -30,7 +37,9 @@ export const AgentFrontMatter = z.looseObject({
     .describe("fast, balanced or deep; haiku, sonnet, opus and inherit are understood too"),
   tools: names
     .optional()
-    .describe("bash, read, write, edit, glob, grep, as a list or with commas; all of them when absent"),
+    .describe(
+      "bash, read, write, edit, glob, grep, as a list or with commas, these when absent; and the tools to conduct others, where they are named",
+    ),
   disallowedTools: names.optional().describe("Tools taken away from `tools`"),
 });
 
@@ -47,6 +56,7 @@ const tools: Readonly<Record<string, ToolName>> = {
   glob: "glob",
   grep: "grep",
   ls: "glob",
+  ...Object.fromEntries(fleetToolNames.map((name) => [name, name])),
 };
 
 const tiers: Readonly<Record<string, ModelTier>> = {
@@ -79,25 +89,27 @@ export function parseAgent(text: string, file: string): ParsedAgent {
   const granted = readTools(root.entries.get("tools"));
   const taken = readTools(root.entries.get("disallowedTools"));
   const tier = readTier(root.entries.get("model"));
+  const allowed: readonly ToolName[] = root.entries.has("tools") ? granted.tools : handToolNames;
+  const given = toolNames.filter((tool) => allowed.includes(tool) && !taken.tools.includes(tool));
   problems.push(
     ...(checked.success ? [] : explain(AgentFrontMatter, checked.error, root)),
     ...checkFileName(file, root),
     ...granted.problems,
     ...taken.problems,
     ...(typeof tier === "string" ? [] : [tier]),
+    ...checkMerging(given, root.entries.get("tools")),
     ...checkPrompt(frontMatter),
   );
   if (!checked.success || problems.length > 0 || typeof tier !== "string")
     return { type: "invalid", problems: source.report(problems) };
   const { name, description } = checked.data;
-  const allowed = root.entries.has("tools") ? granted.tools : toolNames;
   return {
     type: "ok",
     agent: {
       name,
       description,
       model: tier,
-      tools: toolNames.filter((tool) => allowed.includes(tool) && !taken.tools.includes(tool)),
+      tools: given,
       prompt: frontMatter.prose,
       file,
     },
@@ -153,7 +165,8 @@ function readTools(located: Located | undefined): { tools: ToolName[]; problems:
         offset,
         message: `the tool ${quote(name)} is ignored — Baton cannot narrow a tool; name it without brackets to grant all of it`,
       });
-    else warnings.push({ offset, message: `the tool ${quote(name)} is ignored — Baton has ${toolNames.join(", ")}` });
+    else
+      warnings.push({ offset, message: `the tool ${quote(name)} is ignored — Baton has ${handToolNames.join(", ")}` });
   }
   return { tools: found, problems, warnings };
 }
@@ -180,6 +193,14 @@ function readTier(located: Located | undefined): ModelTier | Problem {
   const near = nearest(name, Object.keys(tiers));
   const advice = near === undefined ? "write fast, balanced or deep" : `did you mean ${quote(near)}?`;
   return { offset: located.offset, message: `model is ${quote(located.value)} — ${advice}` };
+}
+
+/** What an agent merges is its result; so it cannot have files of its own besides. */
+function checkMerging(given: readonly ToolName[], located: Located | undefined): Problem[] {
+  const changing = given.find((tool) => tool === "bash" || tool === "write" || tool === "edit");
+  if (!located || changing === undefined || !given.includes("merge_work")) return [];
+  const message = `tools has merge_work and ${quote(changing)} — an agent hands in what it merged, or what it changed itself; take one of them out`;
+  return [{ offset: located.offset, message }];
 }
 
 function checkPrompt({ prose, offset, yaml }: FrontMatter): Problem[] {

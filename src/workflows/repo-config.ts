@@ -37,9 +37,9 @@ export const RepoConfig = z.strictObject({
     })
     .prefault({}),
   routes: z
-    .partialRecord(z.enum(issueTypes), z.string().max(40))
+    .partialRecord(z.enum([...issueTypes, "audit"]), z.string().max(40))
     .default({})
-    .describe("Type → workflow; bug → bug when absent"),
+    .describe("Type → workflow, and `audit` for /agent audit; a type goes to the workflow of its name when absent"),
   budget: z
     .strictObject({
       run: z.number().positive().max(1_000).optional().describe("Dollars one run may spend"),
@@ -54,6 +54,21 @@ export const RepoConfig = z.strictObject({
   limits: z
     .strictObject({
       rounds: z.number().int().min(0).max(5).default(3).describe("Times a stage may be sent back"),
+      parallel: z.number().int().min(1).max(16).default(4).describe("Agents of one run at work at once"),
+      agents: z
+        .number()
+        .int()
+        .min(1)
+        .max(64)
+        .default(12)
+        .describe("Agents that those who conduct others may have at once, in one run"),
+      depth: z
+        .number()
+        .int()
+        .min(1)
+        .max(5)
+        .default(3)
+        .describe("How deep agents may create agents: 1 is those of a stage's own agent"),
       files: z.number().int().min(1).max(1_000).default(50).describe("Files one pull request may change"),
       patchKb: z.number().min(1).max(10_000).default(200).describe("Size of the patch in KiB"),
       stageTime: z

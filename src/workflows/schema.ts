@@ -3,8 +3,11 @@
 import { z } from "zod";
 import { artifactNames } from "./artifacts.ts";
 
-export const gateNames = ["red", "green", "baseline", "integrity", "scope"] as const;
-export type GateName = (typeof gateNames)[number];
+/** Gates that a workflow may name. */
+export const gateNames = ["red", "green", "baseline", "integrity", "scope", "pinned", "kept", "surface"] as const;
+/** And what Baton checks of itself: that a merge which an agent mended is mended. */
+export const allGates = [...gateNames, "resolved"] as const;
+export type GateName = (typeof allGates)[number];
 
 /** How a run may end other than in a pull request, as workflow files name it. */
 export const endings = ["could-not-reproduce", "needs-a-person", "failed"] as const;
@@ -34,8 +37,7 @@ export const waits = ["approval", "answer"] as const;
 export type Wait = (typeof waits)[number];
 
 /** What becomes of the run when a stage cannot be done. */
-export const onFailure = ["stop", "continue", "degrade"] as const;
-export type OnFailure = (typeof onFailure)[number];
+const onFailure = ["stop", "continue", "degrade"] as const;
 
 /** What a fan-out is over: names, or `stage.tasks` of a stage that makes a Plan. */
 export const ForEach = z.union([
@@ -109,7 +111,28 @@ export const Workflow = z.strictObject({
 });
 export type Workflow = z.infer<typeof Workflow>;
 
-export const toolNames = ["bash", "read", "write", "edit", "glob", "grep"] as const;
+/** Tools that run in the sandbox: what an agent has whose file does not say. */
+export const handToolNames = ["bash", "read", "write", "edit", "glob", "grep"] as const;
+
+/** Tools by which an agent conducts others; an agent has them only when its file names them. */
+export const fleetToolNames = [
+  "create_agent",
+  "command_agent",
+  "check_agent_status",
+  "list_agents",
+  "read_agent_logs",
+  "interrupt_agent",
+  "delete_agent",
+  "report_cost",
+  "merge_work",
+  "delegate",
+  "add_tasks",
+  "list_tasks",
+  "update_task",
+] as const;
+export type FleetToolName = (typeof fleetToolNames)[number];
+
+export const toolNames = [...handToolNames, ...fleetToolNames] as const;
 export type ToolName = (typeof toolNames)[number];
 
 /** One agent: the front matter of a file in `workflows/agents/` and its prompt. The format of a Claude Code sub-agent file. */

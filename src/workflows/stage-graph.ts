@@ -3,11 +3,13 @@
 // A stage *needs* others; those, and what they need, are *upstream* of it. The graph must be free of cycles, every name in it must
 // exist, whatever may say no must say what happens then, and with a pull request at the end every other stage must lead to it,
 // because a stage that does not would be a check nobody waits for.
-import { carriesCommit } from "./artifacts.ts";
+import { carriesCommit, type ArtifactName } from "./artifacts.ts";
+import { cyclesIn } from "./cycles.ts";
 import { at, type Located } from "./located-yaml.ts";
 import { nearest } from "./nearest.ts";
-import { durationMs, Stage } from "./schema.ts";
+import { durationMs, Stage, type GateName } from "./schema.ts";
 import { quote, type Problem } from "./source-file.ts";
+import { checkKeys } from "./stage-keys.ts";
 
 const MAX_STAGES = 50;
 const MAX_RUN_MS = 24 * 3_600_000;
@@ -37,8 +39,22 @@ export function checkStages(root: Located, agents: ReadonlySet<string> | undefin
   return [
     ...problems,
     ...[...nodes.values()].flatMap((node) => (node.stage ? checkStage(node, node.stage, nodes, upstream) : [])),
+    ...checkOneLine(nodes, upstream),
     ...checkPullRequest(nodes, upstream),
   ];
+}
+
+/** Work that leaves commits goes on one line: of two side by side one would be lost. Fan-outs merge theirs. */
+function checkOneLine(nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
+  const leaving = [...nodes.values()].filter(({ stage }) => stage?.makes !== undefined && carriesCommit(stage.makes));
+  return leaving.flatMap((node, index) => {
+    const beside = leaving
+      .slice(0, index)
+      .find(({ name }) => !upstream.get(node.name)?.has(name) && !upstream.get(name)?.has(node.name));
+    if (!beside) return [];
+    const message = `${beside.name} and ${node.name} both leave commits, and neither comes after the other — let one need the other, or make them tasks of a fan-out`;
+    return [problemAt(node, ["needs"], message)];
+  });
 }
 
 /** A time of 0 would end a run before it began; more than a day is a slip of the pen. */
@@ -85,9 +101,11 @@ function checkNames(node: Node, nodes: ReadonlyMap<string, Node>, agents: Readon
       offset: back.located.offset,
       message: unknown(node, "goes back to the stage", target, nodes.keys()),
     });
-  const agent = node.located.entries.get("agent");
-  if (agents && typeof agent?.value === "string" && !agents.has(agent.value))
-    problems.push({ offset: agent.offset, message: unknown(node, "names the agent", agent.value, agents) });
+  for (const key of ["agent", "merge"]) {
+    const agent = node.located.entries.get(key);
+    if (agents && typeof agent?.value === "string" && !agents.has(agent.value))
+      problems.push({ offset: agent.offset, message: unknown(node, "names the agent", agent.value, agents) });
+  }
   return problems;
 }
 
@@ -101,25 +119,13 @@ function unknown(node: Node, does: string, name: string, known: Iterable<string>
 
 /** Every cycle of `needs`, each named once and in full: "fix → verify → fix". */
 function findCycles(nodes: ReadonlyMap<string, Node>): Problem[] {
-  const problems: Problem[] = [];
-  const done = new Set<string>();
-  const visit = (node: Node, path: readonly string[]): void => {
-    if (done.has(node.name)) return;
-    const start = path.indexOf(node.name);
-    if (start !== -1) {
-      const cycle = [...path.slice(start), node.name].join(" → ");
-      const message = `the stages need each other in a circle: ${cycle} — take one of these needs out; use back_to to repeat a stage`;
-      problems.push(problemAt(node, ["needs"], message));
-      return;
-    }
-    for (const name of node.needs) {
-      const next = nodes.get(name);
-      if (next) visit(next, [...path, node.name]);
-    }
-    done.add(node.name);
-  };
-  for (const node of nodes.values()) visit(node, []);
-  return problems;
+  const graph = new Map([...nodes].map(([name, { needs }]) => [name, needs]));
+  return cyclesIn(graph).flatMap((cycle) => {
+    const node = nodes.get(cycle[0] ?? "");
+    if (!node) return [];
+    const message = `the stages need each other in a circle: ${cycle.join(" → ")} — take one of these needs out; use back_to to repeat a stage`;
+    return [problemAt(node, ["needs"], message)];
+  });
 }
 
 type Upstream = ReadonlyMap<string, ReadonlySet<string>>;
@@ -143,16 +149,25 @@ function upstreamOf(nodes: ReadonlyMap<string, Node>): Upstream {
   return known;
 }
 
+/** The artifact that a gate judges, which a stage here or upstream must make. */
+const judged: Readonly<Partial<Record<GateName, ArtifactName>>> = {
+  red: "Reproduction",
+  green: "Reproduction",
+  pinned: "Characterization",
+  kept: "Characterization",
+};
+
 /** One stage: does it do something, does it say what happens when that fails, and is there what it works on? */
 function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
   const problems: Problem[] = [];
-  const say = (path: readonly PropertyKey[], message: string) => {
-    problems.push(problemAt(node, path, `${node.name} ${message}`));
+  const say = (path: readonly PropertyKey[], message: string, within = 0) => {
+    const { offset, message: said } = problemAt(node, path, `${node.name} ${message}`);
+    problems.push({ offset: offset + within, message: said });
   };
   const { agent, makes, gates, otherwise } = stage;
   const before = upstream.get(node.name) ?? new Set<string>();
   if (stage.pull_request !== undefined) {
-    const idle = (["agent", "makes", "gates", "otherwise"] as const).filter((key) => node.located.entries.has(key));
+    const idle = [...node.located.entries.keys()].filter((key) => !["pull_request", "needs", "when"].includes(key));
     if (idle.length > 0)
       say(
         [idle[0] ?? "agent"],
@@ -160,6 +175,9 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
       );
     return problems;
   }
+  const opening = [...nodes.values()].find((other) => other.stage?.pull_request !== undefined)?.stage;
+  checkKeys({ name: node.name, stage, before, opening, stageCalled: (name) => nodes.get(name)?.stage, say });
+  if (stage.wait !== undefined) return problems;
   if (agent === undefined && gates.length === 0 && makes === undefined)
     say([], "does nothing — give it an agent, gates or pull_request");
   if (agent !== undefined && makes === undefined)
@@ -168,16 +186,21 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
     say(["makes"], `makes ${quote(makes)} but has no agent to make it — add agent:`);
   gates.forEach((gate, index) => {
     if (gates.indexOf(gate) !== index) say(["gates", index], `has the gate ${quote(gate)} twice — keep one`);
-    if (gate !== "red" && gate !== "green") return;
+    const needed = judged[gate];
+    if (needed === undefined) return;
     const sources = [node.name, ...before].map((name) => nodes.get(name)?.stage);
-    if (!sources.some((source) => source === undefined || source.makes === "Reproduction"))
+    if (!sources.some((source) => source === undefined || source.makes === needed))
       say(
         ["gates", index],
-        `has the gate ${quote(gate)}, but no stage before it makes a Reproduction — add one, or take the gate out`,
+        `has the gate ${quote(gate)}, but no stage before it makes a ${needed} — add one, or take the gate out`,
       );
   });
   const mayRefuse =
-    gates.length > 0 ? "gates" : makes === "Review" || makes === "Reproduction" ? `a ${makes}` : undefined;
+    gates.length > 0
+      ? "gates"
+      : (makes === "Review" && stage.for_each === undefined) || makes === "Reproduction"
+        ? `a ${makes}`
+        : undefined;
   if (mayRefuse !== undefined && otherwise === undefined) {
     const example = "otherwise: { again: 0, ending: needs-a-person }";
     say([], `has ${mayRefuse} that may say no, and does not say what happens then — add ${example}`);
@@ -195,6 +218,11 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
       say(
         path,
         `goes back to ${quote(otherwise.back_to)}, which has no agent to do better — name a stage that has one`,
+      );
+    else if (target?.for_each !== undefined)
+      say(
+        path,
+        `goes back to ${quote(otherwise.back_to)}, which works many tasks — name a stage behind it where one agent has the whole`,
       );
   }
   return problems;

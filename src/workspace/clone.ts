@@ -131,23 +131,19 @@ function workspaceIn(
       if (turns !== undefined) given ??= leases.park(lease, until);
       await (given ??= leases.give(lease));
     },
-    async collect(message, signal) {
+    async collect(message, signal, onto = commit) {
+      if (onto !== commit) await mirror.need(onto, signal);
       const name = `baton-work-${(packs += 1)}.bundle`;
       const bundle = join(lease, beside.home, name);
       await rm(bundle, { force: true, recursive: true });
-      const packed = await trusted(
-        await inClone.pack(commit, exclude, name, signal),
-        "packing the work",
-        folder,
-        signal,
-      );
+      const packed = await trusted(await inClone.pack(onto, exclude, name, signal), "packing the work", folder, signal);
       if (packed.timedOut) return { type: "refused", reasons: ["packing the work took too long"] };
       if (packed.exitCode !== 0)
         return { type: "refused", reasons: [`git cannot pack the work tree: ${packed.stderr.trim().slice(-500)}`] };
-      if (packed.stdout.trim() === "unchanged") return { type: "collected", commit, changes: [] };
+      if (packed.stdout.trim() === "unchanged") return { type: "collected", commit: onto, changes: [] };
       const quarantine = await leases.take("quarantine");
       try {
-        const work = { git, mirror, folder: quarantine, bundle, start: commit, message, shelf, log };
+        const work = { git, mirror, folder: quarantine, bundle, start: onto, message, shelf, log };
         return await naming("checking an agent's work", quarantine, () => importWork(work, signal));
       } finally {
         await leases.give(quarantine);

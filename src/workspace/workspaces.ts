@@ -140,10 +140,14 @@ export interface Workspace extends AsyncDisposable {
   readonly commit: Sha;
   /** How the install command went, if one was asked for. What it left untracked never becomes part of the work; what it did to tracked files was taken back. */
   readonly installed: CommandResult | undefined;
-  /** Takes everything changed in the work tree as one commit on top of `commit`, through quarantine and policy, into the mirror. Without a change the commit is the start. */
+  /**
+   * Takes everything changed in the work tree as one commit on top of `onto` (`commit` when absent; what was collected before, to collect what
+   * came since), through quarantine and policy, into the mirror. Without a change the commit is the one it would be on top of.
+   */
   collect(
     message: string,
     signal: AbortSignal,
+    onto?: Sha,
   ): Promise<{ type: "collected"; commit: Sha; changes: FileChange[] } | { type: "refused"; reasons: string[] }>;
   /** Writes down that the tools of this turn are about to change the tree. Call it before they run. Does nothing without a key. Throws `disk-full`. */
   begin(turn: number): Promise<void>;

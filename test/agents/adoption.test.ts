@@ -1,7 +1,5 @@
 // Parked and taken up again with real git, a real sandbox and real workspaces: files stay, the shell is new, nothing runs twice.
-import { access, readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createModel } from "#src/agents/model.ts";
 import { createAgentRunner } from "#src/agents/runner.ts";
 import { silentLog } from "#src/core/log.ts";
@@ -10,7 +8,7 @@ import { openScriptedModel } from "#src/playground/scripted-model.ts";
 import { createLibrary } from "#src/workflows/load.ts";
 import { AgentStory } from "#test/support/agent-story.ts";
 import { needs } from "#test/support/needs.ts";
-import { commitFiles, never, World } from "#test/workspace/world.ts";
+import { appears, commitFiles, never, World } from "#test/workspace/world.ts";
 import { newTask } from "./task.ts";
 
 const library = await createLibrary();
@@ -45,14 +43,7 @@ async function parkedDuring(long: string, graceMs: number) {
   const story = new AgentStory();
   const controller = new AbortController();
   const working = runner().run(task, story, controller.signal);
-  const workspaces = join(world.home, "workspaces");
-  await vi.waitFor(
-    async () => {
-      const [folder = ""] = await readdir(workspaces);
-      await access(join(workspaces, folder, "tree", "begun"));
-    },
-    { timeout: 15_000 },
-  );
+  await appears(world, "begun");
   controller.abort(new Parking("stopping"));
   expect(await working).toMatchObject({ type: "failed", failure: { code: "cancelled" } });
   const asked = server.calls.length;

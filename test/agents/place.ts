@@ -89,6 +89,7 @@ export class FakePlace {
     kind: "none",
     warning: undefined,
     run: () => this.#unused("run"),
+    startProgram: () => this.#unused("startProgram"),
     startHands: (folder) => {
       if (this.#options.handsFail) return Promise.reject(this.#options.handsFail);
       this.log.push("open hands");

@@ -1,7 +1,7 @@
 // What calls cost and which model works for which tier.
 import { describe, expect, test } from "vitest";
 import { modelIds } from "#src/agents/models.ts";
-import { isPriced, noTokens, price } from "#src/agents/prices.ts";
+import { BATCH_FACTOR, isPriced, noTokens, price } from "#src/agents/prices.ts";
 
 const million = 1_000_000;
 
@@ -28,6 +28,13 @@ describe("prices", () => {
     expect(isPriced("claude-sonnet-5-50")).toBe(false);
     expect(price("somebody-else", { ...noTokens, outputTokens: million })).toBe(50 * million);
     expect(isPriced("somebody-else")).toBe(false);
+  });
+
+  test("in a batch everything costs half: input, output, the cache, and long prompts", () => {
+    const usage = { inputTokens: million, outputTokens: million, cacheReadTokens: million, cacheWriteTokens: million };
+    for (const model of ["claude-opus-5-5", "claude-haiku-5-5", "somebody-else"])
+      expect(price(model, usage, BATCH_FACTOR)).toBe(price(model, usage) / 2);
+    expect(price("claude-haiku-5-5", { ...noTokens, inputTokens: 3 }, BATCH_FACTOR)).toBe(1);
   });
 
   test("nothing but nothing is free, and no binary dust is charged", () => {

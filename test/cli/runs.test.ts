@@ -7,6 +7,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { askLocalDoor, openLocalDoor } from "#src/cli/local-door.ts";
 import { openRunSource } from "#src/cli/run-source.ts";
 import { describe as tell } from "#src/cli/run-story.ts";
+import { fold } from "#src/engine/fold.ts";
+import { ledgerOf } from "#src/engine/ledger.ts";
 import { stateOf, table } from "#src/cli/runs.ts";
 import { dollars, newRunId } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
@@ -67,6 +69,22 @@ describe("the story of a run", () => {
     expect(short).toContain("Succeeded");
     expect(short).not.toContain("rootCause");
     expect(tell(events, { full: true, json: false }).join("\n")).toContain("rootCause");
+  });
+
+  test("ends with what each agent used", () => {
+    const { events } = recordedRuns.succeeded();
+    const told = tell(events, { full: false, json: false }).map((line) => stripVTControlCharacters(line));
+    const from = told.findIndex((line) => line.startsWith("AGENT"));
+    expect(told.slice(from).map((line) => line.split(/ +/)[0])).toEqual([
+      "AGENT",
+      "triage",
+      "reproduce",
+      "diagnose",
+      "fix",
+      "review",
+    ]);
+    const spent = ledgerOf(fold(events)).reduce((sum, { spend }) => sum + spend.microDollars, 0);
+    expect(spent).toBe(fold(events).spend.microDollars);
   });
 
   test("says why a run that has not ended does not go on", () => {

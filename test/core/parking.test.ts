@@ -17,10 +17,10 @@ test("parking is followed when the grace is over, with its reason", async () => 
   const all = AbortSignal.any([controller.signal]);
   using grace = withGrace(all, 20);
   controller.abort(new Parking("paused"));
-  expect(parkingOf(all)).toBe("paused");
+  expect(parkingOf(all)?.why).toBe("paused");
   expect(grace.signal.aborted).toBe(false);
   await once(grace.signal, "abort");
-  expect(parkingOf(grace.signal)).toBe("paused");
+  expect(parkingOf(grace.signal)?.why).toBe("paused");
 });
 
 test("what was over before is not aborted any more, and holds no timer", async () => {

@@ -175,6 +175,21 @@ describe("baton run owner/repo#12", () => {
     expect(Object.keys(await playground.refs("octo/dry"))).toEqual(["refs/heads/main"]);
   });
 
+  test("waits for a GitHub that stumbles at the first question, and does not end without a word", async () => {
+    const issue = await openIssue("stumbling");
+    await playground.closeIssue({ repo: "octo/stumbling", number: 1, as: "maria" });
+    let asked = 0;
+    playground.setFault(({ path }) =>
+      path === "/repos/octo/stumbling" && (asked += 1) === 1
+        ? { status: 502, body: { message: "Bad gateway" } }
+        : undefined,
+    );
+    await using baton = startBaton(["run", issue], environment());
+    expect(await baton.exit).toBe(2);
+    playground.setFault(undefined);
+    expect(baton.stderr()).toContain("is closed");
+  });
+
   test("refuses a closed issue in words", async () => {
     const issue = await openIssue("closed-before");
     await playground.closeIssue({ repo: "octo/closed-before", number: 1, as: "maria" });

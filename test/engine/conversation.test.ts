@@ -133,7 +133,7 @@ test.each([
       const at = (await log.read(first.runId)).length;
       await log.append(first.runId, at, [{ type, by: { login: "maria", id: 7 }, quote: "/agent" }]);
       await aborted;
-      told.push(parkingOf(signal));
+      told.push(parkingOf(signal)?.why);
       return { type: "failed", failure: { code: "cancelled", message: "" } };
     },
   };

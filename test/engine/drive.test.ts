@@ -2,12 +2,15 @@
 import { describe, expect, test, vi } from "vitest";
 import { BatonError } from "#src/core/errors.ts";
 import { dollars } from "#src/core/ids.ts";
+import { firstDifference } from "#src/engine/agree.ts";
 import { drive, type Engine } from "#src/engine/drive.ts";
 import type { EventOf, RecordedEvent, RunEvent } from "#src/engine/events.ts";
 import type { EventLog } from "#src/engine/ports.ts";
 import { budgetOf } from "#src/engine/route.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
+import type { Artifact } from "#src/workflows/artifacts.ts";
+import { Workflow } from "#src/workflows/schema.ts";
 import {
   artifactFor,
   bugWorkflow,
@@ -79,12 +82,81 @@ describe("a bug run", () => {
     ]);
   });
 
+  test("hands every gate the tests that pin the behaviour, with the commit that holds them", async () => {
+    const value = { testFiles: ["test/pins.test.js"], command: "npm test", covers: "split", notes: "none" };
+    const no = { ending: "failed" as const };
+    const refactor = Workflow.parse({
+      name: "refactor",
+      description: "Pin, change and verify",
+      budget: { run: 5, time: "45m" },
+      stages: {
+        pin: { agent: "a", makes: "Characterization", gates: ["pinned"], otherwise: { again: 1, ...no } },
+        fix: { agent: "fixer", needs: ["pin"], makes: "Change" },
+        verify: {
+          needs: ["fix"],
+          gates: ["scope", "integrity", "kept", "surface"],
+          otherwise: { back_to: "fix", max: 1, ...no },
+        },
+        publish: { needs: ["verify"], pull_request: "draft" },
+      },
+    });
+    const workflows = { load: () => Promise.resolve(refactor), names: () => ["refactor"] };
+    const agents = new ScriptedAgents({ pin: [{ name: "Characterization", value }] });
+    const gates = new ScriptedGates({ kept: [gate("kept", false, "behaviour-changed")] });
+    const { state } = await play({ agents, gates, workflows }, { workflow: "refactor" });
+    expect(ending(state)).toBe("succeeded: verified");
+    expect(gates.requests.map(({ gate: name, head }) => [name, head])).toEqual([
+      ["pinned", commit(1)],
+      ["scope", commit(5)],
+      ["integrity", commit(5)],
+      ["kept", commit(5)],
+      ["scope", commit(6)],
+      ["integrity", commit(6)],
+      ["kept", commit(6)],
+      ["surface", commit(6)],
+    ]);
+    for (const { characterization, reproduction } of gates.requests) {
+      expect(characterization).toEqual({ value, commit: commit(1) });
+      expect(reproduction).toBeUndefined();
+    }
+    expect(agents.tasks.at(-1)?.reasons.join()).toContain("kept");
+  });
+
   test("a dry run verifies and opens nothing", async () => {
     const publisher = new CountingPublisher();
     const { state } = await play({ publisher }, { dryRun: true });
     expect(ending(state)).toBe("succeeded: dry-run");
     expect(publisher.opened).toBe(0);
   });
+});
+
+test("what is no longer wanted is ended while it is under way: work beside a stage that sends back what both come from", async () => {
+  const workflow = Workflow.parse({
+    name: "bug",
+    description: "x",
+    budget: { run: 5, time: "45m", turns: 100 },
+    stages: {
+      fix: { agent: "fixer", makes: "Change" },
+      beside: { agent: "scout", needs: ["fix"], makes: "Report" },
+      review: {
+        agent: "reviewer",
+        needs: ["fix"],
+        makes: "Review",
+        otherwise: { back_to: "fix", max: 2, ending: "needs-a-person" },
+      },
+    },
+  });
+  const no: Artifact = { name: "Review", value: { verdict: "changes", findings: [] } };
+  const agents = new ScriptedAgents({ beside: ["hang"], review: [no] });
+  const workflows = { load: () => Promise.resolve(workflow), names: () => ["bug"] };
+  const { state, log } = await play({ agents, workflows });
+  expect(ending(state)).toBe("succeeded: verified");
+  expect(agents.tasks.map(({ stage, attempt }) => `${stage} ${attempt}`).toSorted()).toEqual(
+    ["fix 1", "fix 2", "beside 1", "beside 2", "review 1", "review 2"].toSorted(),
+  );
+  const events = await log.read(state.runId);
+  expect(events.filter(({ event }) => event.type === "agent.failed")).toEqual([]);
+  expect(firstDifference(events)).toBeUndefined();
 });
 
 describe("what says no", () => {
@@ -254,7 +326,7 @@ describe("routing", () => {
   test.each([
     ["asks below the threshold", { confidence: 0.4 }, {}, "needs-a-decision: asked"],
     ["asks when something is missing", { missing: ["Which version?"] }, {}, "needs-a-decision: asked"],
-    ["says that there is no workflow for the type", { type: "feature" as const }, {}, "needs-a-decision: asked"],
+    ["says that there is no workflow for the type", { type: "invalid" as const }, {}, "needs-a-decision: asked"],
     ["stops after triage when only that was wanted", {}, { wanted: "triage" as const }, "triaged: triaged"],
     ["stops after triage when the type does not start by itself", {}, { wanted: "auto" as const }, "triaged: triaged"],
     ["asks for another name when the workflow does not exist", {}, { workflow: "bgu" }, "needs-a-decision: asked"],

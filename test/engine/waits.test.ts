@@ -8,6 +8,7 @@ import { fold } from "#src/engine/fold.ts";
 import type { EventLog } from "#src/engine/ports.ts";
 import { recover } from "#src/engine/recovery.ts";
 import { stageLimit } from "#src/engine/stage-limit.ts";
+import { noHistory } from "#src/store/history.ts";
 import {
   CountingPublisher,
   created,
@@ -350,7 +351,10 @@ describe("the time of a stage", () => {
     const agents = new ScriptedAgents();
     const { drive: go, state } = await world({
       agents,
-      history: { stageTimes: (_, __, stage) => Promise.resolve(stage === "fix" ? minutes(2, 2, 2, 2, 2) : []) },
+      history: {
+        ...noHistory,
+        stageTimes: (_, __, stage) => Promise.resolve(stage === "fix" ? minutes(2, 2, 2, 2, 2) : []),
+      },
     });
     await go();
     expect((await state()).stages.get("fix")?.current?.milliseconds).toBe(240_000);

@@ -13,7 +13,7 @@ import { createGates } from "#src/gates/create-gates.ts";
 import type { GateLimits } from "#src/gates/verdict.ts";
 import { createWorkspaces } from "#src/workspace/create-workspaces.ts";
 import type { Workspaces } from "#src/workspace/workspaces.ts";
-import type { Reproduction } from "#src/workflows/artifacts.ts";
+import type { Characterization, Reproduction } from "#src/workflows/artifacts.ts";
 import { RepoConfig } from "#src/workflows/repo-config.ts";
 
 /** Path → text; null deletes the file. */
@@ -40,6 +40,7 @@ export interface GateWorld extends AsyncDisposable {
     gate: GateRequest["gate"];
     head: Sha;
     reproduction?: { value: Reproduction; commit: Sha } | undefined;
+    characterization?: { value: Characterization; commit: Sha } | undefined;
     config?: unknown;
   }): GateRequest;
   check(about: Parameters<GateWorld["request"]>[0], signal?: AbortSignal): Promise<GateResult>;
@@ -86,11 +87,12 @@ export async function openGateWorld(
     credential: () => Promise.resolve(undefined),
   });
   const gates = createGates({ workspaces, run, log: silentLog, ...(options.limits && { limits: options.limits }) });
-  const request: GateWorld["request"] = ({ gate, head, reproduction, config = {} }) => ({
+  const request: GateWorld["request"] = ({ gate, head, reproduction, characterization, config = {} }) => ({
     gate,
     head,
     base,
     reproduction,
+    characterization,
     runId: newRunId(),
     repo: { id: 0, owner: "local", name: "tab", private: false, defaultBranch: "main", cloneUrl: origin },
     config: RepoConfig.parse(config),

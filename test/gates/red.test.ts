@@ -193,6 +193,14 @@ describe("red says no", () => {
     expect(result).toMatchObject({ passed: false, code: "timeout" });
   });
 
+  test.each(["passes-on-base", "flaky"])("%s: also where runs take too long for a third", async (code) => {
+    const seen = 'if (!existsSync("test/seen")) { writeFileSync("test/seen", ""); assert.equal(999, 1000); }';
+    const body = code === "flaky" ? seen : "assert.ok(split(9, 3));";
+    const result = await red({ "test/new.test.js": file(body) }, own, tab, { thirdRunMs: 0 });
+    expect(result).toMatchObject({ passed: false, code });
+    expect(result.evidence).toHaveLength(2);
+  });
+
   test("gate-failed: a commit that does not exist", async () => {
     await using world = await openGateWorld(tab);
     const commit = world.base.replace(/./g, "9");

@@ -6,6 +6,7 @@ import { openSandbox } from "#src/hands/open-sandbox.ts";
 import type { Reproduction } from "#src/workflows/artifacts.ts";
 import { needs } from "../support/needs.ts";
 import { openGateWorld, plainly, type Files } from "./gate-world.ts";
+import { characterization, pins, refactored } from "./pins.ts";
 import { fixed, reproduced, reproduction, tab } from "./tab.ts";
 
 interface Bug {
@@ -53,6 +54,34 @@ describe.skipIf(!(await needs("bubblewrap")))("in the sandbox", () => {
     );
     expect(results[0]?.notes).toEqual(["fails: test/split.test.js › no cent is lost"]);
     expect(results[4]?.summary).toContain("2 tests before, 3 with the change");
+  });
+
+  test("a refactoring is pinned and kept, and one that changes behaviour and pins is not", async () => {
+    await using sandbox = await openSandbox({ mode: "required", log: silentLog });
+    const entry = { "package.json": tab["package.json"].replace("{", '{ "main": "src/split.js",') };
+    await using world = await openGateWorld({ ...tab, ...entry }, { run: sandbox.run, inSandbox: sandbox.run });
+    const commit = await world.commit(pins);
+    const about = { characterization: { value: characterization, commit } };
+    expect(await world.check({ gate: "pinned", head: commit, ...about })).toMatchObject({ code: "pinned" });
+    const head = await world.commit(refactored, commit);
+    const good = [];
+    for (const gate of ["scope", "integrity", "kept", "surface"] as const)
+      good.push((await world.check({ gate, head, ...about })).code);
+    expect(good).toEqual(["in-scope", "intact", "kept", "unchanged"]);
+
+    const bent = await world.commit({ ...fixed, "test/pins.test.js": null }, commit);
+    expect(await world.check({ gate: "kept", head: bent, ...about })).toMatchObject({
+      code: "behaviour-changed",
+      notes: [
+        "passed without the change, fails with it: test/pins.test.js › cents are lost",
+        "altered by the change, run as it was pinned: test/pins.test.js",
+      ],
+    });
+    const renamed = await world.commit({ "src/split.js": tab["src/split.js"].replace("tip", "gratuity") }, commit);
+    expect(await world.check({ gate: "surface", head: renamed, ...about })).toMatchObject({
+      code: "export-removed",
+      notes: ['tab ".": tip is gone', 'added: tab ".": gratuity is new'],
+    });
   });
 });
 

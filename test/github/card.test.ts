@@ -5,9 +5,8 @@ import { renderCard } from "#src/github/card.ts";
 import { renderEnding } from "#src/github/ending-comment.ts";
 import { MAX_BODY } from "#src/github/markdown.ts";
 import { createNeutral } from "#src/github/neutral.ts";
-import { workedMs } from "#src/github/progress.ts";
 import { apply } from "#src/engine/fold.ts";
-import type { State } from "#src/engine/state.ts";
+import { workedMs, type State } from "#src/engine/state.ts";
 import { goodTriage } from "#test/support/engine-world.ts";
 import {
   evidence,
@@ -233,4 +232,17 @@ test("hostile words do nothing, secrets stay inside, and it is never too long", 
   expect(text.match(/<!--/g)?.length).toBe(
     1 + (text.match(/^<!-- baton:status:x/gm)?.length ?? 0) + (text.match(/\) <!-- baton:status:x/g)?.length ?? 0),
   );
+});
+
+test("a gate that could not look is not shown as one that has", () => {
+  const line = (code: string) =>
+    card(
+      new RunScript()
+        .driven()
+        .routed()
+        .stage("verify", { gates: [gateResult("surface", { code })] }).state,
+    );
+  expect(line("unchanged")).toMatch(/✓ surface(?! \()/);
+  expect(line("partly-computed")).toContain("✓ surface (in part)");
+  expect(line("not-computed")).toContain("○ surface (not verified)");
 });

@@ -1,5 +1,6 @@
 // What people read of a run that nobody works on for now, and of one that lost its ground: card, status and ending in the same words.
 import { describe, expect, test } from "vitest";
+import { isForPeople } from "#src/engine/asks.ts";
 import { losses, waitReasons, type EventOf, type RunEvent } from "#src/engine/events.ts";
 import { defaultRepoConfig } from "#src/workflows/repo-config.ts";
 import { newRunId } from "#src/core/ids.ts";
@@ -28,8 +29,11 @@ const parked = (reason: EventOf<"run.parked">["reason"], until?: number): RunEve
   ...(until === undefined ? {} : { until }),
 });
 
+/** What ends without a person's word. */
+const byThemselves = waitReasons.filter((reason) => !isForPeople(reason));
+
 describe("a run that waits", () => {
-  test.each(waitReasons)("for %s says why, until when, and what can be done", (reason) => {
+  test.each(byThemselves)("for %s says why, until when, and what can be done", (reason) => {
     const { state } = atWork().add(parked(reason, NOON + 7_500_000));
     for (const text of [card(state), status(state)]) {
       expect(text).toContain("Waiting until 14:05 UTC");

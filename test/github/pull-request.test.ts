@@ -2,12 +2,13 @@
 import { describe, expect, test } from "vitest";
 import { createRedact } from "#src/core/redact.ts";
 import { sha } from "#src/core/ids.ts";
+import type { GateResult } from "#src/engine/events.ts";
 import { MAX_BODY } from "#src/github/markdown.ts";
 import { createNeutral } from "#src/github/neutral.ts";
 import { pullRequestBody, pullRequestTitle } from "#src/github/pull-request.ts";
 import { branchName } from "#src/github/branch.ts";
 import { artifactFor } from "#test/support/engine-world.ts";
-import { fixCommit, recordedRuns, RunScript, sampleChanges } from "#test/support/recorded-run.ts";
+import { evidence, fixCommit, gateResult, recordedRuns, RunScript, sampleChanges } from "#test/support/recorded-run.ts";
 
 const neutral = createNeutral(createRedact([]));
 const facts = {
@@ -96,6 +97,49 @@ describe("the body", () => {
     const live = body.replace(/`[^`\n]*`/g, "");
     expect(live).not.toContain("#99");
     expect(live).not.toContain("@torvalds");
+  });
+});
+
+describe("of a refactoring", () => {
+  const pins = sha("c".repeat(40));
+  const value = {
+    testFiles: ["test/pins.test.js"],
+    command: "npm test",
+    covers: "Shares of whole amounts.",
+    notes: "none",
+  };
+  const bodyWith = (surface: Partial<GateResult>) => {
+    const { state } = new RunScript()
+      .driven()
+      .routed()
+      .stage("reproduce", {
+        artifact: { name: "Characterization", value },
+        commit: pins,
+        gates: [gateResult("pinned", { code: "pinned", evidence: [evidence("pins", pins, 0)] })],
+      })
+      .stage("fix")
+      .stage("verify", { gates: [gateResult("kept", { code: "kept" }), gateResult("surface", surface)] });
+    return parts(pullRequestBody(state, facts));
+  };
+
+  test("names the pinned tests as seen by Baton, and what they cover as said by an agent", () => {
+    const { verified, claimed } = bodyWith({ code: "unchanged" });
+    expect(verified).toMatch(/✅ pinned .* base \+ test `c{10}`/);
+    expect(verified).toContain("Pinned behaviour: `test/pins.test.js`.");
+    expect(verified).toContain("✅ surface |");
+    expect(verified).not.toContain("Not verified");
+    expect(claimed).toContain("Shares of whole amounts.");
+    expect(verified).not.toContain("Shares of whole amounts.");
+  });
+
+  test("never tells as verified what was not computed", () => {
+    const summary = "Not computed, so nothing is shown: go.mod.";
+    const { verified } = bodyWith({ code: "not-computed", summary, notes: ["not computed: go.mod: not read"] });
+    expect(verified).not.toMatch(/✅ surface/);
+    expect(verified).toContain(`**Not verified:** surface. ${summary}`);
+    const part = bodyWith({ code: "partly-computed", notes: ["not computed: go.mod: not read"] }).verified;
+    expect(part).toContain("✅ surface (in part) |");
+    expect(part).toContain("not computed: go.mod: not read");
   });
 });
 

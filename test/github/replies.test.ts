@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { createNeutral } from "#src/github/neutral.ts";
 import { renderReply } from "#src/github/replies.ts";
-import type { Reply } from "#src/engine/ports.ts";
+import type { Reply } from "#src/engine/reply.ts";
 import { runId } from "#src/core/ids.ts";
 import { recordedRuns, RunScript } from "#test/support/recorded-run.ts";
 

@@ -185,10 +185,10 @@ describe("a command", () => {
 
   test("that is unknown, not yet possible or malformed is answered and starts nothing", async () => {
     const world = intakeWorld();
-    await world.send("issue_comment", commentPayload("/agent fxi\n/agent plan --budget x\n/agent fix --budget lots"));
+    await world.send("issue_comment", commentPayload("/agent fxi\n/agent revise --budget x\n/agent fix --budget lots"));
     expect(world.publisher.replies.map(({ reply }) => reply)).toMatchObject([
       { kind: "unknown-verb", nearest: "fix" },
-      { kind: "not-yet", verb: "plan" },
+      { kind: "not-yet", verb: "revise" },
       { kind: "invalid-flags", problems: [expect.stringContaining("lots")] },
     ]);
     expect(await world.runs()).toEqual([]);
@@ -387,9 +387,9 @@ describe("who may", () => {
     expect(able("read")).toEqual([]);
     expect(able("triage")).toEqual(["triage", "pause", "stop", "status", "why", "help", "ignore"]);
     expect(Object.keys(verbs).filter((verb) => !able("write").includes(verb))).toEqual([
-      "budget",
       "approve",
       "reject",
+      "budget",
       "init",
     ]);
     expect(able("maintain")).toEqual(Object.keys(verbs));

@@ -196,6 +196,30 @@ describe("pages without a browser", () => {
     expect((await post("/octo/vault/issues", { title: "x" }, as("ott"))).status).toBe(404);
   });
 
+  test("a comment is written anew by whoever wrote it or may write here, and the App hears of it", async () => {
+    await town.playground.openIssue({ repo, title: "One", body: "", as: "maria" });
+    const { id } = town.playground.comment({ repo, number: 1, body: "first", as: "maria" });
+    const path = `/octo/tab/issues/1/comments/${id}`;
+    expect((await post(path, { body: "mine now" }, as("ott"))).status).toBe(403);
+    expect((await post(path, { body: " " }, as("maria"))).status).toBe(403);
+    expect((await post("/octo/tab/issues/1/comments/999999", { body: "x" }, as("maria"))).status).toBe(404);
+    expect((await get(path, as("ott"))).status).toBe(404);
+    expect(await (await get(path, as("maria"))).text()).toContain(">first</textarea>");
+    expect(town.playground.comments({ repo, number: 1 })[0]?.body).toBe("first");
+    expect((await post(path, { body: "second\r\nline" }, as("maria"))).status).toBe(303);
+    await town.playground.settled();
+    const edited = town.playground.deliveries.filter(
+      ({ event, action }) => `${event}.${action}` === "issue_comment.edited",
+    );
+    expect(edited.map(({ payload }) => payload)).toMatchObject([
+      {
+        changes: { body: { from: "first" } },
+        comment: { id, body: "second\nline", user: { login: "maria" } },
+        sender: { login: "maria" },
+      },
+    ]);
+  });
+
   test("forms do what the role allows, and nothing for another site or another host", async () => {
     await town.playground.openIssue({ repo, title: "One", body: "", as: "maria" });
     expect((await post("/octo/tab/issues/1/labels", { add: "bug" }, as("ott"))).status).toBe(403);

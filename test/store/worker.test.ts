@@ -124,7 +124,7 @@ describe.each(databases)("workers on $name", ({ here, open }) => {
       const work = hanging.run.bind(hanging);
       const told = new Set<unknown>();
       hanging.run = async (task, events, signal) => {
-        signal.addEventListener("abort", () => told.add(parkingOf(signal)), { once: true });
+        signal.addEventListener("abort", () => told.add(parkingOf(signal)?.why), { once: true });
         return await work(task, events, signal);
       };
       const worker = here.worker(first, hanging);

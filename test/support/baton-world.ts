@@ -14,6 +14,7 @@ import { readEnv, type Env } from "#src/env.ts";
 import { openPlayground, type Comment, type Playground } from "#src/playground/playground.ts";
 import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
 import { openScriptedModel, type AgentScript, type ScriptedModel } from "#src/playground/scripted-model.ts";
+import { withCliNames } from "./claude-code-names.ts";
 import { needs } from "./needs.ts";
 
 export interface Scene {
@@ -42,6 +43,8 @@ export interface World extends AsyncDisposable {
   readonly model: ScriptedModel;
   readonly baton: Baton;
   readonly env: Env;
+  /** What agents say who work in this repository ("octo/tab"), instead of the sample's script. */
+  script(repo: string, agents: Readonly<Record<string, AgentScript>>): void;
   /** Plays one scene to its end: a repository, an issue about the lost cent, a run. */
   play(scene: Scene): Promise<Played>;
   /** The state of the next run to end about this issue, run `skip` finished ones. */
@@ -53,7 +56,8 @@ export const person = "maria";
 /** The token of `person`. */
 export const personToken = "token-of-maria-for-tests";
 
-export async function openWorld(): Promise<World> {
+/** `changes`: of the environment. With the runner `claude-code` the sample's script names the tools as that program does. */
+export async function openWorld(changes: Partial<Env> = {}): Promise<World> {
   await using undo = new AsyncDisposableStack();
   const home = await mkdtemp(join(tmpdir(), "baton-world-"));
   undo.defer(() => rm(home, { recursive: true, force: true }));
@@ -72,12 +76,14 @@ export async function openWorld(): Promise<World> {
     }),
   );
   const scenes = new Map<string, Scene>();
-  const usual = sampleScript();
+  const scripts = new Map<string, Readonly<Record<string, AgentScript>>>();
+  const usual = changes.runner === "claude-code" ? withCliNames(sampleScript()) : sampleScript();
   const model = undo.use(
     await openScriptedModel({
       script: (call) => {
         const name = /scene ([a-z-]+)/.exec(call.brief)?.[1] ?? "";
-        const own = scenes.get(name)?.agents?.[call.agent];
+        const repo = [...scripts.keys()].find((known) => call.brief.includes(known));
+        const own = scenes.get(name)?.agents?.[call.agent] ?? scripts.get(repo ?? "")?.[call.agent];
         return own ? { [call.agent]: own } : usual(call);
       },
     }),
@@ -91,6 +97,7 @@ export async function openWorld(): Promise<World> {
     home,
     sandbox: (await needs("bubblewrap")) ? "required" : "none",
     secrets: [secret, privateKey],
+    ...changes,
   };
   const baton = undo.use(await openBaton(env, silentLog));
   const server = undo.use(await listen(baton, { host: "127.0.0.1", port: 0 }));
@@ -122,6 +129,7 @@ export async function openWorld(): Promise<World> {
     baton,
     env,
     look,
+    script: (repo, agents) => void scripts.set(repo, agents),
     ended: (run) => following.ended(run),
     async play(scene) {
       scenes.set(scene.name, scene);

@@ -1,4 +1,5 @@
 // A world for the engine without GitHub, git or a model: agents and gates answer from a script, and every call is counted.
+import { createHash } from "node:crypto";
 import type { RunId, Sha } from "#src/core/ids.ts";
 import { nothingToLose } from "#src/github/subjects.ts";
 import { noHistory } from "#src/store/history.ts";
@@ -18,6 +19,7 @@ import type {
   EventLog,
   GateRequest,
   Gates,
+  Merges,
   Projection,
   Publisher,
   Triager,
@@ -25,7 +27,7 @@ import type {
 } from "#src/engine/ports.ts";
 import type { State } from "#src/engine/state.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
-import type { Artifact, Triage } from "#src/workflows/artifacts.ts";
+import type { Artifact, Plan, Triage } from "#src/workflows/artifacts.ts";
 import { defaultRepoConfig } from "#src/workflows/repo-config.ts";
 import { Workflow } from "#src/workflows/schema.ts";
 
@@ -61,6 +63,33 @@ export const bugWorkflow: Workflow = Workflow.parse({
       otherwise: { back_to: "fix", max: 2, ending: "needs-a-person" },
     },
     publish: { needs: ["review"], pull_request: "draft" },
+  },
+});
+
+/** Scouts side by side, a plan that a person approves, tasks in waves, and one who puts the pieces together. */
+export const featureWorkflow: Workflow = Workflow.parse({
+  name: "feature",
+  description: "Plan and build a feature",
+  budget: { run: 20, time: "2h", turns: 400 },
+  stages: {
+    scout: { agent: "scout", for_each: ["code", "tests"], makes: "Report", on_failure: "degrade" },
+    plan: { agent: "planner", needs: ["scout"], makes: "Plan" },
+    approve: { needs: ["plan"], wait: "approval" },
+    build: {
+      agent: "builder",
+      needs: ["approve"],
+      for_each: "plan.tasks",
+      makes: "Change",
+      merge: "integrator",
+      retry: 1,
+    },
+    finish: { agent: "builder", needs: ["build"], makes: "Change" },
+    verify: {
+      needs: ["finish"],
+      gates: ["scope", "integrity", "baseline"],
+      otherwise: { back_to: "finish", max: 2, ending: "needs-a-person" },
+    },
+    publish: { needs: ["verify"], pull_request: "draft" },
   },
 });
 
@@ -137,6 +166,41 @@ export function artifactFor(stage: string): Artifact {
   return artifact;
 }
 
+/** Two tasks side by side, and one that needs both. */
+export const samplePlan: Plan = {
+  summary: "Parse, print, then wire them together",
+  tasks: [
+    { id: "parser", title: "Parse", instructions: "…", needs: [], claims: ["src/parser.js"], acceptance: "parses" },
+    { id: "printer", title: "Print", instructions: "…", needs: [], claims: ["src/printer.js"], acceptance: "prints" },
+    {
+      id: "wiring",
+      title: "Wire",
+      instructions: "…",
+      needs: ["parser", "printer"],
+      claims: ["src/index.js"],
+      acceptance: "works",
+    },
+  ],
+  risks: [],
+  questions: ["Should it print colours?"],
+};
+
+/** What an agent hands in when nothing is scripted: by its stage, or by what it makes. */
+function usualArtifact({ stage, makes }: AgentTask): Artifact {
+  if (artifacts[stage]) return artifacts[stage];
+  if (makes === "Change")
+    return { name: "Change", value: { summary: `changed for ${stage}`, files: [], followUps: [] } };
+  if (makes === "Report") return { name: "Report", value: { summary: `looked into ${stage}`, sections: [] } };
+  if (makes === "Conclusion")
+    return {
+      name: "Conclusion",
+      value: { summary: `brought ${stage} to its end`, sections: [], files: [], followUps: [] },
+    };
+  if (makes === "Plan") return { name: "Plan", value: samplePlan };
+  if (makes === "Findings") return { name: "Findings", value: { summary: "nothing stands out", findings: [] } };
+  return artifactFor(makes === "Review" ? "review" : stage);
+}
+
 export function gate(name: GateResult["gate"], passed: boolean, code = passed ? "ok" : "no"): GateResult {
   return { gate: name, passed, code, summary: `${name} is ${code}`, notes: [], evidence: [], seconds: 1 };
 }
@@ -197,7 +261,7 @@ export class ScriptedAgents implements AgentRunner {
 
   async #work(task: AgentTask, from: number, events: AgentEvents, signal: AbortSignal): Promise<AgentResult> {
     for (let number = from; number <= this.turns; number += 1) await events.turn(turn(number));
-    const answer = this.answers[task.stage]?.[task.attempt - 1] ?? artifactFor(task.stage);
+    const answer = this.answers[task.stage]?.[task.attempt - 1] ?? usualArtifact(task);
     if (answer instanceof BatonError) throw answer;
     if (answer === "hang") {
       const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
@@ -211,8 +275,15 @@ export class ScriptedAgents implements AgentRunner {
   }
 }
 
+/** The commit that stands for a name. */
+export function commitNamed(name: string): Sha {
+  return sha(createHash("sha1").update(name).digest("hex"));
+}
+
 function commitOf(task: AgentTask): Sha {
-  if (task.makes === "Reproduction") return commit(task.attempt);
+  if (task.makes === "Reproduction" || task.makes === "Characterization") return commit(task.attempt);
+  if (task.makes === "Change" && artifacts[task.stage] === undefined)
+    return commitNamed(`${task.stage} ${task.attempt}`);
   if (task.makes === "Change") return commit(4 + task.attempt);
   return task.start;
 }
@@ -230,6 +301,26 @@ export class ScriptedGates implements Gates {
     const earlier = this.requests.filter((seen) => seen.gate === request.gate).length;
     this.requests.push(request);
     return Promise.resolve(this.#answers[request.gate]?.[earlier] ?? gate(request.gate, true));
+  }
+}
+
+/** Merges that work, but for the commits that are scripted to conflict; a merged commit names both by its first digits. */
+export class ScriptedMerges implements Merges {
+  readonly asked: { readonly into: Sha; readonly theirs: Sha }[] = [];
+  readonly #conflicts: ReadonlySet<Sha>;
+
+  constructor(conflicts: readonly Sha[] = []) {
+    this.#conflicts = new Set(conflicts);
+  }
+
+  merge(_repo: unknown, into: Sha, theirs: Sha): ReturnType<Merges["merge"]> {
+    this.asked.push({ into, theirs });
+    const mixed = commitNamed(`${into} ${theirs}`);
+    return Promise.resolve(
+      this.#conflicts.has(theirs)
+        ? { type: "conflict", marked: mixed, paths: ["src/both.js"] }
+        : { type: "merged", commit: mixed },
+    );
   }
 }
 
@@ -251,6 +342,7 @@ export class CountingPublisher implements Publisher {
   reply = () => Promise.resolve();
   acknowledge = () => Promise.resolve();
   removeLabel = () => Promise.resolve();
+  openFindings = () => Promise.resolve();
 }
 
 export const quietProjection: Projection = { touch() {}, settle: () => Promise.resolve() };
@@ -297,9 +389,13 @@ export function engineWith(log: EventLog, parts: Partial<Engine> = {}): Engine {
     triager: new FixedTriager(),
     agents: new ScriptedAgents(),
     gates: new ScriptedGates(),
+    merges: new ScriptedMerges(),
     publisher: new CountingPublisher(),
     projection: quietProjection,
-    workflows: { load: (name) => Promise.resolve(name === "bug" ? bugWorkflow : undefined), names: () => ["bug"] },
+    workflows: {
+      load: (name) => Promise.resolve([bugWorkflow, featureWorkflow].find((workflow) => workflow.name === name)),
+      names: () => ["bug", "feature"],
+    },
     history: noHistory,
     subjects: nothingToLose,
     clock: new HandClock(),

@@ -4,7 +4,8 @@ import { BatonError } from "#src/core/errors.ts";
 import { sha, type RunId, type Sha } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { Person, RepoRef, Subject } from "#src/engine/events.ts";
-import type { EventLog, GitHubReader, Publisher, Reply } from "#src/engine/ports.ts";
+import type { EventLog, GitHubReader, Publisher } from "#src/engine/ports.ts";
+import type { Reply } from "#src/engine/reply.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
 import { createIntake, type Intake, type IntakeParts } from "#src/intake/handle.ts";
@@ -105,10 +106,16 @@ export class StagedReader implements GitHubReader {
 }
 
 /** Keeps what was said, once per key, as the real publisher does. */
-export class RecordingPublisher implements Pick<Publisher, "reply" | "acknowledge" | "removeLabel"> {
+export class RecordingPublisher implements Pick<Publisher, "reply" | "acknowledge" | "removeLabel" | "openFindings"> {
   readonly replies: { key: string; number: number; reply: Reply }[] = [];
   readonly acknowledged: number[] = [];
   readonly removed: string[] = [];
+  readonly findings: number[] = [];
+
+  openFindings(_: State, numbers: readonly number[]): Promise<void> {
+    this.findings.push(...numbers);
+    return Promise.resolve();
+  }
 
   reply(_: RepoRef, { number }: Subject, key: string, reply: Reply): Promise<void> {
     if (!this.replies.some((said) => said.key === key)) this.replies.push({ key, number, reply });

@@ -12,6 +12,7 @@ export type Need =
   | "redis"
   | "redis-server"
   | "chromium"
+  | "python3"
   | "pytest"
   | "tmpfs";
 
@@ -43,6 +44,7 @@ export async function needs(need: Need): Promise<boolean> {
     redis: () => listens(6379),
     "redis-server": () => runs("redis-server", "--version"),
     chromium: () => runs("chromium", "--version"),
+    python3: () => runs("python3", "-c", "import tomllib"),
     pytest: () => runs("python3", "-m", "pytest", "--version"),
     tmpfs: () => mountsDisks(),
   }[need];

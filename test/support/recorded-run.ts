@@ -60,7 +60,11 @@ const passing: Record<GateResult["gate"], GateResult> = {
     evidence: [evidence("suite on base", base, 1, "# fail 1"), evidence("suite on head", fixCommit, 1, "# fail 1")],
   }),
   integrity: gateResult("integrity", { code: "intact", summary: "No test was deleted, skipped or loosened" }),
+  resolved: gateResult("resolved", { code: "resolved", summary: "No conflict marker is left" }),
   scope: gateResult("scope", { code: "in-scope", summary: "2 files, 11 lines; no protected path" }),
+  pinned: gateResult("pinned", { code: "pinned", summary: "3 tests that pin today's behaviour pass, twice" }),
+  kept: gateResult("kept", { code: "kept", summary: "3 pinned tests pass without the change and with it" }),
+  surface: gateResult("surface", { code: "unchanged", summary: "None of 3 names in 1 entry point is gone" }),
 };
 
 export function gateResult(gate: GateResult["gate"], change: Partial<GateResult> = {}): GateResult {

@@ -74,7 +74,7 @@ describe("places", () => {
         "flow.md:3:14: description is 5 — write text of 1 to 300 characters",
         "flow.md:4:16: budget.run is -1 — write a number, above 0 and at most 1000",
         'flow.md:4:26: budget.time is "soon" — write a duration like 90s, 10m or 1h',
-        'flow.md:5:25: stages.fix.makes is "Chnge" — did you mean Change? write one of Triage, Reproduction, Diagnosis, Change, Plan, Review, Report',
+        'flow.md:5:25: stages.fix.makes is "Chnge" — did you mean Change? write one of Triage, Reproduction, Diagnosis, Change, Plan, Review, Report, Findings, Characterization, Conclusion',
       ],
     });
   });
@@ -239,6 +239,10 @@ describe("what a stage is", () => {
       "fix: { agent: fixer, makes: Change, gates: [red], otherwise: { again: 1, ending: failed } }",
       'flow.md:6:47: fix has the gate "red", but no stage before it makes a Reproduction — add one, or take the gate out',
     ],
+    ...["pinned", "kept"].map((gate) => [
+      `fix: { agent: fixer, makes: Change, gates: [${gate}], otherwise: { again: 1, ending: failed } }`,
+      `flow.md:6:47: fix has the gate "${gate}", but no stage before it makes a Characterization — add one, or take the gate out`,
+    ]),
     [
       "fix: { agent: fixer, makes: Change, gates: [scope, scope], otherwise: { again: 1, ending: failed } }",
       'flow.md:6:54: fix has the gate "scope" twice — keep one',
@@ -265,6 +269,16 @@ describe("what a stage is", () => {
     const fix = "fix: { agent: fixer, makes: Change, needs: [reproduce] }";
     expect(problems(`  ${reproduce}\n  ${fix}\n  ${verify.replace("[scope]", "[green]")}`)).toEqual([]);
   });
+});
+
+test("pinned and kept are fine with a Characterization, here and upstream, and surface needs nothing", () => {
+  const pin =
+    "pin: { agent: fixer, makes: Characterization, gates: [pinned], otherwise: { again: 1, ending: failed } }";
+  const fix = "fix: { agent: fixer, makes: Change, needs: [pin] }";
+  expect(problems(`  ${pin}\n  ${fix}\n  ${verify.replace("[scope]", "[kept, surface]")}`)).toEqual([]);
+  const publish = "publish: { needs: [verify], pull_request: draft }";
+  const pinsOnly = verify.replace("needs: [fix]", "needs: [pin]").replace("[scope]", "[scope, integrity]");
+  expect(problems(`  ${pin}\n  ${pinsOnly.replace("back_to: fix", "back_to: pin")}\n  ${publish}`)).toEqual([]);
 });
 
 describe("the pull request", () => {
@@ -383,5 +397,78 @@ describe("anything at all", () => {
       }),
       { numRuns: 25 },
     );
+  });
+});
+
+const plans = "plan: { agent: fixer, makes: Plan }";
+const fan = (more: string) => `build: { agent: fixer, needs: [plan], for_each: plan.tasks, makes: Change${more} }`;
+
+describe("fan-outs, waits and conditions", () => {
+  test.each([
+    [`  ${plans}\n  ${fan(", merge: reviewer, parallel: 3, retry: 2, budget: 1.5, model: deep, on_failure: degrade")}`],
+    [`  ${plans}\n  ok: { needs: [plan], wait: approval }\n  fix: { agent: fixer, needs: [ok], makes: Change }`],
+    [`  ${plans}\n  fix: { agent: fixer, needs: [plan], makes: Change, when: count(plan.tasks) > 1 }`],
+    [`  look: { agent: fixer, for_each: [a, b], makes: Review }`],
+    [
+      `  fix: { agent: fixer, makes: Review, until: fix.verdict == "approve", otherwise: { again: 1, ending: failed } }`,
+    ],
+  ])("%s is well", (stages) => {
+    expect(problems(stages)).toEqual([]);
+  });
+
+  test.each([
+    [`  ${plans}\n  ${fan("")}`, "leaves commits side by side, and does not say who mends"],
+    [`  ${plans}\n  ${fan(", merge: fxer")}`, 'names the agent "fxer", which does not exist — did you mean "fixer"?'],
+    [
+      `  fix: { agent: fixer, for_each: pln.tasks, makes: Change, merge: fixer }`,
+      'works the tasks of "pln", which it does not come after',
+    ],
+    [
+      `  ${change}\n  b: { agent: fixer, needs: [fix], for_each: fix.tasks, makes: Report }`,
+      'works the tasks of "fix", which makes no Plan',
+    ],
+    [`  a: { agent: fixer, for_each: [x, y, x], makes: Report }`, 'works "x" twice'],
+    [`  a: { agent: fixer, for_each: [x], makes: Plan }`, "is a fan-out that makes a Plan for each task"],
+    [`  a: { agent: fixer, for_each: [x], makes: Report, merge: fixer }`, "a Report carries no commit to be merged"],
+    [`  a: { agent: fixer, makes: Change, merge: fixer }`, "has merge, but is no fan-out"],
+    [`  a: { agent: fixer, makes: Change, parallel: 2 }`, "has parallel, but is no fan-out"],
+    [`  a: { gates: [scope], retry: 1, otherwise: { again: 0, ending: failed } }`, "has retry, but no agent"],
+    [`  ok: { wait: approval }`, "no stage before it makes a Plan"],
+    [
+      `  ${plans}\n  ok: { needs: [plan], wait: approval, agent: fixer }`,
+      "waits for a person and does nothing else — move agent",
+    ],
+    [`  a: { agent: fixer, makes: Report, until: a.summary == "x" }`, "does not say what happens then"],
+    [`  a: { agent: fixer, makes: Report, when: triage.sise == "xl" }`, 'has no "sise" — did you mean "size"?'],
+    [`  a: { agent: fixer, makes: Report, when: triage.size = "xl" }`, "=="],
+    [
+      `  a: { agent: fixer, makes: Report }\n  b: { agent: fixer, makes: Report, when: count(a.sections) > 0 }`,
+      'there is no stage "a" to ask',
+    ],
+    [
+      `  a: { agent: fixer, makes: Change }\n  b: { agent: fixer, makes: Change }`,
+      "a and b both leave commits, and neither comes after the other",
+    ],
+    [
+      `  ${change}\n  v: { needs: [fix], gates: [baseline], on_failure: continue, otherwise: { again: 0, ending: failed } }`,
+      "would go on without them",
+    ],
+    [
+      `  ${change}\n  v: { needs: [fix], gates: [scope], when: triage.size == "xl", otherwise: { again: 0, ending: failed } }`,
+      "which every change must pass",
+    ],
+    [
+      `  ${plans}\n  ${fan(", merge: fixer")}\n  v: { needs: [build], gates: [scope], otherwise: { back_to: build, max: 1, ending: failed } }`,
+      "which works many tasks",
+    ],
+  ])("%s", (stages, problem) => {
+    const found = problems(stages);
+    expect(found.join("\n")).toContain(problem);
+    for (const line of found) expect(line).toMatch(/^flow\.md:\d+:\d+: .+ — .+/);
+  });
+
+  test("a condition is shown where it is wrong", () => {
+    const [line] = problems(`  a: { agent: fixer, makes: Report, when: triage.size == "xxl" }`);
+    expect(line).toMatch(/^flow\.md:6:58: a has when: triage\.size is never "xxl"/);
   });
 });

@@ -1,6 +1,7 @@
 // A small repository with real git, and the workspaces over it.
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Execute } from "#src/core/command.ts";
@@ -10,6 +11,7 @@ import { silentLog } from "#src/core/log.ts";
 import { openSandbox } from "#src/hands/open-sandbox.ts";
 import { createWorkspaces } from "#src/workspace/create-workspaces.ts";
 import type { RepoSource, Workspace } from "#src/workspace/workspaces.ts";
+import { until } from "#test/support/until.ts";
 
 export const never = new AbortController().signal;
 
@@ -39,6 +41,15 @@ export async function commitFiles(
   git(folder, "add", "--all");
   git(folder, "commit", "--quiet", "--message", message);
   return sha(git(folder, "rev-parse", "HEAD"));
+}
+
+/** Waits until a file is in the one workspace that is open. */
+export async function appears(world: World, file: string): Promise<void> {
+  const workspaces = join(world.home, "workspaces");
+  await until(async () => {
+    const [folder = ""] = await readdir(workspaces).catch(() => []);
+    return existsSync(join(workspaces, folder, "tree", file));
+  });
 }
 
 export class World implements AsyncDisposable {

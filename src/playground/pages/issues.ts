@@ -10,7 +10,7 @@ import {
   type Reaction,
   type Repository,
 } from "../state.ts";
-import { type Frame, layout, mayClose, maySort, openCount } from "./layout.ts";
+import { type Frame, layout, mayClose, mayEdit, maySort, openCount } from "./layout.ts";
 import { avatar, faces, icon, issueIcon, labelChip, pageOf, type Piece, prose, stateBadge, time } from "./pieces.ts";
 
 /** Issues or pull requests, newest first, the open or the closed ones. */
@@ -130,6 +130,16 @@ export function conversation(frame: Frame, repo: Repository, issue: Issue, below
   </div>`;
 }
 
+/** The page on which a comment is written anew. */
+export function editPage(frame: Frame, repo: Repository, issue: Issue, comment: Comment): Piece {
+  const body = html`<h2>Edit a comment of ${comment.by.account.login}</h2>
+    <form class="box write" method="post" action="/${repo.fullName}/issues/${issue.number}/comments/${comment.id}">
+      <textarea name="body" aria-label="Text" maxlength="65536" style="min-height:70vh">${comment.body}</textarea>
+      <div class="actions"><button class="primary">Update comment</button></div>
+    </form>`;
+  return layout(frame, { title: `Edit · ${issue.title}`, body, repo, tab: issue.pull ? "pulls" : "issues" });
+}
+
 interface Said {
   readonly id: string;
   readonly by: Account;
@@ -138,6 +148,8 @@ interface Said {
   readonly body: string;
   readonly reactions: readonly Reaction[];
   readonly reactTo: string;
+  /** The page on which its text may be written anew. */
+  readonly editAt?: string;
 }
 
 function description(frame: Frame, repo: Repository, issue: Issue): Piece {
@@ -161,6 +173,7 @@ function commentBox(frame: Frame, repo: Repository, issue: Issue, comment: Comme
     body: comment.body,
     reactions: comment.reactions,
     reactTo: `${issue.number}/comments/${comment.id}/reactions`,
+    ...(mayEdit(repo, comment, frame.acting) ? { editAt: `${issue.number}/comments/${comment.id}` } : {}),
   });
 }
 
@@ -176,6 +189,7 @@ function said({ world, acting }: Frame, repo: Repository, issue: Issue, one: Sai
     <div class="comment ${one.by.id === acting?.id ? "mine" : ""}">
       <div class="head">
         <b>${one.by.login}</b> ${chips.map((chip) => html`<span class="chip">${chip}</span>`)} commented ${time(one.at)}
+        ${one.editAt === undefined ? "" : html`· <a href="/${repo.fullName}/issues/${one.editAt}">edit</a>`}
         ${one.edits > 0 ? html`<span title="${one.edits} earlier versions">· edited ${one.edits === 1 ? "" : `${one.edits}×`}</span>` : ""}
       </div>
       ${prose(world, repo, one.body)} ${reactionBar(repo, one, acting)}

@@ -1,6 +1,6 @@
 // The frame of every page: header, who one acts as, the repository's tabs.
 import { html } from "hono/html";
-import { hasRole, type Account, type Issue, type Repository, roleOf, type World } from "../state.ts";
+import { hasRole, type Account, type Comment, type Issue, type Repository, roleOf, type World } from "../state.ts";
 import { icon, type Piece } from "./pieces.ts";
 
 export interface Frame {
@@ -103,6 +103,11 @@ export function layout(
 /** May sort (labels, state): triage and up. */
 export function maySort(repo: Repository, account: Account | undefined): boolean {
   return hasRole(repo, account, "triage");
+}
+
+/** One's own comments; everybody's with the role write. */
+export function mayEdit(repo: Repository, comment: Comment, account: Account | undefined): boolean {
+  return account !== undefined && (hasRole(repo, account, "write") || account.id === comment.by.account.id);
 }
 
 export function mayClose(repo: Repository, issue: Issue, account: Account | undefined): boolean {

@@ -3,7 +3,16 @@
 import { Hono, type Context } from "hono";
 import { getCookie } from "hono/cookie";
 import { html } from "hono/html";
-import { addComment, editIssue, MAX_BODY, openIssue, react, reactionContents, setLabels } from "../issues.ts";
+import {
+  addComment,
+  editComment,
+  editIssue,
+  MAX_BODY,
+  openIssue,
+  react,
+  reactionContents,
+  setLabels,
+} from "../issues.ts";
 import { diffText } from "../git-diff.ts";
 import { startOfPull } from "../shapes/pulls.ts";
 import {
@@ -18,8 +27,8 @@ import {
   type World,
 } from "../state.ts";
 import { commitPage, repositoryList, treePage } from "./code.ts";
-import { issueAddress, issueList, issuePage, newIssuePage } from "./issues.ts";
-import { type Frame, layout, mayClose, maySort, people } from "./layout.ts";
+import { editPage, issueAddress, issueList, issuePage, newIssuePage } from "./issues.ts";
+import { type Frame, layout, mayClose, mayEdit, maySort, people } from "./layout.ts";
 import { liveScript } from "./live.ts";
 import { avatarSvg, type Piece } from "./pieces.ts";
 import { pullPage, type PullTab } from "./pulls.ts";
@@ -188,6 +197,27 @@ function forms(app: Hono, world: World): void {
     const names = issue.labels.map(({ name }) => name).filter((name) => name !== remove);
     await setLabels(world, repo, issue, { account: acting }, add ? [...names, add] : names);
     return c.redirect(issueAddress({ acting, ...rest }, repo, issue), 303);
+  });
+
+  const editing = (c: Context) => {
+    const found = atIssue(c, world);
+    const comment = found.issue?.comments.find(({ id }) => id === Number(c.req.param("id")));
+    return { ...found, comment, may: found.repo && comment && mayEdit(found.repo, comment, found.acting) };
+  };
+  const written = "/:owner/:repo/issues/:number{[0-9]+}/comments/:id{[0-9]+}";
+  app.get(written, async (c) => {
+    const { repo, issue, comment, may, ...rest } = editing(c);
+    return await show(c, repo && issue && comment && may ? editPage(rest, repo, issue, comment) : undefined);
+  });
+  app.post(written, async (c) => {
+    const { repo, issue, comment, may, acting, ...rest } = editing(c);
+    const body = lines((await fields(c))["body"] ?? "");
+    if (!repo || !issue || !comment) return c.notFound();
+    if (!acting || !may) return refuse(c, "Comments of others need the role write.");
+    if (body.trim() === "" || body.length > MAX_BODY)
+      return refuse(c, "A comment has some text, and no more than 65,536 characters.");
+    if (body !== comment.body) editComment(world, repo, comment, { account: acting }, body);
+    return c.redirect(`${issueAddress({ acting, ...rest }, repo, issue)}#issuecomment-${comment.id}`, 303);
   });
 
   const toggle = async (

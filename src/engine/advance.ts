@@ -1,0 +1,174 @@
+// What one stage, or one unit of it, lacks. Pure.
+//
+// A stage whose `when` does not hold is passed over. Else it gets, in this order: an attempt; its agent, its fan-out or a person's word;
+// its gates, one after the other. The first no ends the attempt and is answered by `otherwise`: the stage again, or an earlier stage
+// again, each counted; when the count is used up `ending` says how the run ends. An agent that failed is tried again as often as `retry`
+// says. What cannot be done ends the run, or is passed over where `on_failure` says so.
+import type { Ending } from "../workflows/schema.ts";
+import { finish, type Effect } from "./effect.ts";
+import type { Failure, Outcome } from "./events.ts";
+import { advanceBoard } from "./board.ts";
+import { conductEffects } from "./conducted.ts";
+import {
+  planAt,
+  holds,
+  isFailedForGood,
+  isHopeless,
+  mayGoOn,
+  planOf,
+  refusals,
+  upstream,
+  type Attempt,
+  type StageState,
+  type State,
+  type UnitPlan,
+} from "./state.ts";
+
+/** What `stage` lacks now; empty while all it lacks is a person's word. */
+export function advance(state: State, stage: StageState): Effect[] {
+  const plan = planOf(state, stage.name);
+  if (!plan) throw new Error(`"${stage.name}" is in no workflow`);
+  const attempt = stage.current;
+  if (!attempt) return [begin(state, stage, plan)];
+  if (attempt.failure) return [failed(stage, plan, attempt, attempt.failure)];
+  if (plan.wait) return askPeople(state, stage, plan, attempt);
+  if (plan.for_each && !attempt.board?.closed) return advanceBoard(state, stage, plan, attempt, advance);
+  if (plan.for_each === undefined && plan.agent !== undefined && !attempt.artifact) {
+    const effect = work(stage, attempt);
+    // Whoever must begin again has none to conduct any more.
+    return effect.type === "start" ? [effect] : [effect, ...conductEffects(state, stage.name, attempt, work)];
+  }
+  return [judge(state, stage, plan, attempt)];
+}
+
+function begin(state: State, stage: StageState, plan: UnitPlan): Effect {
+  const next = { stage: stage.name, attempt: stage.attempts.length + 1 };
+  if (plan.when !== undefined && !holds(state, plan.when))
+    return { type: "skip", ...next, because: "condition", degraded: false, why: `${plan.when} does not hold` };
+  return { type: "start", ...next, reasons: [] };
+}
+
+function work({ name: stage }: StageState, attempt: Attempt): Effect {
+  const { number, interrupted, reasons } = attempt;
+  if (!interrupted) return { type: "agent", stage, attempt: number };
+  return mayGoOn(attempt)
+    ? { type: "resume", stage, attempt: number }
+    : { type: "start", stage, attempt: number, reasons };
+}
+
+function judge(state: State, stage: StageState, plan: UnitPlan, attempt: Attempt): Effect {
+  if (attempt.artifact?.name === "Reproduction" && !attempt.artifact.value.reproduced)
+    return finish("could-not-reproduce", "not-reproduced", attempt.artifact.value.notes);
+  const { closed } = attempt.board ?? {};
+  if (closed && closed.failed.length + closed.skipped.length > 0 && (plan.on_failure ?? "stop") === "stop")
+    return finish("failed", "tasks-failed", boardFailure(state, stage.name, closed));
+  const reasons = refusals(state, stage.name, attempt);
+  if (reasons.length > 0) return answerNo(state, stage, plan, attempt, reasons);
+  const gate = plan.gates.find((wanted) => !attempt.gates.some((result) => result.gate === wanted));
+  if (gate !== undefined) return { type: "gate", stage: stage.name, attempt: attempt.number, gate };
+  if (plan.pull_request === undefined)
+    throw new Error(`stage "${stage.name}" is not done, but nothing is left to do in it`);
+  if (state.created.dryRun) return finish("succeeded", "dry-run", "Verified; a dry run opens no pull request.");
+  return { type: "publish", stage: stage.name };
+}
+
+function boardFailure(
+  state: State,
+  stage: string,
+  { failed: ids, skipped }: { failed: readonly string[]; skipped: readonly string[] },
+): string {
+  const each = ids.map((id) => `${id}: ${state.stages.get(`${stage}:${id}`)?.current?.failure?.message ?? "failed"}`);
+  const rest = skipped.length === 0 ? "" : ` Not begun, because of what they need: ${skipped.join(", ")}.`;
+  return `${stage}: ${ids.length} of its tasks failed. ${each.join("; ")}.${rest}`;
+}
+
+function askPeople(state: State, stage: StageState, plan: UnitPlan, attempt: Attempt): Effect[] {
+  const of = { stage: stage.name, attempt: attempt.number };
+  const about = plannerOf(state, stage.name);
+  const written = about === undefined ? undefined : planAt(state, about);
+  if (about === undefined || !written)
+    return [{ type: "skip", ...of, because: "condition", degraded: false, why: "there is no plan to ask about" }];
+  const { said, asked } = attempt;
+  if (said?.type === "plan.judged") {
+    const again = {
+      type: "start" as const,
+      stage: about,
+      attempt: (state.stages.get(about)?.attempts.length ?? 0) + 1,
+    };
+    const who = `@${said.by.login}`;
+    if (said.verdict === "rejected" && said.words === "")
+      return [finish("needs-a-decision", "plan-rejected", `${who} rejected the plan (${said.quote}).`)];
+    if (said.verdict === "rejected" && stage.rounds > state.created.config.limits.rounds)
+      return [
+        finish(
+          "needs-a-decision",
+          "plan-rejected",
+          `The plan was rejected ${stage.rounds} times. Last reason, by ${who}: ${said.words}`,
+        ),
+      ];
+    return [
+      {
+        ...again,
+        reasons: [
+          `${who} ${said.verdict === "rejected" ? "rejected the plan" : "approved the plan with changes"}: ${said.words}`,
+        ],
+      },
+    ];
+  }
+  if (plan.wait === "answer" && written.questions.length === 0)
+    return [{ type: "skip", ...of, because: "condition", degraded: false, why: "there are no questions" }];
+  if (asked || plan.wait === undefined) return [];
+  return [{ type: "ask", ...of, about, for: plan.wait, questions: written.questions }];
+}
+
+/** The nearest stage upstream that makes a plan. */
+function plannerOf(state: State, name: string): string | undefined {
+  return upstream(state.workflow, name).findLast((stage) => state.workflow?.stages[stage]?.makes === "Plan");
+}
+
+function answerNo(
+  state: State,
+  stage: StageState,
+  plan: UnitPlan,
+  attempt: Attempt,
+  reasons: readonly string[],
+): Effect {
+  const { otherwise } = plan;
+  if (otherwise && "again" in otherwise && stage.rounds <= otherwise.again)
+    return { type: "start", stage: stage.name, attempt: stage.attempts.length + 1, reasons };
+  if (
+    otherwise &&
+    "back_to" in otherwise &&
+    stage.rounds <= Math.min(otherwise.max, state.created.config.limits.rounds)
+  ) {
+    const number = (state.stages.get(otherwise.back_to)?.attempts.length ?? 0) + 1;
+    return { type: "start", stage: otherwise.back_to, attempt: number, reasons };
+  }
+  const code = attempt.gates.find((gate) => !gate.passed)?.code ?? "changes-requested";
+  const tries = stage.rounds === 1 ? "once" : `${stage.rounds} times`;
+  const message = `${stage.name} said no ${tries}. Last reason: ${reasons.join("; ")}`;
+  return passedOver(stage, plan, attempt, message) ?? finish(outcomeOf(otherwise?.ending ?? "failed"), code, message);
+}
+
+function outcomeOf(ending: Ending): Outcome {
+  return ending === "needs-a-person" ? "needs-a-decision" : ending;
+}
+
+const outcomeOfFailure: Partial<Record<Failure["code"], Outcome>> = {
+  budget: "out-of-budget",
+  "time-limit": "timed-out",
+  cancelled: "cancelled",
+};
+function failed(stage: StageState, plan: UnitPlan, attempt: Attempt, { code, message }: Failure): Effect {
+  if (!isFailedForGood(stage, plan))
+    return { type: "start", stage: stage.name, attempt: stage.attempts.length + 1, reasons: [`${code}: ${message}`] };
+  const over = isHopeless(code) ? undefined : passedOver(stage, plan, attempt, `${code}: ${message}`);
+  return over ?? finish(outcomeOfFailure[code] ?? "failed", code, `${stage.name}: ${message}`);
+}
+
+/** Where the run may go on without the stage. */
+function passedOver(stage: StageState, { on_failure }: UnitPlan, { number }: Attempt, why: string): Effect | undefined {
+  if (on_failure === undefined || on_failure === "stop") return undefined;
+  const degraded = on_failure === "degrade";
+  return { type: "skip", stage: stage.name, attempt: number, because: "failure", degraded, why: why.slice(0, 4_000) };
+}

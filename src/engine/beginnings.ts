@@ -1,0 +1,49 @@
+// What a stage and an attempt are when they begin.
+import { noSpend, type EventOf } from "./events.ts";
+import { isContinued, type Attempt, type StageState, type State } from "./state.ts";
+
+export function newStage(name: string): StageState {
+  return { name, attempts: [], current: undefined, rounds: 0, failures: 0, approved: undefined, child: undefined };
+}
+
+function hasSpoken(attempt: Attempt): boolean {
+  return attempt.session !== undefined || isContinued(attempt);
+}
+
+/** The attempt that an event begins. One of an agent that is commanded again goes on with the attempt before, in its conversation and its files. */
+export function newAttempt(
+  { version }: State,
+  { child, current }: StageState,
+  { attempt, reasons, milliseconds }: Pick<EventOf<"stage.started">, "attempt" | "reasons" | "milliseconds">,
+  at: number,
+): Attempt {
+  const again = current?.number === attempt;
+  const before = child && current && !again && hasSpoken(current) ? current : undefined;
+  return {
+    number: attempt,
+    version,
+    root: before?.root ?? version,
+    turnsBefore: before ? before.turnsBefore + before.turns : 0,
+    command: child && (again ? current.command : child.pending),
+    startedAt: at,
+    touchedAt: at,
+    reasons,
+    turns: 0,
+    spend: noSpend,
+    lastTool: undefined,
+    artifact: undefined,
+    commit: undefined,
+    changes: [],
+    failure: undefined,
+    gates: [],
+    idleMs: 0,
+    milliseconds,
+    session: undefined,
+    interrupted: false,
+    skipped: undefined,
+    fleet: undefined,
+    board: undefined,
+    asked: undefined,
+    said: undefined,
+  };
+}

@@ -1,0 +1,71 @@
+// Which commits the units of a run start from, and which the run may still need. Pure.
+import type { Sha } from "../core/ids.ts";
+import { upstream, type State } from "./state.ts";
+import { readUnit } from "./unit.ts";
+
+/**
+ * The commit a unit starts from: its own last one when it was sent back, was commanded again or merged what its agents did, else where
+ * it comes from.
+ */
+export function startCommit(state: State, unit: string): Sha {
+  const stage = state.stages.get(unit);
+  const last = stage?.attempts.findLast(({ commit }) => commit !== undefined);
+  const own = last?.commit;
+  if (stage?.child) return own !== undefined && last && last.version > stage.child.version ? own : stage.child.base;
+  const { stage: name, task, mends } = readUnit(unit);
+  const ofBoard = (task !== undefined || mends) && state.stages.get(name)?.current?.board !== undefined;
+  // Nothing that was merged is lost.
+  const goesOn = last?.fleet !== undefined || ((stage?.current?.reasons.length ?? 0) > 0 && carriesOn(state, name));
+  return own !== undefined && goesOn && !ofBoard ? own : originCommit(state, unit);
+}
+
+/**
+ * The commit a unit comes from, whatever it did since: where it was created, the base of a task's wave, the marked commit of a conflict,
+ * else where the nearest stage upstream left the code.
+ */
+export function originCommit(state: State, unit: string): Sha {
+  const child = state.stages.get(unit)?.child;
+  if (child) return child.base;
+  const { stage: name, task, mends } = readUnit(unit);
+  const board = state.stages.get(name)?.current?.board;
+  if (board && mends && board.conflict) return board.conflict.marked;
+  const wave =
+    board && task !== undefined && !mends ? board.waves.findLast(({ tasks }) => tasks.includes(task)) : undefined;
+  if (wave) return wave.base;
+  for (const earlier of upstream(state.workflow, name).toReversed()) {
+    const commit = state.stages.get(earlier)?.current?.commit;
+    if (commit !== undefined) return commit;
+  }
+  return state.created.base.commit;
+}
+
+/** The commit a unit's gates judge: what its own agent left, else the code as it stood before it. */
+export function headOf(state: State, unit: string): Sha {
+  return state.stages.get(unit)?.current?.commit ?? startCommit(state, unit);
+}
+
+/** A stage that others send back to goes on from its own last commit; one that is done `again` starts clean. */
+function carriesOn(state: State, name: string): boolean {
+  return Object.values(state.workflow?.stages ?? {}).some(
+    ({ otherwise }) => otherwise && "back_to" in otherwise && otherwise.back_to === name,
+  );
+}
+
+/** Every commit that the run may still need: its base, and what its agents left. */
+export function commitsOf(state: State): Sha[] {
+  const stages = [...state.stages.values()];
+  const left = stages.flatMap(({ attempts }) => attempts.flatMap(({ commit }) => commit ?? []));
+  const merged = stages
+    .flatMap(({ current }) => current?.board ?? [])
+    .flatMap(({ head, conflict, waves }) => [
+      head,
+      ...(conflict ? [conflict.marked] : []),
+      ...waves.map(({ base }) => base),
+    ]);
+  const conducted = stages.flatMap(({ child, current }) => [
+    ...(child ? [child.base] : []),
+    ...(current?.fleet ? [current.fleet.head] : []),
+    ...(current?.fleet?.conflict ? [current.fleet.conflict.marked] : []),
+  ]);
+  return [...new Set([state.created.base.commit, ...left, ...merged, ...conducted])];
+}

@@ -1,0 +1,99 @@
+// What the engine may want done. Some are only an event to be recorded; the others take time and the outside world.
+import type { GateName } from "../workflows/schema.ts";
+import { assertNever } from "../core/errors.ts";
+import type { EventOf, Outcome, RunEvent, Task, WaitReason } from "./events.ts";
+
+interface Of {
+  /** The unit: a stage, or a task of one. */
+  readonly stage: string;
+  readonly attempt: number;
+}
+
+/** Nothing, or nothing now. */
+export type Idle = { readonly type: "rest" } | { readonly type: "wait" };
+
+/** An event to be recorded. */
+export type Step =
+  | ({ readonly type: "start"; readonly reasons: readonly string[] } & Of)
+  | ({ readonly type: "skip" } & Of & Pick<EventOf<"stage.skipped">, "because" | "degraded" | "why">)
+  | ({ readonly type: "open"; readonly tasks: readonly Task[] } & Of)
+  | ({ readonly type: "wave" } & Of & Pick<EventOf<"wave.started">, "wave" | "tasks" | "base">)
+  | ({ readonly type: "close" } & Of & Pick<EventOf<"tasks.closed">, "done" | "failed" | "skipped" | "commit">)
+  /** Everything left waits for a person. */
+  | { readonly type: "park"; readonly reason: WaitReason; readonly message: string }
+  | { readonly type: "finish"; readonly outcome: Outcome; readonly code: string; readonly message: string };
+
+/** What takes time. */
+export type Work =
+  | { readonly type: "triage" }
+  | ({ readonly type: "agent" } & Of)
+  | ({ readonly type: "resume" } & Of)
+  | ({ readonly type: "gate"; readonly gate: GateName } & Of)
+  /** Brings the commits of these tasks together, in this order. */
+  | ({ readonly type: "merge"; readonly wave: number; readonly tasks: readonly string[] } & Of)
+  /** Asks people about a plan. */
+  | ({ readonly type: "ask"; readonly about: string } & Of & Pick<EventOf<"people.asked">, "for" | "questions">)
+  | { readonly type: "publish"; readonly stage: string };
+
+export type Effect = Idle | Step | Work;
+
+/** The same for the same work: an agent that is resumed is still that agent. */
+export function keyOf(effect: Effect): string {
+  const type = effect.type === "resume" ? "agent" : effect.type;
+  const attempt = "attempt" in effect ? effect.attempt : "";
+  const gate = effect.type === "gate" ? effect.gate : "";
+  return [type, "stage" in effect ? effect.stage : "", attempt, gate].join(" ");
+}
+
+export function finish(outcome: Outcome, code: string, message: string): Extract<Step, { type: "finish" }> {
+  return { type: "finish", outcome, code, message: message.slice(0, 4_000) };
+}
+
+const works = [
+  "triage",
+  "agent",
+  "resume",
+  "gate",
+  "merge",
+  "ask",
+  "publish",
+] as const satisfies readonly Work["type"][];
+
+export function isWork(effect: Effect): effect is Work {
+  return works.some((type) => type === effect.type);
+}
+
+export function isStep(effect: Effect): effect is Step {
+  return !isWork(effect) && effect.type !== "rest" && effect.type !== "wait";
+}
+
+/** The event that a step is. Reasons are clipped to what an event holds. */
+export function stepEvent(step: Step): RunEvent {
+  switch (step.type) {
+    case "start":
+      return startedEvent(step);
+    case "skip":
+      return { ...step, type: "stage.skipped" };
+    case "open":
+      return { ...step, type: "tasks.opened", tasks: [...step.tasks] };
+    case "wave":
+      return { ...step, type: "wave.started" };
+    case "close":
+      return { ...step, type: "tasks.closed" };
+    case "park":
+      return { ...step, type: "run.parked" };
+    case "finish":
+      return { ...step, type: "run.finished" };
+    default:
+      return assertNever(step);
+  }
+}
+
+export function startedEvent({ stage, attempt, reasons }: Extract<Step, { type: "start" }>): EventOf<"stage.started"> {
+  return {
+    type: "stage.started",
+    stage,
+    attempt,
+    reasons: reasons.slice(0, 50).map((reason) => reason.slice(0, 4_000)),
+  };
+}

@@ -1,0 +1,32 @@
+// The findings of a run, each by its number, and how the ticked ones are read from the comment that shows them.
+import type { RunId } from "../core/ids.ts";
+import { isRunId } from "../core/ids.ts";
+import type { Findings } from "../workflows/artifacts.ts";
+import { stageOrder, type State } from "./state.ts";
+
+export type Finding = Findings["findings"][number];
+
+/** What the last stage of a run found, in the order in which it is shown: number 1 first; undefined when it made no findings. */
+export function findingsOf(state: State): Findings | undefined {
+  const last = stageOrder(state.workflow).at(-1);
+  const artifact = last === undefined ? undefined : state.stages.get(last)?.current?.artifact;
+  return artifact?.name === "Findings" ? artifact.value : undefined;
+}
+
+/** The line of a finding begins so, with a box before it that a person may tick. */
+export function findingLabel(number: number): string {
+  return `**F${number}**`;
+}
+
+/** Numbers of ticked findings in a comment. Whatever else somebody wrote into it does not count. */
+export function ticksIn(body: string): ReadonlySet<number> {
+  const ticked = body.matchAll(/^- \[[xX]\] \*\*F(\d{1,2})\*\*/gm);
+  return new Set([...ticked].map(([, number]) => Number(number)));
+}
+
+/** The run whose end a comment tells, by its hidden first line. */
+export function reportedRun(body: string): RunId | undefined {
+  const [first = ""] = body.split("\n", 1);
+  const run = /^<!-- baton:end:(run-[0-9a-f]{12}):\d+ -->\r?$/.exec(first)?.[1];
+  return run !== undefined && isRunId(run) ? run : undefined;
+}

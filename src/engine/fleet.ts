@@ -1,0 +1,275 @@
+// The agents that one attempt of an agent conducts, as its tools see them: each call is an event, or a refusal in words; the driver does the
+// rest (`conducted.ts`).
+//
+// A process that dies between a call and the record of the turn it belongs to leaves events that nobody knows of who goes on: the model
+// is asked again, and says it again. So what was recorded behind the agent's last turn is answered as it was then, once, when it is
+// asked for again.
+import { isDeepStrictEqual } from "node:util";
+import type { Sha } from "../core/ids.ts";
+import { originCommit, startCommit } from "./commits.ts";
+import { fleetOf, moneyLeft, spentBelow, statusOf } from "./conducted.ts";
+import type { Engine } from "./drive.ts";
+import { addSpend, noSpend, type EventOf, type Spend } from "./events.ts";
+import type { AgentView, Answer, CostLine, Fleet, NewAgent, Refused } from "./fleet-port.ts";
+import { refusalOf } from "./fleet-rules.ts";
+import type { FleetState } from "./fleet-state.ts";
+import { isFleetEvent, workOf, type FleetEvent } from "./fold-fleet.ts";
+import { gateRequest } from "./gate-request.ts";
+import type { Course, Proposal } from "./perform.ts";
+import type { StageState, State } from "./state.ts";
+import { childUnit } from "./unit.ts";
+import { nextWave } from "./waves.ts";
+
+type Of = { readonly stage: string; readonly attempt: number };
+type Parts = Pick<Engine, "log" | "merges" | "gates">;
+
+/** The fleet of an attempt that is about to be worked. */
+export async function createFleet(course: Course, { log, merges, gates }: Parts, of: Of): Promise<Fleet> {
+  const orphans = await orphansOf(course.now(), log, of);
+  const unitOf = (id: string) => childUnit(of.stage, id);
+  const known = (): FleetState | undefined => fleetOf(course.now(), of.stage);
+  const head = (state: State): Sha => fleetOf(state, of.stage)?.head ?? startCommit(state, of.stage);
+
+  /** The event that a lost reply had asked for, if it was this one. */
+  function taken(is: (event: FleetEvent) => boolean): FleetEvent | undefined {
+    const index = orphans.findIndex(is);
+    return index === -1 ? undefined : orphans.splice(index, 1)[0];
+  }
+
+  async function record(event: FleetEvent): Promise<Answer> {
+    if (taken((orphan) => isDeepStrictEqual(orphan, event))) return { type: "done" };
+    return await course.propose((state) => proposal(state, event, {}));
+  }
+
+  async function create(asked: NewAgent): Promise<Answer<{ id: string; base: Sha }>> {
+    const orphan = taken((event) => event.type === "agent.created" && isAskedFor(event, asked));
+    if (orphan?.type === "agent.created") return { type: "done", id: orphan.id, base: orphan.base };
+    return await course.propose((state): Proposal<Answer<{ id: string; base: Sha }>> => {
+      const conflict = fleetOf(state, of.stage)?.conflict;
+      if (asked.fromConflict && !conflict) return refusing("there is no conflict to begin from");
+      const event = createdEvent(state, asked, asked.fromConflict ? conflict : undefined);
+      return proposal(state, event, { id: event.id, base: event.base });
+    });
+  }
+
+  function createdEvent(state: State, asked: NewAgent, conflict: FleetState["conflict"]): EventOf<"agent.created"> {
+    const { id, agent, makes, instructions, tools, tier, microDollars } = asked;
+    return {
+      type: "agent.created",
+      ...of,
+      id: id ?? freeId(agent, fleetOf(state, of.stage)?.agents ?? []),
+      agent,
+      makes,
+      instructions,
+      ...(tools === undefined ? {} : { tools: [...tools] }),
+      ...(tier === undefined ? {} : { tier }),
+      ...(microDollars === undefined ? {} : { microDollars }),
+      base: conflict?.marked ?? head(state),
+      ...(conflict ? { conflict: { of: conflict.of, paths: [...conflict.paths] } } : {}),
+    };
+  }
+
+  async function command(id: string, words: string): Promise<Answer<{ number: number }>> {
+    const orphan = taken((event) => event.type === "agent.commanded" && event.id === id && event.words === words);
+    if (orphan?.type === "agent.commanded") return { type: "done", number: orphan.number };
+    return await course.propose((state) => {
+      const number = (state.stages.get(unitOf(id))?.child?.commands ?? 0) + 1;
+      return proposal(state, { type: "agent.commanded", ...of, id, number, words }, { number });
+    });
+  }
+
+  async function merge(id: string, signal: AbortSignal): ReturnType<Fleet["merge"]> {
+    const orphan = taken((event) => event.type === "fleet.merged" && event.id === id);
+    if (orphan?.type === "fleet.merged") return mergeAnswer(orphan);
+    const state = course.now();
+    const into = head(state);
+    const at = { type: "fleet.merged" as const, ...of, id };
+    const no = refusalOf(state, { ...at, commit: into });
+    const theirs = workOf(state, of.stage, id);
+    if (no !== undefined || theirs === undefined) return refusal(no ?? `${id} has handed in no change`);
+    const conflict = state.stages.get(unitOf(id))?.child?.conflict?.paths;
+    if (conflict) {
+      const { passed, summary, notes } = await gates.check(
+        gateRequest(state, { gate: "resolved", head: theirs, conflict }),
+        signal,
+      );
+      if (!passed) return refusal([summary, ...notes].join("\n"));
+    }
+    const answer = await merges.merge(state.created.repo, into, theirs, `${of.stage}: merge ${id}`, signal);
+    if (answer.type === "refused") return refusal(answer.reasons.join("; "));
+    const event: EventOf<"fleet.merged"> =
+      answer.type === "merged"
+        ? { ...at, commit: answer.commit }
+        : { ...at, commit: into, conflict: { marked: answer.marked, paths: answer.paths.slice(0, 200) } };
+    const recorded = await course.propose((by) => proposal(by, event, {}));
+    return recorded.type === "refused" ? recorded : mergeAnswer(event);
+  }
+
+  async function wait(ids: readonly string[], milliseconds: number, signal: AbortSignal): Promise<void> {
+    const until = AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]);
+    const atWork = (state: State) => ids.filter((id) => statusOf(state, unitOf(id)) === "executing");
+    const before = atWork(course.now());
+    if (before.length === 0) return;
+    for (;;) {
+      const state = course.now();
+      if (until.aborted || state.finished || atWork(state).length < before.length) return;
+      await course.changed(state.version, until);
+    }
+  }
+
+  return {
+    origin: originCommit(course.now(), of.stage),
+    head: () => head(course.now()),
+    create,
+    command,
+    interrupt: (id) => record({ type: "agent.interrupted", ...of, id }),
+    delete: (id) => record({ type: "agent.deleted", ...of, id }),
+    merge,
+    agents: () => (known()?.agents ?? []).flatMap((id) => viewOf(course.now(), of.stage, id) ?? []),
+    wait,
+    turns: (id, after, most) => turnsOf(course.now(), log, { parent: of.stage, id }, { after, most }),
+    cost: () => ({ lines: costLines(course.now(), of.stage), left: moneyLeft(course.now(), of.stage) }),
+    addTasks: (tasks) => record({ type: "tasks.added", ...of, tasks: [...tasks] }),
+    changeTask: (change) => record({ type: "task.changed", ...of, ...change }),
+    board: () => ({ lines: known()?.board ?? [], ready: readyTasks(known()?.board ?? []) }),
+  };
+}
+
+async function orphansOf(state: State, log: Engine["log"], { stage, attempt }: Of): Promise<FleetEvent[]> {
+  const current = state.stages.get(stage)?.current;
+  if (!current?.fleet) return [];
+  const events = await log.read(state.runId, current.version);
+  const lastTurn = events.findLast(({ event }) => event.type === "agent.turn" && event.stage === stage)?.version ?? 0;
+  return events.flatMap(({ version, event }) =>
+    version > lastTurn && isFleetEvent(event) && event.stage === stage && event.attempt === attempt ? [event] : [],
+  );
+}
+
+function isAskedFor(event: EventOf<"agent.created">, asked: NewAgent): boolean {
+  const { id, agent, makes, instructions, tools, tier, microDollars, fromConflict } = asked;
+  return (
+    (id === undefined || id === event.id) &&
+    isDeepStrictEqual(
+      [agent, makes, instructions, tools, tier, microDollars, fromConflict],
+      [
+        event.agent,
+        event.makes,
+        event.instructions,
+        event.tools,
+        event.tier,
+        event.microDollars,
+        event.conflict !== undefined,
+      ],
+    )
+  );
+}
+
+function refusal(why: string): Refused {
+  return { type: "refused", why };
+}
+
+function refusing(why: string): Proposal<Refused> {
+  return { events: [], answer: refusal(why) };
+}
+
+function proposal<T extends object>(state: State, event: FleetEvent, answer: T): Proposal<Answer<T>> {
+  const no = refusalOf(state, event);
+  return no === undefined ? { events: [event], answer: { type: "done", ...answer } } : refusing(no);
+}
+
+function mergeAnswer({ commit, conflict }: EventOf<"fleet.merged">): Awaited<ReturnType<Fleet["merge"]>> {
+  return conflict ? { type: "conflict", paths: conflict.paths } : { type: "done", commit };
+}
+
+function freeId(agent: string, taken: readonly string[]): string {
+  for (let number = 1; ; number += 1) {
+    const id = `${agent.slice(0, 34)}-${number}`;
+    if (!taken.includes(id)) return id;
+  }
+}
+
+/** The attempts of an agent since it was created. */
+function attemptsOf({ attempts, child }: StageState): StageState["attempts"] {
+  return attempts.filter(({ version }) => version > (child?.version ?? 0));
+}
+
+function viewOf(state: State, parent: string, id: string): AgentView | undefined {
+  const unit = childUnit(parent, id);
+  const stage = state.stages.get(unit);
+  if (!stage?.child) return undefined;
+  const { child, current } = stage;
+  const attempts = attemptsOf(stage);
+  const handedIn = attempts.findLast(({ artifact }) => artifact !== undefined);
+  return {
+    id,
+    agent: child.agent,
+    makes: child.makes,
+    status: statusOf(state, unit),
+    commands: child.commands,
+    turns: attempts.reduce((sum, { turns }) => sum + turns, 0),
+    spent: spentBelow(state, unit, child.version),
+    lastTool: current?.lastTool,
+    result: handedIn?.artifact,
+    failure: current?.failure,
+    work: workState(state, parent, id),
+    conducts: current?.fleet?.agents.length ?? 0,
+  };
+}
+
+function workState(state: State, parent: string, id: string): AgentView["work"] {
+  const work = workOf(state, parent, id);
+  const child = state.stages.get(childUnit(parent, id))?.child;
+  if (work === undefined || work === child?.base) return "none";
+  return fleetOf(state, parent)?.merged.get(id) === work ? "merged" : "to merge";
+}
+
+async function turnsOf(
+  state: State,
+  log: Engine["log"],
+  { parent, id }: { parent: string; id: string },
+  { after, most }: { after: number; most: number },
+): ReturnType<Fleet["turns"]> {
+  const unit = childUnit(parent, id);
+  const stage = state.stages.get(unit);
+  if (!stage?.child) return undefined;
+  const first = attemptsOf(stage)[0]?.number ?? 1;
+  const events = await log.read(state.runId, stage.child.version);
+  const turns = events.flatMap(({ event }) =>
+    event.type === "agent.turn" && event.stage === unit
+      ? [{ command: event.attempt - first + 1, turn: event.turn, text: event.text, tools: event.tools }]
+      : [],
+  );
+  return { turns: turns.filter(({ turn }) => turn > after).slice(0, most), all: turns.length };
+}
+
+function costLines(state: State, unit: string): CostLine[] {
+  const since = state.stages.get(unit)?.current?.version ?? 0;
+  return [{ who: "you", status: undefined, spend: spendOf(state, unit, since) }, ...below(state, unit, "")];
+}
+
+function below(state: State, unit: string, prefix: string): CostLine[] {
+  return (fleetOf(state, unit)?.agents ?? []).flatMap((id) => {
+    const child = childUnit(unit, id);
+    const since = state.stages.get(child)?.child?.version ?? 0;
+    const line = { who: `${prefix}${id}`, status: statusOf(state, child), spend: spendOf(state, child, since) };
+    return [line, ...below(state, child, `${prefix}${id}/`)];
+  });
+}
+
+function spendOf(state: State, unit: string, since: number): Spend {
+  const attempts = state.stages.get(unit)?.attempts.filter(({ version }) => version >= since) ?? [];
+  return attempts.reduce((sum, { spend }) => addSpend(sum, spend), noSpend);
+}
+
+function readyTasks(lines: FleetState["board"]): string[] {
+  const ids = (status: FleetState["board"][number]["status"]) =>
+    new Set(lines.flatMap((line) => (line.status === status ? [line.task.id] : [])));
+  const busy = ids("under way");
+  // Those under way go first, so that nothing begins that overlaps with them.
+  const tasks = [...lines.filter(({ task }) => busy.has(task.id)), ...lines.filter(({ task }) => !busy.has(task.id))];
+  const { wave } = nextWave(
+    tasks.map(({ task }) => task),
+    { done: ids("done"), failed: ids("failed") },
+  );
+  return wave.filter((id) => !busy.has(id));
+}

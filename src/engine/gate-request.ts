@@ -1,0 +1,25 @@
+// What a gate is asked to check, read from the state. Pure.
+import type { Sha } from "../core/ids.ts";
+import type { GateRequest } from "./ports.ts";
+import { artifactOf, type State } from "./state.ts";
+
+/** The request for one check of `head`; `conflict`: the paths of a merge that an agent mended. */
+export function gateRequest(
+  state: State,
+  { gate, head, conflict }: Pick<GateRequest, "gate" | "conflict"> & { readonly head: Sha },
+): GateRequest {
+  const { created } = state;
+  const reproduction = artifactOf(state, "Reproduction");
+  const characterization = artifactOf(state, "Characterization");
+  return {
+    gate,
+    runId: state.runId,
+    repo: created.repo,
+    base: created.base.commit,
+    head,
+    conflict,
+    reproduction: reproduction && { value: reproduction.artifact.value, commit: reproduction.commit },
+    characterization: characterization && { value: characterization.artifact.value, commit: characterization.commit },
+    config: created.config,
+  };
+}

@@ -1,0 +1,31 @@
+// What is answered to people who wrote to Baton: what to say, not how. The publisher finds the words.
+import type { RunId } from "../core/ids.ts";
+import type { State } from "./state.ts";
+
+/** What to do about texts people wrote to Baton, said by the publisher in its own words. */
+export type Reply =
+  | {
+      readonly kind: "refused";
+      readonly quote: string;
+      readonly why: string;
+      /** Who may, in words; only where that is why. */
+      readonly who?: string;
+      readonly next: string;
+    }
+  | { readonly kind: "unknown-verb"; readonly quote: string; readonly nearest: string | undefined }
+  | { readonly kind: "not-yet"; readonly quote: string; readonly verb: string }
+  | { readonly kind: "invalid-flags"; readonly quote: string; readonly problems: readonly string[] }
+  /** A person's edit of a plan that cannot be worked. */
+  | { readonly kind: "plan-invalid"; readonly problems: readonly string[] }
+  | { readonly kind: "config-broken"; readonly quote: string; readonly problems: readonly string[] }
+  | {
+      readonly kind: "already-running";
+      readonly quote: string;
+      readonly run: RunId;
+      readonly held?: "paused" | "waiting" | "asked" | undefined;
+    }
+  | { readonly kind: "nothing-running"; readonly quote: string; readonly next: string }
+  | { readonly kind: "nothing-to-do"; readonly quote: string; readonly why: string; readonly next: string }
+  | { readonly kind: "help"; readonly verbs: readonly { usage: string; summary: string; available: boolean }[] }
+  | { readonly kind: "status"; readonly state: State | undefined }
+  | { readonly kind: "why"; readonly state: State };

@@ -1,0 +1,53 @@
+// The answers that words to a run have in common. Each gives a few words for the operator.
+import type { RunId } from "../core/ids.ts";
+import type { Bell, EventLog, Publisher } from "../engine/ports.ts";
+import type { Reply } from "../engine/reply.ts";
+import type { State } from "../engine/state.ts";
+import type { Asked } from "./asked.ts";
+import { alreadyRunning } from "./runs.ts";
+
+export interface AnswersParts {
+  readonly log: Pick<EventLog, "read">;
+  readonly bell: Pick<Bell, "ring">;
+  readonly publisher: Pick<Publisher, "reply">;
+}
+
+export interface Answers {
+  readonly answer: (asked: Asked, reply: Reply, note: string) => Promise<string>;
+  readonly nothingRunning: (asked: Asked, next: string) => Promise<string>;
+  readonly nothingToDo: (asked: Asked, why: string, next: string) => Promise<string>;
+  /** What was written cannot be carried out. */
+  readonly unreadable: (asked: Asked, problem: string) => Promise<string>;
+  readonly atWork: (asked: Asked, run: RunId) => Promise<string>;
+  /** Rings for a run whose log has something new. */
+  readonly ring: (run: RunId, note: string) => Promise<string>;
+}
+
+/** Answers through the publisher. They throw when GitHub or the database does not answer. */
+export function createAnswers({ log, bell, publisher }: AnswersParts): Answers {
+  const answer: Answers["answer"] = async ({ intent, key }, reply, note) => {
+    await publisher.reply(intent.repo, intent.subject, key, reply);
+    return note;
+  };
+  return {
+    answer,
+    nothingRunning: (asked, next) =>
+      answer(asked, { kind: "nothing-running", quote: asked.quote, next }, "nothing is running"),
+    nothingToDo: (asked, why, next) =>
+      answer(asked, { kind: "nothing-to-do", quote: asked.quote, why, next }, `nothing to do: ${why}`),
+    unreadable: (asked, problem) =>
+      answer(asked, { kind: "invalid-flags", quote: asked.quote, problems: [problem] }, `unreadable: ${problem}`),
+    atWork: async (asked, run) => answer(asked, await alreadyRunning(log, asked.quote, run), `${run} is at work`),
+    async ring(run, note) {
+      await bell.ring("run", run);
+      return `${run} ${note}`;
+    },
+  };
+}
+
+/** What can be done with a run that has ended. */
+export function afterTheEnd({ finished, pullRequest }: State): string {
+  if (pullRequest) return `The last run ended well, in pull request #${pullRequest.number}.`;
+  if (finished?.outcome === "triaged") return "The last run only sorted the issue. `/agent fix` starts the work.";
+  return "The last run has ended. `/agent retry` goes on where it ended, `/agent restart` begins again.";
+}

@@ -1,0 +1,39 @@
+// A person wrote a plan of Baton's otherwise, in its comment. Whoever may approve plans has approved theirs by that; whoever may not is
+// told so, once for each comment, and what they wrote is not read.
+import type { Log } from "../core/log.ts";
+import type { RepoRef } from "../engine/events.ts";
+import type { GitHubReader, Publisher } from "../engine/ports.ts";
+import { refusal, standingOf } from "./admit.ts";
+import type { Asked } from "./asked.ts";
+import type { Intent } from "./intent.ts";
+import type { Judge } from "./judge.ts";
+import { configOr, type LoadedConfig } from "./start.ts";
+import { verbOf } from "./verbs.ts";
+
+export interface PlanEditsParts {
+  readonly judge: Pick<Judge, "edited">;
+  readonly reader: GitHubReader;
+  readonly publisher: Pick<Publisher, "reply">;
+  readonly loadConfig: (repo: RepoRef) => Promise<LoadedConfig>;
+  readonly journal: Log;
+}
+
+type Edited = Intent & { door: "plan" };
+
+/** Takes edits over its parts. The function throws when GitHub or the database does not answer. */
+export function createPlanEdits({ judge, reader, publisher, loadConfig, journal }: PlanEditsParts) {
+  return async (intent: Edited, asked: Asked): Promise<string> => {
+    const { repo, subject, actor, commentId } = intent;
+    const { bots } = configOr(await loadConfig(repo)).triggers;
+    const standing = await standingOf(reader, repo, actor, bots, journal);
+    const no = refusal(standing, verbOf("approve").may, actor.person.login, asked.quote);
+    if (!no) return judge.edited(asked, intent);
+    const unknown = standing === "unknown";
+    const next = unknown
+      ? "Save another edit in a few minutes, or write `/agent approve`."
+      : "The plan that counts is the one I wrote, whatever the comment says now. Put it back, or ask somebody who may to save the plan or to write `/agent approve`.";
+    const key = unknown ? asked.key : `edit-refused:${repo.id}:${commentId}:${actor.person.id}`;
+    await publisher.reply(repo, subject, key, { ...no, next });
+    return "refused";
+  };
+}

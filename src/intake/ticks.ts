@@ -1,0 +1,47 @@
+// Somebody ticked findings in a report of Baton's: each becomes an issue, once, with the text that the run recorded; what the comment says
+// by now does not count.
+import type { Log } from "../core/log.ts";
+import type { RepoRef } from "../engine/events.ts";
+import { findingsOf } from "../engine/findings.ts";
+import { fold } from "../engine/fold.ts";
+import type { EventLog, GitHubReader, Publisher } from "../engine/ports.ts";
+import { refusal, standingOf } from "./admit.ts";
+import type { Asked } from "./asked.ts";
+import type { Intent } from "./intent.ts";
+import { configOr, type LoadedConfig } from "./start.ts";
+
+export interface TicksParts {
+  readonly log: Pick<EventLog, "read">;
+  readonly reader: GitHubReader;
+  readonly publisher: Pick<Publisher, "reply" | "openFindings">;
+  readonly loadConfig: (repo: RepoRef) => Promise<LoadedConfig>;
+  readonly journal: Log;
+}
+
+/** Who may have Baton write issues. */
+const MAY = "triage";
+
+type Ticked = Intent & { door: "ticks" };
+
+/** Takes ticks over its parts. The function throws when GitHub or the database does not answer. */
+export function createTicks({ log, reader, publisher, loadConfig, journal }: TicksParts) {
+  return async (intent: Ticked, asked: Asked): Promise<string> => {
+    const { repo, subject, actor, run, ticked, commentId, body } = intent;
+    const { bots } = configOr(await loadConfig(repo)).triggers;
+    const standing = await standingOf(reader, repo, actor, bots, journal);
+    const no = refusal(standing, MAY, actor.person.login, asked.quote);
+    if (no) {
+      await publisher.reply(repo, subject, `ticks-refused:${repo.id}:${commentId}:${actor.person.id}`, no);
+      return "refused";
+    }
+    const events = await log.read(run);
+    const state = events.length === 0 ? undefined : fold(events);
+    // A comment of another repository's run, copied here, says nothing.
+    if (!state || state.created.repo.id !== repo.id || state.created.subject.number !== subject.number)
+      return "the report is of no run on this issue";
+    const known = findingsOf(state)?.findings.length ?? 0;
+    const numbers = ticked.filter((number) => number >= 1 && number <= known);
+    if (numbers.length > 0) await publisher.openFindings(state, numbers, { id: commentId, body });
+    return `${numbers.length} findings became issues`;
+  };
+}

@@ -1,0 +1,133 @@
+// Which keys of a stage go together: a fan-out, a wait for people, an agent and what may be said of its attempts.
+import { carriesCommit } from "./artifacts.ts";
+import { askedOf, checkExpression } from "./expression-check.ts";
+import { parseExpression } from "./expression.ts";
+import type { Stage } from "./schema.ts";
+import { quote } from "./source-file.ts";
+
+/** A stage's neighbours, as far as they could be read. */
+export interface Around {
+  readonly name: string;
+  readonly stage: Stage;
+  /** Every stage it needs, directly or through others. */
+  readonly before: ReadonlySet<string>;
+  /** Undefined for a stage that is not there or whose own fields are wrong. */
+  readonly stageCalled: (name: string) => Stage | undefined;
+  /** The stage that opens the pull request, if one does. */
+  readonly opening: Stage | undefined;
+  /** Says what is wrong, at a key of the stage; `within`: so many characters behind where its value begins. */
+  readonly say: (path: readonly PropertyKey[], message: string, within?: number) => void;
+}
+
+type Key = keyof Stage;
+
+/** What only makes sense where an agent works. */
+const ofAgents = [
+  "until",
+  "for_each",
+  "retry",
+  "budget",
+  "model",
+  "merge",
+  "parallel",
+] as const satisfies readonly Key[];
+/** Problems of one condition that are told. */
+const MAX_PROBLEMS = 5;
+/** Artifacts that a run has one of. */
+const single: readonly Stage["makes"][] = ["Triage", "Reproduction", "Plan"];
+
+/** Checks the keys of one stage that opens no pull request. */
+export function checkKeys(around: Around): void {
+  const { stage, say } = around;
+  checkCondition(around, "when");
+  checkCondition(around, "until");
+  if (stage.wait !== undefined) return checkWait(around, stage.wait);
+  if (stage.agent === undefined)
+    for (const key of ofAgents)
+      if (stage[key] !== undefined) say([key], `has ${key}, but no agent — add agent:, or take ${key} out`);
+  if (stage.until !== undefined && stage.otherwise === undefined)
+    say(
+      ["until"],
+      "has until, which may not hold, and does not say what happens then — add otherwise: { again: 1, ending: needs-a-person }",
+    );
+  checkFanOut(around);
+  checkPassingOver(around);
+}
+
+/** A condition is over what is handed in before it; `until` also over what the stage itself hands in. */
+function checkCondition({ name, stage, before, stageCalled, say }: Around, key: "when" | "until"): void {
+  const text = stage[key];
+  if (text === undefined) return;
+  const parsed = parseExpression(text);
+  const asked = new Map(
+    [...before, ...(key === "until" ? [name] : [])].map((one) => {
+      const found = stageCalled(one);
+      return [one, found && askedOf(found)];
+    }),
+  );
+  const problems = parsed.type === "ok" ? checkExpression(parsed.expression, asked) : parsed.problems;
+  for (const { offset, message } of problems.slice(0, MAX_PROBLEMS)) say([key], `has ${key}: ${message}`, offset);
+}
+
+function checkWait({ stage, before, stageCalled, say }: Around, wait: string): void {
+  const idle = (["agent", "makes", "otherwise", "on_failure", ...ofAgents] as const).filter(
+    (key) => stage[key] !== undefined,
+  );
+  if (stage.gates.length > 0) say(["gates"], "waits for a person and does nothing else — move gates to another stage");
+  for (const key of idle) say([key], `waits for a person and does nothing else — move ${key} to another stage`);
+  if (![...before].some((name) => makesPlan(stageCalled, name)))
+    say(["wait"], `waits for ${wait} of a plan, but no stage before it makes a Plan — add one, or take wait out`);
+}
+
+function checkFanOut({ stage, before, stageCalled, say }: Around): void {
+  const { for_each, makes, merge, parallel } = stage;
+  if (for_each === undefined) {
+    if (merge !== undefined) say(["merge"], "has merge, but is no fan-out — add for_each:, or take merge out");
+    if (parallel !== undefined)
+      say(["parallel"], "has parallel, but is no fan-out — add for_each:, or take parallel out");
+    return;
+  }
+  if (typeof for_each === "string") {
+    const planner = for_each.replace(/\.tasks$/, "");
+    if (!before.has(planner))
+      say(
+        ["for_each"],
+        `works the tasks of ${quote(planner)}, which it does not come after — name a stage that it needs`,
+      );
+    else if (!makesPlan(stageCalled, planner))
+      say(["for_each"], `works the tasks of ${quote(planner)}, which makes no Plan — name a stage that makes one`);
+  } else
+    for_each.forEach((name, index) => {
+      if (for_each.indexOf(name) !== index) say(["for_each", index], `works ${quote(name)} twice — keep one`);
+    });
+  if (makes !== undefined && single.includes(makes))
+    say(["makes"], `is a fan-out that makes a ${makes} for each task; a run has one — make it in a stage of its own`);
+  const commits = makes !== undefined && carriesCommit(makes);
+  if (commits && merge === undefined)
+    say(
+      ["for_each"],
+      "leaves commits side by side, and does not say who mends what git cannot merge — add merge: integrator",
+    );
+  if (!commits && merge !== undefined && makes !== undefined)
+    say(["merge"], `has merge, but a ${makes} carries no commit to be merged — take merge out`);
+}
+
+function makesPlan(stageCalled: Around["stageCalled"], name: string): boolean {
+  return stageCalled(name)?.makes === "Plan";
+}
+
+/** A gate that may be passed over proves nothing, unless what it is to prove is passed over with it. */
+function checkPassingOver({ stage: { gates, when, on_failure = "stop" }, opening, say }: Around): void {
+  if (gates.length === 0) return;
+  if (on_failure !== "stop")
+    say(
+      ["on_failure"],
+      `has gates, and would go on without them — take on_failure out, or move the gates to another stage`,
+    );
+  const always = gates.find((gate) => gate === "scope" || gate === "integrity");
+  if (when !== undefined && always !== undefined && opening?.when !== when)
+    say(
+      ["when"],
+      `has the gate ${quote(always)}, which every change must pass — move it to a stage without when, or give the stage that opens the pull request the very same when`,
+    );
+}

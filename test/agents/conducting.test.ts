@@ -1,0 +1,479 @@
+// An agent that conducts others, with the real runner, git and sandbox and a scripted model: what it is answered, what its agents are
+// told, and what is left of their work.
+import { execFileSync } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { openParts, type Parts } from "#src/baton.ts";
+import { silentLog } from "#src/core/log.ts";
+import { firstDifference } from "#src/engine/agree.ts";
+import { drive } from "#src/engine/drive.ts";
+import type { EventOf } from "#src/engine/events.ts";
+import { fold } from "#src/engine/fold.ts";
+import { readEnv } from "#src/env.ts";
+import { nothingToLose } from "#src/github/subjects.ts";
+import type { AgentScript, ScriptedCall } from "#src/playground/scripted-model.ts";
+import { openScriptedModel } from "#src/playground/scripted-model.ts";
+import { noHistory } from "#src/store/history.ts";
+import { Workflow } from "#src/workflows/schema.ts";
+import { CountingPublisher, created, memoryLog, quietProjection } from "#test/support/engine-world.ts";
+import { needs } from "#test/support/needs.ts";
+import { until } from "#test/support/until.ts";
+import { processesWith, uniqueSleep } from "#test/hands/processes.ts";
+import { commitFiles } from "#test/workspace/world.ts";
+
+const workflow = (agent: string) =>
+  Workflow.parse({
+    name: "do",
+    description: "x",
+    budget: { run: 10, time: "10m", turns: 200 },
+    stages: { conduct: { agent, makes: "Conclusion", turns: 40, time: "5m" } },
+  });
+const never = new AbortController().signal;
+
+const use = (name: string, input: Record<string, unknown> = {}) => ({ name, input });
+const turn = (...tools: { name: string; input: Record<string, unknown> }[]) => ({ tools });
+const bash = (command: string) => use("bash", { command });
+const change = (summary: string) => use("finish", { summary, files: [], followUps: [] });
+const report = (summary: string) => use("finish", { summary, sections: [{ title: "Found", body: "src/a.js:1" }] });
+const conclude = turn(use("finish", { summary: "It is done.", sections: [], files: ["claimed.js"], followUps: [] }));
+const waitFor = (...names: string[]) => turn(use("check_agent_status", { names, wait_seconds: 60 }));
+const create = (name: string, more: Record<string, unknown> = {}) =>
+  use("create_agent", { name, agent: "builder", hands_in: "change", ...more });
+const command = (name: string, text: string) => use("command_agent", { name, command: text });
+
+interface Play {
+  /** The agent of the stage; default: the orchestrator. */
+  readonly agent?: string;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly script: Readonly<Record<string, AgentScript>>;
+  readonly event?: Partial<EventOf<"run.created">>;
+  /** What happens before a request is answered. */
+  readonly before?: (call: ScriptedCall, parts: { home: string; parts: Parts }) => Promise<void>;
+}
+
+async function play({ script, agent = "orchestrator", files = {}, event = {}, before }: Play) {
+  const folder = await mkdtemp(join(tmpdir(), "baton-conducting-"));
+  try {
+    const origin = join(folder, "origin");
+    const home = join(folder, "home");
+    execFileSync("git", ["init", "--quiet", "--initial-branch=main", origin]);
+    const base = await commitFiles(origin, { "notes.txt": "", "src/a.js": "export const a = 1;\n", ...files });
+    await using server = await openScriptedModel({
+      script: (call) => {
+        const own = script[call.agent];
+        if (own === undefined) return {};
+        return {
+          [call.agent]: async (asked) => {
+            await before?.(asked, { home, parts });
+            const next = typeof own === "function" ? own(asked) : own[asked.attempt - 1]?.[asked.turn - 1];
+            if (next === undefined) throw new Error(`${asked.agent} has no turn ${asked.turn}`);
+            return typeof next === "function" ? await next(asked) : await next;
+          },
+        };
+      },
+    });
+    await using parts = await openParts({
+      env: {
+        ...readEnv([], {}),
+        home,
+        model: { apiKey: "test-key-of-nobody", baseURL: server.url },
+        sandbox: "required",
+      },
+      journal: silentLog,
+      credential: () => Promise.resolve(undefined),
+    });
+    const log = memoryLog({ now: () => Date.now() });
+    const first = created({ workflow: "do", ...event });
+    const repo = { ...first.repo, id: 0, cloneUrl: origin };
+    await log.create({ ...first, repo, base: { branch: "main", commit: base } });
+    const engine = {
+      ...parts.engine({
+        log,
+        publisher: new CountingPublisher(),
+        projection: quietProjection,
+        history: noHistory,
+        subjects: nothingToLose,
+      }),
+      workflows: { load: () => Promise.resolve(workflow(agent)), names: () => ["do"] },
+    };
+    await drive(first.runId, engine, never);
+    const events = await log.read(first.runId);
+    const state = fold(events);
+    const conducted = state.stages.get("conduct")?.current;
+    const head = conducted?.commit ?? base;
+    const bytes = await parts.workspaces.file(repo, head, "notes.txt", never);
+    const answers = server.calls
+      .filter((call) => call.agent === agent)
+      .flatMap(({ toolResults }) => toolResults.map(({ name, ok, output }) => ({ name, ok, output })));
+    return {
+      state,
+      events,
+      server,
+      conducted,
+      answers,
+      answer: (name: string, which = 0) => answers.filter((one) => one.name === name)[which],
+      notes: bytes && new TextDecoder().decode(bytes),
+      changed: head === base ? [] : await parts.workspaces.changes(repo, base, head, never),
+      calls: (name: string) => server.calls.filter((call) => call.agent === name),
+    };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const said = (call: ScriptedCall | undefined) => JSON.stringify(call?.request.messages ?? []);
+
+describe.skipIf(!(await needs("bubblewrap")))("an orchestrator", () => {
+  test("creates two, interrupts the one that is stuck, commands the other again with its context kept, and finishes", async () => {
+    const seconds = uniqueSleep();
+    const running = () =>
+      until(async () => (await processesWith(seconds)).length > 0, { what: "the stuck agent runs nothing" });
+    const { state, events, answer, calls, notes, changed, conducted } = await play({
+      script: {
+        orchestrator: [
+          [
+            turn(create("writer"), create("deaf", { agent: "scout", hands_in: "report" })),
+            turn(command("writer", "write one"), command("deaf", "listen")),
+            waitFor("writer"),
+            turn(use("merge_work", { name: "writer" })),
+            async () => {
+              await running();
+              return turn(use("interrupt_agent", { name: "deaf" }));
+            },
+            turn(command("deaf", "say what you know"), command("writer", "write two")),
+            waitFor("deaf"),
+            waitFor("writer"),
+            turn(use("merge_work", { name: "writer" }), use("list_agents")),
+            turn(use("read_agent_logs", { name: "writer", after_turn: 0, turns: 2 }), use("report_cost")),
+            conclude,
+          ],
+        ],
+        builder: [
+          [
+            turn(bash("echo one >> notes.txt; echo kept > /tmp/aside; echo scratch > .git/scratch")),
+            turn(change("Wrote one.")),
+            turn(bash("cat notes.txt .git/scratch; echo two >> notes.txt")),
+            turn(change("Wrote two.")),
+          ],
+        ],
+        scout: [[turn(bash(`sleep ${seconds}`)), turn(report("Nothing was heard."))]],
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(await processesWith(seconds)).toEqual([]);
+    // The work of both commands is merged, and the conclusion names what was changed, not what was claimed.
+    expect(notes).toBe("one\ntwo\n");
+    expect(changed.map(({ path }) => path)).toEqual(["notes.txt"]);
+    expect(conducted?.artifact).toMatchObject({ name: "Conclusion", value: { files: ["notes.txt"] } });
+
+    // The second command comes into the first conversation, behind what was handed in.
+    const [first, , third] = calls("builder");
+    expect(said(first)).toContain("write one");
+    expect(third?.request.messages.slice(0, 1)).toEqual(first?.request.messages.slice(0, 1));
+    expect(third?.request.messages).toHaveLength(5);
+    const last = JSON.stringify(third?.request.messages.at(-1));
+    expect(last).toContain('"content":"accepted"');
+    expect(last).toContain("write two");
+    expect(last).not.toContain("was started again");
+    // Its files are there, also those that are no part of the work.
+    expect(calls("builder")[3]?.toolResults).toMatchObject([
+      { ok: true, output: expect.stringContaining("one\nscratch") },
+    ]);
+    // Whoever was interrupted knows it, and what it did.
+    expect(calls("scout")).toHaveLength(2);
+    const again = said(calls("scout")[1]);
+    expect(again).toContain(`sleep ${seconds}`);
+    expect(again).toContain("You were interrupted");
+    expect(again).toContain("say what you know");
+
+    expect(answer("create_agent")).toMatchObject({ ok: true, output: expect.stringContaining("writer is created") });
+    expect(answer("interrupt_agent")?.ok).toBe(true);
+    expect(answer("check_agent_status", 1)?.output).toMatch(/deaf \(scout\): idle, command 2.*Nothing was heard/s);
+    expect(answer("merge_work", 1)).toMatchObject({ ok: true });
+    expect(answer("list_agents")?.output).toMatch(
+      /writer \(builder\): idle, command 2 · 4 turns, \$.*its work is merged/,
+    );
+    expect(answer("read_agent_logs")?.output).toMatch(
+      /Turn 1 \(command 1\)[^]*bash[^]*Turn 2 \(command 1\)[^]*4 turns in all; ask for those after turn 2/,
+    );
+    expect(answer("report_cost")?.output).toMatch(
+      /- you: \$[^]*- writer \(idle\): \$[^]*- deaf \(idle\)[^]*Left to spend: \$/,
+    );
+    expect(firstDifference(events)).toBeUndefined();
+  });
+
+  test("commands one again whose files are gone: it begins from what is known, and what it handed in is there", async () => {
+    let builds = 0;
+    const { state, calls, notes, events } = await play({
+      script: {
+        orchestrator: [
+          [
+            turn(create("writer"), command("writer", "write one")),
+            waitFor("writer"),
+            turn(command("writer", "try")),
+            waitFor("writer"),
+            turn(command("writer", "write two")),
+            waitFor("writer"),
+            turn(use("merge_work", { name: "writer" })),
+            conclude,
+          ],
+        ],
+        builder: (call) => {
+          builds += 1;
+          const turns = [
+            turn(bash("echo one >> notes.txt")),
+            turn(change("Wrote one.")),
+            // Touches its files, and comes to nothing.
+            turn(bash("echo lost >> notes.txt")),
+            turn(use("finish", { summary: 1 })),
+            turn(use("finish", { summary: 1 })),
+            turn(use("finish", { summary: 1 })),
+            turn(use("finish", { summary: 1 })),
+            turn(use("finish", { summary: 1 })),
+            turn(use("finish", { summary: 1 })),
+            turn(bash("cat notes.txt; echo two >> notes.txt")),
+            turn(change("Wrote two.")),
+          ];
+          const next = turns[builds - 1];
+          if (!next) throw new Error(`turn ${call.turn} is not scripted`);
+          return next;
+        },
+      },
+      before: async ({ agent, turn: number }, { home }) => {
+        if (agent !== "orchestrator" || number !== 5) return;
+        const folder = join(home, "workspaces");
+        for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    const sessions = events.flatMap(({ event }) =>
+      event.type === "session.started" && event.stage === "conduct:writer" ? [event.why] : [],
+    );
+    expect(sessions).toEqual(["first", "invalid-output", "workspace-gone"]);
+    const anew = calls("builder").at(-2);
+    expect(anew?.brief).toContain("The files you worked in were not kept");
+    expect(anew?.brief).toContain("write two");
+    expect(anew?.brief).toContain("echo one");
+    expect(calls("builder").at(-1)?.toolResults[0]?.output).toBe("one");
+    expect(notes).toBe("one\ntwo\n");
+  });
+
+  test("is told a conflict with its paths, and has it mended from the files that hold both sides", async () => {
+    const { state, answer, notes, calls } = await play({
+      script: {
+        orchestrator: [
+          [
+            turn(create("left"), create("right"), command("left", "say left"), command("right", "say right")),
+            waitFor("left"),
+            waitFor("right"),
+            turn(use("merge_work", { name: "left" }), use("merge_work", { name: "right" })),
+            turn(
+              create("mender", { agent: "integrator", start: "conflict" }),
+              command("mender", "bring both together"),
+            ),
+            waitFor("mender"),
+            turn(use("merge_work", { name: "mender" })),
+            conclude,
+          ],
+        ],
+        builder: (call) => {
+          const word = call.brief.includes("say left") ? "left" : "right";
+          return call.turn === 1 ? turn(bash(`echo ${word} > notes.txt`)) : turn(change(`Said ${word}.`));
+        },
+        integrator: (call) =>
+          call.turn === 1
+            ? turn(bash("cat notes.txt; printf 'left\\nright\\n' > notes.txt"))
+            : turn(change("Both are said.")),
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(answer("merge_work", 0)?.ok).toBe(true);
+    expect(answer("merge_work", 1)).toMatchObject({ ok: false, output: expect.stringContaining("- notes.txt") });
+    expect(calls("integrator")[0]?.brief).toContain("could not merge of the work of **right**");
+    expect(calls("integrator")[1]?.toolResults[0]?.output).toContain("<<<<<<<");
+    expect(answer("merge_work", 2)?.ok).toBe(true);
+    expect(notes).toBe("left\nright\n");
+  });
+
+  test("gets no for what may not be, in words: limits, unknown definitions, tools a definition lacks, input of the wrong shape", async () => {
+    const { config } = created();
+    const { state, answers } = await play({
+      event: { config: { ...config, limits: { ...config.limits, agents: 1 } } },
+      script: {
+        orchestrator: [
+          [
+            turn(create("a", { agent: "wizard" }), create("a", { agent: "scout", tools: ["read", "write"] })),
+            turn(create("A b"), create("a", { budget: 99 }), use("command_agent", { name: "a" })),
+            turn(create("a", { agent: "scout", tools: ["read"] }), create("b"), use("merge_work", { name: "b" })),
+            turn(use("read_agent_logs", { name: "b" }), use("check_agent_status", { names: ["b"] })),
+            conclude,
+          ],
+        ],
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(
+      answers.map(({ ok, output }) => (ok ? "yes" : output.split("\n").slice(0, 2).join(" ").slice(0, 90))),
+    ).toEqual([
+      expect.stringMatching(/^There is no definition "wizard"; there are .*builder/),
+      'The definition scout has no tool "write"; it has bash, read, glob, grep.',
+      expect.stringMatching(/^The input is not valid: - name: must be lower-case/),
+      "you cannot give $99.00: $9.98 are left to you",
+      expect.stringMatching(/^The input is not valid: - command:/),
+      "yes",
+      expect.stringContaining("limits.agents"),
+      'you created no agent "b"; there are a',
+      'You created no agent "b"; there are a.',
+      'You created no agent "b"; there are a.',
+    ]);
+  });
+
+  test("an agent has only the tools it was left of its definition, and its orchestrator none in the sandbox", async () => {
+    const { state, calls } = await play({
+      script: {
+        orchestrator: [
+          [
+            turn(create("eyes", { agent: "scout", hands_in: "report", tools: ["read"], instructions: "Never guess." })),
+            turn(command("eyes", "look")),
+            waitFor("eyes"),
+            conclude,
+          ],
+        ],
+        scout: [[turn(report("Seen."))]],
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    const [scout] = calls("scout");
+    expect(scout?.request.tools?.map(({ name }) => name)).toEqual(["read", "finish"]);
+    expect(scout?.brief).toContain("Never guess.");
+    const [orchestrator] = calls("orchestrator");
+    const names = orchestrator?.request.tools?.map(({ name }) => name) ?? [];
+    expect(names).not.toContain("bash");
+    expect(names.toSorted().join()).toBe(
+      [
+        ...["create_agent", "command_agent", "check_agent_status", "list_agents", "read_agent_logs", "interrupt_agent"],
+        ...["delete_agent", "report_cost", "merge_work", "add_tasks", "list_tasks", "update_task", "finish"],
+      ]
+        .toSorted()
+        .join(),
+    );
+    expect(JSON.stringify(orchestrator?.request.tools)).toContain("scout: Looks into one part");
+  });
+
+  test("keeps a board: what may begin now, and who works what", async () => {
+    const task = (id: string, more: object = {}) => ({ id, title: `Do ${id}`, claims: [`src/${id}.js`], ...more });
+    const { state, answer } = await play({
+      script: {
+        orchestrator: [
+          [
+            turn(use("add_tasks", { tasks: [task("a"), task("b", { claims: ["src"] }), task("c", { needs: ["a"] })] })),
+            turn(
+              use("list_tasks"),
+              create("writer"),
+              use("update_task", { id: "a", status: "under way", agent: "writer" }),
+            ),
+            turn(use("update_task", { id: "a", status: "done", note: "well done" }), use("list_tasks")),
+            turn(use("add_tasks", { tasks: [task("d", { needs: ["e"] })] })),
+            conclude,
+          ],
+        ],
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(answer("list_tasks")?.output).toContain("These may begin now, side by side: a.");
+    expect(answer("list_tasks", 1)?.output).toContain("- a: done · Do a · by writer · claims src/a.js · well done");
+    expect(answer("list_tasks", 1)?.output).toContain("side by side: b.");
+    expect(answer("add_tasks", 1)).toMatchObject({ ok: false, output: expect.stringContaining('needs "e"') });
+  });
+
+  test("whose agent tries to spend more than it was given is told so, and has the rest", async () => {
+    const { state, answer, calls } = await play({
+      script: {
+        orchestrator: [
+          [
+            turn(create("greedy", { agent: "scout", hands_in: "report", budget: 0.0004 })),
+            turn(command("greedy", "never end")),
+            waitFor("greedy"),
+            turn(command("greedy", "go on")),
+            conclude,
+          ],
+        ],
+        scout: () => turn(bash("true")),
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(answer("check_agent_status")?.output).toMatch(/greedy \(scout\): errored.* budget: /);
+    expect(answer("command_agent", 1)).toMatchObject({
+      ok: false,
+      output: expect.stringContaining("spent what it was given"),
+    });
+    const spent = state.stages.get("conduct:greedy")?.current?.spend.microDollars ?? 0;
+    expect(calls("scout").length).toBeGreaterThan(1);
+    // No request more than what was left allowed.
+    expect(spent - Math.ceil(spent / calls("scout").length)).toBeLessThan(400);
+  });
+});
+
+describe.skipIf(!(await needs("bubblewrap")))("an agent whose file grants delegate", () => {
+  const boss = `---\nname: boss\ndescription: x\ntools: delegate, read_agent_logs, list_agents\n---\nDelegate.\n`;
+  const files = { ".github/baton/agents/boss.md": boss };
+
+  test("gets the summary alone; the transcript can be read, and the one it delegated to is gone", async () => {
+    const { state, answer, calls } = await play({
+      agent: "boss",
+      files,
+      script: {
+        boss: [
+          [
+            turn(use("delegate", { agent: "scout", task: "look into src/a.js" })),
+            turn(use("read_agent_logs", { name: "scout-1" }), use("list_agents")),
+            conclude,
+          ],
+        ],
+        scout: [[turn(bash("echo a secret of the transcript")), turn(report("It exports a."))]],
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(calls("scout")[0]?.brief).toContain("look into src/a.js");
+    const summary = answer("delegate");
+    expect(summary).toMatchObject({ ok: true, output: expect.stringMatching(/^It exports a\.\n1\. Found\n/) });
+    expect(summary?.output).not.toContain("secret");
+    expect(answer("read_agent_logs")?.output).toContain("a secret of the transcript");
+    expect(answer("list_agents")?.output).toContain("scout-1 (scout): deleted");
+  });
+
+  test("runs into the limit of depth, and into the money that is left", async () => {
+    const { config } = created();
+    const { state, answers } = await play({
+      agent: "boss",
+      files,
+      event: { config: { ...config, limits: { ...config.limits, depth: 1 } } },
+      script: {
+        boss: (call) => {
+          if (!call.brief.includes("as boss-1"))
+            return (
+              [
+                turn(use("delegate", { agent: "boss", task: "delegate it further" })),
+                turn(use("delegate", { agent: "scout", task: "x", budget: 50 })),
+                conclude,
+              ][call.turn - 1] ?? conclude
+            );
+          return (
+            [turn(use("delegate", { agent: "scout", task: "x" })), turn(report("Nobody below me."))][call.turn - 1] ??
+            conclude
+          );
+        },
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(
+      answers.filter(({ name }) => name === "delegate").map(({ ok, output }) => [ok, output.slice(0, 40)]),
+    ).toEqual([
+      [false, expect.stringContaining("agents may be created 1 deep")],
+      [true, expect.stringContaining("Nobody below me.")],
+      [false, expect.stringContaining("you cannot give $50.00")],
+    ]);
+  });
+});
