@@ -13,7 +13,7 @@ import type { Log } from "../core/log.ts";
 import { parkingOf, withGrace } from "../core/parking.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { AgentEvents, AgentResult, AgentRunner, AgentTask, Conversation } from "../engine/ports.ts";
-import { Artifact, artifactSchemas, carriesCommit, Change } from "../workflows/artifacts.ts";
+import { Artifact, carriesCommit, Change } from "../workflows/artifacts.ts";
 import { handToolNames, type AgentDefinition } from "../workflows/schema.ts";
 import { findCommands } from "../workspace/commands.ts";
 import type { Workspace, Workspaces } from "../workspace/workspaces.ts";
@@ -30,6 +30,7 @@ import { Place, placeKey } from "./place.ts";
 import type { SessionTools } from "./session.ts";
 import { NEW_SHELL } from "./summary.ts";
 import { FINISH } from "./finish.ts";
+import { schemaOf } from "./schema-of.ts";
 import { lastTouch, readExchanges, type Sent } from "./transcript.ts";
 
 /** Finds an agent's definition; a repository's own go before Baton's. */
@@ -230,7 +231,7 @@ async function workIn<Hands extends AsyncDisposable>(
     ...equipped,
     tools: await withFleet(withArtifacts(equipped.tools, task.inputs), { task, granted, agents, signal }),
     brief,
-    schema: artifactSchemas[task.makes],
+    schema: schemaOf(task.makes),
     limits: { ...task.limits, milliseconds: task.limits.milliseconds - (performance.now() - startedAt) },
     waits: task.waits,
     log,

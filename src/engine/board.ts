@@ -4,7 +4,7 @@
 // worked side by side, each from the same commit; when all have come to an end, git merges their commits in the order of the board, and
 // what it cannot merge is mended by an agent before the rest goes in. Then the next wave begins where that ended. A task that failed
 // fails what needs it, and nothing else. When no task is left that could begin, the board is closed.
-import { nextWave } from "./waves.ts";
+import { nextWave } from "../workflows/waves.ts";
 import { carriesCommit } from "../workflows/artifacts.ts";
 import { finish, type Effect } from "./effect.ts";
 import type { Task } from "./events.ts";

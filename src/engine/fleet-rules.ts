@@ -8,7 +8,7 @@ import type { FleetState } from "./fleet-state.ts";
 import { isLiving, workOf, type FleetEvent } from "./fold-fleet.ts";
 import { isUnderWay, type State } from "./state.ts";
 import { childUnit } from "./unit.ts";
-import { nextWave } from "./waves.ts";
+import { nextWave } from "../workflows/waves.ts";
 
 /** Lines of one board. */
 const MOST_LINES = 50;

@@ -18,7 +18,7 @@ import { gateRequest } from "./gate-request.ts";
 import type { Course, Proposal } from "./perform.ts";
 import type { StageState, State } from "./state.ts";
 import { childUnit } from "./unit.ts";
-import { nextWave } from "./waves.ts";
+import { nextWave } from "../workflows/waves.ts";
 
 type Of = { readonly stage: string; readonly attempt: number };
 type Parts = Pick<Engine, "log" | "merges" | "gates">;

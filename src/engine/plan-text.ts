@@ -7,7 +7,7 @@ import { Plan } from "../workflows/artifacts.ts";
 import { explain } from "../workflows/explain.ts";
 import { parseLocatedYaml, type Located } from "../workflows/located-yaml.ts";
 import { openSource, type Problem } from "../workflows/source-file.ts";
-import { taskProblems } from "./waves.ts";
+import { taskProblems } from "../workflows/waves.ts";
 
 /** More YAML than this is not shown: it could not be read back (a comment of GitHub's holds 65,536 characters). */
 export const MAX_PLAN_BYTES = 48 * 1024;

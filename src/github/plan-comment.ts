@@ -6,7 +6,7 @@ import type { Estimate, EventOf, Task } from "../engine/events.ts";
 import { openAsks, planMarker, type OpenAsk } from "../engine/asks.ts";
 import { MAX_PLAN_BYTES, planBlock, printPlan } from "../engine/plan-text.ts";
 import { planAt, used, type Attempt, type State } from "../engine/state.ts";
-import { taskProblems, waves } from "../engine/waves.ts";
+import { taskProblems, waves } from "../workflows/waves.ts";
 import type { Plan } from "../workflows/artifacts.ts";
 import { bullets, count, duration, folded, greeting, marker, MAX_BODY, stack, table } from "./markdown.ts";
 import { visible, type Neutral } from "./neutral.ts";

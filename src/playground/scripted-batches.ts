@@ -65,7 +65,9 @@ interface Batch {
   status: "in_progress" | "canceling" | "ended";
   canceledAt: Date | undefined;
   endedAt: Date | undefined;
-  timer: NodeJS.Timeout | undefined;
+  /** Begins the work in so many milliseconds. */
+  readonly begin: (after: number) => NodeJS.Timeout;
+  timer: NodeJS.Timeout;
   done: Promise<void>;
 }
 
@@ -85,6 +87,7 @@ export function createScriptedBatches({ work, url, refused }: ScriptedBatchesOpt
     const read = readBatch(body, limits);
     if (read.type === "invalid") return read;
     const { promise, resolve } = Promise.withResolvers<void>();
+    const begin = (after: number) => setTimeout(() => void workAll(batch).then(resolve, resolve), after);
     const batch: Batch = {
       id: `msgbatch_${randomBytes(12).toString("hex")}`,
       createdAt: new Date(),
@@ -93,7 +96,8 @@ export function createScriptedBatches({ work, url, refused }: ScriptedBatchesOpt
       status: "in_progress",
       canceledAt: undefined,
       endedAt: undefined,
-      timer: setTimeout(() => void workAll(batch).then(resolve, resolve), conditions.delayMs ?? 0),
+      begin,
+      timer: begin(conditions.delayMs ?? 0),
       done: promise,
     };
     batches.set(batch.id, batch);
@@ -168,6 +172,8 @@ export function createScriptedBatches({ work, url, refused }: ScriptedBatchesOpt
     if (batch.status === "in_progress") {
       batch.status = "canceling";
       batch.canceledAt = new Date();
+      clearTimeout(batch.timer);
+      batch.timer = batch.begin(0);
     }
     return { status: 200, json: shape(batch) };
   };

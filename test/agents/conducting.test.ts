@@ -353,8 +353,19 @@ describe.skipIf(!(await needs("bubblewrap")))("an orchestrator", () => {
     expect(names).not.toContain("bash");
     expect(names.toSorted().join()).toBe(
       [
-        ...["create_agent", "command_agent", "check_agent_status", "list_agents", "read_agent_logs", "interrupt_agent"],
-        ...["delete_agent", "report_cost", "merge_work", "add_tasks", "list_tasks", "update_task", "finish"],
+        "create_agent",
+        "command_agent",
+        "check_agent_status",
+        "list_agents",
+        "read_agent_logs",
+        "interrupt_agent",
+        "delete_agent",
+        "report_cost",
+        "merge_work",
+        "add_tasks",
+        "list_tasks",
+        "update_task",
+        "finish",
       ]
         .toSorted()
         .join(),

@@ -8,23 +8,12 @@ import { faultPoints } from "#src/core/fault-points.ts";
 import { visible } from "#src/github/neutral.ts";
 import { openPlayground, type JournalEntry, type Playground } from "#src/playground/playground.ts";
 import { openScriptedModel, type AgentScript, type ScriptedModel } from "#src/playground/scripted-model.ts";
+import { clearTriage } from "#test/support/a-triage.ts";
 import { startBaton } from "#test/support/baton-process.ts";
 import { until } from "#test/support/until.ts";
 
 const token = "a-token-for-the-playground";
-const said = {
-  type: "bug",
-  confidence: 0.9,
-  runnerUp: "question",
-  severity: "medium",
-  size: "s",
-  labels: ["area: parser"],
-  areas: [],
-  missing: [],
-  securitySensitive: false,
-  summary: "The parser counts one too many.",
-  evidence: ["gives 4"],
-};
+const said = { ...clearTriage, labels: ["area: parser"] };
 const finish = (more: object = {}) => ({ tools: [{ name: "finish", input: { ...said, ...more } }] });
 const numberIn = (brief: string) => Number(/The issue #(\d+), opened by/.exec(brief)?.[1]);
 
@@ -167,7 +156,7 @@ describe("baton triage owner/repo --all", () => {
     expect(done.stdout).toMatch(
       /#1 +sum is wrong +bug +90 % +s +medium +– +yes: a bug, one file, and nothing is missing/,
     );
-    expect(done.stdout).toMatch(/#2 +please add tabs +feature .* no: there is no workflow for what is a feature/);
+    expect(done.stdout).toMatch(/#2 +please add tabs +feature .* perhaps: it holds a design decision/);
     expect(done.stdout).toMatch(/#3 +how do I start\? .* 40 % .* 1 +not yet: an answer is missing/);
     expect(done.stdout).toMatch(
       /3 replies: [\d,]+ tokens in, [\d,]+ read from the cache, .* out; \$0\.\d+ at the price of batches, which is half\./,
@@ -316,12 +305,15 @@ describe("baton triage owner/repo --all", () => {
       "---\nname: triager\ndescription: Sorts issues our way\nmodel: fast\ntools: []\n---\n\nSort it our way.\n";
     const repo = await openRepository(["one"], {
       files: {
-        ".github/baton.yml": "models: { fast: claude-sonnet-5-5 }\nlabels: { bug: 'area: parser' }\n",
+        ".github/baton.yml":
+          "models: { fast: claude-sonnet-5-5 }\nlabels: { bug: 'area: parser' }\nroutes: { bug: nothing-of-the-kind }\n",
         ".github/baton/agents/triager.md": agent,
       },
     });
     script = () => finish({ labels: [] });
-    expect((await all(repo, "--yes", "--label")).code).toBe(0);
+    const done = await all(repo, "--yes", "--label");
+    expect(done.code, done.stderr).toBe(0);
+    expect(done.stdout).toContain("no: there is no workflow for what is a bug");
     expect(model.calls).toMatchObject([{ model: "claude-sonnet-5-5" }]);
     expect(JSON.stringify(model.calls[0]?.request.system)).toContain("Sort it our way.");
     expect(labelsOf(repo, 1).toSorted()).toEqual(["agent/triaged", "area: parser"]);
@@ -374,7 +366,7 @@ describe("a process that is ended goes on in the next one", () => {
   test.each(places)("killed at %s: nothing is paid for twice, nothing is set twice", async (point) => {
     const repo = await openRepository(["one", "two"]);
     // Long enough to be looked at before it ends.
-    model.batches.set({ delayMs: point === "backlog.looked" ? 1_000 : 0 });
+    model.batches.set({ delayMs: point === "backlog.looked" ? 3_000 : 0 });
     const before = playground.journal.length;
     await using killed = startBaton(["triage", repo, "--all", "--yes", "--label"], environment(), {
       fault: { act: `kill ${point} 1`, log: join(folder, "points") },
@@ -445,12 +437,13 @@ describe("a process that is ended goes on in the next one", () => {
     );
     const cancelled = await all(repo, "--cancel");
     expect(cancelled.code, cancelled.stderr).toBe(0);
-    expect(model.batches.journal()).toMatchObject({ batches: [{ status: "canceling" }], asked: { cancel: 1 } });
+    await model.batches.settled();
+    expect(model.batches.journal()).toMatchObject({ batches: [{ counts: { canceled: 2 } }], asked: { cancel: 1 } });
   });
 
   test("cancelled requests cost nothing and are offered again", async () => {
     const repo = await openRepository(["one", "two"]);
-    model.batches.set({ delayMs: 2_000 });
+    model.batches.set({ delayMs: 600_000 });
     await using waiting = startBaton(["triage", repo, "--all", "--yes"], environment());
     await waiting.says(/Waiting for/);
     waiting.kill("SIGKILL");

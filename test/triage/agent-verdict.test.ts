@@ -2,20 +2,8 @@
 import { expect, test } from "vitest";
 import { agentVerdict } from "#src/triage/agent-verdict.ts";
 import type { Triage } from "#src/workflows/artifacts.ts";
+import { clearTriage } from "#test/support/a-triage.ts";
 
-const clear: Triage = {
-  type: "bug",
-  confidence: 0.9,
-  runnerUp: "question",
-  severity: "medium",
-  size: "s",
-  labels: [],
-  areas: [],
-  missing: [],
-  securitySensitive: false,
-  summary: "x",
-  evidence: [],
-};
 const flow = { workflow: "bug", threshold: 0.6 };
 
 test.each<[string, Partial<Triage>, Partial<typeof flow> | { workflow: undefined }, string, string]>([
@@ -57,5 +45,5 @@ test.each<[string, Partial<Triage>, Partial<typeof flow> | { workflow: undefined
   ["a duplicate of nobody knows what", { type: "duplicate" }, {}, "no", "it repeats another issue"],
   ["spam", { type: "invalid", size: "xs" }, {}, "no", "it is not a valid issue"],
 ])("%s", (_, change, material, verdict, why) => {
-  expect(agentVerdict({ ...clear, ...change }, { ...flow, ...material })).toEqual({ verdict, why });
+  expect(agentVerdict({ ...clearTriage, ...change }, { ...flow, ...material })).toEqual({ verdict, why });
 });

@@ -8,6 +8,7 @@ import { choose, textOf } from "#src/triage/backlog-choice.ts";
 import { estimate } from "#src/triage/estimate.ts";
 import { typeLabels } from "#src/triage/labels.ts";
 import { mentionedIn } from "#src/triage/trim.ts";
+import { clearTriage } from "#test/support/a-triage.ts";
 
 const issue = (number: number, more: Partial<ListedIssue> = {}): ListedIssue => ({
   number,
@@ -34,19 +35,6 @@ const options = {
   stateLabels: new Set(["agent/triaged", "agent/running"]),
 };
 const spend = { turns: 1, ...noTokens, microDollars: microDollars(0) };
-const triage = {
-  type: "bug" as const,
-  confidence: 1,
-  runnerUp: "docs" as const,
-  severity: "low" as const,
-  size: "s" as const,
-  labels: [],
-  areas: [],
-  missing: [],
-  securitySensitive: false,
-  summary: "x",
-  evidence: [],
-};
 const known = (at: ListedIssue, outcome: Outcome): [number, Known] => [
   at.number,
   { id: `x-${at.number}`, text: textOf(at), mentioned: [], outcome },
@@ -90,7 +78,7 @@ describe("which issues", () => {
     const backlog: Backlog = {
       ...empty,
       issues: new Map([
-        known(a, { type: "sorted", triage, spend }),
+        known(a, { type: "sorted", triage: clearTriage, spend }),
         known(b, { type: "invalid", problem: "hm", spend }),
         known(c, { type: "errored", problem: "500" }),
         known(d, { type: "expired" }),

@@ -13,24 +13,13 @@ import { createBacklogWork, type Prepared } from "#src/triage/backlog-work.ts";
 import type { Issue } from "#src/triage/prompt.ts";
 import { createLibrary } from "#src/workflows/load.ts";
 import { defaultRepoConfig } from "#src/workflows/repo-config.ts";
+import { clearTriage } from "#test/support/a-triage.ts";
 
 const agent = await (await createLibrary()).agents.load("triager");
 if (!agent) throw new Error("there is no triager");
 const asking = { agent, model: "claude-haiku-5-5", boundary: newBoundary() };
 const opened: Extract<Fact, { type: "opened" }> = { type: "opened", server: "x", id: 7, owner: "acme", name: "sums" };
-const said = {
-  type: "bug",
-  confidence: 0.9,
-  runnerUp: "docs",
-  severity: "low",
-  size: "s",
-  labels: [],
-  areas: [],
-  missing: [],
-  securitySensitive: false,
-  summary: "x",
-  evidence: [],
-};
+const said = { ...clearTriage };
 
 const issueOf = (number: number, body = "gives 4"): Issue => ({
   repo: { id: 7, owner: "acme", name: "sums", private: false, defaultBranch: "main", cloneUrl: "" },

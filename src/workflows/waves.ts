@@ -3,9 +3,9 @@
 // A task may begin when all it needs is done. A wave is every task that may begin, as long as its path claims overlap with none of a task
 // before it in the wave; what is left over begins in a later one. A task that failed fails what needs it, directly or through others, and
 // nothing else. The same tasks give the same waves, whatever objects they are.
-import { cyclesIn } from "../workflows/cycles.ts";
-import { nearest } from "../workflows/nearest.ts";
-import { quote } from "../workflows/source-file.ts";
+import { cyclesIn } from "./cycles.ts";
+import { nearest } from "./nearest.ts";
+import { quote } from "./source-file.ts";
 import { claimsMeet, readClaims, type PathClaims } from "./path-claims.ts";
 
 /** Nobody mends more than this at once. */

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import picomatch from "picomatch";
 import { describe, expect, test } from "vitest";
-import { overlaps } from "#src/engine/path-claims.ts";
+import { overlaps } from "#src/workflows/path-claims.ts";
 
 describe("what may name the same path", () => {
   test.each([

@@ -1,8 +1,8 @@
 // The task board's order: what begins when, what never does, and what keeps a plan from being a board, in words that mend it.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { overlaps } from "#src/engine/path-claims.ts";
-import { nextWave, taskProblems, waves } from "#src/engine/waves.ts";
+import { overlaps } from "#src/workflows/path-claims.ts";
+import { nextWave, taskProblems, waves } from "#src/workflows/waves.ts";
 
 interface Task {
   id: string;
