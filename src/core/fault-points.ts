@@ -8,8 +8,9 @@ export const faultPoints = {
   "engine.before-append": "an effect is done, its events are not recorded",
   "engine.after-append": "the events are recorded, nothing of what follows has begun",
   "engine.before-effect": "the next effect is decided and not begun",
-  "workspace.before-import": "an agent's work is judged and made a commit, the mirror does not have it",
-  "workspace.after-import": "the mirror has an agent's commit, nobody was told its name",
+  "workspace.before-import":
+    "an agent's work, or a merge of such, is judged and made a commit, the mirror does not have it",
+  "workspace.after-import": "the mirror has an agent's or a merge's commit, nobody was told its name",
   "workspace.before-ledger": "a turn begins or was recorded, the ledger beside the workspace does not say so",
   "workspace.after-ledger": "the ledger beside the workspace says that a turn began or was recorded",
   "github.intended": "a write to GitHub is recorded in the outbox, and not tried",

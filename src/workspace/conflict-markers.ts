@@ -10,11 +10,10 @@ import { mergeBase } from "./merge.ts";
  * Seven, then white space or the line's end, as git's own check has it (`diff --check`); and more, because git writes longer ones where a
  * file got two names. Of the rest of the line, as much as tells labels apart.
  */
-const MARKER = "^(<{7,}|[|]{7,}|>{7,})($|[[:space:]].{0,100})";
-/** Files asked for at once, and lines of one file that are read. */
-const AT_ONCE = 500;
+const MARKER = "^(<{7,20}|[|]{7,20}|>{7,20})($|[[:space:]].{0,100})";
+/** Files that are asked about at once, and markers of one file that are read: bounds what git prints, whoever wrote the files. */
+const AT_ONCE = 200;
 const LINES = "1000";
-
 const WALK_MS = 5 * 60_000;
 
 /** By path, how often each marker line is in the file. */
@@ -78,7 +77,7 @@ async function markersAt(
   const files = (await filesAt(git, at, commit, signal)).filter(({ path }) => wanted.has(path));
   // By object, not by path: not every path can be said on a command line, and no attribute belongs to an object.
   const objects = [...new Set(files.map(({ object }) => object))];
-  const lines = new Map<string, string[]>();
+  const counts = new Map<string, Map<string, number>>();
   for (let from = 0; from < objects.length; from += AT_ONCE) {
     const how = ["--text", "--no-color", "--only-matching", "--extended-regexp", "--max-count", LINES] as const;
     const call: GitCall = { args: ["grep", ...how, "-e", MARKER, ...objects.slice(from, from + AT_ONCE)], at };
@@ -89,14 +88,14 @@ async function markersAt(
     for (const line of result.stdout.split("\n")) {
       const [, object, marker] = /^([0-9a-f]{40}):([^]*)$/.exec(line) ?? [];
       if (object === undefined || marker === undefined) continue;
-      lines.set(object, [...(lines.get(object) ?? []), marker]);
+      const its = counts.get(object) ?? new Map<string, number>();
+      counts.set(object, its.set(marker, (its.get(marker) ?? 0) + 1));
     }
   }
-  const found = new Map<string, Map<string, number>>();
-  for (const { path, object } of files)
-    for (const marker of lines.get(object) ?? []) {
-      const counts = found.get(path) ?? new Map<string, number>();
-      found.set(path, counts.set(marker, (counts.get(marker) ?? 0) + 1));
-    }
-  return found;
+  return new Map(
+    files.flatMap(({ path, object }) => {
+      const its = counts.get(object);
+      return its ? [[path, its] as const] : [];
+    }),
+  );
 }

@@ -34,7 +34,7 @@ const settings = {
   "merge.renames": "true",
   // A file that one side adds to a folder that the other side renames: nobody can know where it belongs.
   "merge.directoryRenames": "conflict",
-  // Above this, a renamed file counts as deleted and added. Comparing all with all takes a minute from some thousands on.
+  // With more candidates than this, a file that was renamed and changed counts as deleted and added: 2,000 against 2,000 take git 7 s.
   "merge.renameLimit": "1000",
 };
 

@@ -123,9 +123,10 @@ export interface Workspaces {
    */
   merge(repo: RepoSource, into: Sha, theirs: Sha, message: string, signal: AbortSignal): Promise<Merged>;
   /**
-   * Those of `paths` in which `commit` holds conflict markers: lines that begin with seven or more of `<`, `|` or `>` and then a space or nothing.
+   * Those of `paths` in which `commit` holds conflict markers: lines that begin with seven to twenty of `<`, `|` or `>` and then a space or nothing.
    * Measured against the merge that `commit` is or was made on: lines that one of its sides had are no markers. A `=======` counts only
    * together with others, because alone it may underline a title. Paths that are absent, folders or links hold none.
+   * Give what a conflict was about, and what was changed to resolve it.
    */
   conflictMarkers(repo: RepoSource, commit: Sha, paths: readonly string[], signal: AbortSignal): Promise<string[]>;
   /** Writes a commit of the mirror as a branch into another repository on this machine (a local run's result). Refuses to move an existing branch. */

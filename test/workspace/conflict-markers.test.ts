@@ -34,6 +34,7 @@ describe("in a file that was in conflict", () => {
     ["one in what is no text", "\0\n<<<<<<< ours\n\0"],
     ["a longer one, as for a file with two names", lines("<<<<<<<< ours:a", 1)],
     ["one that is very long", `<<<<<<< ${"x".repeat(300_000)}\n`],
+    ["one after a row that is too long to be one", `${"<".repeat(5_000_000)} x\n<<<<<<< ours\n`],
     ["very many", "<<<<<<<\n".repeat(200_000)],
   ])("%s is seen", async (_name, a) => {
     expect(await place.leftIn(place.onTop(conflict, { a, b: "3\n" }), "a", "b")).toEqual(["a"]);

@@ -217,28 +217,32 @@ describe("names", () => {
   );
 
   test.each([
-    ["a line break", "a\nb", "a\nb"],
-    ["a tab", "a\tb", "a\tb"],
-    ["bytes that are not UTF-8", "caf\udce9", "caf\ufffd"],
-  ])("%s: what the repository has may stay, go and be in conflict, and not be changed", async (_name, odd, read) => {
-    const content = lines(...Array.from({ length: 20 }, (_, line) => line));
-    const [first, renamed, other, gone = first, changed = first, apart = first] = place.wave(
-      { [odd]: content },
-      { good: content },
-      { better: content },
-      {},
-      { [odd]: `${content}more\n` },
-      { [odd]: content, apart: "new\n" },
-    );
-    expect(inConflict(await place.merge(renamed, other)).paths).toEqual(["better", "good", read].toSorted());
-    expect(inConflict(await place.merge(changed, gone)).paths).toEqual([read]);
-    expect(Object.keys(place.texts(cleanly(await place.merge(gone, apart)).commit))).toEqual(["apart"]);
-    expect(Object.keys(place.texts(cleanly(await place.merge(changed, apart)).commit))).toEqual(
-      ["apart", read].toSorted(),
-    );
-    expect(reasonsOf(await place.merge(apart, changed))).toContain("control or invisible characters");
-    expect(reasonsOf(await place.merge(gone, changed))).toContain("control or invisible characters");
-  });
+    ["a line break", "a\nb", "a\nb", "control or invisible characters"],
+    ["a tab", "a\tb", "a\tb", "control or invisible characters"],
+    ["a backslash", "a\\b", "a\\b", "a backslash in its name"],
+    ["bytes that are not UTF-8", "caf\udce9", "caf\ufffd", "is not UTF-8"],
+  ])(
+    "%s: what the repository has may stay, go and be in conflict, and not be changed",
+    async (_name, odd, read, reason) => {
+      const content = lines(...Array.from({ length: 20 }, (_, line) => line));
+      const [first, renamed, other, gone = first, changed = first, apart = first] = place.wave(
+        { [odd]: content },
+        { good: content },
+        { better: content },
+        {},
+        { [odd]: `${content}more\n` },
+        { [odd]: content, apart: "new\n" },
+      );
+      expect(inConflict(await place.merge(renamed, other)).paths).toEqual(["better", "good", read].toSorted());
+      expect(inConflict(await place.merge(changed, gone)).paths).toEqual([read]);
+      expect(Object.keys(place.texts(cleanly(await place.merge(gone, apart)).commit))).toEqual(["apart"]);
+      expect(Object.keys(place.texts(cleanly(await place.merge(changed, apart)).commit))).toEqual(
+        ["apart", read].toSorted(),
+      );
+      expect(reasonsOf(await place.merge(apart, changed))).toContain(reason);
+      expect(reasonsOf(await place.merge(gone, changed))).toContain(reason);
+    },
+  );
 });
 
 describe("attributes that the trees hold", () => {

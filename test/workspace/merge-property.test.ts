@@ -13,7 +13,9 @@ import type { Merged } from "#src/workspace/workspaces.ts";
 import { commitTrees, type File, type Tree, treeAt } from "./trees.ts";
 import { git, never, World } from "./world.ts";
 
-const RUNS = 25;
+/** Some hundred merges, in 15 s on a machine with nothing else to do. */
+const RUNS = 30;
+const TIMEOUT_MS = 180_000;
 const SEED = 20_261_128;
 let world: World;
 let mirror: string;
@@ -121,35 +123,39 @@ function editedText(file: Text, index: number, done: ReadonlySet<number>): (read
   return [[whatIsDone === "rename" ? `${path}.moved` : path, { content, mode }]];
 }
 
-test("edits that lie apart merge in any order, in one wave or two, to what they are together", async () => {
-  await fc.assert(
-    fc.asyncProperty(apart, async ({ order, files }) => {
-      const [start, all, ...work] = commitTrees(mirror, [
-        { tree: applied(files, new Set()), parents: [world.head] },
-        { tree: applied(files, new Set(order)) },
-        ...order.map((task) => ({ tree: applied(files, new Set([task])), parents: [0] })),
-      ]);
-      const [leader = 0, ...rest] = order.toReversed();
-      const [first, ...later] = commitTrees(
-        mirror,
-        [
-          { tree: applied(files, new Set([leader])), parents: start ? [start] : [] },
-          ...rest.map((task) => ({ tree: applied(files, new Set([leader, task])), parents: [0] })),
-        ],
-        "later",
-      );
-      if (!start || !all || !first) throw new Error("nothing was written");
-      const [oneWave, twoWaves] = await Promise.all([merged(start, work), merged(first, later)]);
-      if (typeof oneWave !== "string" || typeof twoWaves !== "string")
-        throw new Error(`a merge was not clean: ${JSON.stringify([oneWave, twoWaves])}`);
-      expect(treeAt(mirror, oneWave)).toEqual(treeAt(mirror, all));
-      expect([treeOf(oneWave), treeOf(twoWaves)]).toEqual([treeOf(all), treeOf(all)]);
-      for (const each of work)
-        expect(await merge(oneWave, each)).toEqual({ type: "merged", commit: oneWave, changes: [] });
-    }),
-    { numRuns: RUNS, seed: SEED },
-  );
-});
+test(
+  "edits that lie apart merge in any order, in one wave or two, to what they are together",
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(apart, async ({ order, files }) => {
+        const [start, all, ...work] = commitTrees(mirror, [
+          { tree: applied(files, new Set()), parents: [world.head] },
+          { tree: applied(files, new Set(order)) },
+          ...order.map((task) => ({ tree: applied(files, new Set([task])), parents: [0] })),
+        ]);
+        const [leader = 0, ...rest] = order.toReversed();
+        const [first, ...later] = commitTrees(
+          mirror,
+          [
+            { tree: applied(files, new Set([leader])), parents: start ? [start] : [] },
+            ...rest.map((task) => ({ tree: applied(files, new Set([leader, task])), parents: [0] })),
+          ],
+          "later",
+        );
+        if (!start || !all || !first) throw new Error("nothing was written");
+        const [oneWave, twoWaves] = await Promise.all([merged(start, work), merged(first, later)]);
+        if (typeof oneWave !== "string" || typeof twoWaves !== "string")
+          throw new Error(`a merge was not clean: ${JSON.stringify([oneWave, twoWaves])}`);
+        expect(treeAt(mirror, oneWave)).toEqual(treeAt(mirror, all));
+        expect([treeOf(oneWave), treeOf(twoWaves)]).toEqual([treeOf(all), treeOf(all)]);
+        for (const each of work)
+          expect(await merge(oneWave, each)).toEqual({ type: "merged", commit: oneWave, changes: [] });
+      }),
+      { numRuns: RUNS, seed: SEED },
+    );
+  },
+  TIMEOUT_MS,
+);
 
 /** All of these merged, one after the other, or the first result that was no clean merge. */
 async function merged(start: Sha, work: readonly Sha[]): Promise<Sha | Merged> {
@@ -355,38 +361,42 @@ function inOrder(result: Content, side: Content): void {
   }
 }
 
-test("whatever two sides did, no line that one of them added is lost, and none that one took away comes back", async () => {
-  let conflicts = 0;
-  let clean = 0;
-  await fc.assert(
-    fc.asyncProperty(random, async ({ start, tasks: deeds }) => {
-      const files = new Map<string, Lines>();
-      for (const [index, { path, lines: count }] of start.entries()) {
-        const lines = Array.from({ length: count }, (_, line) => `file ${index} line ${line}`);
-        if (fits(files, path)) files.set(path, { lines, mode: "100644" });
-      }
-      const moved = new Set<string>();
-      const work = deeds.map((each, task) => worked(files, task, each, moved));
-      const [first, ...commits] = commitTrees(mirror, [
-        { tree: asTree(files), parents: [world.head] },
-        ...work.map((each) => ({ tree: asTree(each), parents: [0] })),
-      ]);
-      if (!first) throw new Error("nothing was written");
-      const wave = new Wave(first, contentOf(files), moved);
-      const recorded: Sha[] = [];
-      for (const [task, theirs] of commits.entries())
-        if (await wave.merge(theirs, contentOf(work[task] ?? new Map()))) recorded.push(theirs);
-      lacksNone(linesIn(wave.content), addedTo(wave.base, ...work.map(contentOf)));
-      for (const theirs of recorded)
-        expect(await merge(wave.into, theirs)).toEqual({ type: "merged", commit: wave.into, changes: [] });
-      conflicts += wave.conflicts;
-      clean += commits.length - wave.conflicts;
-      const reversed = wave.conflicts === 0 ? await merged(first, commits.toReversed()) : wave.into;
-      const either = typeof reversed === "string" ? reversed : wave.into;
-      expect(treeOf(either)).toBe(treeOf(wave.into));
-    }),
-    { numRuns: RUNS, seed: SEED },
-  );
-  // Both were tried, often.
-  expect(Math.min(conflicts, clean)).toBeGreaterThan(RUNS / 2);
-});
+test(
+  "whatever two sides did, no line that one of them added is lost, and none that one took away comes back",
+  async () => {
+    let conflicts = 0;
+    let clean = 0;
+    await fc.assert(
+      fc.asyncProperty(random, async ({ start, tasks: deeds }) => {
+        const files = new Map<string, Lines>();
+        for (const [index, { path, lines: count }] of start.entries()) {
+          const lines = Array.from({ length: count }, (_, line) => `file ${index} line ${line}`);
+          if (fits(files, path)) files.set(path, { lines, mode: "100644" });
+        }
+        const moved = new Set<string>();
+        const work = deeds.map((each, task) => worked(files, task, each, moved));
+        const [first, ...commits] = commitTrees(mirror, [
+          { tree: asTree(files), parents: [world.head] },
+          ...work.map((each) => ({ tree: asTree(each), parents: [0] })),
+        ]);
+        if (!first) throw new Error("nothing was written");
+        const wave = new Wave(first, contentOf(files), moved);
+        const recorded: Sha[] = [];
+        for (const [task, theirs] of commits.entries())
+          if (await wave.merge(theirs, contentOf(work[task] ?? new Map()))) recorded.push(theirs);
+        lacksNone(linesIn(wave.content), addedTo(wave.base, ...work.map(contentOf)));
+        for (const theirs of recorded)
+          expect(await merge(wave.into, theirs)).toEqual({ type: "merged", commit: wave.into, changes: [] });
+        conflicts += wave.conflicts;
+        clean += commits.length - wave.conflicts;
+        const reversed = wave.conflicts === 0 ? await merged(first, commits.toReversed()) : wave.into;
+        const either = typeof reversed === "string" ? reversed : wave.into;
+        expect(treeOf(either)).toBe(treeOf(wave.into));
+      }),
+      { numRuns: RUNS, seed: SEED },
+    );
+    // Both were tried, often.
+    expect(Math.min(conflicts, clean)).toBeGreaterThan(RUNS / 2);
+  },
+  TIMEOUT_MS,
+);
