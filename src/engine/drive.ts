@@ -10,7 +10,6 @@
 // A run that waits (`run.parked`, a pause) is left alone: whoever claims it when its time has come drives it on.
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
@@ -34,7 +33,7 @@ import type {
   WorkflowSource,
 } from "./ports.ts";
 import { recover } from "./recovery.ts";
-import { broken, isDone, isPublished, isRemembered } from "./remembered.ts";
+import { broken, isDone, isPublished, isRemembered, isSameEvent } from "./remembered.ts";
 import { stageLimit } from "./stage-limit.ts";
 import { apply, fold } from "./fold.ts";
 import { mayGoOn, planOf, type State } from "./state.ts";
@@ -372,7 +371,7 @@ class Driver {
       if (answer.type === "appended" || tries === 1) return answer;
       // An earlier try may have been written although its answer was lost: then it is in the log as it was sent.
       const written = await this.#asking(() => log.read(this.#run, expected));
-      const mine = what.every((event, index) => isDeepStrictEqual(plain(event), plain(written[index]?.event)));
+      const mine = what.every((event, index) => isSameEvent(event, written[index]?.event));
       return mine ? { type: "appended", version: expected + what.length } : answer;
     };
     try {
@@ -404,9 +403,4 @@ class Driver {
     this.#turn = mine.catch(() => undefined);
     return await mine;
   }
-}
-
-/** As JSON says it: what is left out and what is undefined are the same. */
-function plain(event: RunEvent | undefined): unknown {
-  return event && JSON.parse(JSON.stringify(event));
 }

@@ -1,4 +1,5 @@
 // Which events are still recorded when the work they come of was put down, and the event of what broke. Pure.
+import { isDeepStrictEqual } from "node:util";
 import type { EventOf, RunEvent } from "./events.ts";
 
 /** What is still recorded behind an end that somebody else wrote: what was spent, and what is on GitHub. */
@@ -31,4 +32,9 @@ export function broken(
 ): EventOf<"run.finished"> {
   const text = `Something Baton needs is broken (${effect.type}): ${message}`;
   return { type: "run.finished", outcome: "failed", code: code.slice(0, 60), message: text.slice(0, 4_000) };
+}
+
+/** True when one is what the other was written as: what is left out and what is undefined are the same in JSON. */
+export function isSameEvent(a: RunEvent, b: RunEvent | undefined): boolean {
+  return b !== undefined && isDeepStrictEqual(JSON.parse(JSON.stringify(a)), JSON.parse(JSON.stringify(b)));
 }
