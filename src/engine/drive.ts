@@ -9,12 +9,14 @@
 //
 // A run that waits (`run.parked`, a pause) is left alone: whoever claims it when its time has come drives it on.
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { Parking } from "../core/parking.ts";
+import { patiently } from "./patience.ts";
 import { decide } from "./decide.ts";
 import { isStep, isWork, startedEvent, stepEvent, type Effect, type Step, type Work } from "./effect.ts";
 import type { EventOf, RunEvent } from "./events.ts";
@@ -59,7 +61,6 @@ export type Driven = "ended" | "waiting" | "parked" | "lost" | "unknown";
 
 /** How long the news that an issue is still there and open is believed. */
 const BELIEVED_MS = 60_000;
-const DATABASE_PATIENCE_MS = [50, 200, 1_000, 3_000];
 
 /** Drives `run` until it ends, waits, or `signal` fires (then it is parked and can be driven again). Throws only for a broken database. */
 export async function drive(run: RunId, engine: Engine, signal: AbortSignal): Promise<Driven> {
@@ -346,7 +347,7 @@ class Driver {
   }
 
   async #readTail(): Promise<void> {
-    const tail = await this.#asking(() => this.#engine.log.read(this.#run, this.#state.version));
+    const tail = await this.#patient(() => this.#engine.log.read(this.#run, this.#state.version));
     for (const recorded of tail) {
       if (recorded.event.type === "run.driven" && recorded.event.driver !== this.#name) {
         throw new BatonError("fence-lost", `${this.#run} is driven by ${recorded.event.driver} now`);
@@ -364,13 +365,13 @@ class Driver {
     const expected = this.#state.version;
     const append = async (what: readonly RunEvent[]): ReturnType<EventLog["append"]> => {
       let tries = 0;
-      const answer = await this.#asking(() => {
+      const answer = await this.#patient(() => {
         tries += 1;
         return log.append(this.#run, expected, what);
       });
       if (answer.type === "appended" || tries === 1) return answer;
       // An earlier try may have been written although its answer was lost: then it is in the log as it was sent.
-      const written = await this.#asking(() => log.read(this.#run, expected));
+      const written = await this.#patient(() => log.read(this.#run, expected));
       const mine = what.every((event, index) => isSameEvent(event, written[index]?.event));
       return mine ? { type: "appended", version: expected + what.length } : answer;
     };
@@ -385,17 +386,8 @@ class Driver {
     }
   }
 
-  /** Asks the database again when it may only have been away for a moment. */
-  async #asking<T>(ask: () => Promise<T>): Promise<T> {
-    for (const pause of DATABASE_PATIENCE_MS) {
-      try {
-        return await ask();
-      } catch (error) {
-        if (!(error instanceof BatonError) || error.code !== "database-failed" || !error.retryable) throw error;
-        await delay(pause, undefined, { signal: this.#signal }).catch(() => undefined);
-      }
-    }
-    return await ask();
+  #patient<T>(ask: () => Promise<T>): Promise<T> {
+    return patiently(ask, this.#signal);
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
