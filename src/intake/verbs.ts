@@ -30,7 +30,7 @@ export interface Verb {
   readonly now: boolean;
   readonly flags: readonly FlagName[];
   /** It starts the workflow that this type of work is routed to: the one of that name, where the repository does not say otherwise. */
-  readonly route?: "feature" | "refactor" | "audit";
+  readonly route?: "feature" | "refactor" | "audit" | "do" | "background";
 }
 
 const work = ["budget", "max-time", "workflow", "base", "dry-run"] as const;
@@ -76,6 +76,22 @@ export const verbs = {
     now: true,
     flags: work,
     route: "audit",
+  },
+  do: {
+    usage: "do <anything> [--budget $3] [--max-time 20m] [--workflow name]",
+    summary: "let an orchestrator conduct agents until it is done: a report, or a draft pull request",
+    may: "write",
+    now: true,
+    flags: work,
+    route: "do",
+  },
+  background: {
+    usage: "background <task> [--budget $3] [--max-time 20m] [--workflow name]",
+    summary: "the same aside: a report on the work done, files, next steps, blockers and status",
+    may: "write",
+    now: true,
+    flags: work,
+    route: "background",
   },
   approve: {
     usage: "approve [with: changes]",
@@ -125,8 +141,6 @@ export const verbs = {
   status: { usage: "status", summary: "say how the run stands", may: "triage", now: true, flags: [] },
   why: { usage: "why", summary: "say why the issue was routed as it was", may: "triage", now: true, flags: [] },
   help: { usage: "help", summary: "list these commands", may: "triage", now: true, flags: [] },
-  do: { usage: "do <anything>", summary: "let an orchestrator work out how", may: "write", ...later },
-  background: { usage: "background <task>", summary: "work a task aside and report", may: "write", ...later },
   test: { usage: "test", summary: "write the tests that are missing", may: "write", ...later },
   review: { usage: "review", summary: "review the pull request", may: "write", ...later },
   revise: { usage: "revise <what>", summary: "change the pull request", may: "write", ...later },

@@ -37,9 +37,11 @@ export const RepoConfig = z.strictObject({
     })
     .prefault({}),
   routes: z
-    .partialRecord(z.enum([...issueTypes, "audit"]), z.string().max(40))
+    .partialRecord(z.enum([...issueTypes, "audit", "do", "background"]), z.string().max(40))
     .default({})
-    .describe("Type → workflow, and `audit` for /agent audit; a type goes to the workflow of its name when absent"),
+    .describe(
+      "Type → workflow, and `audit`, `do` and `background` for the commands of these names; a type goes to the workflow of its name when absent",
+    ),
   budget: z
     .strictObject({
       run: z.number().positive().max(1_000).optional().describe("Dollars one run may spend"),

@@ -9,7 +9,7 @@ import { at, type Located } from "./located-yaml.ts";
 import { nearest } from "./nearest.ts";
 import { durationMs, Stage, type GateName } from "./schema.ts";
 import { quote, type Problem } from "./source-file.ts";
-import { checkKeys } from "./stage-keys.ts";
+import { checkCondition, checkKeys } from "./stage-keys.ts";
 
 const MAX_STAGES = 50;
 const MAX_RUN_MS = 24 * 3_600_000;
@@ -166,7 +166,17 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
   };
   const { agent, makes, gates, otherwise } = stage;
   const before = upstream.get(node.name) ?? new Set<string>();
+  const opening = [...nodes.values()].find((other) => other.stage?.pull_request !== undefined)?.stage;
+  const around = {
+    name: node.name,
+    stage,
+    before,
+    opening,
+    stageCalled: (name: string) => nodes.get(name)?.stage,
+    say,
+  };
   if (stage.pull_request !== undefined) {
+    checkCondition(around, "when");
     const idle = [...node.located.entries.keys()].filter((key) => !["pull_request", "needs", "when"].includes(key));
     if (idle.length > 0)
       say(
@@ -175,8 +185,7 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
       );
     return problems;
   }
-  const opening = [...nodes.values()].find((other) => other.stage?.pull_request !== undefined)?.stage;
-  checkKeys({ name: node.name, stage, before, opening, stageCalled: (name) => nodes.get(name)?.stage, say });
+  checkKeys(around);
   if (stage.wait !== undefined) return problems;
   if (agent === undefined && gates.length === 0 && makes === undefined)
     say([], "does nothing — give it an agent, gates or pull_request");

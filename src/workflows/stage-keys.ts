@@ -55,7 +55,7 @@ export function checkKeys(around: Around): void {
 }
 
 /** A condition is over what is handed in before it; `until` also over what the stage itself hands in. */
-function checkCondition({ name, stage, before, stageCalled, say }: Around, key: "when" | "until"): void {
+export function checkCondition({ name, stage, before, stageCalled, say }: Around, key: "when" | "until"): void {
   const text = stage[key];
   if (text === undefined) return;
   const parsed = parseExpression(text);

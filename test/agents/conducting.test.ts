@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openParts, type Parts } from "#src/baton.ts";
 import { silentLog } from "#src/core/log.ts";
+import { Parking } from "#src/core/parking.ts";
 import { firstDifference } from "#src/engine/agree.ts";
 import { drive } from "#src/engine/drive.ts";
 import type { EventOf } from "#src/engine/events.ts";
@@ -16,7 +17,7 @@ import { nothingToLose } from "#src/github/subjects.ts";
 import type { AgentScript, ScriptedCall } from "#src/playground/scripted-model.ts";
 import { openScriptedModel } from "#src/playground/scripted-model.ts";
 import { noHistory } from "#src/store/history.ts";
-import { Workflow } from "#src/workflows/schema.ts";
+import { fleetToolNames, Workflow } from "#src/workflows/schema.ts";
 import { CountingPublisher, created, memoryLog, quietProjection } from "#test/support/engine-world.ts";
 import { needs } from "#test/support/needs.ts";
 import { until } from "#test/support/until.ts";
@@ -49,13 +50,16 @@ interface Play {
   readonly files?: Readonly<Record<string, string>>;
   readonly script: Readonly<Record<string, AgentScript>>;
   readonly event?: Partial<EventOf<"run.created">>;
+  /** The worker is stopped when such a request is made, and another drives on. */
+  readonly stopAt?: (call: ScriptedCall) => boolean;
   /** What happens before a request is answered. */
   readonly before?: (call: ScriptedCall, parts: { home: string; parts: Parts }) => Promise<void>;
 }
 
-async function play({ script, agent = "orchestrator", files = {}, event = {}, before }: Play) {
+async function play({ script, agent = "orchestrator", files = {}, event = {}, before, stopAt }: Play) {
   const folder = await mkdtemp(join(tmpdir(), "baton-conducting-"));
   try {
+    const stop = new AbortController();
     const origin = join(folder, "origin");
     const home = join(folder, "home");
     execFileSync("git", ["init", "--quiet", "--initial-branch=main", origin]);
@@ -67,6 +71,7 @@ async function play({ script, agent = "orchestrator", files = {}, event = {}, be
         return {
           [call.agent]: async (asked) => {
             await before?.(asked, { home, parts });
+            if (stopAt?.(asked)) stop.abort(new Parking("stopping"));
             const next = typeof own === "function" ? own(asked) : own[asked.attempt - 1]?.[asked.turn - 1];
             if (next === undefined) throw new Error(`${asked.agent} has no turn ${asked.turn}`);
             return typeof next === "function" ? await next(asked) : await next;
@@ -98,7 +103,8 @@ async function play({ script, agent = "orchestrator", files = {}, event = {}, be
       }),
       workflows: { load: () => Promise.resolve(workflow(agent)), names: () => ["do"] },
     };
-    await drive(first.runId, engine, never);
+    const driven = await drive(first.runId, engine, stop.signal);
+    if (driven === "parked") await drive(first.runId, engine, never);
     const events = await log.read(first.runId);
     const state = fold(events);
     const conducted = state.stages.get("conduct")?.current;
@@ -111,6 +117,7 @@ async function play({ script, agent = "orchestrator", files = {}, event = {}, be
       state,
       events,
       server,
+      driven,
       conducted,
       answers,
       answer: (name: string, which = 0) => answers.filter((one) => one.name === name)[which],
@@ -351,26 +358,33 @@ describe.skipIf(!(await needs("bubblewrap")))("an orchestrator", () => {
     const [orchestrator] = calls("orchestrator");
     const names = orchestrator?.request.tools?.map(({ name }) => name) ?? [];
     expect(names).not.toContain("bash");
-    expect(names.toSorted().join()).toBe(
-      [
-        "create_agent",
-        "command_agent",
-        "check_agent_status",
-        "list_agents",
-        "read_agent_logs",
-        "interrupt_agent",
-        "delete_agent",
-        "report_cost",
-        "merge_work",
-        "add_tasks",
-        "list_tasks",
-        "update_task",
-        "finish",
-      ]
-        .toSorted()
-        .join(),
-    );
+    const hers = fleetToolNames.filter((name) => name !== "delegate");
+    expect(names.toSorted()).toEqual([...hers, "finish"].toSorted());
     expect(JSON.stringify(orchestrator?.request.tools)).toContain("scout: Looks into one part");
+  });
+
+  test("is put down with its agents when the worker stops, and all go on: nothing that was answered is asked again", async () => {
+    const { state, driven, server, notes, events, answers } = await play({
+      script: {
+        orchestrator: [
+          [
+            turn(create("writer"), command("writer", "write one")),
+            waitFor("writer"),
+            waitFor("writer"),
+            turn(use("merge_work", { name: "writer" })),
+            conclude,
+          ],
+        ],
+        builder: [[turn(bash("echo one >> notes.txt")), turn(bash("cat notes.txt")), turn(change("Wrote one."))]],
+      },
+      stopAt: ({ agent, turn: number }) => agent === "builder" && number === 2,
+    });
+    expect(driven).toBe("parked");
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(notes).toBe("one\n");
+    expect(server.ledger()).toMatchObject({ repeated: 0 });
+    expect(answers.filter(({ name }) => name === "create_agent")).toHaveLength(1);
+    expect(firstDifference(events)).toBeUndefined();
   });
 
   test("keeps a board: what may begin now, and who works what", async () => {

@@ -107,8 +107,21 @@ describe("a slip", () => {
       "no front matter",
       'helper.md:1:1: there is no front matter (the first line holds "no front matter") — begin the file with a line ---',
     ],
+    [
+      good("tools: merge_work, read, bash\n"),
+      'helper.md:4:8: tools has merge_work and "bash" — an agent hands in what it merged, or what it changed itself; take one of them out',
+    ],
   ])("%#", (text, problem) => {
     expect(problemsOf(text)).toContain(problem);
+  });
+
+  test("the tools to conduct others are had by who names them", () => {
+    expect(agentOf(good("tools: delegate, Read, create_agent\n")).agent.tools).toEqual([
+      "read",
+      "create_agent",
+      "delegate",
+    ]);
+    expect(agentOf(good("")).agent.tools).toEqual(["bash", "read", "write", "edit", "glob", "grep"]);
   });
 
   test("the name of the file is the name of the agent", () => {

@@ -409,6 +409,10 @@ describe("fan-outs, waits and conditions", () => {
     [`  ${plans}\n  ok: { needs: [plan], wait: approval }\n  fix: { agent: fixer, needs: [ok], makes: Change }`],
     [`  ${plans}\n  fix: { agent: fixer, needs: [plan], makes: Change, when: count(plan.tasks) > 1 }`],
     [`  look: { agent: fixer, for_each: [a, b], makes: Review }`],
+    // What is passed over together proves nothing, and publishes nothing.
+    [
+      `  c: { agent: fixer, makes: Conclusion }\n  v: { needs: [c], when: c.files, gates: [scope, integrity], otherwise: { back_to: c, max: 1, ending: failed } }\n  p: { needs: [v], when: c.files, pull_request: draft }`,
+    ],
     [
       `  fix: { agent: fixer, makes: Review, until: fix.verdict == "approve", otherwise: { again: 1, ending: failed } }`,
     ],
@@ -456,6 +460,14 @@ describe("fan-outs, waits and conditions", () => {
     [
       `  ${change}\n  v: { needs: [fix], gates: [scope], when: triage.size == "xl", otherwise: { again: 0, ending: failed } }`,
       "which every change must pass",
+    ],
+    [
+      `  c: { agent: fixer, makes: Conclusion }\n  v: { needs: [c], when: c.files, gates: [scope, integrity], otherwise: { back_to: c, max: 1, ending: failed } }\n  p: { needs: [v], when: count(c.files) > 0, pull_request: draft }`,
+      "give the stage that opens the pull request the very same when",
+    ],
+    [
+      `  c: { agent: fixer, makes: Conclusion }\n  v: { needs: [c], gates: [scope, integrity], otherwise: { back_to: c, max: 1, ending: failed } }\n  p: { needs: [v], when: c.fles, pull_request: draft }`,
+      'has no "fles" — did you mean "files"?',
     ],
     [
       `  ${plans}\n  ${fan(", merge: fixer")}\n  v: { needs: [build], gates: [scope], otherwise: { back_to: build, max: 1, ending: failed } }`,

@@ -79,6 +79,25 @@ describe.each([
       );
     });
 
+    test("what came since something was collected is a commit on top of that, also in a workspace that was put aside", async () => {
+      const keep = "run-1/conduct:writer/7";
+      const first = await world.workspaces.open(world.repo, world.head, never, { keep });
+      await writeFile(join(first.folder, "one.txt"), "1\n");
+      const one = await first.collect("one", never);
+      if (one.type !== "collected") throw new Error("refused");
+      await first.park();
+      await using again = await world.workspaces.adopt(world.repo, keep, 0, never);
+      if (!again) throw new Error("nothing was kept");
+      expect(await again.collect("nothing more", never, one.commit)).toEqual({ ...one, changes: [] });
+      await writeFile(join(again.folder, "two.txt"), "2\n");
+      const two = await again.collect("two", never, one.commit);
+      if (two.type !== "collected") throw new Error("refused");
+      expect(two.changes.map(({ path }) => path)).toEqual(["two.txt"]);
+      // Merging it behind the first brings in what is new, and nothing twice.
+      const merged = await world.workspaces.merge(world.repo, one.commit, two.commit, "merge", never);
+      expect(merged).toMatchObject({ type: "merged", commit: two.commit });
+    });
+
     test("no change is the start; collecting again takes what came since", async () => {
       await using workspace = await world.open();
       expect(await workspace.collect("nothing", never)).toEqual({ type: "collected", commit: world.head, changes: [] });
