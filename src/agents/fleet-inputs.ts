@@ -75,7 +75,11 @@ export const inputs = {
           title: z.string().trim().min(1).max(300),
           instructions: z.string().trim().min(1).max(4_000).default("As the title says."),
           needs: z.array(id).max(20).default([]).describe("Tasks that must be done before"),
-          claims: z.array(z.string().trim().min(1).max(200)).max(20).default([]).describe("Paths it changes, as globs"),
+          claims: z
+            .array(z.string().trim().min(1).max(200))
+            .max(20)
+            .default([])
+            .describe("Paths it changes, as globs; none when it only reads"),
           acceptance: z.string().trim().min(1).max(1_000).default("As the title says."),
         }),
       )

@@ -265,11 +265,17 @@ function readyTasks(lines: FleetState["board"]): string[] {
   const ids = (status: FleetState["board"][number]["status"]) =>
     new Set(lines.flatMap((line) => (line.status === status ? [line.task.id] : [])));
   const busy = ids("under way");
+  const tasks = lines.map(({ task }) => task).map(onBoard);
   // Those under way go first, so that nothing begins that overlaps with them.
-  const tasks = [...lines.filter(({ task }) => busy.has(task.id)), ...lines.filter(({ task }) => !busy.has(task.id))];
-  const { wave } = nextWave(
-    tasks.map(({ task }) => task),
-    { done: ids("done"), failed: ids("failed") },
-  );
+  const first = tasks.filter(({ id }) => busy.has(id)).map((task) => ({ ...task, needs: [] }));
+  const { wave } = nextWave([...first, ...tasks.filter(({ id }) => !busy.has(id))], {
+    done: ids("done"),
+    failed: ids("failed"),
+  });
   return wave.filter((id) => !busy.has(id));
+}
+
+/** On this board what claims nothing only reads, and is in nobody's way. */
+function onBoard(task: FleetState["board"][number]["task"]): FleetState["board"][number]["task"] {
+  return task.claims.length === 0 ? { ...task, claims: [`.task/${task.id}`] } : task;
 }

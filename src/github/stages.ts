@@ -1,5 +1,6 @@
 // The checklist of a run: each stage with its one-line result, and the tasks of a fan-out under it; where the run is in it; what is kept.
 import { assertNever } from "../core/errors.ts";
+import { statusOf } from "../engine/conducted.ts";
 import type { GateResult } from "../engine/events.ts";
 import {
   isDone,
@@ -11,6 +12,7 @@ import {
   type StageState,
   type State,
 } from "../engine/state.ts";
+import { childUnit } from "../engine/unit.ts";
 import type { Artifact } from "../workflows/artifacts.ts";
 import { boardText, keptTasks, lostTasks, taskLines } from "./tasks.ts";
 import { count } from "./markdown.ts";
@@ -143,11 +145,19 @@ function resultOf(state: State, stage: StageState, attempt: Attempt, neutral: Ne
       ? [
           count(attempt.turns, "turn"),
           attempt.lastTool === undefined ? "" : `last tool ${neutral.code(attempt.lastTool, 40)}`,
+          agentsText(state, stage.name, attempt),
         ]
       : [];
   return [opened, board, artifact, ...atWork, failed, ...attempt.gates.map((gate) => gateLine(gate, neutral)), tries]
     .filter((part) => part !== "")
     .join(" · ");
+}
+
+/** The agents that the stage's agent conducts: "3 agents (scout executing, builder idle, tester created)". */
+function agentsText(state: State, stage: string, { fleet }: Attempt): string {
+  const agents = fleet?.agents.map((id) => `${id} ${statusOf(state, childUnit(stage, id))}`) ?? [];
+  const shown = agents.slice(-12).join(", ");
+  return agents.length === 0 ? "" : `${count(agents.length, "agent")} (${agents.length > 12 ? "…, " : ""}${shown})`;
 }
 
 function skippedText({ because, degraded, why }: NonNullable<Attempt["skipped"]>, neutral: Neutral): string {

@@ -596,8 +596,9 @@ describe("the board", () => {
         {
           turns: [
             async (fleet) => {
-              const tasks = [task("a"), task("b"), task("both", [], ["src/b.js"]), task("last", ["a", "both"])];
+              const tasks = [task("a"), task("b"), task("both", [], ["src/b.js"]), task("last", ["a", "both"], [])];
               expect(await fleet.addTasks(tasks)).toEqual({ type: "done" });
+              await fleet.addTasks([task("reads", [], [])]);
               look(fleet);
               await fleet.create(agent("scout"));
               await fleet.changeTask({ id: "both", status: "under way", agent: "scout" });
@@ -613,7 +614,11 @@ describe("the board", () => {
     });
     const { go, events } = await fleetWorld(agents);
     expect((await go()).finished).toMatchObject(good);
-    expect(ready).toEqual([["a", "b"], ["a"], ["b", "last"]]);
+    expect(ready).toEqual([
+      ["a", "b", "reads"],
+      ["a", "reads"],
+      ["b", "last", "reads"],
+    ]);
     expect(firstDifference(await events())).toBeUndefined();
   });
 

@@ -2,9 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { createRedact } from "#src/core/redact.ts";
 import { firstDifference } from "#src/engine/agree.ts";
+import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
 import { renderEnding } from "#src/github/ending-comment.ts";
 import { createNeutral } from "#src/github/neutral.ts";
+import { stageLines } from "#src/github/stages.ts";
 import { createLibrary } from "#src/workflows/load.ts";
 import type { Artifact } from "#src/workflows/artifacts.ts";
 import { CountingPublisher } from "#test/support/engine-world.ts";
@@ -43,6 +45,18 @@ async function ended(name: string, scripts: Record<string, Script[]>) {
 const approve: Script = { end: { name: "Review", value: { verdict: "approve", findings: [] } } };
 
 describe("anything", () => {
+  test("shows on the card, while it is conducted, how each agent stands", async () => {
+    const agents = new FleetAgents({ conduct: [{ turns: [build], end: conclusion([], []) }] });
+    const { go, events } = await fleetWorld(agents);
+    await go();
+    const recorded = await events();
+    const at = (type: string) => recorded.findIndex(({ event }) => event.type === type) + 1;
+    const text = (length: number) => stageLines(fold(recorded.slice(0, length)), neutral)[0]?.text;
+    expect(text(at("agent.created"))).toContain("1 agent (builder created)");
+    expect(text(at("agent.commanded"))).toContain("1 agent (builder executing)");
+    expect(text(recorded.length)).not.toContain("agent");
+  });
+
   test("that changed nothing is answered by its report, and nothing is verified or published", async () => {
     const sections = [{ title: "What was found", body: "Three loaders." }];
     const { state, publisher, agents, ending } = await ended("do", {

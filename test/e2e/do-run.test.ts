@@ -1,0 +1,127 @@
+// Anything, over real HTTP: an orchestrator whose agents change something ends in a draft pull request, one whose agents only look in a report.
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { firstDifference } from "#src/engine/agree.ts";
+import { fold } from "#src/engine/fold.ts";
+import { sampleFiles } from "#src/playground/sample-script.ts";
+import type { AgentScript } from "#src/playground/scripted-model.ts";
+import { openWorld, person, type World } from "#test/support/baton-world.ts";
+import { checkAnswer, checkRequest } from "#test/support/openapi.ts";
+
+const patience = { timeout: 120_000, interval: 50 };
+const use = (name: string, input: Record<string, unknown> = {}) => ({ name, input });
+const turn = (...tools: ReturnType<typeof use>[]) => ({ tools });
+const titles = ["Work done", "Files", "Next steps", "Blockers", "Status"];
+
+/** Conducts one builder, or one scout, to the end. */
+const conduct = (changes: boolean): AgentScript => [
+  [
+    turn(
+      use("create_agent", {
+        name: "hand",
+        agent: changes ? "builder" : "scout",
+        hands_in: changes ? "change" : "report",
+      }),
+      use("command_agent", { name: "hand", command: "Say hello in HELLO.md." }),
+    ),
+    turn(use("check_agent_status", { names: ["hand"], wait_seconds: 60 })),
+    ...(changes ? [turn(use("merge_work", { name: "hand" }))] : []),
+    turn(
+      use("finish", {
+        summary: changes ? "It says hello now." : "There are two loaders.",
+        sections: changes ? [] : [{ title: "Loaders", body: "src/a.js:1 and src/b.js:2" }],
+        files: [],
+        followUps: [],
+      }),
+    ),
+  ],
+];
+const builder: AgentScript = [
+  [
+    turn(use("write", { file_path: "HELLO.md", content: "Hello.\n" })),
+    turn(use("finish", { summary: "Said hello.", files: ["HELLO.md"], followUps: [] })),
+  ],
+];
+const scout: AgentScript = [[turn(use("finish", { summary: "Two loaders.", sections: [] }))]];
+const reviewer: AgentScript = [[turn(use("finish", { verdict: "approve", findings: [] }))]];
+const reporter: AgentScript = [
+  [turn(use("finish", { summary: "Hello is said.", sections: titles.map((title) => ({ title, body: "None." })) }))],
+];
+
+let world: World;
+
+async function ask(name: string, command: string, agents: Readonly<Record<string, AgentScript>>) {
+  const repo = `octo/${name}`;
+  world.script(repo, agents);
+  await world.playground.addRepository({
+    owner: "octo",
+    name,
+    from: { ...(await sampleFiles()), ".github/baton.yml": "triggers: { onOpened: false }\n" },
+    labels: [],
+    collaborators: { [person]: "write" },
+  });
+  const { number } = await world.playground.openIssue({ repo, title: "Say hello", body: "Somewhere.", as: person });
+  world.playground.comment({ repo, number, body: command, as: person });
+  const end = await vi.waitUntil(
+    () => world.playground.comments({ repo, number }).find(({ body }) => body.startsWith("<!-- baton:end:")),
+    patience,
+  );
+  const [line] = await world.baton.store.log.list({ limit: 1, repo });
+  if (!line) throw new Error("no run");
+  const events = await world.baton.store.log.read(line.run);
+  return { end: end.body, events, state: fold(events), pulls: world.playground.pulls(repo) };
+}
+
+beforeAll(async () => {
+  world = await openWorld();
+}, 60_000);
+
+afterAll(async () => world[Symbol.asyncDispose]());
+
+describe("/agent do", () => {
+  test("ends in a draft pull request with what its agents changed", async () => {
+    const { end, state, pulls, events } = await ask("doing", "/agent do say hello", {
+      orchestrator: conduct(true),
+      builder,
+      reviewer,
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(pulls).toHaveLength(1);
+    expect(pulls[0]).toMatchObject({ body: expect.stringContaining("It says hello now.") });
+    expect(end).toContain("draft pull request");
+    expect(state.stages.get("conduct")?.current?.artifact).toMatchObject({ value: { files: ["HELLO.md"] } });
+    expect(firstDifference(events)).toBeUndefined();
+  });
+
+  test("ends in a report where nothing was changed", async () => {
+    const { end, state, pulls } = await ask("looking", "/agent do count the loaders", {
+      orchestrator: conduct(false),
+      scout,
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(pulls).toEqual([]);
+    expect(end).toContain("There are two loaders.");
+    expect(end).toContain("#### Loaders");
+    expect(
+      world.model.calls.filter(({ agent, brief }) => agent === "reviewer" && brief.includes("octo/looking")),
+    ).toEqual([]);
+  });
+});
+
+test("/agent background is answered by a report of five sections", async () => {
+  const { end, state, pulls } = await ask("aside", "/agent background say hello", {
+    orchestrator: conduct(true),
+    builder,
+    reporter,
+  });
+  expect(state.finished).toMatchObject({ outcome: "succeeded" });
+  expect([...end.matchAll(/^#### (.*)$/gm)].map(([, title]) => title)).toEqual(titles);
+  expect(pulls).toHaveLength(1);
+});
+
+test("every request and answer is as GitHub describes it", () => {
+  const entries = world.playground.journal.filter(({ door }) => door === "rest");
+  expect(entries.flatMap((entry) => checkRequest(entry))).toEqual([]);
+  expect(
+    entries.filter(({ faulty }) => !faulty).flatMap((entry) => checkAnswer({ ...entry, body: entry.answer })),
+  ).toEqual([]);
+});
