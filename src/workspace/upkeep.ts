@@ -4,7 +4,8 @@
 //    its branch is rewritten or deleted. The names of other commits are taken away.
 // 2. git packs what lies about, when it is worth it, and deletes what no name leads to and what is older than two weeks. Clones borrow
 //    their objects from here: all they were given is reachable from a commit with a name, and a fetch that is under way is young.
-// 3. A mirror nobody used for 30 days is deleted, unless a clone still leads to it or an unfinished run needs one of its commits.
+// 3. A mirror nobody used for 30 days is deleted, unless a clone still leads to it or an unfinished run needs one of its commits. One that
+//    does not say when it was used (its making was cut off, or another version made it) goes by its own age, and is else left alone.
 import { readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { beside } from "../core/beside.ts";
@@ -30,7 +31,7 @@ export interface UpkeepOptions {
   readonly git: Git;
   readonly home: string;
   readonly leases: Pick<Leases, "give">;
-  /** Commits that unfinished runs need. When it throws, nothing is touched. */
+  /** Commits that unfinished runs need; asked once, and only when a mirror goes by it. When it throws, nothing is touched. */
   readonly needed: () => Promise<ReadonlySet<Sha>>;
   readonly log: Log;
 }
@@ -40,12 +41,12 @@ export async function upkeep(options: UpkeepOptions, signal: AbortSignal): Promi
   const due: string[] = [];
   for (const folder of await mirrorsIn(join(options.home, "mirrors")))
     if (Date.now() - (await markedAt(lastUpkeep(folder))) > DAY_MS) due.push(folder);
-  if (due.length === 0) return;
-  const needed = await options.needed();
+  let asked: Promise<ReadonlySet<Sha>> | undefined;
+  const needed = () => (asked ??= options.needed());
   for (const folder of due) {
     if (signal.aborted) return;
     try {
-      await lookAfter(folder, needed, options, signal);
+      await lookAfter(folder, { ...options, needed }, signal);
     } catch (error) {
       options.log.warn("a mirror could not be looked after", { folder, error: messageOf(error) });
     }
@@ -62,19 +63,19 @@ async function mirrorsIn(folder: string): Promise<string[]> {
 
 async function lookAfter(
   folder: string,
-  needed: ReadonlySet<Sha>,
-  { git, home, leases }: UpkeepOptions,
+  { git, home, leases, needed }: UpkeepOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const lock = await lockMirror(lockFile(folder), signal, { wait: false });
   if (lock === undefined) return;
   await using _alone = lock;
-  const used = await markedAt(lastUse(folder));
-  // One that is being made, or comes from a Baton that did not write this down.
-  if (used === 0) return;
+  const said = await markedAt(lastUse(folder));
+  const isOld = Date.now() - (said === 0 ? await markedAt(folder) : said) > KEEP_MS;
+  if (said === 0 && !isOld) return await mark(lastUpkeep(folder));
+  const commits = await needed();
   await mark(lastUpkeep(folder));
-  const here = await presentOf(git, folder, needed, signal);
-  if (Date.now() - used > KEEP_MS && here.size === 0 && !(await isBorrowedFrom(folder, home))) {
+  const here = await presentOf(git, folder, commits, signal);
+  if (isOld && here.size === 0 && !(await isBorrowedFrom(folder, home))) {
     await leases.give(folder);
     return;
   }

@@ -192,16 +192,54 @@ describe("upkeep", () => {
     const at = await mirror();
     const old = () => age(join(at, "baton-last-use"), 31);
     await old();
+    const leases = createLeases(world.home, execute, 0);
+    const needed = () => Promise.reject(new Error("nobody is asked"));
+    const options = { git: createGit(execute), home: world.home, leases, needed, log: silentLog };
     {
       await using _held = await lockMirror(`${at}.lock`, never);
-      await lookAfter();
+      await upkeep(options, never);
     }
     expect(await readdir(at)).not.toContain("baton-last-upkeep");
     await writeFile(join(at, "baton-last-upkeep"), "");
-    const leases = createLeases(world.home, execute, 0);
-    const options = { git: createGit(execute), home: world.home, leases, log: silentLog };
-    await upkeep({ ...options, needed: () => Promise.reject(new Error("nobody is asked")) }, never);
+    await upkeep(options, never);
     expect(await readdir(at)).toContain("objects");
+  });
+});
+
+describe("a mirror that does not say when it was used", () => {
+  let asked: number;
+  const look = async (needed: readonly Sha[] = []) => {
+    const leases = createLeases(world.home, execute, 0);
+    const commits = async () => {
+      asked += 1;
+      return new Set(needed);
+    };
+    await upkeep({ git: createGit(execute), home: world.home, leases, needed: commits, log: silentLog }, never);
+    await leases.settle();
+  };
+  const there = async () => (await readdir(join(world.home, "mirrors/octo"))).some((name) => name.endsWith(".git"));
+  beforeEach(async () => {
+    asked = 0;
+    await resolve();
+    await rm(join(await mirror(), "baton-last-use"));
+  });
+
+  test("costs nobody a look at what unfinished runs need, and is looked at once a day like the others", async () => {
+    await look();
+    await look();
+    expect(asked).toBe(0);
+    expect(await readdir(await mirror())).toContain("baton-last-upkeep");
+  });
+
+  test("goes by its own age, unless an unfinished run needs it", async () => {
+    await age(await mirror(), 31);
+    await look([world.head]);
+    expect(await there()).toBe(true);
+    await rm(join(await mirror(), "baton-last-upkeep"));
+    await age(await mirror(), 31);
+    await look();
+    expect(await there()).toBe(false);
+    expect(asked).toBe(2);
   });
 });
 
