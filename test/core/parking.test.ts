@@ -23,6 +23,14 @@ test("parking is followed when the grace is over, with its reason", async () => 
   expect(parkingOf(grace.signal)?.why).toBe("paused");
 });
 
+test("an interruption is followed at once, although the work is only put down: it may be stuck", () => {
+  const controller = new AbortController();
+  using grace = withGrace(controller.signal, 60_000);
+  controller.abort(new Parking("interrupted"));
+  expect(grace.signal.aborted).toBe(true);
+  expect(parkingOf(grace.signal)?.why).toBe("interrupted");
+});
+
 test("what was over before is not aborted any more, and holds no timer", async () => {
   const controller = new AbortController();
   const grace = withGrace(controller.signal, 60_000);
