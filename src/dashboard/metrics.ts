@@ -38,7 +38,7 @@ export function createMetrics({ figures, driving, circuits }: MetricsSources): M
   const held = gauge("baton_runs_held", "Runs that are driven by a living worker");
   const workers = gauge("baton_workers_alive", "Workers that have shown that they live");
   const deliveries = gauge("baton_deliveries_pending", "Webhook deliveries that are kept and not handled");
-  const writes = gauge("baton_outbox_pending", "Writes to GitHub that were begun and are not done");
+  const writes = gauge("baton_outbox_pending", "Writes to GitHub that were begun, are not done and were not refused");
   const finished = new Gauge({
     name: "baton_runs_finished",
     help: "Runs that have ended, by outcome; a retried run is not ended any more",

@@ -12,7 +12,7 @@ import type { RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { Outbox } from "../store/outbox.ts";
 import type { Timing } from "./client.ts";
-import { GitHubFailure } from "./failure.ts";
+import { GitHubFailure, isRefused } from "./failure.ts";
 import type { Fence, How } from "./requests.ts";
 
 /** What of one run must happen in order. */
@@ -93,7 +93,10 @@ export function createOnce({ outbox, log, timing, fence, settleMs = 1_500 }: Onc
       const now = await outbox.read(key);
       if (now?.doneAt !== undefined) throw new Done();
       if (now?.overtaken === true)
-        throw new BatonError("fence-lost", `the write "${key}" was overtaken by a later one and is not sent any more`);
+        throw new BatonError(
+          "fence-lost",
+          `the write "${key}" was overtaken by a later one, or refused, and is not sent`,
+        );
     };
   }
 
@@ -159,6 +162,9 @@ export function createOnce({ outbox, log, timing, fence, settleMs = 1_500 }: Onc
     for (const place of places) underWay.set(place, mine);
     try {
       return await mine;
+    } catch (error) {
+      if (isRefused(error)) await outbox.refused(write.key);
+      throw error;
     } finally {
       for (const place of places) underWay.delete(place);
     }

@@ -1,5 +1,5 @@
 // Retention: what ended long ago leaves the database. A run becomes a file of its own, `<archive>/2026-11/run-….jsonl.gz`; handled
-// deliveries, finished writes to GitHub and shelved work are dropped.
+// deliveries, old writes to GitHub and shelved work are dropped.
 //
 // A run is written, flushed to the disk and only then deleted, in one transaction that holds its row: whoever takes it up again
 // meanwhile comes before or is refused. A crash in between leaves the file and the run; the next time writes the same file again.
@@ -26,9 +26,9 @@ export interface Tidied {
 
 export interface Archive {
   /**
-   * Archives runs that ended more than so many milliseconds ago, oldest first, and drops deliveries handled and writes done before then.
-   * One process at a time: a second one does nothing meanwhile. Ends early when `signal` fires. Throws `disk-full` and `database-failed`;
-   * what was done by then stays done.
+   * Archives runs that ended more than so many milliseconds ago, oldest first, and drops deliveries handled and writes done, or begun in
+   * vain, before then. One process at a time: a second one does nothing meanwhile. Ends early when `signal` fires. Throws `disk-full` and
+   * `database-failed`; what was done by then stays done.
    */
   tidy(olderThanMs: number, signal: AbortSignal): Promise<Tidied>;
 }
@@ -42,7 +42,7 @@ export function createArchive(database: Database, folder: string): Archive {
         runs += 1;
       const [deliveries, writes] = [
         await drop(database, handled, olderThanMs, signal),
-        await drop(database, done, olderThanMs, signal),
+        await drop(database, written, olderThanMs, signal),
       ];
       await drop(database, work, olderThanMs, signal);
       return { runs, deliveries, writes };
@@ -115,10 +115,14 @@ DELETE FROM baton.deliveries WHERE id IN (
   SELECT id FROM baton.deliveries WHERE handled_at < clock_timestamp() - $1 * interval '1 millisecond' LIMIT ${BATCH})
 RETURNING 1 AS gone`;
 
-/** Of a run that is still here nothing is dropped: it may be taken up again, and must know what it wrote. */
-const done = `
+/**
+ * Of a run that is still here nothing is dropped: it may be taken up again, and must know what it wrote. What was begun so long ago and
+ * is not done was refused, and nobody will begin it again.
+ */
+const written = `
 DELETE FROM baton.outbox WHERE key IN (
-  SELECT o.key FROM baton.outbox o WHERE o.done_at < clock_timestamp() - $1 * interval '1 millisecond'
+  SELECT o.key FROM baton.outbox o WHERE (o.done_at < clock_timestamp() - $1 * interval '1 millisecond'
+      OR o.done_at IS NULL AND o.recorded_at < clock_timestamp() - $1 * interval '1 millisecond')
     AND NOT EXISTS (SELECT FROM baton.runs r WHERE r.run_id = o.run_id) LIMIT ${BATCH})
 RETURNING 1 AS gone`;
 

@@ -14,7 +14,7 @@ export interface Figures {
   readonly workers: number;
   /** Deliveries that are kept and not handled. */
   readonly deliveries: number;
-  /** Writes to GitHub that were begun and are not done. */
+  /** Writes to GitHub that were begun, are not done and were not refused. */
   readonly writes: number;
   /** Runs that have ended, by outcome, archived ones included. */
   readonly finished: Readonly<Record<string, number>>;

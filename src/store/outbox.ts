@@ -22,7 +22,7 @@ export interface OutboxEntry {
   readonly tries: number;
   /** Milliseconds since 1970 by the store's clock. */
   readonly doneAt: number | undefined;
-  /** A later write of the same lane was recorded meanwhile: this one must not be sent. */
+  /** A later write of the same lane was recorded meanwhile, or GitHub refused this one: it must not be sent. */
   readonly overtaken: boolean;
 }
 
@@ -41,8 +41,8 @@ export interface Outbox {
   /** The write happened, and this is what came of it (JSON). The first time counts. Throws `not-found` for a key never recorded. */
   done(key: string, result: unknown): Promise<void>;
   read(key: string): Promise<OutboxEntry | undefined>;
-  /** Recorded, neither done nor overtaken, oldest first. */
-  pending(): Promise<OutboxEntry[]>;
+  /** GitHub said no: nobody waits for the write any more. Recorded again it is open again. Nothing for one that is done. */
+  refused(key: string): Promise<void>;
 }
 
 interface Row {
@@ -106,12 +106,8 @@ export function createOutbox(database: Database): Outbox {
       return row && toEntry(row);
     },
 
-    async pending() {
-      const rows = await database.query<Row>(
-        `SELECT ${columns} FROM baton.outbox WHERE done_at IS NULL AND NOT overtaken ORDER BY place`,
-        [],
-      );
-      return rows.map(toEntry);
+    async refused(key) {
+      await database.query("UPDATE baton.outbox SET overtaken = true WHERE key = $1 AND done_at IS NULL", [key]);
     },
   };
 }
@@ -144,7 +140,10 @@ export function createMemoryOutbox(clock: Clock): Outbox {
     },
 
     read: async (key) => entries.get(key),
-    pending: async () => [...entries.values()].filter((entry) => entry.doneAt === undefined && !entry.overtaken),
+    async refused(key) {
+      const entry = entries.get(key);
+      if (entry && entry.doneAt === undefined) entries.set(key, { ...entry, overtaken: true });
+    },
   };
 }
 

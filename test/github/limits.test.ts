@@ -78,6 +78,6 @@ function outboxOf(outbox: Outbox, prefix: string): Outbox {
     record: (entry) => outbox.record({ ...entry, key: `${prefix}/${entry.key}` }),
     done: (key, result) => outbox.done(`${prefix}/${key}`, result),
     read: (key) => outbox.read(`${prefix}/${key}`),
-    pending: () => outbox.pending(),
+    refused: (key) => outbox.refused(`${prefix}/${key}`),
   };
 }

@@ -89,9 +89,14 @@ describe("a write", () => {
 
   test("that GitHub refuses is not tried again", async () => {
     const far = new FarSide();
+    const outbox = createMemoryOutbox(timing());
     far.before = () => Promise.reject(new GitHubFailure("write", "refused", 422, "no", undefined));
-    await expect(onceWith(createMemoryOutbox(timing()))(far.write(false))).rejects.toThrow("no");
+    await expect(onceWith(outbox)(far.write(false))).rejects.toThrow("no");
     expect(far.writes).toBe(1);
+    // Nobody waits for it any more, but whoever asks again is heard.
+    expect(await outbox.read("k")).toMatchObject({ overtaken: true, doneAt: undefined });
+    far.before = () => Promise.resolve();
+    expect(await onceWith(outbox)(far.write(false))).toBe(2);
   });
 });
 

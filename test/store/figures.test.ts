@@ -56,7 +56,9 @@ describe.each(databases.filter(({ here }) => here))("figures from $name", ({ ope
     const deliveries = createDeliveries(database);
     for (const id of ["a", "b"]) await deliveries.keep({ id, name: "issues", payload: "{}" });
     await deliveries.handled("a", "…");
-    await createOutbox(database).record({ key: "k", run: undefined, kind: "x", payload: {} });
+    const outbox = createOutbox(database);
+    for (const key of ["open", "refused"]) await outbox.record({ key, run: undefined, kind: "x", payload: {} });
+    await outbox.refused("refused");
 
     const now = await readFigures(database);
     expect(now).toMatchObject({ due: 1, waiting: 2, held: 1, workers: 1, deliveries: 1, writes: 1 });
