@@ -42,7 +42,8 @@ export async function openFileOutbox(file: string, clock: Clock): Promise<Outbox
       await outbox.done(key, result);
     },
     read: (key) => outbox.read(key),
-    pending: () => outbox.pending(),
+    // The next process may try a refused write again, as this one may.
+    refused: (key) => outbox.refused(key),
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),
   };
 }

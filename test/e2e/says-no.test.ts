@@ -174,7 +174,7 @@ describe("no pull request, the right end, and the reason on the card", () => {
     ["emptyDiff", "needs-a-decision", "empty-diff", "Needs a decision"],
     ["endlessLoop", "failed", "turn-limit", "Failed"],
     ["invalidFinish", "failed", "invalid-output", "Failed"],
-    ["budgetTooSmall", "out-of-budget", "budget", "budget"],
+    ["budgetTooSmall", "out-of-budget", "budget-dollars", "budget"],
     ["stopped", "cancelled", "stopped", "Cancelled"],
     ["closed", "cancelled", "issue-closed", "Cancelled"],
   ] as const)("%s", (name, outcome, code, word) => {
