@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { sha, type Sha } from "#src/core/ids.ts";
 import { createRedact } from "#src/core/redact.ts";
+import { messageOf } from "#src/core/errors.ts";
 import { silentLog } from "#src/core/log.ts";
 import { createClient } from "#src/github/client.ts";
 import { createPublisher } from "#src/github/publisher.ts";
@@ -399,21 +400,18 @@ describe("trouble", () => {
     }
   });
 
-  test("a stop while the pull request is being opened finds it opened; one before it opens none", async () => {
-    for (const [path, opens] of [
-      ["/pulls", true],
-      ["/git/refs", false],
-    ] as const) {
-      const w = await fresh();
-      const stop = new AbortController();
-      w.github.afterwards = (call) => {
-        if (call.method === "POST" && call.path.endsWith(path)) stop.abort(new Error("a person ended the run"));
-      };
-      const opening = w.publisher().openPullRequest(w.state(), stop.signal);
-      if (opens) expect(await opening).toMatchObject({ type: "opened" });
-      else await expect(opening).rejects.toThrow("a person ended the run");
-      expect(w.github.pulls).toHaveLength(opens ? 1 : 0);
-    }
+  test.each([
+    ["while the pull request is being opened finds it opened", "/pulls", "opened", 1],
+    ["before the pull request opens none", "/git/refs", "a person ended the run", 0],
+  ])("a stop %s", async (_, path, expected, pulls) => {
+    const w = await fresh();
+    const stop = new AbortController();
+    w.github.afterwards = (call) => {
+      if (call.method === "POST" && call.path.endsWith(path)) stop.abort(new Error("a person ended the run"));
+    };
+    const opening = w.publisher().openPullRequest(w.state(), stop.signal);
+    expect(await opening.then(({ type }) => type, messageOf)).toBe(expected);
+    expect(w.github.pulls).toHaveLength(pulls);
   });
 
   test("two processes at once end with one of everything", async () => {
