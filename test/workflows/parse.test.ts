@@ -380,7 +380,7 @@ describe("anything at all", () => {
     "a, ",
   );
 
-  test("takes time in proportion to its length", () => {
+  test("takes time in proportion to its length", { retry: 3 }, () => {
     fc.assert(
       fc.property(fc.array(unit, { minLength: 1, maxLength: 3 }), (parts) => {
         const block = parts.join("");
