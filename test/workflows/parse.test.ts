@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseWorkflow } from "#src/workflows/parse.ts";
+import { cost } from "#test/support/cost.ts";
 
 const head = `---
 name: flow
@@ -380,20 +381,14 @@ describe("anything at all", () => {
     "a, ",
   );
 
-  test("takes time in proportion to its length", { retry: 3 }, () => {
+  test("costs in proportion to its length", () => {
     fc.assert(
       fc.property(fc.array(unit, { minLength: 1, maxLength: 3 }), (parts) => {
         const block = parts.join("");
         const yaml = block.repeat(Math.floor(16_000 / block.length));
-        const time = (text: string) => {
-          const start = performance.now();
-          parseWorkflow(`---\n${text}\n---\n`, "flow.md");
-          return performance.now() - start;
-        };
-        const half = Math.min(time(yaml.slice(0, 4_000)), time(yaml.slice(0, 4_000)));
-        const whole = Math.min(time(yaml), time(yaml));
-        // Four times the text; a quadratic reader would take sixteen times as long. The constant covers a busy machine.
-        expect(whole).toBeLessThan(half * 9 + 60);
+        const costOf = (text: string) => cost(() => parseWorkflow(`---\n${text}\n---\n`, "flow.md"), 2);
+        // Four times the text; a quadratic reader would cost sixteen times as much. The constant covers small figures.
+        expect(costOf(yaml)).toBeLessThan(9 * costOf(yaml.slice(0, 4_000)) + 60);
       }),
       { numRuns: 25 },
     );
