@@ -1,5 +1,6 @@
 // Three kinds of tests: `unit` needs no process and no server and is part of `npm run check`; `parts` tries each room with the
-// real thing it stands on (git, bubblewrap, databases, a browser); `e2e` plays whole runs, one file after the other.
+// real thing it stands on (git, bubblewrap, databases, a browser); `e2e` plays whole runs. Left alone, vitest would use one of two
+// cores, and most of these tests wait for processes: hence the workers, which are a few even on a large machine.
 import { defineConfig } from "vitest/config";
 
 const setupFiles = ["test/support/leaks.ts"];
@@ -17,6 +18,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: [...parts, ...e2e],
           setupFiles,
+          maxWorkers: "100%",
           sequence: { groupOrder: 0 },
           testTimeout: 30_000,
           hookTimeout: 30_000,
@@ -27,6 +29,7 @@ export default defineConfig({
           name: "parts",
           include: parts,
           setupFiles,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -39,7 +42,7 @@ export default defineConfig({
           setupFiles,
           testTimeout: 180_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },
