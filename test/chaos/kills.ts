@@ -70,7 +70,7 @@ async function endAnywhere({ seed, say }: Options, ending: Ending): Promise<Outc
     check(wrong, grounds.model.unscripted.length === 0, `unscripted: ${grounds.model.unscripted[0] ?? ""}`);
     await checkNothingLeft(grounds, wrong);
     say(
-      `run ${counted.runs}: ended ${ended.at.length} times (${counted.ends} of ${ending.ends}), ${wrong.length} wrong`,
+      `run ${counted.runs}: ended ${ended.at.length} times (${counted.ends} of ${ending.ends}), ${wrong.length} wrong${wrong.map((one) => `\n  ${one}`).join("")}`,
     );
   }
   // A run passes no place of a backlog: test/e2e/backlog.test.ts ends processes there.
