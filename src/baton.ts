@@ -243,6 +243,12 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
   });
   const reader = createGitHubReader(reading);
   const intake = createIntake({ ...store, reader, publisher, projection, workflows, self, journal });
+  /** Ended runs that nobody has shown. Whoever worked them may have died before it gave their clones back. */
+  const endedUnseen = async (graceMs: number) => {
+    const runs = await store.unshown.ended(DAY_MS, graceMs);
+    for (const run of runs) await engine.agents.forget(run);
+    return runs;
+  };
 
   if (works) {
     const working = undo.use(
@@ -250,14 +256,13 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     );
     worker = working;
     undo.use(await store.bells.run.answer(async () => working.look(), { parallel: 1 }));
-    const { unshown } = store;
+    const ended = await endedUnseen(0);
     // Nobody waits for GitHub before the server listens.
-    void projection.refresh([...(await unshown.ended(DAY_MS, 0)), ...(await unshown.unheld())]);
+    void projection.refresh([...ended, ...(await store.unshown.unheld())]);
   }
   const ends = async (signal: AbortSignal) => {
     // Half of it: the pauses of all processes are as long, and none should come a moment too early.
-    if (await store.sweeps.claim("ends", SHOW_MS / 2))
-      await projection.refresh(await store.unshown.ended(DAY_MS, SHOW_MS), signal);
+    if (await store.sweeps.claim("ends", SHOW_MS / 2)) await projection.refresh(await endedUnseen(SHOW_MS), signal);
   };
   undo.use(repeat(SHOW_MS, "the sweep for ends that were not shown", journal, ends));
   if (role !== "runs") {

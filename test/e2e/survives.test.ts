@@ -3,10 +3,12 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { execute } from "#src/core/exec.ts";
 import { createKeys } from "#src/cli/demo-keys.ts";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
 import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
 import { openScriptedModel, type ScriptedModel } from "#src/playground/scripted-model.ts";
+import { createLeases } from "#src/workspace/lease.ts";
 import { startBaton, type BatonProcess } from "#test/support/baton-process.ts";
 import { needs } from "#test/support/needs.ts";
 
@@ -133,10 +135,18 @@ describe("a run", () => {
     }
     const card = () => playground.comments(issue).find(({ body }) => body.includes("<!-- baton:status:"))?.body ?? "";
     expect(card()).not.toContain("Succeeded");
+    // As if it had died right behind the end: a clone is left, of which only the run's events know that nobody wants it.
+    const run = /baton:status:(run-[0-9a-z-]+)/.exec(card())?.[1] ?? "";
+    const leases = createLeases(home, execute, 600_000);
+    await leases.park(await leases.take("workspaces", `${run}/fix`), Date.now());
+    const clones = async () =>
+      (await readdir(join(home, "workspaces"), { withFileTypes: true })).filter((one) => one.isDirectory());
+    expect(await clones()).toHaveLength(1);
     playground.setFault(undefined);
     await using _second = await start();
     await published();
     expect(card()).toContain("Succeeded");
+    expect(await clones()).toEqual([]);
   });
 
   test("whose webhook was kept but not worked begins at the next start", async () => {
