@@ -80,9 +80,10 @@ async function tryAll(context: GateContext, all: readonly Candidate[], found: Fo
   for (const candidate of all) {
     const install = results.find(({ name, works }) => name === "install" && works)?.command;
     if (candidate.name === "install") {
-      add(candidate, await tryInstall(context, candidate, found));
+      const outcome = await tryInstall(context, candidate, found);
+      add(candidate, outcome);
       const left = leftInForce(context, results, found);
-      if (left) add(left, await tryInstall(context, left, found));
+      if (left) add(left, left.command === candidate.command ? outcome : await tryInstall(context, left, found));
     } else if (waitsForInstall(context, results))
       add(candidate, {
         works: false,
