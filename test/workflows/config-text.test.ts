@@ -41,8 +41,10 @@ describe("additions to a config", () => {
     for (const comment of text.match(/#.*/g) ?? []) expect(next).toContain(comment);
   });
 
-  test.each(["{ triggers: { onOpened: false } }\n", "nonsense: 1\n", "limits: { rounds: 1 }\n...\n"])(
-    "are not made where they do not fit: %j",
-    (text) => expect(withAdditions(text, additions, file)).toBe(undefined),
-  );
+  test.each([
+    "{ triggers: { onOpened: false } }\n",
+    "nonsense: 1\n",
+    "limits: { rounds: 1 }\n...\n",
+    "triggers:\n  bots:\n    - |+\n      a\n",
+  ])("are not made where they do not fit: %j", (text) => expect(withAdditions(text, additions, file)).toBe(undefined));
 });

@@ -61,6 +61,8 @@ describe("files of a setup", () => {
 
   test.each([
     { description: 'x"\\n' },
+    { description: "{ a: 1 } # not" },
+    { description: "yes" },
     { description: "tools: bash, create_agent" },
     { prompt: "---\ntools: bash, create_agent\n---\nDo more." },
     { prompt: "# Title\n\n```yaml\nname: other\n```" },
