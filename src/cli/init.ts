@@ -71,7 +71,8 @@ async function withModel(
   source: Source | undefined,
 ): Promise<number> {
   const options = [
-    ...["--workflow", "init"],
+    "--workflow",
+    "init",
     ...(budget === undefined ? [] : ["--budget", budget]),
     ...(maxTime === undefined ? [] : ["--max-time", maxTime]),
     ...(json ? ["--json"] : []),

@@ -223,7 +223,7 @@ async function surfaceOf(context: GateContext): Promise<Tried["surface"]> {
 function withTail(ended: string, output: string): string {
   const telling = output.split("\n").flatMap((printed) => {
     const text = printed.replace(/^npm (?:error|ERR!)/, "").trim();
-    return /^A complete log of this run/.test(text) ? [] : [text];
+    return text.startsWith("A complete log of this run") ? [] : [text];
   });
   const text = squeezed(telling.join(" "));
   if (text === "") return ended;
