@@ -38,7 +38,7 @@ import { createMissed } from "./intake/missed.ts";
 import { openWebhooks, type AppWebhooks } from "./intake/probot-app.ts";
 import { openStore, type Store } from "./store/open-store.ts";
 import { createTriager } from "./triage/triager.ts";
-import { createLibrary, withOverrides, type Library } from "./workflows/load.ts";
+import { agentNamesIn, createLibrary, withOverrides, type Library } from "./workflows/load.ts";
 import { createWorkspaces } from "./workspace/create-workspaces.ts";
 import type { RepoSource, Workspaces, WorkspacesOptions } from "./workspace/workspaces.ts";
 
@@ -116,7 +116,9 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   const agents = {
     load: (name: string, at: Parameters<WorkflowSource["load"]>[1], signal: AbortSignal) =>
       libraryAt(at, signal).agents.load(name),
-    names: () => own.agents.names(),
+    names: async (at: Parameters<WorkflowSource["load"]>[1], signal: AbortSignal) => [
+      ...new Set([...own.agents.names(), ...agentNamesIn(await workspaces.paths(at.repo, at.base, signal))]),
+    ],
   };
   const workflows: WorkflowSource = {
     load: (name, at, signal) => libraryAt(at, signal).workflows.load(name),
@@ -140,6 +142,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       agents: runner,
       gates: createGates({ workspaces, run: sandbox.run, log: journal }),
       merges: workspaces,
+      files: workspaces,
       workflows,
       clock: systemClock,
       journal,

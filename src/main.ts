@@ -21,6 +21,11 @@ const verbs: Readonly<Record<string, { summary: string; where?: "caller"; load: 
     where: "caller",
     load: async () => (await import("./cli/run.ts")).run,
   },
+  init: {
+    summary: "try the commands of a repository, and propose a configuration for it",
+    where: "caller",
+    load: async () => (await import("./cli/init.ts")).init,
+  },
   triage: {
     summary: "sort one issue, or with --all every open one in batches at half price; shows the cost first",
     where: "caller",

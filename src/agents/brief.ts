@@ -3,7 +3,7 @@ import type { PinnedInput } from "../engine/events.ts";
 import type { Part } from "../engine/part.ts";
 import type { AgentTask } from "../engine/ports.ts";
 import { carriesCommit, type ArtifactName } from "../workflows/artifacts.ts";
-import { commandNames } from "../workflows/repo-config.ts";
+import { commandNames } from "../workflows/names.ts";
 import type { RepoCommands } from "../workspace/commands.ts";
 import { mapOf } from "../workspace/repo-map.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
@@ -100,6 +100,8 @@ const handIn: Readonly<Record<ArtifactName, string>> = {
   Plan: "a *Plan*: tasks that can be worked on their own.",
   Review: "a *Review*. With `changes` the fixer gets your findings; with `approve` a draft pull request opens.",
   Report: "a *Report*: for the person who asked, or for the agents who go on from it.",
+  Setup:
+    "a *Setup*. Baton runs each command on the untouched base commit, in fresh copies: what does not work comes back to you with the reason, and what works becomes a file that people decide on.",
   Conclusion:
     "a *Conclusion*: what came of it all. Where work of your agents was merged, Baton checks it and opens a draft pull request; where none was, the person who asked reads your report.",
   Findings: "*Findings*: one list for the people of this repository, each of which may become an issue.",

@@ -1,6 +1,7 @@
 // What the tools to conduct others take, and what they are told to be for.
 import { z } from "zod";
-import { modelTiers, type FleetToolName } from "../workflows/schema.ts";
+import { modelTiers } from "../workflows/names.ts";
+import type { FleetToolName } from "../workflows/schema.ts";
 
 /** Seconds that one call may wait. */
 export const LONGEST_WAIT = 600;

@@ -5,6 +5,7 @@ import type { Tool } from "@anthropic-ai/sdk/resources/messages/messages";
 import type { z } from "zod";
 import type { AgentTask } from "../engine/ports.ts";
 import type { Answer, Fleet, NewAgent } from "../engine/fleet-port.ts";
+import { BatonError } from "../core/errors.ts";
 import { dollars } from "../core/ids.ts";
 import { fleetToolNames, type FleetToolName, type ToolName } from "../workflows/schema.ts";
 import { finishTool, readFinish } from "./finish.ts";
@@ -48,12 +49,17 @@ function declarationOf(tool: FleetToolName, definitions: string): Tool {
 /** What agents can be made from, for who chooses. */
 async function definitionsOf({ agents, task, signal }: Conducting): Promise<string> {
   const lines = await Promise.all(
-    (agents.names?.() ?? []).map(async (known) => {
-      const definition = await agents.load(known, task, signal);
+    ((await agents.names?.(task, signal)) ?? []).map(async (known) => {
+      const definition = await agents.load(known, task, signal).catch(whereItIsValid);
       return definition ? `\n- ${known}: ${definition.description.slice(0, 200)}` : "";
     }),
   );
   return lines.length === 0 ? "" : ` Definitions:${lines.join("")}`;
+}
+
+/** A file that nobody may use for its mistakes is no reason against the others. */
+function whereItIsValid(error: unknown): undefined {
+  if (!(error instanceof BatonError) || error.code !== "invalid-config") throw error;
 }
 
 interface ToolAnswer {
@@ -143,7 +149,7 @@ class FleetTools {
     const { agents, task } = this.#conducting;
     const definition = await agents.load(agent, task, signal);
     if (!definition) {
-      const known = agents.names?.() ?? [];
+      const known = (await agents.names?.(task, signal)) ?? [];
       return `There is no definition "${agent}"${known.length === 0 ? "" : `; there are ${known.join(", ")}`}.`;
     }
     const lacking = tools?.find((tool) => !definition.tools.some((has) => has === tool));

@@ -1,6 +1,6 @@
 // Which model works for which tier. A repository may name its own, with fallbacks for when the first is out of reach.
 import type { RepoConfig } from "../workflows/repo-config.ts";
-import type { ModelTier } from "../workflows/schema.ts";
+import type { ModelTier } from "../workflows/names.ts";
 
 export type ModelIds = readonly [string, ...string[]];
 

@@ -14,7 +14,8 @@ import { parkingOf, withGrace } from "../core/parking.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { AgentEvents, AgentResult, AgentRunner, AgentTask, Conversation } from "../engine/ports.ts";
 import { Artifact, carriesCommit, Change } from "../workflows/artifacts.ts";
-import { handToolNames, type AgentDefinition } from "../workflows/schema.ts";
+import { handToolNames } from "../workflows/names.ts";
+import type { AgentDefinition } from "../workflows/schema.ts";
 import { findCommands } from "../workspace/commands.ts";
 import type { Workspace, Workspaces } from "../workspace/workspaces.ts";
 import { workAttempt, type AttemptOptions, type Spoken } from "./attempt.ts";
@@ -40,8 +41,11 @@ export interface AgentSource {
     at: { readonly repo: RepoRef; readonly base: Sha },
     signal: AbortSignal,
   ): Promise<AgentDefinition | undefined>;
-  /** The names that are known beforehand; a repository's own are found by `load` only. */
-  names?(): readonly string[];
+  /** The names there are at that commit, a repository's own among them. */
+  names?(
+    at: { readonly repo: RepoRef; readonly base: Sha },
+    signal: AbortSignal,
+  ): readonly string[] | Promise<readonly string[]>;
 }
 
 export interface RunnerOptions {

@@ -1,7 +1,6 @@
 // What a repository says about itself in `.github/baton.yml`, wherever its files are read from.
 import { BatonError } from "../core/errors.ts";
-import { CONFIG_FILE } from "../intake/handle.ts";
-import type { ReadFile } from "../workflows/load.ts";
+import { CONFIG_FILE, type ReadFile } from "../workflows/load.ts";
 import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
 import { defaultRepoConfig, type RepoConfig } from "../workflows/repo-config.ts";
 

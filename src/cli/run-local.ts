@@ -1,15 +1,12 @@
 // One run on a local clone with no GitHub at all: the issue is a Markdown file, the result a branch and a pull-request text.
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { basename, join, resolve } from "node:path";
-import { succeeded } from "../core/command.ts";
+import { join } from "node:path";
 import { BatonError, messageOf } from "../core/errors.ts";
-import { execute } from "../core/exec.ts";
-import type { RepoRef } from "../engine/events.ts";
 import { createLocalPublisher } from "../github/local-publisher.ts";
 import { nothingToLose } from "../github/subjects.ts";
 import { createRunEvent, pinInput } from "../intake/pin.ts";
+import { openClone } from "./local-clone.ts";
 import { readConfig } from "./read-config.ts";
 import type { Case, CaseOptions } from "./run.ts";
 
@@ -25,28 +22,13 @@ export async function openLocalCase({
   signal,
 }: CaseOptions): Promise<Case> {
   const { title, body } = await readIssue(target);
-  const root = (
-    await git(
-      folder,
-      ["rev-parse", "--show-toplevel"],
-      signal,
-      `${resolve(folder)} is not a git repository; name one with --repo`,
-    )
-  ).trim();
-  const branch = (
-    await git(
-      root,
-      ["symbolic-ref", "--short", "HEAD"],
-      signal,
-      `${root} has no branch checked out; check one out first`,
-    )
-  ).trim();
-  if ((await git(root, ["status", "--porcelain", "--untracked-files=no"], signal)).trim() !== "") {
-    print("There are uncommitted changes; the run starts from the last commit and does not see them.");
-  }
-  const name = `${basename(root)}-${createHash("sha256").update(root).digest("hex").slice(0, 8)}`;
-  const repo: RepoRef = { id: 0, owner: "local", name, private: true, defaultBranch: branch, cloneUrl: root };
-  const commit = await parts.workspaces.resolve(repo, flags.base ?? branch, signal);
+  const { root, repo, branch, commit } = await openClone({
+    folder,
+    branch: flags.base,
+    workspaces: parts.workspaces,
+    print,
+    signal,
+  });
   const by = { login: userInfo().username, id: 0 };
   const { redact, workspaces } = parts;
   return {
@@ -56,7 +38,7 @@ export async function openLocalCase({
       subject: { kind: "local", number: 0, url: "", author: by },
       request: { door: "cli", by, quote: `baton run ${target}` },
       input: pinInput({ title, body }),
-      base: { branch: flags.base ?? branch, commit },
+      base: { branch, commit },
       wanted: "work",
       config: await readConfig(async (path) => {
         const bytes = await workspaces.file(repo, commit, path, signal);
@@ -91,18 +73,4 @@ export async function readIssue(file: string): Promise<{ title: string; body: st
       `the issue ${file} is empty; its first line is the title, the rest the description`,
     );
   return { title, body: rest.join("\n").trim() };
-}
-
-async function git(cwd: string, args: string[], signal: AbortSignal, otherwise?: string): Promise<string> {
-  const result = await execute(
-    {
-      argv: ["git", ...args],
-      cwd: resolve(cwd),
-      env: { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: "/nonexistent" },
-      timeoutMs: 30_000,
-    },
-    signal,
-  );
-  if (succeeded(result)) return result.stdout;
-  throw new BatonError("git-failed", otherwise ?? `git ${args.join(" ")} failed in ${cwd}: ${result.output.trim()}`);
 }

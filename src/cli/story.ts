@@ -124,6 +124,11 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       return event.failed.length + event.skipped.length === 0
         ? []
         : [inner(styleText("yellow", `failed: ${shorten([...event.failed, ...event.skipped].join(", "))}`))];
+    case "setup.written":
+      return [
+        inner(`writes ${shorten(event.changes.map(({ path }) => path).join(", "))}`),
+        ...event.leftOut.map(({ what, why }) => inner(styleText("yellow", `left out: ${shorten(`${what}: ${why}`)}`))),
+      ];
     case "people.asked":
       return [
         line(`${styleText("cyan", event.stage)} asks people for ${event.for === "approval" ? "approval" : "answers"}`),

@@ -3,13 +3,11 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { BatonError, messageOf } from "../core/errors.ts";
-import { createLibrary, overrideFolder, type Shelf } from "../workflows/load.ts";
+import { CONFIG_FILE, createLibrary, overrideFolder, type Shelf } from "../workflows/load.ts";
 import { parseAgent } from "../workflows/parse-agent.ts";
 import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
 import { parseWorkflow } from "../workflows/parse.ts";
 import { MAX_FILE_BYTES } from "../workflows/source-file.ts";
-
-const CONFIG = ".github/baton.yml";
 
 /** What is wrong in one file, and what was left aside in it. */
 interface Findings {
@@ -58,7 +56,7 @@ export async function validateFolder(args: { folder: string; print: (line: strin
   const ownAgents = await markdownFiles(folder, `${overrideFolder}/agents`);
   const agents = new Set([...library.agents.names(), ...ownAgents.map(nameOf)]);
   const workflows = new Set([...library.workflows.names(), ...ownWorkflows.map(nameOf)]);
-  const config = await readSmall(folder, CONFIG);
+  const config = await readSmall(folder, CONFIG_FILE);
 
   const all: Findings[] = [
     await problemsOfShelf(library.agents),
@@ -69,7 +67,7 @@ export async function validateFolder(args: { folder: string; print: (line: strin
         checked(await readSmall(folder, file), file, (text) => parseWorkflow(text, file, { agents })),
       ),
     )),
-    checked(config, CONFIG, (text) => parseRepoConfig(text, CONFIG, { workflows })),
+    checked(config, CONFIG_FILE, (text) => parseRepoConfig(text, CONFIG_FILE, { workflows })),
     await misnamed(folder),
   ];
   const problems = all.flatMap((findings) => findings.problems);
@@ -80,7 +78,7 @@ export async function validateFolder(args: { folder: string; print: (line: strin
     print(`${problems.length} problem${problems.length === 1 ? "" : "s"}. Nothing was changed.`);
     return 1;
   }
-  print(config === undefined ? `no ${CONFIG}: the defaults hold` : `${CONFIG} is in order`);
+  print(config === undefined ? `no ${CONFIG_FILE}: the defaults hold` : `${CONFIG_FILE} is in order`);
   print(
     `workflows: ${[...workflows]
       .sort()
@@ -135,7 +133,7 @@ async function misnamed(folder: string): Promise<Findings> {
   const problems: string[] = [];
   for (const file of others)
     if ((await readSmall(folder, file)) !== undefined)
-      problems.push(`${file}:1:1: this file is not read — call it ${CONFIG}`);
+      problems.push(`${file}:1:1: this file is not read — call it ${CONFIG_FILE}`);
   return { problems, warnings: [] };
 }
 

@@ -130,6 +130,11 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
         (event.type === "people.asked" && event.stage === effect.stage && event.for === effect.for) ||
         isBreakdown(event)
       );
+    case "write":
+      return (
+        (event.type === "setup.written" && event.stage === effect.stage && event.attempt === effect.attempt) ||
+        event.type === "run.finished"
+      );
     case "publish":
       return event.type === "pull_request.opened" || event.type === "run.finished";
     case "finish":

@@ -43,6 +43,7 @@ export function newAttempt(
     skipped: undefined,
     fleet: undefined,
     board: undefined,
+    written: undefined,
     asked: undefined,
     said: undefined,
   };

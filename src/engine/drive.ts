@@ -36,6 +36,7 @@ import type {
 } from "./ports.ts";
 import { recover } from "./recovery.ts";
 import { broken, isDone, isPublished, isRemembered, isSameEvent } from "./remembered.ts";
+import type { Files } from "./setup.ts";
 import { stageLimit } from "./stage-limit.ts";
 import { apply, fold } from "./fold.ts";
 import { mayGoOn, planOf, type State } from "./state.ts";
@@ -47,6 +48,7 @@ export interface Engine {
   readonly agents: AgentRunner;
   readonly gates: Gates;
   readonly merges: Merges;
+  readonly files: Files;
   readonly publisher: Publisher;
   readonly projection: Projection;
   readonly workflows: WorkflowSource;

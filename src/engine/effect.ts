@@ -33,6 +33,8 @@ export type Work =
   | ({ readonly type: "merge"; readonly wave: number; readonly tasks: readonly string[] } & Of)
   /** Asks people about a plan. */
   | ({ readonly type: "ask"; readonly about: string } & Of & Pick<EventOf<"people.asked">, "for" | "questions">)
+  /** Makes files of the setup, and a commit of them. */
+  | ({ readonly type: "write" } & Of)
   | { readonly type: "publish"; readonly stage: string };
 
 export type Effect = Idle | Step | Work;
@@ -56,6 +58,7 @@ const works = [
   "gate",
   "merge",
   "ask",
+  "write",
   "publish",
 ] as const satisfies readonly Work["type"][];
 

@@ -5,10 +5,12 @@ import { isRunId } from "../core/ids.ts";
 import { FileChange } from "../workspace/file-change.ts";
 import { Artifact, Plan, Triage } from "../workflows/artifacts.ts";
 import { RepoConfig } from "../workflows/repo-config.ts";
+import { Tried } from "../workflows/setup.ts";
 import { allGates, waits, Workflow } from "../workflows/schema.ts";
 import { boardEvents } from "./board-events.ts";
 import { Amount, Sha, unitFields as stage, type Task as BoardTask } from "./event-fields.ts";
 import { fleetEvents } from "./fleet-events.ts";
+import { setupEvents } from "./setup-events.ts";
 
 const text = z.string().max(100_000);
 
@@ -105,6 +107,8 @@ export const GateResult = z.strictObject({
   notes: z.array(z.string().max(1_000)).max(50),
   evidence: z.array(Evidence).max(20),
   seconds: z.number().nonnegative(),
+  /** Of the gate `tried`. */
+  tried: Tried.optional(),
 });
 export type GateResult = z.infer<typeof GateResult>;
 
@@ -304,6 +308,7 @@ export const RunEvent = z.discriminatedUnion("type", [
     estimate: Estimate.optional(),
   }),
   ...fleetEvents,
+  ...setupEvents,
   z.strictObject({ type: z.literal("gate.checked"), ...stage, result: GateResult }),
   z.strictObject({
     type: z.literal("pull_request.opened"),

@@ -1,7 +1,7 @@
 // The facts about agents that an agent conducts. `stage` and `attempt` are those of the agent that conducts, `id` is the other's name
 // among those it created; what the other does is recorded under a unit of its own (`unit.ts`).
 import { z } from "zod";
-import { modelTiers } from "../workflows/schema.ts";
+import { modelTiers } from "../workflows/names.ts";
 import { Amount, Sha, Task, unitFields } from "./event-fields.ts";
 
 const paths = z.array(z.string().max(1_000)).max(200);

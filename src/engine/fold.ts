@@ -59,6 +59,7 @@ const progress = new Set<RecordedEvent["event"]["type"]>([
   "agent.finished",
   "agent.failed",
   "gate.checked",
+  "setup.written",
   "wave.merged",
   "plan.judged",
   "answer.given",
@@ -150,6 +151,8 @@ export function apply(before: State, recorded: RecordedEvent): State {
       const next = touch(state, event, at, (attempt) => fleetChange(state, attempt, event));
       return next === state ? state : { ...next, stages: withChild(next, event) };
     }
+    case "setup.written":
+      return touch(state, event, at, () => ({ written: event, commit: event.commit, changes: event.changes }));
     case "people.asked":
       return touch(state, event, at, () => ({ asked: { ...event, at } }));
     case "plan.judged":

@@ -1,12 +1,13 @@
 // What a gate is asked to check, read from the state. Pure.
 import type { Sha } from "../core/ids.ts";
 import type { GateRequest } from "./ports.ts";
+import { setupOf } from "./setup.ts";
 import { artifactOf, type State } from "./state.ts";
 
-/** The request for one check of `head`; `conflict`: the paths of a merge that an agent mended. */
+/** The request for one check of `head`; `conflict`: the paths of a merge that an agent mended; `last`: nothing is tried behind a no. */
 export function gateRequest(
   state: State,
-  { gate, head, conflict }: Pick<GateRequest, "gate" | "conflict"> & { readonly head: Sha },
+  { gate, head, conflict, last }: Pick<GateRequest, "gate" | "conflict" | "last"> & { readonly head: Sha },
 ): GateRequest {
   const { created } = state;
   const reproduction = artifactOf(state, "Reproduction");
@@ -18,6 +19,8 @@ export function gateRequest(
     base: created.base.commit,
     head,
     conflict,
+    last,
+    setup: setupOf(state),
     reproduction: reproduction && { value: reproduction.artifact.value, commit: reproduction.commit },
     characterization: characterization && { value: characterization.artifact.value, commit: characterization.commit },
     config: created.config,

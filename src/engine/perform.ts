@@ -11,6 +11,7 @@ import { createFleet } from "./fleet.ts";
 import { gateRequest } from "./gate-request.ts";
 import type { AgentEvents, AgentTask } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
+import { isLastTry, writeSetup } from "./setup.ts";
 import { isContinued, planOf, upstream, used, type State, type UnitPlan } from "./state.ts";
 import { readUnit, stageOf, taskUnit } from "./unit.ts";
 
@@ -47,6 +48,8 @@ export async function perform(effect: Work, course: Course, engine: Engine, sign
       return [await mergeWave(effect, state, engine, signal)];
     case "ask":
       return [await ask(effect, state, engine)];
+    case "write":
+      return [await writeSetup(effect, state, engine.files, signal)];
     case "publish":
       return [await publish(state, engine, signal)];
     default:
@@ -281,7 +284,12 @@ async function check(
   const left = Math.max(1, (budget?.milliseconds ?? 0) - used(state, clock.now()).milliseconds);
   const timed = AbortSignal.any([signal, AbortSignal.timeout(left)]);
   try {
-    const request = gateRequest(state, { gate, head: headOf(state, stage), conflict: conflictOf(state, stage) });
+    const request = gateRequest(state, {
+      gate,
+      head: headOf(state, stage),
+      conflict: conflictOf(state, stage),
+      last: isLastTry(state, stage),
+    });
     const result = await gates.check(request, timed);
     return { type: "gate.checked", stage, attempt, result };
   } catch (error) {

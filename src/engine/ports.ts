@@ -4,7 +4,8 @@ import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
 import type { Artifact, ArtifactName } from "../workflows/artifacts.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
-import type { GateName, ModelTier, Workflow } from "../workflows/schema.ts";
+import type { ModelTier } from "../workflows/names.ts";
+import type { GateName, Workflow } from "../workflows/schema.ts";
 import type {
   Estimate,
   EventOf,
@@ -22,6 +23,7 @@ import type {
 import type { Fleet } from "./fleet-port.ts";
 import type { Part } from "./part.ts";
 import type { Reply } from "./reply.ts";
+import type { SetupSoFar } from "./setup.ts";
 import type { State } from "./state.ts";
 
 /** The append-only log of every run. Time is the log's own clock. */
@@ -279,6 +281,10 @@ export interface GateRequest {
     | undefined;
   /** The paths of a merge that an agent mended. */
   readonly conflict?: readonly string[] | undefined;
+  /** What is proposed for the repository itself. */
+  readonly setup?: SetupSoFar | undefined;
+  /** True when no other attempt would come behind a no. */
+  readonly last?: boolean | undefined;
   /** The tests that pin today's behaviour, with the commit (base plus test files) that carries them. Absent in workflows without them. */
   readonly characterization:
     | { readonly value: Extract<Artifact, { name: "Characterization" }>["value"]; readonly commit: Sha }

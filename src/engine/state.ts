@@ -45,6 +45,8 @@ export interface Attempt {
     | undefined;
   /** The agents it conducts, once it has created one or written a board. */
   readonly fleet: FleetState | undefined;
+  /** Baton made files of the setup here; `commit` is of them. */
+  readonly written: EventOf<"setup.written"> | undefined;
   /** The task board, where the stage is a fan-out and it is open. */
   readonly board: Board | undefined;
   /** What people were asked, and since when. */
@@ -189,6 +191,7 @@ export function isDone(state: State, stage: StageState): boolean {
   if (attempt.skipped) return true;
   if (attempt.failure) return false;
   if (plan.pull_request) return attempt.commit !== undefined;
+  if (plan.writes && !attempt.written) return false;
   if (plan.wait) return attempt.said !== undefined && !sentBack(attempt);
   if (plan.for_each) {
     const { closed } = attempt.board ?? {};

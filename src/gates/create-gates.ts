@@ -15,6 +15,7 @@ import { createRunCache, type RunCache } from "./run-cache.ts";
 import { resolved } from "./resolved.ts";
 import { scope } from "./scope.ts";
 import { surface } from "./surface.ts";
+import { tried } from "./tried.ts";
 import { readable } from "./trial.ts";
 import { refused, type GateContext, type GateLimits, type Verdict } from "./verdict.ts";
 
@@ -82,6 +83,8 @@ async function runGate(context: GateContext, cache: RunCache): Promise<Verdict> 
       return await kept(context, cache);
     case "surface":
       return await surface(context);
+    case "tried":
+      return await tried(context);
     default:
       return assertNever(gate);
   }
@@ -99,5 +102,6 @@ function recorded({ request, evidence, notes }: GateContext, verdict: Verdict, s
     // The last ones decided.
     evidence: evidence.slice(-most.evidence),
     seconds: Math.round(seconds * 1_000) / 1_000,
+    ...(verdict.tried ? { tried: verdict.tried } : {}),
   };
 }

@@ -3,6 +3,7 @@
 import type { Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import { bentConfig, isConfigFile } from "./config-files.ts";
+import { ownFiles } from "./own-files.ts";
 import { isSnapshot, isTestFile } from "./test-files.ts";
 import { count, passed, refused, type GateContext, type Verdict } from "./verdict.ts";
 import { isCode, weaknessOf, weaknessOfNew, type WeaknessCode } from "./weakening.ts";
@@ -16,7 +17,8 @@ export interface Finding {
 /** The gate. Codes: intact, test-deleted, test-skipped, assertion-removed, test-changed, snapshot-changed, config-changed. */
 export async function integrity(context: GateContext): Promise<Verdict> {
   const { base, head, reproduction, characterization } = context.request;
-  const findings = await findWeakened(context, base, head);
+  const own = await ownFiles(context);
+  const findings = await findWeakened(context, base, head, (path) => !own.has(path));
   for (const tests of [reproduction, characterization]) {
     if (!tests || tests.commit === base) continue;
     const known = new Set(findings.map(({ path }) => path));

@@ -1,5 +1,6 @@
 // scope: the change does something, stays small, and keeps out of the paths that no run may touch.
 import picomatch from "picomatch";
+import { ownFiles } from "./own-files.ts";
 import { isTestFile } from "./test-files.ts";
 import { count, few, passed, refused, type GateContext, type Verdict } from "./verdict.ts";
 
@@ -27,8 +28,9 @@ const harmless = ["**/.env.{example,sample,template,dist}"];
 
 const isBuiltIn = picomatch([...builtInProtected], { dot: true, nocase: true, ignore: harmless });
 
-/** The gate. Codes: in-scope, empty-diff, protected-path, binary-added, mode-changed, too-many-files, patch-too-large. */
-export async function scope({ request, workspaces, signal }: GateContext): Promise<Verdict> {
+/** The gate. Of what Baton wrote itself no path is protected. Codes: in-scope, empty-diff, protected-path, binary-added, mode-changed, too-many-files, patch-too-large. */
+export async function scope(context: GateContext): Promise<Verdict> {
+  const { request, workspaces, signal } = context;
   const { repo, base, head, config } = request;
   const changes = await workspaces.changes(repo, base, head, signal);
   const paths = changes.map(({ path }) => path);
@@ -39,7 +41,8 @@ export async function scope({ request, workspaces, signal }: GateContext): Promi
   }
 
   const isConfigured = config.protect.length === 0 ? () => false : picomatch([...config.protect], { dot: true });
-  const touched = paths.filter((path) => isBuiltIn(path) || isConfigured(path));
+  const own = await ownFiles(context);
+  const touched = paths.filter((path) => (isBuiltIn(path) || isConfigured(path)) && !own.has(path));
   if (touched.length > 0)
     return refused(
       "protected-path",
@@ -71,7 +74,8 @@ export async function scope({ request, workspaces, signal }: GateContext): Promi
 
   const modes = modeChanges(patch);
   if (modes.length > 0) return refused("mode-changed", `The kind of a file was changed: ${few(modes)}.`, modes);
-  return passed("in-scope", `${count(changes.length, "file")}, ${(size / 1024).toFixed(1)} KiB, no protected path.`);
+  const kept = own.size > 0 ? "nothing but what Baton itself wrote" : "no protected path";
+  return passed("in-scope", `${count(changes.length, "file")}, ${(size / 1024).toFixed(1)} KiB, ${kept}.`);
 }
 
 /** Files that became executable, a link or a submodule, by the extended headers of a git patch (git-diff, "Generating patch text with -p"). */

@@ -153,7 +153,7 @@ export async function passesDamaged(
 }
 
 /** CI, so that runners neither watch nor write new snapshots; no colours, so that output can be read. */
-const quietEnv = { CI: "true", NO_COLOR: "1" };
+export const quietEnv = { CI: "true", NO_COLOR: "1" };
 
 interface Marks {
   readonly begin: string;

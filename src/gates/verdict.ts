@@ -3,6 +3,7 @@ import type { Execute } from "../core/command.ts";
 import type { Log } from "../core/log.ts";
 import type { Evidence } from "../engine/events.ts";
 import type { GateRequest } from "../engine/ports.ts";
+import type { Tried } from "../workflows/setup.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 
 export interface Verdict {
@@ -10,6 +11,8 @@ export interface Verdict {
   readonly code: string;
   readonly summary: string;
   readonly notes?: readonly string[];
+  /** Of the gate `tried`. */
+  readonly tried?: Tried;
 }
 
 export interface GateLimits {

@@ -4,6 +4,7 @@ import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
 import { renderReport } from "./report.ts";
 import { isGuess, nextStep, stateWord } from "./progress.ts";
+import { setupSentence } from "./setup-part.ts";
 import { keptLine, pullRequestLink } from "./stages.ts";
 
 /** What marks the comment of this very end; a retried run ends again and may speak again. */
@@ -29,6 +30,7 @@ export function renderEnding(
       return stack(
         endingMarker(state),
         `${asker}I opened a draft pull request: ${pullRequestLink(state)} **${neutral.line(state.pullRequest.title, 150)}**. It says what was verified and what is only claimed.`,
+        setupSentence(state),
         renderReport(state, neutral),
         details,
       );

@@ -9,7 +9,7 @@ import { branchName } from "./branch.ts";
 import { createNeutral } from "./neutral.ts";
 import type { Links } from "./progress.ts";
 import { pullRequestBody, pullRequestTitle } from "./pull-request.ts";
-import { verifiedHead } from "./publishable.ts";
+import { forbiddenChange, verifiedHead } from "./publishable.ts";
 import { renderReply } from "./replies.ts";
 
 export interface LocalPublisherOptions {
@@ -35,13 +35,8 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
       if (typeof head !== "string") return head;
       const { repo, base, subject, input } = state.created;
       const changes = await workspaces.changes(repo, base.commit, head, signal);
-      if (changes.length === 0) {
-        return {
-          type: "refused",
-          code: "empty-diff",
-          message: "The verified commit does not differ from the base, so there is nothing to deliver.",
-        };
-      }
+      const forbidden = forbiddenChange(state, head, changes);
+      if (forbidden) return forbidden;
       const tree = await workspaces.tree(repo, head, signal);
       const title = pullRequestTitle(state, [], neutral);
       const name = branchName(subject.number > 0 ? "issue" : "local", subject.number, neutral.plain(input.title));

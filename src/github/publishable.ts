@@ -1,6 +1,8 @@
 // What may be published at all, decided from the run's own state: Baton's last look before anything is written.
 import { headOf } from "../engine/commits.ts";
 import { stageOrder, type State } from "../engine/state.ts";
+import { setupOf } from "../engine/setup.ts";
+import { isSetupFile } from "../workflows/setup-files.ts";
 import type { Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import type { GateName } from "../workflows/schema.ts";
@@ -9,8 +11,8 @@ import { refused, type Refusal } from "./refusal.ts";
 /** What every workflow must check of a change before it is published: that it stays in bounds and weakens no test. */
 const ALWAYS = ["scope", "integrity"] as const satisfies readonly GateName[];
 
-/** Gates that judge the base with tests on top, not the work. */
-const onTests: ReadonlySet<GateName> = new Set(["red", "pinned"]);
+/** Gates that judge the base, alone or with tests on top, not the work. */
+const onTests: ReadonlySet<GateName> = new Set(["red", "pinned", "tried"]);
 
 /** The commit to publish, when every gate of the workflow has passed, and on that very commit. The engine has seen to it; this door looks itself. */
 export function verifiedHead(state: State): Sha | Refusal {
@@ -47,13 +49,28 @@ export function verifiedHead(state: State): Sha | Refusal {
   );
 }
 
-/** Why these changes may not be published, or undefined. */
-export function forbiddenChange(changes: readonly FileChange[]): Refusal | undefined {
+/**
+ * Why these changes of a run's verified commit may not be published, or undefined. What the repository says to Baton is changed by no
+ * commit but the one that Baton itself made of a setup; and that one holds nothing else.
+ */
+export function forbiddenChange(state: State, head: Sha, changes: readonly FileChange[]): Refusal | undefined {
   if (changes.length === 0)
     return refused("empty-diff", "The verified commit does not differ from the base, so there is nothing to open.");
   const workflow = changes.find(({ path }) => path.toLowerCase().startsWith(".github/workflows/"));
-  return (
-    workflow &&
-    refused("workflow-files", `Baton never changes workflow files, and this change touches ${workflow.path}.`)
+  if (workflow)
+    return refused("workflow-files", `Baton never changes workflow files, and this change touches ${workflow.path}.`);
+  const isSetup = setupOf(state)?.commit === head;
+  const stray = changes.find(({ path }) =>
+    isSetup ? !isSetupFile(path) : /^\.github\/baton(?:\.yml$|\/)/i.test(path),
   );
+  if (!stray) return undefined;
+  return isSetup
+    ? refused(
+        "setup-files",
+        `A setup consists of what the repository says to Baton, and this one touches ${stray.path}.`,
+      )
+    : refused(
+        "setup-files",
+        `No agent changes what the repository says to Baton, and this change touches ${stray.path}.`,
+      );
 }

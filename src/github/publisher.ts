@@ -239,7 +239,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const refusal = await subjectRefuses(created, signal);
     if (refusal) return refusal;
     const changes = await workspaces.changes(repo, created.base.commit, checked, signal);
-    const forbidden = forbiddenChange(changes);
+    const forbidden = forbiddenChange(state, checked, changes);
     if (forbidden) return forbidden;
     const titles = await recentTitles(repo, signal);
     const tree = await workspaces.tree(repo, checked, signal);

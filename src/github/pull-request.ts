@@ -2,12 +2,14 @@
 import { formatDollars } from "../core/ids.ts";
 import type { Sha } from "../core/ids.ts";
 import type { GateResult } from "../engine/events.ts";
+import { setupOf } from "../engine/setup.ts";
 import { artifactOf, changeOf, stageOrder, totalCost, workedMs, type State } from "../engine/state.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import { bullets, commandText, count, duration, folded, marker, MAX_BODY, seconds, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import { missingPart, planOutcome } from "./plan-outcome.ts";
 import type { Links } from "./progress.ts";
+import { setupPart } from "./setup-part.ts";
 import { shownBy } from "./stages.ts";
 
 export interface PullRequestFacts {
@@ -34,6 +36,9 @@ const conventional = /^(?:feat|fix|chore|docs|refactor|test|perf|build|ci|style)
 
 /** The title, in the style of the latest ones: "fix: …" where at least half of them are conventional commits, else "Fix: …". */
 export function pullRequestTitle(state: State, recentTitles: readonly string[], neutral: Neutral): string {
+  const style = recentTitles.filter((title) => conventional.test(title)).length;
+  const isConventional = style > 0 && style * 2 >= recentTitles.length;
+  if (setupOf(state)) return isConventional ? "chore: set up Baton" : "Set up Baton";
   const type = state.routed?.triage?.type ?? state.workflow?.name ?? "bug";
   const verb =
     type === "bug" ? "fix" : type === "feature" ? "feat" : type === "refactor" || type === "docs" ? type : "chore";
@@ -43,8 +48,7 @@ export function pullRequestTitle(state: State, recentTitles: readonly string[], 
     .replace(/^\s*(?:\[(?:bug|feature|docs)[^\]]*\]|(?:bug|fix|feat|feature|docs)(?:\([^)]*\))?:)\s*/i, "")
     .replace(/[.\s]+$/, "");
   const subject = words === "" ? `issue ${state.created.subject.number}` : words;
-  const style = recentTitles.filter((title) => conventional.test(title)).length;
-  return style > 0 && style * 2 >= recentTitles.length ? `${verb}: ${uncapital(subject)}` : `${plain}: ${subject}`;
+  return isConventional ? `${verb}: ${uncapital(subject)}` : `${plain}: ${subject}`;
 }
 
 function uncapital(text: string): string {
@@ -57,9 +61,10 @@ export function pullRequestBody(state: State, facts: PullRequestFacts): string {
   const { subject } = state.created;
   const essentials = [
     pullRequestMarker(state),
-    `${subject.kind === "issue" ? `Closes #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. No person has reviewed it yet._`,
+    `${subject.kind === "issue" ? `${setupOf(state) ? "Asked for in" : "Closes"} #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. No person has reviewed it yet._`,
     missingPart(state, neutral),
     whatAndWhy(state, neutral),
+    setupPart(state, neutral),
     verified(state, facts),
     planOutcome(state, neutral),
     claimed(state, neutral),
@@ -155,7 +160,10 @@ function claimed(state: State, neutral: Neutral): string {
     const place = path === undefined ? "" : ` ${neutral.code(`${path}${line === undefined ? "" : `:${line}`}`, 200)}`;
     return `  - ${severity}${place}: ${neutral.line(message, 300)}`;
   });
+  const setup = setupOf(state)?.value;
   const items = [
+    setup && `**About this repository:** ${neutral.line(setup.summary, 1_500)}`,
+    ...(setup?.notes ?? []).map((note) => neutral.line(note, 500)),
     characterization && `**What the pinned tests cover:** ${neutral.line(characterization.covers, 700)}`,
     diagnosis && `**Approach:** ${neutral.line(diagnosis.approach, 700)}`,
     diagnosis && `**Risk:** ${neutral.line(diagnosis.risk, 400)}`,
@@ -178,10 +186,11 @@ function claimed(state: State, neutral: Neutral): string {
 
 function footer(state: State, { links, now }: PullRequestFacts): string {
   const page = links.run?.(state.runId);
+  const again = setupOf(state) ? "init" : "fix";
   const run = page === undefined ? `run \`${state.runId}\`` : `[run ${state.runId}](${page})`;
   return stack(
     `**Cost:** ${formatDollars(totalCost(state))} · ${count(state.spend.turns, "model turn")} · ${duration(workedMs(state, now))} · ${run}`,
-    "**To steer:** push to this branch whenever you like: Baton never overwrites a person's commits, and never merges. For another try, close this and write `/agent fix <advice>` on the issue; `/agent why` explains.",
+    `**To steer:** push to this branch whenever you like: Baton never overwrites a person's commits, and never merges. For another try, close this and write \`/agent ${again} <advice>\` on the issue; \`/agent why\` explains.`,
   );
 }
 

@@ -3,6 +3,7 @@ import { findingLabel, findingsOf } from "../engine/findings.ts";
 import { stageOrder, type State } from "../engine/state.ts";
 import type { Artifact, Findings, Report } from "../workflows/artifacts.ts";
 import { folded, stack } from "./markdown.ts";
+import { nothingToPropose } from "./setup-part.ts";
 import type { Neutral } from "./neutral.ts";
 
 /** A report that does not fit is cut here; GitHub refuses bodies above 65,536 characters. */
@@ -10,6 +11,8 @@ const MAX_REPORT = 50_000;
 
 /** The report of a run as Markdown, or undefined when it made none: of its last stage, or beside a pull request of a stage right before. */
 export function renderReport(state: State, neutral: Neutral): string | undefined {
+  const nothing = nothingToPropose(state, neutral);
+  if (nothing !== undefined) return nothing;
   const findings = findingsOf(state);
   if (findings) return fitting(findingBlocks(findings, neutral));
   const artifact = reportOf(state);

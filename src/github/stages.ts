@@ -134,11 +134,18 @@ function resultOf(state: State, stage: StageState, attempt: Attempt, neutral: Ne
   const artifact = attempt.artifact ? artifactLine(attempt.artifact, attempt, neutral) : "";
   const publishing = plan?.pull_request !== undefined;
   const opened = publishing && state.pullRequest ? pullRequestLink(state) : "";
+  const written = attempt.written
+    ? filesLine(
+        attempt.written.changes.map(({ path }) => path),
+        neutral,
+      )
+    : "";
   const board = attempt.board ? boardText(state, stage.name, attempt.board, neutral) : "";
   const atWork =
     !attempt.failure &&
     !attempt.artifact &&
     !attempt.board &&
+    !plan?.writes &&
     attempt.gates.length === 0 &&
     !publishing &&
     !state.finished
@@ -148,7 +155,16 @@ function resultOf(state: State, stage: StageState, attempt: Attempt, neutral: Ne
           agentsText(state, stage.name, attempt),
         ]
       : [];
-  return [opened, board, artifact, ...atWork, failed, ...attempt.gates.map((gate) => gateLine(gate, neutral)), tries]
+  return [
+    opened,
+    board,
+    written,
+    artifact,
+    ...atWork,
+    failed,
+    ...attempt.gates.map((gate) => gateLine(gate, neutral)),
+    tries,
+  ]
     .filter((part) => part !== "")
     .join(" · ");
 }
@@ -191,7 +207,7 @@ function whatItWas(state: State, unit: string, attempt: Attempt, neutral: Neutra
 
 /** Codes of gates that passed because there was nothing they could look at, and of those that saw a part of it. */
 const blind = new Set(["not-computed", "no-test-command"]);
-const partial = new Set(["partly-computed"]);
+const partial = new Set(["partly-computed", "tried-in-part"]);
 
 /** How much a passed gate shows. What shows nothing is never told as verified. */
 export function shownBy({ code }: GateResult): "all" | "part" | "nothing" {
@@ -232,6 +248,7 @@ function artifactLine(artifact: Artifact, attempt: Attempt, neutral: Neutral): s
     case "Report":
     case "Findings":
     case "Conclusion":
+    case "Setup":
       return neutral.line(firstSentence(artifact.value.summary), 200);
     default:
       return assertNever(artifact);

@@ -11,6 +11,7 @@ import type { Bell, EventLog, GitHubReader, Projection, Publisher, WorkflowSourc
 import type { Reply } from "../engine/reply.ts";
 import type { Deliveries, KeptDelivery } from "../store/deliveries.ts";
 import { issueTypes } from "../workflows/artifacts.ts";
+import { CONFIG_FILE } from "../workflows/load.ts";
 import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
 import { defaultRepoConfig } from "../workflows/repo-config.ts";
 import { isListed, refusal, standingOf, type Standing } from "./admit.ts";
@@ -25,9 +26,8 @@ import { createJudge } from "./judge.ts";
 import { createLanes } from "./lanes.ts";
 import { translate } from "./translate.ts";
 import { createTicks } from "./ticks.ts";
-import { helpLines, verbOf, type Role } from "./verbs.ts";
+import { helpLines, mayGive, verbOf, type Role } from "./verbs.ts";
 
-export const CONFIG_FILE = ".github/baton.yml";
 /** Commands of one comment that are carried out. */
 const MAX_COMMANDS = 10;
 /** Older words are not carried out: whoever wrote them has gone on since. */
@@ -183,7 +183,8 @@ export function createIntake(parts: IntakeParts): Intake {
     }
     for (const [index, command] of commands.slice(0, MAX_COMMANDS).entries()) {
       signal.throwIfAborted();
-      const needed = command.kind === "command" ? verbOf(command.verb).may : "triage";
+      const { routes } = configOr(loaded);
+      const needed = command.kind === "command" ? mayGive(command.verb, command.flags.workflow, routes) : "triage";
       if (await refuse(intent, command.quote, standing, needed)) {
         notes.push(`${command.quote}: refused`);
         continue;

@@ -30,7 +30,7 @@ export interface Verb {
   readonly now: boolean;
   readonly flags: readonly FlagName[];
   /** It starts the workflow that this type of work is routed to: the one of that name, where the repository does not say otherwise. */
-  readonly route?: "feature" | "refactor" | "audit" | "do" | "background";
+  readonly route?: "feature" | "refactor" | "audit" | "do" | "background" | "init";
 }
 
 const work = ["budget", "max-time", "workflow", "base", "dry-run"] as const;
@@ -93,6 +93,14 @@ export const verbs = {
     flags: work,
     route: "background",
   },
+  init: {
+    usage: "init [what matters] [--budget $3] [--max-time 20m]",
+    summary: "try this repository's commands, and propose a configuration and agents for it as a draft pull request",
+    may: "maintain",
+    now: true,
+    flags: ["budget", "max-time", "base", "dry-run"],
+    route: "init",
+  },
   approve: {
     usage: "approve [with: changes]",
     summary: "approve the plan that waits, as it is or with changes that are worked in first",
@@ -145,7 +153,6 @@ export const verbs = {
   review: { usage: "review", summary: "review the pull request", may: "write", ...later },
   revise: { usage: "revise <what>", summary: "change the pull request", may: "write", ...later },
   ignore: { usage: "ignore", summary: "leave this issue alone from now on", may: "triage", ...later },
-  init: { usage: "init", summary: "propose a configuration for this repository", may: "maintain", ...later },
 } as const satisfies Record<string, Verb>;
 
 export type VerbName = keyof typeof verbs;
@@ -157,6 +164,19 @@ export function isVerb(name: string): name is VerbName {
 /** What a verb is. */
 export function verbOf(name: VerbName): Verb {
   return verbs[name];
+}
+
+/** Who may give a command: whoever the verb takes, and where it names a workflow that has a verb of its own, whoever that takes. */
+export function mayGive(
+  verb: VerbName,
+  workflow: string | undefined,
+  routes: Readonly<Partial<Record<string, string>>>,
+): Role {
+  const { may } = verbOf(verb);
+  const named = Object.values<Verb>(verbs).filter(
+    ({ route }) => route !== undefined && (routes[route] ?? route) === workflow,
+  );
+  return named.reduce<Role>((strongest, other) => (isAtLeast(other.may, strongest) ? other.may : strongest), may);
 }
 
 /** Every verb, as `help` shows it. */

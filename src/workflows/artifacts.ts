@@ -1,6 +1,7 @@
 // What each kind of stage hands on, as schemas: the input of the tool `finish` is one of these.
 // Strings are bounded and extra fields refused, because a model fills them in.
 import { z } from "zod";
+import { Setup } from "./setup.ts";
 
 const line = (max = 300) => z.string().trim().min(1).max(max);
 const prose = (max = 4_000) => z.string().trim().min(1).max(max);
@@ -156,6 +157,7 @@ export const artifactSchemas = {
   Findings,
   Characterization,
   Conclusion,
+  Setup,
 } as const;
 export type ArtifactName = keyof typeof artifactSchemas;
 export const artifactNames = [
@@ -169,6 +171,7 @@ export const artifactNames = [
   "Findings",
   "Characterization",
   "Conclusion",
+  "Setup",
 ] as const satisfies readonly ArtifactName[];
 
 /** An artifact with its name, so that one value says what it is. */
@@ -183,6 +186,7 @@ export const Artifact = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("Findings"), value: Findings }),
   z.strictObject({ name: z.literal("Characterization"), value: Characterization }),
   z.strictObject({ name: z.literal("Conclusion"), value: Conclusion }),
+  z.strictObject({ name: z.literal("Setup"), value: Setup }),
 ]);
 export type Artifact = z.infer<typeof Artifact>;
 

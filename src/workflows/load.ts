@@ -8,6 +8,8 @@ import type { AgentDefinition, Workflow } from "./schema.ts";
 
 /** Where Baton's own files are: `workflows/` beside `src/`. */
 export const ownFolder = join(import.meta.dirname, "../../workflows");
+/** What a repository says to Baton, relative to its root. */
+export const CONFIG_FILE = ".github/baton.yml";
 /** Where a repository's own files are, relative to its root. */
 export const overrideFolder = ".github/baton";
 
@@ -63,6 +65,19 @@ export function withOverrides(library: Library, read: ReadFile): Library {
     return workflowOf(parseWorkflow(text, file, { agents: known }));
   });
   return { workflows, agents };
+}
+
+/** The names of a repository's own agents, by its paths. */
+export function agentNamesIn(paths: readonly string[]): string[] {
+  return paths.flatMap((path) => {
+    const [, name] = /^\.github\/baton\/agents\/([^/]+)\.md$/.exec(path) ?? [];
+    return name !== undefined && isName(name) ? [name] : [];
+  });
+}
+
+/** The names of the agents that come with Baton. */
+export async function ownAgentNames(): Promise<string[]> {
+  return await markdownNames(join(ownFolder, "agents"));
 }
 
 /** Names in lower-case letters, digits and dashes only: a name is made into a path. */

@@ -5,16 +5,10 @@ import { z } from "zod";
 import { jsonSchemaOf, explain } from "./explain.ts";
 import { splitFrontMatter, type FrontMatter } from "./front-matter.ts";
 import { parseLocatedYaml, type Located } from "./located-yaml.ts";
+import { handToolNames, type ModelTier } from "./names.ts";
 import { nearest } from "./nearest.ts";
 import { checkFileName } from "./parse.ts";
-import {
-  fleetToolNames,
-  handToolNames,
-  toolNames,
-  type AgentDefinition,
-  type ModelTier,
-  type ToolName,
-} from "./schema.ts";
+import { fleetToolNames, toolNames, type AgentDefinition, type ToolName } from "./schema.ts";
 import { openSource, quote, type Problem } from "./source-file.ts";
 
 /** Characters a prompt may have: a specialist's fixed prompt is meant to stay small (8 KB); people's own files may be larger. */

@@ -2,9 +2,20 @@
 // Stages run in the order of their `needs`; a gate that says no is answered by `otherwise`.
 import { z } from "zod";
 import { artifactNames } from "./artifacts.ts";
+import { handToolNames, modelTiers, type ModelTier } from "./names.ts";
 
 /** Gates that a workflow may name. */
-export const gateNames = ["red", "green", "baseline", "integrity", "scope", "pinned", "kept", "surface"] as const;
+export const gateNames = [
+  "red",
+  "green",
+  "baseline",
+  "integrity",
+  "scope",
+  "pinned",
+  "kept",
+  "surface",
+  "tried",
+] as const;
 /** And what Baton checks of itself: that a merge which an agent mended is mended. */
 export const allGates = [...gateNames, "resolved"] as const;
 export type GateName = (typeof allGates)[number];
@@ -16,9 +27,6 @@ export type Ending = (typeof endings)[number];
 const name = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,39}$/, "must be lower-case letters, digits and dashes, starting with a letter");
-
-export const modelTiers = ["fast", "balanced", "deep"] as const;
-export type ModelTier = (typeof modelTiers)[number];
 
 const duration = z.string().regex(/^\d{1,4}[smh]$/, "must be a duration like 90s, 10m or 1h");
 
@@ -90,6 +98,10 @@ export const Stage = z.strictObject({
     .describe(
       "When the stage cannot be done: stop the run (when absent), continue without it, or degrade: continue, and say so in the result",
     ),
+  writes: z
+    .enum(["setup"])
+    .optional()
+    .describe("Baton makes files of a Setup, and a commit of them; no agent works in this stage"),
   pull_request: z
     .enum(["draft"])
     .optional()
@@ -110,9 +122,6 @@ export const Workflow = z.strictObject({
   stages: z.record(name, Stage).refine((stages) => Object.keys(stages).length > 0, "must have at least one stage"),
 });
 export type Workflow = z.infer<typeof Workflow>;
-
-/** Tools that run in the sandbox: what an agent has whose file does not say. */
-export const handToolNames = ["bash", "read", "write", "edit", "glob", "grep"] as const;
 
 /** Tools by which an agent conducts others; an agent has them only when its file names them. */
 export const fleetToolNames = [

@@ -46,7 +46,7 @@ export function checkStages(root: Located, agents: ReadonlySet<string> | undefin
 
 /** Work that leaves commits goes on one line: of two side by side one would be lost. Fan-outs merge theirs. */
 function checkOneLine(nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
-  const leaving = [...nodes.values()].filter(({ stage }) => stage?.makes !== undefined && carriesCommit(stage.makes));
+  const leaving = [...nodes.values()].filter(({ stage }) => leavesCommit(stage));
   return leaving.flatMap((node, index) => {
     const beside = leaving
       .slice(0, index)
@@ -155,6 +155,7 @@ const judged: Readonly<Partial<Record<GateName, ArtifactName>>> = {
   green: "Reproduction",
   pinned: "Characterization",
   kept: "Characterization",
+  tried: "Setup",
 };
 
 /** One stage: does it do something, does it say what happens when that fails, and is there what it works on? */
@@ -187,7 +188,7 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
   }
   checkKeys(around);
   if (stage.wait !== undefined) return problems;
-  if (agent === undefined && gates.length === 0 && makes === undefined)
+  if (agent === undefined && gates.length === 0 && makes === undefined && stage.writes === undefined)
     say([], "does nothing — give it an agent, gates or pull_request");
   if (agent !== undefined && makes === undefined)
     say(["agent"], `has an agent (${quote(agent)}) that hands nothing in — add makes: with the artifact`);
@@ -237,6 +238,10 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
   return problems;
 }
 
+function leavesCommit(stage: Stage | undefined): boolean {
+  return stage?.writes !== undefined || (stage?.makes !== undefined && carriesCommit(stage.makes));
+}
+
 /** At most one stage opens the pull request; everything leads to it, and something that leads to it leaves a commit. */
 function checkPullRequest(nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
   const opening = [...nodes.values()].filter(({ located }) => located.entries.has("pull_request"));
@@ -264,8 +269,7 @@ function checkPullRequest(nodes: ReadonlyMap<string, Node>, upstream: Upstream):
       return problemAt(node, [], message);
     });
   const stages = [...before].map((name) => nodes.get(name)?.stage);
-  const leavesCommit = stages.some((stage) => !stage || (stage.makes !== undefined && carriesCommit(stage.makes)));
-  if (!leavesCommit) {
+  if (!stages.some((stage) => !stage || leavesCommit(stage))) {
     const message = `${last.name} opens a pull request, but no stage before it makes a Change — add one, or take pull_request out`;
     problems.push(problemAt(last, ["pull_request"], message));
   }

@@ -42,6 +42,7 @@ export function checkKeys(around: Around): void {
   checkCondition(around, "when");
   checkCondition(around, "until");
   if (stage.wait !== undefined) return checkWait(around, stage.wait);
+  checkWrites(around);
   if (stage.agent === undefined)
     for (const key of ofAgents)
       if (stage[key] !== undefined) say([key], `has ${key}, but no agent — add agent:, or take ${key} out`);
@@ -70,13 +71,25 @@ export function checkCondition({ name, stage, before, stageCalled, say }: Around
 }
 
 function checkWait({ stage, before, stageCalled, say }: Around, wait: string): void {
-  const idle = (["agent", "makes", "otherwise", "on_failure", ...ofAgents] as const).filter(
+  const idle = (["agent", "makes", "writes", "otherwise", "on_failure", ...ofAgents] as const).filter(
     (key) => stage[key] !== undefined,
   );
   if (stage.gates.length > 0) say(["gates"], "waits for a person and does nothing else — move gates to another stage");
   for (const key of idle) say([key], `waits for a person and does nothing else — move ${key} to another stage`);
   if (![...before].some((name) => makesPlan(stageCalled, name)))
     say(["wait"], `waits for ${wait} of a plan, but no stage before it makes a Plan — add one, or take wait out`);
+}
+
+/** What Baton writes was handed in and tried before, and nobody else works in that stage. */
+function checkWrites({ stage, before, stageCalled, say }: Around): void {
+  if (stage.writes === undefined) return;
+  for (const key of ["agent", "makes"] as const)
+    if (stage[key] !== undefined) say([key], `writes a setup, which no agent does — move ${key} to a stage before it`);
+  const earlier = [...before].map((name) => stageCalled(name));
+  if (!earlier.some((one) => one?.makes === "Setup"))
+    say(["writes"], "writes a setup, but no stage before it makes a Setup — add one, or take writes out");
+  if (!earlier.some((one) => one?.gates.includes("tried")))
+    say(["writes"], "writes a setup that nobody has tried — add gates: [tried] to the stage that makes the Setup");
 }
 
 function checkFanOut({ stage, before, stageCalled, say }: Around): void {

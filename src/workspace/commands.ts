@@ -16,6 +16,8 @@ export interface RepoCommands {
 
 export interface FoundCommands {
   readonly commands: RepoCommands;
+  /** What the files alone give away, whatever was configured. */
+  readonly detected: RepoCommands;
   /** The runner behind the test command, if known. */
   readonly runner: RunnerUse | undefined;
   /** The scripts of package.json, for recognising the runner of other commands. */
@@ -56,17 +58,23 @@ export async function detectCommands(files: RepoFiles, configured: RepoCommands 
   const found: Found = {};
   for (const detect of [detectNode, detectPython, detectGo, detectCargo, detectMaven, detectGradle, detectMake])
     for (const [name, value] of entries(await detect({ ...files, root, manifest }))) found[name] ??= value;
+  const detected = commandsOf(found);
   for (const name of names) {
     const command = configured[name];
     if (command !== undefined) found[name] = { command, why: "the repository's config" };
   }
   const scripts = manifest?.scripts ?? {};
   return {
-    commands: Object.fromEntries(entries(found).map(([name, { command }]) => [name, command])),
+    commands: commandsOf(found),
+    detected,
     source: Object.fromEntries(entries(found).map(([name, { why }]) => [name, why])),
     runner: found.test && runnerOf(found.test.command, scripts),
     scripts,
   };
+}
+
+function commandsOf(found: Found): RepoCommands {
+  return Object.fromEntries(entries(found).map(([name, { command }]) => [name, command]));
 }
 
 function entries(found: Found) {

@@ -16,6 +16,7 @@ import { branchName, createMirrors, type Mirror } from "./mirror.ts";
 import { assureFree, naming } from "./space.ts";
 import { upkeep } from "./upkeep.ts";
 import type { RepoSource, Workspaces, WorkspacesOptions } from "./workspaces.ts";
+import { writeFiles } from "./write.ts";
 
 const KEEP_MS = 10 * 60_000;
 const SWEEP_MS = 30_000;
@@ -98,6 +99,11 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
       naming("merging work", home, async () => {
         const mirror = await mirrorWith(repo, [into, theirs], signal);
         return await mergeWork({ git, leases, mirror, shelf, log }, { into, theirs, message }, signal);
+      }),
+    write: (repo, onto, files, message, signal) =>
+      naming("writing files", home, async () => {
+        const mirror = await mirrorWith(repo, [onto], signal);
+        return await writeFiles({ git, leases, mirror, shelf, log }, { onto, files, message }, signal);
       }),
     conflictMarkers: async (repo, commit, paths, signal) => {
       const mirror = await mirrorWith(repo, [commit], signal);

@@ -86,6 +86,19 @@ export type Merged =
   /** Import policy does not allow what would come in, or git cannot merge it in time. */
   | { readonly type: "refused"; readonly reasons: string[] };
 
+/** A file of Baton's own making. */
+export interface WrittenFile {
+  /** Relative to the root, of names that git and every shell take for nothing else. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** What came of writing files. Without a difference the commit is the one it would be on top of. */
+export type Written =
+  | { readonly type: "written"; readonly commit: Sha; readonly changes: FileChange[] }
+  /** Import policy does not allow what would come in. */
+  | { readonly type: "refused"; readonly reasons: string[] };
+
 export interface Workspaces {
   /** Brings the mirror up to date and says where `branch` is. Throws `git-failed` or `not-found`. */
   resolve(repo: RepoSource, branch: string, signal: AbortSignal): Promise<Sha>;
@@ -122,6 +135,17 @@ export interface Workspaces {
    * order. The same merge gives the same commit, also after a crash or on another machine.
    */
   merge(repo: RepoSource, into: Sha, theirs: Sha, message: string, signal: AbortSignal): Promise<Merged>;
+  /**
+   * Writes these files, and nothing else, as a commit on top of `onto` into the mirror. The same files on the same commit give the
+   * same commit, also after a crash or on another machine.
+   */
+  write(
+    repo: RepoSource,
+    onto: Sha,
+    files: readonly WrittenFile[],
+    message: string,
+    signal: AbortSignal,
+  ): Promise<Written>;
   /**
    * Those of `paths` in which `commit` holds conflict markers: lines that begin with seven to twenty of `<`, `|` or `>` and then a space or nothing.
    * Measured against the merge that `commit` is or was made on: lines that one of its sides had are no markers. A `=======` counts only

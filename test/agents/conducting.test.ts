@@ -337,6 +337,21 @@ describe.skipIf(!(await needs("bubblewrap")))("an orchestrator", () => {
     ]);
   });
 
+  test("is told of the repository's own agents, but for those that cannot be read", async () => {
+    const { calls, state } = await play({
+      script: { orchestrator: [[conclude]] },
+      files: {
+        ".github/baton/agents/cents.md": "---\nname: cents\ndescription: Counts cents\n---\nCount.\n",
+        ".github/baton/agents/broken.md": "no front matter",
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    const told = calls("orchestrator")[0]?.request.tools?.find(({ name }) => name === "create_agent")?.["description"];
+    expect(told).toContain("- cents: Counts cents");
+    expect(told).toContain("- fixer:");
+    expect(told).not.toContain("broken");
+  });
+
   test("an agent has only the tools it was left of its definition, and its orchestrator none in the sandbox", async () => {
     const { state, calls } = await play({
       script: {

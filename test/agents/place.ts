@@ -72,6 +72,7 @@ export class FakePlace {
     tree: () => this.#unused("tree"),
     deliver: () => this.#unused("deliver"),
     merge: () => this.#unused("merge"),
+    write: () => this.#unused("write"),
     conflictMarkers: () => this.#unused("conflictMarkers"),
     contains: () => this.#unused("contains"),
     adopt: (_repo, key, turn) => {

@@ -41,6 +41,8 @@ export interface GateWorld extends AsyncDisposable {
     head: Sha;
     reproduction?: { value: Reproduction; commit: Sha } | undefined;
     characterization?: { value: Characterization; commit: Sha } | undefined;
+    setup?: GateRequest["setup"];
+    last?: boolean;
     config?: unknown;
   }): GateRequest;
   check(about: Parameters<GateWorld["request"]>[0], signal?: AbortSignal): Promise<GateResult>;
@@ -87,12 +89,14 @@ export async function openGateWorld(
     credential: () => Promise.resolve(undefined),
   });
   const gates = createGates({ workspaces, run, log: silentLog, ...(options.limits && { limits: options.limits }) });
-  const request: GateWorld["request"] = ({ gate, head, reproduction, characterization, config = {} }) => ({
+  const request: GateWorld["request"] = ({ gate, head, reproduction, characterization, setup, last, config = {} }) => ({
     gate,
     head,
     base,
     reproduction,
     characterization,
+    setup,
+    last,
     runId: newRunId(),
     repo: { id: 0, owner: "local", name: "tab", private: false, defaultBranch: "main", cloneUrl: origin },
     config: RepoConfig.parse(config),

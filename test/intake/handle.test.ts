@@ -387,12 +387,20 @@ describe("who may", () => {
     expect(able("read")).toEqual([]);
     expect(able("triage")).toEqual(["triage", "pause", "stop", "status", "why", "help", "ignore"]);
     expect(Object.keys(verbs).filter((verb) => !able("write").includes(verb))).toEqual([
+      "init",
       "approve",
       "reject",
       "budget",
-      "init",
     ]);
     expect(able("maintain")).toEqual(Object.keys(verbs));
+  });
+
+  test("who may not start a workflow by its own verb may not by another one's flag", async () => {
+    const world = intakeWorld();
+    world.reader.roles = { maria: "write" };
+    await world.send("issue_comment", commentPayload("/agent fix --workflow init"));
+    expect(world.publisher.kinds).toEqual(["refused"]);
+    expect(world.publisher.only("refused").why).toContain("this needs maintain");
   });
 
   test("a refusal is said once per person and reason", async () => {

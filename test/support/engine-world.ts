@@ -324,6 +324,13 @@ export class ScriptedMerges implements Merges {
   }
 }
 
+/** For runs that write no files of Baton's own. */
+const noFiles: Engine["files"] = {
+  paths: () => Promise.reject(new Error("no files are there")),
+  file: () => Promise.reject(new Error("no files are there")),
+  write: () => Promise.reject(new Error("no files can be written")),
+};
+
 export class CountingPublisher implements Publisher {
   opened = 0;
   refusal: { code: string; message: string } | undefined;
@@ -390,6 +397,7 @@ export function engineWith(log: EventLog, parts: Partial<Engine> = {}): Engine {
     agents: new ScriptedAgents(),
     gates: new ScriptedGates(),
     merges: new ScriptedMerges(),
+    files: noFiles,
     publisher: new CountingPublisher(),
     projection: quietProjection,
     workflows: {

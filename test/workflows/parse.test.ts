@@ -75,7 +75,7 @@ describe("places", () => {
         "flow.md:3:14: description is 5 — write text of 1 to 300 characters",
         "flow.md:4:16: budget.run is -1 — write a number, above 0 and at most 1000",
         'flow.md:4:26: budget.time is "soon" — write a duration like 90s, 10m or 1h',
-        'flow.md:5:25: stages.fix.makes is "Chnge" — did you mean Change? write one of Triage, Reproduction, Diagnosis, Change, Plan, Review, Report, Findings, Characterization, Conclusion',
+        'flow.md:5:25: stages.fix.makes is "Chnge" — did you mean Change? write one of Triage, Reproduction, Diagnosis, Change, Plan, Review, Report, Findings, Characterization, Conclusion, Setup',
       ],
     });
   });
@@ -247,6 +247,22 @@ describe("what a stage is", () => {
     [
       "fix: { agent: fixer, makes: Change, gates: [scope, scope], otherwise: { again: 1, ending: failed } }",
       'flow.md:6:54: fix has the gate "scope" twice — keep one',
+    ],
+    [
+      "fix: { agent: fixer, makes: Setup, gates: [tried], writes: setup, otherwise: { again: 1, ending: failed } }",
+      "flow.md:6:17: fix writes a setup, which no agent does — move agent to a stage before it",
+    ],
+    [
+      "fix: { writes: setup }",
+      "flow.md:6:18: fix writes a setup, but no stage before it makes a Setup — add one, or take writes out",
+    ],
+    [
+      "fix: { writes: setup }",
+      "flow.md:6:18: fix writes a setup that nobody has tried — add gates: [tried] to the stage that makes the Setup",
+    ],
+    [
+      "fix: { agent: fixer, makes: Change, gates: [tried], otherwise: { again: 1, ending: failed } }",
+      'flow.md:6:47: fix has the gate "tried", but no stage before it makes a Setup — add one, or take the gate out',
     ],
     [
       "fix: { agent: fixer, makes: Change, time: 0m }",

@@ -1,0 +1,236 @@
+// `baton init`: tries the commands of a local clone in the sandbox and proposes what Baton should know of it. Alone it needs no key and no
+// server: what can be read off the files is tried. With --agent a surveyor proposes, by the same workflow as `/agent init`; so does
+// an issue on GitHub.
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { openParts } from "../baton.ts";
+import { BatonError, messageOf } from "../core/errors.ts";
+import { newRunId, type Sha } from "../core/ids.ts";
+import { createLog } from "../core/log.ts";
+import { createRedact } from "../core/redact.ts";
+import type { RepoRef } from "../engine/events.ts";
+import { readEnv, type Source } from "../env.ts";
+import { createGates } from "../gates/create-gates.ts";
+import { commandNames } from "../workflows/names.ts";
+import { proposeFiles, type ProposedFiles } from "../workflows/setup-files.ts";
+import type { Setup, Tried } from "../workflows/setup.ts";
+import { isSuiteVerifiable, whatCanBeVerified } from "../workflows/verifiable.ts";
+import { findCommands } from "../workspace/commands.ts";
+import type { Workspaces } from "../workspace/workspaces.ts";
+import { openClone } from "./local-clone.ts";
+import { readConfig } from "./read-config.ts";
+import { run } from "./run.ts";
+import { stopSignal } from "./serve.ts";
+
+const USAGE = `Usage: baton init [folder] [--write]          try what is detected in a local clone; needs no key
+       baton init [folder] --agent [options]  let a surveyor propose; leaves a branch and a pull-request text
+       baton init <owner/repo#12> [options]   the same for a repository on GitHub, asked for in an issue; needs GITHUB_TOKEN
+
+The commands are tried on the last commit, in fresh clones in the sandbox. Without --write nothing is changed.
+
+  --write             write the files that are proposed into the folder
+  --agent             ask a model, which may also propose paths to protect and agents; needs ANTHROPIC_API_KEY
+  --budget <dollars>  with a model: stop when this much is spent
+  --max-time <20m>    with a model: stop after this long
+  --json              print one line of JSON at the end; what is told goes to stderr`;
+
+/** The verb. Exit code 0 when there is something to propose, or nothing to add; 1 when no suite can be compared; 130 when it was interrupted. */
+export async function init(argv: readonly string[], source?: Source): Promise<number> {
+  const { values, positionals } = parse(argv);
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const refuse = (why: string) => new BatonError("invalid-usage", `${why}\n\n${USAGE}`);
+  if (positionals.length > 1) throw refuse(`init takes one place, not ${positionals.join(" ")}`);
+  const [target = "."] = positionals;
+  const onGitHub = /^[\w.-]+\/[\w.-]+#\d+$/.test(target);
+  if (!onGitHub && !existsSync(target))
+    throw refuse(
+      /^[\w.-]+\/[\w.-]+$/.test(target)
+        ? `${target} is no folder; for a repository on GitHub name an issue that asks for it (${target}#12)`
+        : `${target} is no folder and no issue on GitHub (owner/repo#12)`,
+    );
+  if (onGitHub || values.agent) {
+    if (values.write) throw refuse("--write belongs to what is detected: what a model proposes comes as a branch");
+    return await withModel(target, onGitHub, values, source);
+  }
+  if (values.budget !== undefined || values["max-time"] !== undefined)
+    throw refuse("--budget and --max-time belong to --agent: without a model nothing is spent");
+  return await detected(target, values, source);
+}
+
+/** The workflow `init`, as `baton run` works it. */
+async function withModel(
+  target: string,
+  onGitHub: boolean,
+  { budget, "max-time": maxTime, json }: Pick<ReturnType<typeof parse>["values"], "budget" | "max-time" | "json">,
+  source: Source | undefined,
+): Promise<number> {
+  const options = [
+    "--workflow",
+    "init",
+    ...(budget === undefined ? [] : ["--budget", budget]),
+    ...(maxTime === undefined ? [] : ["--max-time", maxTime]),
+    ...(json ? ["--json"] : []),
+  ];
+  if (onGitHub) return await run([target, ...options], source);
+  const folder = await mkdtemp(join(tmpdir(), "baton-init-"));
+  try {
+    const text = join(folder, "set-up-baton.md");
+    await writeFile(text, "# Set up Baton\n\nPropose how Baton should work in this repository.\n");
+    return await run([text, "--repo", target, ...options], source);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function detected(
+  folder: string,
+  { write, json }: { readonly write: boolean; readonly json: boolean },
+  source: Source | undefined,
+): Promise<number> {
+  const print = json ? (line: string) => console.error(line) : (line: string) => console.log(line);
+  const env = readEnv([], source);
+  const journal = createLog({
+    level: env.logLevel === "info" ? "warn" : env.logLevel,
+    redact: createRedact(env.secrets),
+  });
+  const stop = new AbortController();
+  void stopSignal().then(() => stop.abort());
+  const { signal } = stop;
+  await using parts = await openParts({ env, journal, credential: () => Promise.resolve(undefined) });
+  if (parts.sandbox.warning !== undefined) console.error(`Warning: ${parts.sandbox.warning}`);
+  const { workspaces } = parts;
+  const clone = await openClone({ folder, workspaces, print, signal });
+  try {
+    const { tried, proposed } = await tryDetected({
+      ...clone,
+      workspaces,
+      run: parts.sandbox.run,
+      journal,
+      print,
+      signal,
+    });
+    tell(tried, proposed, print);
+    if (write) await writeInto(clone.root, { ...clone, workspaces, signal }, proposed, print);
+    else if (proposed.files.length > 0) print("\nNothing was written; --write does.");
+    if (json) console.log(JSON.stringify({ tried, ...proposed, verifiable: whatCanBeVerified(tried), written: write }));
+    return isSuiteVerifiable(tried) ? 0 : 1;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    print("Stopped.");
+    return 130;
+  }
+}
+
+interface Trial {
+  readonly repo: RepoRef;
+  readonly commit: Sha;
+  readonly workspaces: Workspaces;
+  readonly signal: AbortSignal;
+}
+
+/** The gate `tried` over what is detected: the same runs and the same judgement as for what a surveyor proposes. */
+async function tryDetected({
+  repo,
+  commit,
+  workspaces,
+  run: execute,
+  journal,
+  print,
+  signal,
+}: Trial &
+  Pick<Parameters<typeof createGates>[0], "run"> & {
+    readonly journal: ReturnType<typeof createLog>;
+    readonly print: (line: string) => void;
+  }): Promise<{ tried: Tried; proposed: ProposedFiles }> {
+  const read = reader({ repo, commit, workspaces, signal });
+  const config = await readConfig(read);
+  const { commands, source } = await findCommands(workspaces, repo, commit, config.commands, signal);
+  for (const name of commandNames)
+    if (commands[name] !== undefined) print(`trying ${name.padEnd(10)} ${commands[name]}   (${source[name] ?? ""})`);
+  const setup: Setup = { summary: "What is detected.", commands: { ...commands }, protect: [], agents: [], notes: [] };
+  const gates = createGates({ workspaces, run: execute, log: journal });
+  const result = await gates.check(
+    {
+      gate: "tried",
+      runId: newRunId(),
+      repo,
+      base: commit,
+      head: commit,
+      reproduction: undefined,
+      characterization: undefined,
+      setup: { value: setup, tried: undefined, commit: undefined },
+      last: true,
+      config,
+    },
+    signal,
+  );
+  if (!result.tried) throw new BatonError("git-failed", result.summary);
+  const { tried } = result;
+  const paths = await workspaces.paths(repo, commit, signal);
+  return { tried, proposed: await proposeFiles({ setup, tried, paths, read }) };
+}
+
+function reader({ repo, commit, workspaces, signal }: Trial) {
+  return async (path: string) => {
+    const bytes = await workspaces.file(repo, commit, path, signal);
+    return bytes && new TextDecoder().decode(bytes);
+  };
+}
+
+function tell(tried: Tried, { files, leftOut }: ProposedFiles, print: (line: string) => void): void {
+  const signs = { yes: "✓", "in part": "○", no: "✗" };
+  print("\nWhat Baton can verify here");
+  for (const { what, can, why } of whatCanBeVerified(tried)) print(`  ${signs[can]} ${what}: ${can}\n      ${why}`);
+  if (leftOut.length > 0) print("\nLeft out");
+  for (const { what, why } of leftOut) print(`  ${what}\n      ${why}`);
+  if (files.length === 0) print("\nThere is nothing to add to what the repository says already.");
+  for (const { path, text } of files) print(`\n${path}\n\n${text.trimEnd().replace(/^/gm, "  ")}`);
+}
+
+/** Never over something that was tried otherwise: a file that is not as it was committed is left alone. */
+async function writeInto(
+  root: string,
+  trial: Trial,
+  { files }: ProposedFiles,
+  print: (line: string) => void,
+): Promise<void> {
+  const read = reader(trial);
+  for (const { path } of files) {
+    const now = await readFile(join(root, path), "utf8").catch(() => undefined);
+    if (now !== (await read(path)))
+      throw new BatonError(
+        "invalid-usage",
+        `${path} has changes that are not committed; commit or undo them first. Nothing was written.`,
+      );
+  }
+  for (const { path, text } of files) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), text);
+    print(`\nWrote ${path}`);
+  }
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        write: { type: "boolean", default: false },
+        agent: { type: "boolean", default: false },
+        budget: { type: "string" },
+        "max-time": { type: "string" },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+  } catch (error) {
+    throw new BatonError("invalid-usage", `${messageOf(error)}\n\n${USAGE}`, { cause: error });
+  }
+}

@@ -1,0 +1,33 @@
+// Which files of a change Baton itself wrote: those of the setup that the run proposes, at the very commit that Baton made of it. They
+// are made again here and compared byte by byte, so that neither an agent's commit nor one with something besides passes for Baton's own.
+import { proposeFiles, type Survey } from "../workflows/setup-files.ts";
+import type { GateContext } from "./verdict.ts";
+
+/** Paths whose content at the head is what Baton makes of the setup; none unless the change consists of these and nothing else. */
+export async function ownFiles({ request, workspaces, signal }: GateContext): Promise<ReadonlySet<string>> {
+  const { repo, base, head, setup } = request;
+  if (!setup?.tried || setup.commit !== head) return new Set();
+  const { value, tried } = setup;
+  const { files } = await proposeFiles({ setup: value, tried, ...(await surveyedAt({ request, workspaces, signal })) });
+  const wanted = new Map(files.map(({ path, text }) => [path, text]));
+  for (const { path } of await workspaces.changes(repo, base, head, signal)) {
+    const bytes = await workspaces.file(repo, head, path, signal);
+    if (bytes === undefined || wanted.get(path) !== Buffer.from(bytes).toString("utf8")) return new Set();
+  }
+  return new Set(wanted.keys());
+}
+
+/** The repository at the base commit, as a proposal is made over it. */
+export async function surveyedAt({
+  request: { repo, base },
+  workspaces,
+  signal,
+}: Pick<GateContext, "request" | "workspaces" | "signal">): Promise<Pick<Survey, "paths" | "read">> {
+  return {
+    paths: await workspaces.paths(repo, base, signal),
+    read: async (path) => {
+      const bytes = await workspaces.file(repo, base, path, signal);
+      return bytes && Buffer.from(bytes).toString("utf8");
+    },
+  };
+}

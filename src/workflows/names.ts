@@ -1,0 +1,11 @@
+// Names that many schemas speak of.
+
+export const modelTiers = ["fast", "balanced", "deep"] as const;
+export type ModelTier = (typeof modelTiers)[number];
+
+/** Tools that run in the sandbox: what an agent has whose file does not say. */
+export const handToolNames = ["bash", "read", "write", "edit", "glob", "grep"] as const;
+
+/** The commands of a repository, in the order in which they are of use. */
+export const commandNames = ["install", "test", "lint", "typecheck", "build"] as const;
+export type CommandName = (typeof commandNames)[number];

@@ -1,0 +1,103 @@
+// What Baton can and cannot verify in a repository, from what it saw when it tried the commands there. Pure; one list for the pull request,
+// the comment and the command line.
+import type { Tried, TriedCommand } from "./setup.ts";
+
+export interface Verifiable {
+  /** What a later pull request may claim. */
+  readonly what: string;
+  readonly can: "yes" | "in part" | "no";
+  /** Plain text with the reason. It may hold what programs printed. */
+  readonly why: string;
+}
+
+const REPRODUCTION = "A defect is shown by a test that fails before and passes after (red, green)";
+const BASELINE = "The suite is no worse than before (baseline)";
+
+/** The list, the weightiest first. */
+export function whatCanBeVerified({ commands, surface }: Tried): Verifiable[] {
+  // Of two the last one is in force.
+  const of = (name: TriedCommand["name"]) => commands.findLast((one) => one.name === name);
+  const install = of("install");
+  const list = [dependencies(install), ...tests(of("test"), isInTheWay(install) ? install : undefined)];
+  return [...list, told(of("lint"), of("typecheck"), of("build")), names(surface)];
+}
+
+/** True when the suite can be compared at all. */
+export function isSuiteVerifiable(tried: Tried): boolean {
+  return whatCanBeVerified(tried).some(({ what, can }) => what === BASELINE && can !== "no");
+}
+
+/** What does not work and is run all the same, before every check. */
+function isInTheWay(install: TriedCommand | undefined): boolean {
+  return install !== undefined && !install.works && install.from !== "proposed";
+}
+
+function dependencies(install: TriedCommand | undefined): Verifiable {
+  const what = "Dependencies are there for every check";
+  if (!install) return { what, can: "yes", why: "none are listed, and nothing is installed" };
+  if (install.works) return { what, can: "yes", why: `\`${install.command}\` ${install.why}` };
+  const host = /network access blocked: ([^\s:]+)/.exec(install.why)?.[1];
+  const blocked = host === undefined ? "" : ` The way to ${host} is closed to installs.`;
+  const way = isInTheWay(install)
+    ? ` It is ${install.from === "written" ? "written in the config" : "detected"}, so every check runs it and says no until it works; where nothing need be installed, \`commands.install: "true"\` says so.`
+    : "";
+  return { what, can: "no", why: `\`${install.command}\`: ${clipped(install.why)}.${blocked}${way}` };
+}
+
+function tests(test: TriedCommand | undefined, inTheWay: TriedCommand | undefined): Verifiable[] {
+  if (inTheWay) {
+    const why = `every check begins with \`${inTheWay.command}\`, which does not work here`;
+    const alone = test ? `; without it, \`${test.command}\`: ${clipped(test.why)}` : "";
+    return [
+      { what: REPRODUCTION, can: "no", why },
+      { what: BASELINE, can: "no", why: `${why}${alone}` },
+    ];
+  }
+  if (!test?.works) {
+    const why = test ? `\`${test.command}\`: ${clipped(test.why)}` : "there is no test command, and none was found";
+    return [
+      {
+        what: REPRODUCTION,
+        can: "in part",
+        why: "a reproduction brings a command of its own, of which nothing is known",
+      },
+      { what: BASELINE, can: "no", why },
+    ];
+  }
+  const seen = `\`${test.command}\`: ${test.why}`;
+  const wavers = test.stable
+    ? ""
+    : ". What wavers gets a second run before it counts, and may still block or hide something";
+  if (test.code === "by-name")
+    return [
+      { what: REPRODUCTION, can: "yes", why: "test by test: this runner's report can be read" },
+      { what: BASELINE, can: test.stable ? "yes" : "in part", why: `${seen}${wavers}` },
+    ];
+  const exit = "by exit code only: nobody sees whether one test breaks while another is mended";
+  return [
+    { what: REPRODUCTION, can: "in part", why: "by exit code and expected words only" },
+    { what: BASELINE, can: "in part", why: `${seen}; ${exit}${wavers}` },
+  ];
+}
+
+/** Commands that are told to agents; no gate decides by them. */
+function told(...commands: readonly (TriedCommand | undefined)[]): Verifiable {
+  const known = commands.filter((one) => one !== undefined);
+  const what = "Lint, types and build";
+  if (known.length === 0) return { what, can: "no", why: "no command was found" };
+  const each = known.map(({ name, command, works, why }) =>
+    works ? `${name} passes today: \`${command}\`` : `${name} does not: \`${command}\` ${clipped(why)}`,
+  );
+  return { what, can: "no", why: `agents are told to run them, and no gate decides by them. ${each.join("; ")}` };
+}
+
+function names({ code, summary }: Tried["surface"]): Verifiable {
+  const what = "A refactoring leaves what others use by name (surface)";
+  const can = code === "unchanged" ? "yes" : code === "partly-computed" ? "in part" : "no";
+  return { what, can, why: code === "unchanged" ? "the names of its packages can be read" : summary };
+}
+
+/** Programs print much; the whole stands with what was left out. */
+function clipped(text: string): string {
+  return text.length > 160 ? `${text.slice(0, 159)}…` : text;
+}

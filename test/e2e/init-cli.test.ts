@@ -1,0 +1,97 @@
+// `baton init` as people run it: without a key what is detected is tried and told; with --write the file is there; with --agent a branch.
+import { execFile } from "node:child_process";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sampleFolder } from "#src/playground/sample-script.ts";
+import { openScriptedModel } from "#src/playground/scripted-model.ts";
+import type { Setup } from "#src/workflows/setup.ts";
+import { startBaton } from "#test/support/baton-process.ts";
+import { needs } from "#test/support/needs.ts";
+
+const sandbox = (await needs("bubblewrap")) ? "required" : "none";
+const run = promisify(execFile);
+
+let folder: string;
+let repo: string;
+const git = async (...args: string[]) =>
+  (await run("git", ["-c", "user.name=t", "-c", "user.email=t@localhost", ...args], { cwd: repo })).stdout.trim();
+const environment = (more: Record<string, string> = {}) => ({
+  BATON_HOME: join(folder, "home"),
+  BATON_SANDBOX: sandbox,
+  ...more,
+});
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "baton-init-cli-"));
+  repo = join(folder, "tab");
+  await cp(sampleFolder, repo, { recursive: true });
+  await rm(join(repo, ".github"), { recursive: true, force: true });
+  await git("init", "-q", "-b", "main");
+  await git("add", "-A");
+  await git("commit", "-q", "-m", "start");
+});
+afterEach(async () => rm(folder, { recursive: true, force: true }));
+
+describe("baton init", () => {
+  test("needs no key, tells what can be verified, and changes nothing", async () => {
+    await using baton = startBaton(["init", repo], environment());
+    expect(await baton.exit, baton.stderr()).toBe(0);
+    expect(baton.stdout()).toMatch(
+      /✓ The suite is no worse than before \(baseline\): yes\n +`npm test`: 10 tests read/,
+    );
+    expect(baton.stdout()).toContain("  test: npm test");
+    expect(baton.stdout()).toContain("Nothing was written; --write does.");
+    expect(await git("status", "--porcelain")).toBe("");
+  });
+
+  test("with --write writes the file, and never over what is not committed", async () => {
+    await using first = startBaton(["init", repo, "--write", "--json"], environment());
+    expect(await first.exit, first.stderr()).toBe(0);
+    const file = join(repo, ".github/baton.yml");
+    expect(await readFile(file, "utf8")).toContain("  test: npm test\n");
+    expect(JSON.parse(first.stdout())).toMatchObject({ written: true, files: [{ path: ".github/baton.yml" }] });
+    await writeFile(file, "# mine\n");
+    await using second = startBaton(["init", repo, "--write"], environment());
+    expect(await second.exit).toBe(2);
+    expect(second.stderr()).toContain(".github/baton.yml has changes that are not committed");
+    expect(await readFile(file, "utf8")).toBe("# mine\n");
+  });
+
+  test("where no suite can be compared says so by its exit code", async () => {
+    await writeFile(join(repo, "package.json"), '{ "scripts": { "test": "exit 1" } }');
+    await git("commit", "-q", "-a", "-m", "no tests");
+    await using baton = startBaton(["init", repo], environment());
+    expect(await baton.exit).toBe(1);
+    expect(baton.stdout()).toMatch(/✗ The suite is no worse than before \(baseline\): no/);
+  });
+
+  test("with --agent leaves a branch with the setup, by the workflow of /agent init", async () => {
+    const agents: Setup["agents"] = [
+      { name: "cents", description: "Counts.", tier: "fast", tools: ["read"], prompt: "Count." },
+    ];
+    const setup: Setup = { summary: "A library.", commands: { test: "node --test" }, protect: [], agents, notes: [] };
+    await using model = await openScriptedModel({
+      script: { surveyor: [[{ tools: [{ name: "finish", input: { ...setup } }] }]] },
+    });
+    const key = { ANTHROPIC_API_KEY: "any-key-will-do-for-the-script", ANTHROPIC_BASE_URL: model.url };
+    await using baton = startBaton(["init", repo, "--agent", "--json"], environment(key));
+    expect(await baton.exit, baton.stderr()).toBe(0);
+    const branch = (await git("branch", "--list", "baton/*", "--format=%(refname:short)")).trim();
+    expect(await git("diff", "--name-only", "main", branch)).toBe(".github/baton.yml\n.github/baton/agents/cents.md");
+    expect(await git("show", `${branch}:.github/baton.yml`)).toContain("  test: node --test");
+    expect(await git("status", "--porcelain")).toBe("");
+  });
+
+  test.each([
+    [["init", "octo/tab"], "name an issue that asks for it (octo/tab#12)"],
+    [["init", ".", "--agent", "--write"], "--write belongs to what is detected"],
+    [["init", ".", "--budget", "3"], "--budget and --max-time belong to --agent"],
+  ])("%j is told what is wrong with it", async (argv, words) => {
+    await using baton = startBaton(argv, environment());
+    expect(await baton.exit).toBe(2);
+    expect(baton.stderr()).toContain(words);
+  });
+});
