@@ -105,6 +105,8 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       ];
     case "stage.skipped":
       return [line(`${styleText("cyan", event.stage)} passed over: ${shorten(event.why)}`)];
+    case "artifact.picked":
+      return [inner(`picked ${shorten(event.excerpt.parts.map(({ path }) => path).join(", "))}`)];
     case "tasks.opened":
       return [inner(`${event.tasks.length} tasks: ${shorten(event.tasks.map(({ id }) => id).join(", "))}`)];
     case "wave.started":

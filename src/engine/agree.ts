@@ -95,6 +95,7 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
       return (event.type === "stage.started" && sameStart(event, startedEvent(effect))) || isBreakdown(event);
     case "skip":
     case "open":
+    case "pick":
     case "wave":
     case "close":
     case "park":

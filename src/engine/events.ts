@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { isRunId } from "../core/ids.ts";
 import { FileChange } from "../workspace/file-change.ts";
-import { Artifact, Plan, Triage } from "../workflows/artifacts.ts";
+import { Artifact, Excerpt, Plan, Triage } from "../workflows/artifacts.ts";
 import { RepoConfig } from "../workflows/repo-config.ts";
 import { allGates, waits, Workflow } from "../workflows/schema.ts";
 import { boardEvents } from "./board-events.ts";
@@ -282,6 +282,8 @@ export const RunEvent = z.discriminatedUnion("type", [
     commit: Sha,
     changes: z.array(FileChange).max(2_000),
   }),
+  /** What a stage hands on in the place of another, picked from what that handed in. */
+  z.strictObject({ type: z.literal("artifact.picked"), ...stage, excerpt: Excerpt }),
   z.strictObject({ type: z.literal("agent.failed"), ...stage, failure: Failure }),
   /** The stage is passed over: its condition does not hold, or it could not be done and the run goes on without it. */
   z.strictObject({

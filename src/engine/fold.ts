@@ -13,6 +13,7 @@ import type { Sha } from "../core/ids.ts";
 import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
 import { fleetChange, isHeard, withChild } from "./fold-fleet.ts";
+import { broadcastTo } from "./handed.ts";
 import { newAttempt, newStage } from "./beginnings.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
 import { dependants, isDone, isIdle, isUnderWay, stageThatEnded, workedMs, type Attempt, type State } from "./state.ts";
@@ -126,6 +127,8 @@ export function apply(before: State, recorded: RecordedEvent): State {
         ),
         event,
       );
+    case "artifact.picked":
+      return touch(state, event, at, () => ({ artifact: { name: "Excerpt", value: event.excerpt } }));
     case "agent.failed":
       if (!isHeard(state, event.stage)) return state;
       return withFailures(
@@ -224,7 +227,11 @@ function eachUnderWay(stages: State["stages"], change: (attempt: Attempt) => Par
 
 function startStage(state: State, event: EventOf<"stage.started">, at: number): State {
   const stage = state.stages.get(event.stage) ?? newStage(event.stage);
-  const attempt: Attempt = { ...newAttempt(state, stage, event, at), said: stage.approved };
+  const attempt: Attempt = {
+    ...newAttempt(state, stage, event, at),
+    said: stage.approved,
+    told: broadcastTo(state, event.stage),
+  };
   const stages = new Map(state.stages);
   // A stage that was interrupted starts the same attempt again: it counts once.
   const interrupted = stage.current?.number === event.attempt;

@@ -1,7 +1,7 @@
 // What the engine needs from the world, as small interfaces. agents/, gates/, triage/, store/, intake/ and github/ implement or use them;
 // `baton.ts` puts them together. Implementations never throw for an expected outcome: that is a value.
 import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
-import type { Artifact, ArtifactName } from "../workflows/artifacts.ts";
+import type { Artifact, MadeName } from "../workflows/artifacts.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
 import type { GateName, ModelTier, Workflow } from "../workflows/schema.ts";
@@ -160,7 +160,7 @@ export interface AgentTask {
   readonly agent: string;
   /** The model tier, where the workflow says another than the agent. */
   readonly tier?: ModelTier | undefined;
-  readonly makes: ArtifactName;
+  readonly makes: MadeName;
   readonly base: Sha;
   /** The commit the workspace starts from. */
   readonly start: Sha;

@@ -45,6 +45,8 @@ export interface Attempt {
     | undefined;
   /** The agents it conducts, once it has created one or written a board. */
   readonly fleet: FleetState | undefined;
+  /** What was handed in when it began, of the kinds its stage reads. */
+  readonly told: readonly { readonly stage: string; readonly artifact: Artifact }[];
   /** The task board, where the stage is a fan-out and it is open. */
   readonly board: Board | undefined;
   /** What people were asked, and since when. */
@@ -194,7 +196,7 @@ export function isDone(state: State, stage: StageState): boolean {
     const { closed } = attempt.board ?? {};
     if (!closed || (closed.failed.length + closed.skipped.length > 0 && (plan.on_failure ?? "stop") === "stop"))
       return false;
-  } else if (plan.agent !== undefined && !attempt.artifact) return false;
+  } else if ((plan.agent ?? plan.pick) !== undefined && !attempt.artifact) return false;
   return (
     refusals(state, stage.name, attempt).length === 0 &&
     plan.gates.every((gate) => attempt.gates.some((result) => result.gate === gate))
@@ -269,7 +271,7 @@ export function holds(state: State, condition: string): boolean {
 }
 
 /** What conditions speak of: each stage's artifact by the stage's name, the board of a fan-out with its results, and the triage. */
-function valuesOf(state: State): Record<string, unknown> {
+export function valuesOf(state: State): Record<string, unknown> {
   const values: Record<string, unknown> = { triage: state.routed?.triage };
   for (const name of stageOrder(state.workflow)) {
     const attempt = state.stages.get(name)?.current;

@@ -227,6 +227,8 @@ function artifactLine(artifact: Artifact, attempt: Attempt, neutral: Neutral): s
       }
       return worst ? `changes wanted: ${neutral.line(worst.message, 200)}` : "changes wanted";
     }
+    case "Excerpt":
+      return `hands on ${artifact.value.parts.map(({ path }) => neutral.code(path, 80)).join(", ")}`;
     case "Triage":
     case "Plan":
     case "Report":

@@ -24,8 +24,10 @@ async function read(file: string): Promise<Workflow> {
 describe("the examples", () => {
   test("show every shape", () => {
     expect(files.toSorted()).toEqual([
+      "broadcast.md",
       "fork-join.md",
       "map-reduce.md",
+      "mediated.md",
       "pipeline.md",
       "star.md",
       "swarm.md",
