@@ -14,6 +14,8 @@ import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts
 import { boardChange, mendedBoard } from "./fold-board.ts";
 import { fleetChange, isHeard, withChild } from "./fold-fleet.ts";
 import { broadcastTo } from "./handed.ts";
+import { restedLocks, talkAfter } from "./fold-talk.ts";
+import { silence } from "./talk-state.ts";
 import { newAttempt, newStage } from "./beginnings.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
 import { dependants, isDone, isIdle, isUnderWay, stageThatEnded, workedMs, type Attempt, type State } from "./state.ts";
@@ -39,6 +41,7 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     workflow: undefined,
     budget: undefined,
     stages: new Map(),
+    talk: silence,
     spend: noSpend,
     stop: undefined,
     closedBy: undefined,
@@ -153,6 +156,15 @@ export function apply(before: State, recorded: RecordedEvent): State {
       const next = touch(state, event, at, (attempt) => fleetChange(state, attempt, event));
       return next === state ? state : { ...next, stages: withChild(next, event) };
     }
+    case "note.written":
+    case "message.sent":
+    case "lock.asked":
+    case "lock.granted":
+    case "lock.deferred":
+    case "lock.released": {
+      const next = touch(state, event, at, () => ({}));
+      return next === state ? state : { ...next, talk: talkAfter(state, event) };
+    }
     case "people.asked":
       return touch(state, event, at, () => ({ asked: { ...event, at } }));
     case "plan.judged":
@@ -206,7 +218,8 @@ function restedFor(state: State, idle: number): State {
     idleMs: attempt.idleMs + idle,
     touchedAt: attempt.touchedAt + idle,
   }));
-  return { ...state, stages, budgetFrom: { ...state.budgetFrom, at: state.budgetFrom.at + idle } };
+  const talk = restedLocks(state.talk, idle);
+  return { ...state, stages, talk, budgetFrom: { ...state.budgetFrom, at: state.budgetFrom.at + idle } };
 }
 
 function interruptAgents(stages: State["stages"]): State["stages"] {

@@ -13,6 +13,7 @@ import { inputsOf } from "./handed.ts";
 import type { AgentEvents, AgentTask } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
 import { isContinued, planOf, upstream, used, type State, type UnitPlan } from "./state.ts";
+import { createTalk } from "./talk.ts";
 import { readUnit, stageOf, taskUnit } from "./unit.ts";
 
 /** What is to be recorded, given the state as it is then; nothing when it refuses. */
@@ -78,7 +79,8 @@ async function work(
   const { stage, attempt } = effect;
   const state = course.now();
   const fleet = await createFleet(course, engine, { stage, attempt });
-  const task = { ...taskOf(state, stage, attempt, engine.clock.now(), () => course.now()), fleet };
+  const talk = await createTalk(course, engine, { stage, attempt });
+  const task = { ...taskOf(state, stage, attempt, engine.clock.now(), () => course.now()), fleet, talk };
   const result = await askAgent(effect, task, course, engine, signal);
   switch (result.type) {
     case "failed":

@@ -23,6 +23,7 @@ import type { Fleet } from "./fleet-port.ts";
 import type { Part } from "./part.ts";
 import type { Reply } from "./reply.ts";
 import type { State } from "./state.ts";
+import type { Talk } from "./talk-port.ts";
 
 /** The append-only log of every run. Time is the log's own clock. */
 export interface EventLog {
@@ -190,6 +191,8 @@ export interface AgentTask {
   readonly kept?: boolean | undefined;
   /** The agents it conducts, when its definition has the tools for it. */
   readonly fleet?: Fleet | undefined;
+  /** What it says to the others of its run, when its definition has the tools for it. */
+  readonly talk?: Talk | undefined;
 }
 
 /** A conversation that an earlier process began, as the log has it. */

@@ -6,6 +6,7 @@ import { evaluate, parseExpression } from "../workflows/expression.ts";
 import type { GateName, Stage, Workflow } from "../workflows/schema.ts";
 import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, Task, WaitReason } from "./events.ts";
 import type { Child, FleetState } from "./fleet-state.ts";
+import type { TalkState } from "./talk-state.ts";
 import { readUnit, taskUnit } from "./unit.ts";
 
 export interface Attempt {
@@ -119,6 +120,8 @@ export interface State {
   readonly workflow: Workflow | undefined;
   readonly budget: Budget | undefined;
   readonly stages: ReadonlyMap<string, StageState>;
+  /** What agents of the run have said to each other. */
+  readonly talk: TalkState;
   /** Everything spent since creation, triage included. */
   readonly spend: Spend;
   readonly stop: { readonly by: Person; readonly quote: string } | undefined;

@@ -10,6 +10,7 @@ import { checkFileName } from "./parse.ts";
 import {
   fleetToolNames,
   handToolNames,
+  talkToolNames,
   toolNames,
   type AgentDefinition,
   type ModelTier,
@@ -38,7 +39,7 @@ export const AgentFrontMatter = z.looseObject({
   tools: names
     .optional()
     .describe(
-      "bash, read, write, edit, glob, grep, as a list or with commas, these when absent; and the tools to conduct others, where they are named",
+      "bash, read, write, edit, glob, grep, as a list or with commas, these when absent; and the tools to conduct others and to talk to them, where they are named",
     ),
   disallowedTools: names.optional().describe("Tools taken away from `tools`"),
 });
@@ -56,7 +57,7 @@ const tools: Readonly<Record<string, ToolName>> = {
   glob: "glob",
   grep: "grep",
   ls: "glob",
-  ...Object.fromEntries(fleetToolNames.map((name) => [name, name])),
+  ...Object.fromEntries([...fleetToolNames, ...talkToolNames].map((name) => [name, name])),
 };
 
 const tiers: Readonly<Record<string, ModelTier>> = {

@@ -150,7 +150,19 @@ export const fleetToolNames = [
 ] as const;
 export type FleetToolName = (typeof fleetToolNames)[number];
 
-export const toolNames = [...handToolNames, ...fleetToolNames] as const;
+/** Tools by which the agents of a run talk to each other; an agent has them only when its file names them. */
+export const talkToolNames = [
+  "note_write",
+  "note_read",
+  "note_watch",
+  "message_send",
+  "message_read",
+  "lock_paths",
+  "unlock_paths",
+] as const;
+export type TalkToolName = (typeof talkToolNames)[number];
+
+export const toolNames = [...handToolNames, ...fleetToolNames, ...talkToolNames] as const;
 export type ToolName = (typeof toolNames)[number];
 
 /** One agent: the front matter of a file in `workflows/agents/` and its prompt. The format of a Claude Code sub-agent file. */

@@ -29,6 +29,7 @@ describe("the examples", () => {
       "map-reduce.md",
       "mediated.md",
       "pipeline.md",
+      "side-by-side.md",
       "star.md",
       "swarm.md",
       "waves.md",
