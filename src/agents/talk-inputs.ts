@@ -1,6 +1,6 @@
 // What the tools to talk to others take, and what they are told to be for.
 import { z } from "zod";
-import { MOST_MESSAGE, MOST_MINUTES, MOST_NOTE, MOST_PATHS, NoteKey, To } from "../engine/talk-events.ts";
+import { MOST_MESSAGE, MOST_MINUTES, MOST_NOTE, MOST_PATHS, NoteKey, To } from "../workflows/talk-bounds.ts";
 import type { TalkToolName } from "../workflows/schema.ts";
 
 /** Seconds that one call may wait. */

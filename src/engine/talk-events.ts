@@ -1,26 +1,8 @@
 // The facts about what agents of a run say to each other. `stage` and `attempt` are those of the agent that acts; where a lock is given
 // or taken, of the agent it belongs to.
 import { z } from "zod";
+import { MOST_MESSAGE, MOST_MINUTES, MOST_NOTE, MOST_PATHS, NoteKey, To } from "../workflows/talk-bounds.ts";
 import { unitFields } from "./event-fields.ts";
-
-/** Characters of one note, and of one message. */
-export const MOST_NOTE = 4_000;
-export const MOST_MESSAGE = 2_000;
-/** Minutes that a lock may be held, and paths that it may name. */
-export const MOST_MINUTES = 60;
-export const MOST_PATHS = 20;
-
-export const NoteKey = z
-  .string()
-  .regex(
-    /^[a-z0-9][a-z0-9._/-]{0,79}$/,
-    "must be lower-case letters, digits, dots, dashes, underscores and slashes, at most 80",
-  );
-
-/** Who is spoken to: everybody, a topic, or an agent by the name of its unit. */
-export const To = z
-  .string()
-  .regex(/^(?:all|#[a-z0-9][a-z0-9-]{0,39}|[a-z][a-z0-9.:+-]{0,199})$/, "must be all, a #topic, or an agent's name");
 
 const lock = z.number().int().positive();
 
