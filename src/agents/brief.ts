@@ -2,7 +2,7 @@
 import type { PinnedInput } from "../engine/events.ts";
 import type { Part } from "../engine/part.ts";
 import type { AgentTask } from "../engine/ports.ts";
-import { carriesCommit, type ArtifactName } from "../workflows/artifacts.ts";
+import { carriesCommit, type MadeName } from "../workflows/artifacts.ts";
 import { commandNames } from "../workflows/names.ts";
 import type { RepoCommands } from "../workspace/commands.ts";
 import { mapOf } from "../workspace/repo-map.ts";
@@ -90,7 +90,7 @@ function withinBytes(
 }
 
 /** What the artifact is for, so that the agent knows who reads it. */
-const handIn: Readonly<Record<ArtifactName, string>> = {
+const handIn: Readonly<Record<MadeName, string>> = {
   Triage: "a *Triage*: it decides which specialists work the issue.",
   Reproduction:
     "a *Reproduction*. Baton runs your command on the untouched base commit with only your test files added; it must fail every time, with `expectedFailure` in its output.",

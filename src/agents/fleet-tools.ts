@@ -2,17 +2,17 @@
 // `fleet-words.ts`. An agent has those that its definition names; the agents it creates have the tools of their own definitions, or
 // fewer.
 import type { Tool } from "@anthropic-ai/sdk/resources/messages/messages";
-import type { z } from "zod";
 import type { AgentTask } from "../engine/ports.ts";
 import type { Answer, Fleet, NewAgent } from "../engine/fleet-port.ts";
 import { BatonError } from "../core/errors.ts";
 import { dollars } from "../core/ids.ts";
 import { fleetToolNames, type FleetToolName, type ToolName } from "../workflows/schema.ts";
-import { finishTool, readFinish } from "./finish.ts";
+import { finishTool } from "./finish.ts";
 import { descriptions, inputs, LONGEST_WAIT, type Input } from "./fleet-inputs.ts";
 import { boardText, costText, listText, logText, resultText, statusText } from "./fleet-words.ts";
 import type { AgentSource } from "./work.ts";
 import type { SessionTools } from "./session.ts";
+import { no, taking, yes, type Act, type TextAnswer } from "./taking.ts";
 
 interface Conducting {
   readonly task: AgentTask;
@@ -62,24 +62,7 @@ function whereItIsValid(error: unknown): undefined {
   if (!(error instanceof BatonError) || error.code !== "invalid-config") throw error;
 }
 
-interface ToolAnswer {
-  readonly ok: boolean;
-  readonly output: string;
-}
-
-const no = (output: string): ToolAnswer => ({ ok: false, output });
-const yes = (output: string): ToolAnswer => ({ ok: true, output });
-const said = (answer: Answer, output: string): ToolAnswer => (answer.type === "done" ? yes(output) : no(answer.why));
-
-type Act = (input: unknown, signal: AbortSignal) => Promise<ToolAnswer>;
-
-/** A tool that acts on input of this shape, and says what is wrong with any other. */
-function taking<T>(schema: z.ZodType<T>, act: (input: T, signal: AbortSignal) => Promise<ToolAnswer>): Act {
-  return async (input, signal) => {
-    const read = readFinish(schema, input);
-    return read.type === "valid" ? await act(read.value, signal) : no(`The input is not valid:\n${read.problems}`);
-  };
-}
+const said = (answer: Answer, output: string): TextAnswer => (answer.type === "done" ? yes(output) : no(answer.why));
 
 class FleetTools {
   readonly #fleet: Fleet;
@@ -90,7 +73,7 @@ class FleetTools {
     this.#conducting = conducting;
   }
 
-  async call(tool: FleetToolName, input: unknown, signal: AbortSignal): Promise<ToolAnswer> {
+  async call(tool: FleetToolName, input: unknown, signal: AbortSignal): Promise<TextAnswer> {
     return await this.#acts[tool](input, AbortSignal.any([signal, this.#conducting.signal]));
   }
 
@@ -124,7 +107,7 @@ class FleetTools {
     }),
   };
 
-  async #create(input: Input<"create_agent">, signal: AbortSignal): Promise<ToolAnswer> {
+  async #create(input: Input<"create_agent">, signal: AbortSignal): Promise<TextAnswer> {
     const problem = await this.#definitionProblem(input.agent, input.tools, signal);
     if (problem !== undefined) return no(problem);
     const { name: called, instructions, tools, start } = input;
@@ -161,7 +144,7 @@ class FleetTools {
   async #check(
     { names, wait_seconds: seconds }: Input<"check_agent_status">,
     signal: AbortSignal,
-  ): Promise<ToolAnswer> {
+  ): Promise<TextAnswer> {
     const known = this.#fleet.agents().map((view) => view.id);
     const unknown = names?.find((one) => !known.includes(one));
     if (unknown !== undefined) return no(this.#unknown(unknown));
@@ -171,7 +154,7 @@ class FleetTools {
     return yes(only && more.length === 0 && names ? statusText(only) : listText(views));
   }
 
-  async #merge(who: string, signal: AbortSignal): Promise<ToolAnswer> {
+  async #merge(who: string, signal: AbortSignal): Promise<TextAnswer> {
     const answer = await this.#fleet.merge(who, signal);
     if (answer.type === "refused") return no(answer.why);
     if (answer.type === "done")
@@ -182,7 +165,7 @@ class FleetTools {
     );
   }
 
-  async #delegate(input: Input<"delegate">, signal: AbortSignal): Promise<ToolAnswer> {
+  async #delegate(input: Input<"delegate">, signal: AbortSignal): Promise<TextAnswer> {
     const problem = await this.#definitionProblem(input.agent, undefined, signal);
     if (problem !== undefined) return no(problem);
     const created = await this.#fleet.create({

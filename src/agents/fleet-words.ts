@@ -15,11 +15,12 @@ export function listText(views: readonly AgentView[]): string {
 }
 
 function lineOf(view: AgentView): string {
-  const { id, agent, status, commands, turns, spent, lastTool, failure, conducts } = view;
+  const { id, agent, status, commands, turns, spent, lastTool, failure, stuck, conducts } = view;
   return [
     `- ${id} (${agent}): ${status}${commands > 0 ? `, command ${commands}` : ""}`,
     `${turns} turns, ${formatDollars(spent)}`,
     status === "executing" && lastTool !== undefined ? `last tool ${lastTool}` : "",
+    stuck ? `waits for ${stuck.paths.join(", ")}, behind ${stuck.behind.join(", ")}` : "",
     conducts > 0 ? `conducts ${conducts}` : "",
     failure ? `${failure.code}: ${clip(failure.message, 300)}` : "",
     workText(view),

@@ -2,7 +2,7 @@
 import type { ContentBlockParam, MessageParam } from "@anthropic-ai/sdk/resources/messages/messages";
 import { z } from "zod";
 import type { Command, Turn } from "../engine/ports.ts";
-import { fleetToolNames } from "../workflows/schema.ts";
+import { fleetToolNames, talkToolNames } from "../workflows/schema.ts";
 import { withCommands, type Spoken } from "./commanded.ts";
 import { FINISH } from "./finish.ts";
 import { READ_ARTIFACT } from "./handed-on.ts";
@@ -104,6 +104,7 @@ const harmless = new Set<unknown>([
   READ_ARTIFACT,
   FINISH,
   ...fleetToolNames,
+  ...talkToolNames,
 ]);
 
 /** True when a tool of this reply may have changed the work tree. */

@@ -15,7 +15,7 @@ import type { RepoRef } from "../engine/events.ts";
 import type { AgentEvents, AgentResult, AgentRunner, AgentTask, Conversation } from "../engine/ports.ts";
 import { Artifact, carriesCommit, Change } from "../workflows/artifacts.ts";
 import { handToolNames } from "../workflows/names.ts";
-import type { AgentDefinition } from "../workflows/schema.ts";
+import { fleetToolNames, type AgentDefinition } from "../workflows/schema.ts";
 import { findCommands } from "../workspace/commands.ts";
 import type { Workspace, Workspaces } from "../workspace/workspaces.ts";
 import { workAttempt, type AttemptOptions, type Spoken } from "./attempt.ts";
@@ -30,6 +30,7 @@ import { modelIds } from "./models.ts";
 import { Place, placeKey } from "./place.ts";
 import type { SessionTools } from "./session.ts";
 import { NEW_SHELL } from "./summary.ts";
+import { withTalk } from "./talk-tools.ts";
 import { FINISH } from "./finish.ts";
 import { schemaOf } from "./schema-of.ts";
 import { lastTouch, readExchanges, type Sent } from "./transcript.ts";
@@ -222,7 +223,7 @@ async function workIn<Hands extends AsyncDisposable>(
 
   const granted = agent.tools.filter((tool) => task.tools?.includes(tool) ?? true);
   const hands = granted.filter((tool) => handToolNames.some((name) => name === tool));
-  const conducts = hands.length < granted.length;
+  const conducts = granted.some((tool) => fleetToolNames.some((name) => name === tool));
   const place = hands.length > 0 || (carriesCommit(task.makes) && !conducts) ? makePlace(commands.install) : undefined;
   const brief = async (share: number) =>
     writeBrief(task, await gatherMaterial(task, workspaces, commands, signal), newBoundary(), share);
@@ -233,7 +234,12 @@ async function workIn<Hands extends AsyncDisposable>(
     modelIds: modelIds(task.tier ?? agent.model, task.config.models),
     circuits,
     ...equipped,
-    tools: await withFleet(withArtifacts(equipped.tools, task.inputs), { task, granted, agents, signal }),
+    tools: await withFleet(withTalk(withArtifacts(equipped.tools, task.inputs), task.talk, granted, signal), {
+      task,
+      granted,
+      agents,
+      signal,
+    }),
     brief,
     schema: schemaOf(task.makes),
     limits: { ...task.limits, milliseconds: task.limits.milliseconds - (performance.now() - startedAt) },

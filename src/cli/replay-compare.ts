@@ -91,6 +91,8 @@ function essence(event: RunEvent): object {
         commit: event.commit,
         changes: event.changes,
       };
+    case "lock.granted":
+      return { type: event.type, stage: event.stage, attempt: event.attempt, lock: event.lock };
     case "gate.checked": {
       const { gate, passed, code, summary, evidence } = event.result;
       return {

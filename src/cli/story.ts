@@ -105,6 +105,8 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       ];
     case "stage.skipped":
       return [line(`${styleText("cyan", event.stage)} passed over: ${shorten(event.why)}`)];
+    case "artifact.picked":
+      return [inner(`picked ${shorten(event.excerpt.parts.map(({ path }) => path).join(", "))}`)];
     case "tasks.opened":
       return [inner(`${event.tasks.length} tasks: ${shorten(event.tasks.map(({ id }) => id).join(", "))}`)];
     case "wave.started":
@@ -155,10 +157,27 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       return [inner(`${event.tasks.length} tasks: ${shorten(event.tasks.map(({ id }) => id).join(", "))}`)];
     case "task.changed":
       return [inner(`task ${event.id}: ${event.status}`)];
+    case "note.written":
+      return [inner(`${event.stage} notes ${event.key} ${dim(`(version ${event.version})`)}: ${shorten(event.value)}`)];
+    case "message.sent":
+      return [inner(`${event.stage} to ${event.to}: ${shorten(event.text)}`)];
+    case "lock.granted":
+      return [inner(dim(`${event.stage} is alone in ${shorten(pathsOf(state, event.lock))}`))];
+    case "lock.deferred": {
+      const told = `${event.stage} waits for ${shorten(pathsOf(state, event.lock))}, behind ${event.behind.join(", ")}`;
+      return [inner(event.escalated ? styleText("yellow", told) : told)];
+    }
+    case "lock.asked":
+    case "lock.released":
     case "run.driven":
     case "session.started":
       return [];
   }
+}
+
+/** The paths of a lock that is held or waited for. */
+function pathsOf({ talk }: State, lock: number): string {
+  return (talk.locks.find(({ number }) => number === lock)?.paths ?? []).join(", ");
 }
 
 /** The run as one JSON object: what `--json` prints as its last line. */

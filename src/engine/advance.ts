@@ -8,6 +8,7 @@ import type { Ending } from "../workflows/schema.ts";
 import { finish, type Effect } from "./effect.ts";
 import type { Failure, Outcome } from "./events.ts";
 import { advanceBoard } from "./board.ts";
+import { excerptOf } from "./handed.ts";
 import { conductEffects } from "./conducted.ts";
 import {
   planAt,
@@ -32,6 +33,8 @@ export function advance(state: State, stage: StageState): Effect[] {
   if (!attempt) return [begin(state, stage, plan)];
   if (attempt.failure) return [failed(stage, plan, attempt, attempt.failure)];
   if (plan.wait) return askPeople(state, stage, plan, attempt);
+  if (plan.pick !== undefined && !attempt.artifact)
+    return [{ type: "pick", stage: stage.name, attempt: attempt.number, excerpt: excerptOf(state, stage.name) }];
   if (plan.for_each && !attempt.board?.closed) return advanceBoard(state, stage, plan, attempt, advance);
   if (plan.for_each === undefined && plan.agent !== undefined && !attempt.artifact) {
     const effect = work(stage, attempt);

@@ -9,8 +9,10 @@ import { isWork, keyOf, startedEvent, stepEvent, type Effect } from "./effect.ts
 import type { EventOf, RecordedEvent, RunEvent } from "./events.ts";
 import { refusalOf } from "./fleet-rules.ts";
 import { isFleetEvent } from "./fold-fleet.ts";
+import { isTalkEvent } from "./fold-talk.ts";
 import { apply, fold } from "./fold.ts";
 import type { State } from "./state.ts";
+import { talkRefusal } from "./talk-rules.ts";
 
 /** Work goes on behind it: nothing new is decided for its unit. */
 const underWay = new Set<RunEvent["type"]>(["session.started", "agent.turn"]);
@@ -64,7 +66,7 @@ export function firstDifference(events: readonly RecordedEvent[]): Difference | 
     else if (outside) possible = [...possible, ...next];
     else {
       // An agent that conducts others goes on behind what it records of them.
-      const gone = underWay.has(event.type) || isFleetEvent(event) ? [] : explaining;
+      const gone = underWay.has(event.type) || isFleetEvent(event) || isTalkEvent(event) ? [] : explaining;
       const beside = possible.filter((effect) => isWork(effect) && !gone.includes(effect));
       const known = new Set(next.map(sign));
       possible = [...beside.filter((effect) => !known.has(sign(effect))), ...next];
@@ -95,6 +97,7 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
       return (event.type === "stage.started" && sameStart(event, startedEvent(effect))) || isBreakdown(event);
     case "skip":
     case "open":
+    case "pick":
     case "wave":
     case "close":
     case "park":
@@ -109,7 +112,8 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
       const restarted = goesOn && event.type === "stage.started";
       const worked = ["session.started", "agent.turn", "agent.finished", "agent.failed"].includes(event.type);
       const conducted = isFleetEvent(event) && refusalOf(state, event) === undefined;
-      return (same && (worked || restarted || conducted)) || isBreakdown(event);
+      const spoken = isTalkEvent(event) && talkRefusal(state, event) === undefined;
+      return (same && (worked || restarted || conducted || spoken)) || isBreakdown(event);
     }
     case "gate":
       return (

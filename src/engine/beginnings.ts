@@ -42,6 +42,7 @@ export function newAttempt(
     interrupted: false,
     skipped: undefined,
     fleet: undefined,
+    told: [],
     board: undefined,
     written: undefined,
     asked: undefined,

@@ -17,6 +17,7 @@ export type Step =
   | ({ readonly type: "start"; readonly reasons: readonly string[] } & Of)
   | ({ readonly type: "skip" } & Of & Pick<EventOf<"stage.skipped">, "because" | "degraded" | "why">)
   | ({ readonly type: "open"; readonly tasks: readonly Task[] } & Of)
+  | ({ readonly type: "pick" } & Of & Pick<EventOf<"artifact.picked">, "excerpt">)
   | ({ readonly type: "wave" } & Of & Pick<EventOf<"wave.started">, "wave" | "tasks" | "base">)
   | ({ readonly type: "close" } & Of & Pick<EventOf<"tasks.closed">, "done" | "failed" | "skipped" | "commit">)
   /** Everything left waits for a person. */
@@ -79,6 +80,8 @@ export function stepEvent(step: Step): RunEvent {
       return { ...step, type: "stage.skipped" };
     case "open":
       return { ...step, type: "tasks.opened", tasks: [...step.tasks] };
+    case "pick":
+      return { ...step, type: "artifact.picked" };
     case "wave":
       return { ...step, type: "wave.started" };
     case "close":

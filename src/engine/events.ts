@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { isRunId } from "../core/ids.ts";
 import { FileChange } from "../workspace/file-change.ts";
-import { Artifact, Plan, Triage } from "../workflows/artifacts.ts";
+import { Artifact, Excerpt, Plan, Triage } from "../workflows/artifacts.ts";
 import { RepoConfig } from "../workflows/repo-config.ts";
 import { Tried } from "../workflows/setup.ts";
 import { allGates, waits, Workflow } from "../workflows/schema.ts";
@@ -11,6 +11,7 @@ import { boardEvents } from "./board-events.ts";
 import { Amount, Sha, unitFields as stage, type Task as BoardTask } from "./event-fields.ts";
 import { fleetEvents } from "./fleet-events.ts";
 import { setupEvents } from "./setup-events.ts";
+import { talkEvents } from "./talk-events.ts";
 
 const text = z.string().max(100_000);
 
@@ -286,6 +287,8 @@ export const RunEvent = z.discriminatedUnion("type", [
     commit: Sha,
     changes: z.array(FileChange).max(2_000),
   }),
+  /** What a stage hands on in the place of another, picked from what that handed in. */
+  z.strictObject({ type: z.literal("artifact.picked"), ...stage, excerpt: Excerpt }),
   z.strictObject({ type: z.literal("agent.failed"), ...stage, failure: Failure }),
   /** The stage is passed over: its condition does not hold, or it could not be done and the run goes on without it. */
   z.strictObject({
@@ -309,6 +312,7 @@ export const RunEvent = z.discriminatedUnion("type", [
   }),
   ...fleetEvents,
   ...setupEvents,
+  ...talkEvents,
   z.strictObject({ type: z.literal("gate.checked"), ...stage, result: GateResult }),
   z.strictObject({
     type: z.literal("pull_request.opened"),

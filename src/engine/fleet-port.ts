@@ -42,6 +42,8 @@ export interface AgentView {
   readonly failure: Failure | undefined;
   /** Of a change it handed in: whether its last state is merged. */
   readonly work: "none" | "to merge" | "merged";
+  /** What it has waited for too often: paths, and whom they belong to. */
+  readonly stuck: { readonly paths: readonly string[]; readonly behind: readonly string[] } | undefined;
   /** Agents that it conducts itself. */
   readonly conducts: number;
 }
@@ -78,7 +80,7 @@ export interface Fleet {
   ): Promise<Answer<{ readonly commit: Sha }> | { readonly type: "conflict"; readonly paths: readonly string[] }>;
   /** All of the attempt, in the order in which they were created. */
   agents(): readonly AgentView[];
-  /** Resolves when one of these agents is no longer at work that is now, at once when none is; when the time is over; when `signal` fires. */
+  /** Resolves when one of these agents is no longer at work that is now, or has come to wait too often for others, at once when none is; when the time is over; when `signal` fires. */
   wait(ids: readonly string[], milliseconds: number, signal: AbortSignal): Promise<void>;
   /** At most `most` turns of an agent, those behind turn `after`, and how many there are in all; undefined for an unknown agent. */
   turns(

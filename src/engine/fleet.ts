@@ -15,6 +15,7 @@ import { refusalOf } from "./fleet-rules.ts";
 import type { FleetState } from "./fleet-state.ts";
 import { isFleetEvent, workOf, type FleetEvent } from "./fold-fleet.ts";
 import { gateRequest } from "./gate-request.ts";
+import { behind, stuckFor } from "./locks.ts";
 import type { Course, Proposal } from "./perform.ts";
 import type { StageState, State } from "./state.ts";
 import { childUnit } from "./unit.ts";
@@ -108,11 +109,14 @@ export async function createFleet(course: Course, { log, merges, gates }: Parts,
   async function wait(ids: readonly string[], milliseconds: number, signal: AbortSignal): Promise<void> {
     const until = AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]);
     const atWork = (state: State) => ids.filter((id) => statusOf(state, unitOf(id)) === "executing");
+    const stuck = (state: State) => ids.filter((id) => stuckFor(state, unitOf(id)) !== undefined);
     const before = atWork(course.now());
+    const known = stuck(course.now());
     if (before.length === 0) return;
     for (;;) {
       const state = course.now();
       if (until.aborted || state.finished || atWork(state).length < before.length) return;
+      if (stuck(state).some((id) => !known.includes(id))) return;
       await course.changed(state.version, until);
     }
   }
@@ -212,8 +216,14 @@ function viewOf(state: State, parent: string, id: string): AgentView | undefined
     result: handedIn?.artifact,
     failure: current?.failure,
     work: workState(state, parent, id),
+    stuck: stuckView(state, unit),
     conducts: current?.fleet?.agents.length ?? 0,
   };
+}
+
+function stuckView(state: State, unit: string): AgentView["stuck"] {
+  const lock = stuckFor(state, unit);
+  return lock && { paths: lock.paths, behind: behind(state, lock) };
 }
 
 function workState(state: State, parent: string, id: string): AgentView["work"] {

@@ -13,6 +13,9 @@ import type { Sha } from "../core/ids.ts";
 import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
 import { fleetChange, isHeard, withChild } from "./fold-fleet.ts";
+import { broadcastTo } from "./handed.ts";
+import { restedLocks, talkAfter } from "./fold-talk.ts";
+import { silence } from "./talk-state.ts";
 import { newAttempt, newStage } from "./beginnings.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
 import { dependants, isDone, isIdle, isUnderWay, stageThatEnded, workedMs, type Attempt, type State } from "./state.ts";
@@ -38,6 +41,7 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     workflow: undefined,
     budget: undefined,
     stages: new Map(),
+    talk: silence,
     spend: noSpend,
     stop: undefined,
     closedBy: undefined,
@@ -127,6 +131,8 @@ export function apply(before: State, recorded: RecordedEvent): State {
         ),
         event,
       );
+    case "artifact.picked":
+      return touch(state, event, at, () => ({ artifact: { name: "Excerpt", value: event.excerpt } }));
     case "agent.failed":
       if (!isHeard(state, event.stage)) return state;
       return withFailures(
@@ -153,6 +159,15 @@ export function apply(before: State, recorded: RecordedEvent): State {
     }
     case "setup.written":
       return touch(state, event, at, () => ({ written: event, commit: event.commit, changes: event.changes }));
+    case "note.written":
+    case "message.sent":
+    case "lock.asked":
+    case "lock.granted":
+    case "lock.deferred":
+    case "lock.released": {
+      const next = touch(state, event, at, () => ({}));
+      return next === state ? state : { ...next, talk: talkAfter(state, event) };
+    }
     case "people.asked":
       return touch(state, event, at, () => ({ asked: { ...event, at } }));
     case "plan.judged":
@@ -206,7 +221,8 @@ function restedFor(state: State, idle: number): State {
     idleMs: attempt.idleMs + idle,
     touchedAt: attempt.touchedAt + idle,
   }));
-  return { ...state, stages, budgetFrom: { ...state.budgetFrom, at: state.budgetFrom.at + idle } };
+  const talk = restedLocks(state.talk, idle);
+  return { ...state, stages, talk, budgetFrom: { ...state.budgetFrom, at: state.budgetFrom.at + idle } };
 }
 
 function interruptAgents(stages: State["stages"]): State["stages"] {
@@ -227,7 +243,11 @@ function eachUnderWay(stages: State["stages"], change: (attempt: Attempt) => Par
 
 function startStage(state: State, event: EventOf<"stage.started">, at: number): State {
   const stage = state.stages.get(event.stage) ?? newStage(event.stage);
-  const attempt: Attempt = { ...newAttempt(state, stage, event, at), said: stage.approved };
+  const attempt: Attempt = {
+    ...newAttempt(state, stage, event, at),
+    said: stage.approved,
+    told: broadcastTo(state, event.stage),
+  };
   const stages = new Map(state.stages);
   // A stage that was interrupted starts the same attempt again: it counts once.
   const interrupted = stage.current?.number === event.attempt;

@@ -9,10 +9,12 @@ import type { Engine } from "./drive.ts";
 import { losses, type Estimate, type EventOf, type RunEvent } from "./events.ts";
 import { createFleet } from "./fleet.ts";
 import { gateRequest } from "./gate-request.ts";
+import { inputsOf } from "./handed.ts";
 import type { AgentEvents, AgentTask } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
 import { isLastTry, writeSetup } from "./setup.ts";
 import { isContinued, planOf, upstream, used, type State, type UnitPlan } from "./state.ts";
+import { createTalk } from "./talk.ts";
 import { readUnit, stageOf, taskUnit } from "./unit.ts";
 
 /** What is to be recorded, given the state as it is then; nothing when it refuses. */
@@ -80,7 +82,8 @@ async function work(
   const { stage, attempt } = effect;
   const state = course.now();
   const fleet = await createFleet(course, engine, { stage, attempt });
-  const task = { ...taskOf(state, stage, attempt, engine.clock.now(), () => course.now()), fleet };
+  const talk = await createTalk(course, engine, { stage, attempt });
+  const task = { ...taskOf(state, stage, attempt, engine.clock.now(), () => course.now()), fleet, talk };
   const result = await askAgent(effect, task, course, engine, signal);
   switch (result.type) {
     case "failed":
@@ -203,24 +206,6 @@ function wordsFor(state: State, unit: string): AgentTask["words"] {
   return upstream(state.workflow, stageOf(unit)).flatMap((name) => {
     const said = state.stages.get(name)?.current?.said;
     return said && said.words !== "" ? [{ by: said.by, about: name, words: said.words }] : [];
-  });
-}
-
-/** What was handed in upstream: of a fan-out, each task's own; for a task, of the fan-out it belongs to what it needs. */
-function inputsOf(state: State, unit: string): AgentTask["inputs"] {
-  // Whoever created it tells it what it needs.
-  if (state.stages.get(unit)?.child) return [];
-  const { stage, task: id, mends } = readUnit(unit);
-  const before = upstream(state.workflow, stage).flatMap((name) => [
-    name,
-    ...(state.stages.get(name)?.current?.board?.tasks ?? []).map((task) => taskUnit(name, task.id)),
-  ]);
-  const board = state.stages.get(stage)?.current?.board;
-  const needs = board?.tasks.find((task) => task.id === id)?.needs ?? [];
-  const beside = mends && id !== undefined ? [...(board?.merged ?? []), id] : needs;
-  return [...before, ...beside.map((need) => taskUnit(stage, need))].flatMap((name) => {
-    const artifact = state.stages.get(name)?.current?.artifact;
-    return artifact ? [{ stage: name, artifact }] : [];
   });
 }
 

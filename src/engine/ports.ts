@@ -1,7 +1,7 @@
 // What the engine needs from the world, as small interfaces. agents/, gates/, triage/, store/, intake/ and github/ implement or use them;
 // `baton.ts` puts them together. Implementations never throw for an expected outcome: that is a value.
 import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
-import type { Artifact, ArtifactName } from "../workflows/artifacts.ts";
+import type { Artifact, MadeName } from "../workflows/artifacts.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
 import type { ModelTier } from "../workflows/names.ts";
@@ -25,6 +25,7 @@ import type { Part } from "./part.ts";
 import type { Reply } from "./reply.ts";
 import type { SetupSoFar } from "./setup.ts";
 import type { State } from "./state.ts";
+import type { Talk } from "./talk-port.ts";
 
 /** The append-only log of every run. Time is the log's own clock. */
 export interface EventLog {
@@ -162,7 +163,7 @@ export interface AgentTask {
   readonly agent: string;
   /** The model tier, where the workflow says another than the agent. */
   readonly tier?: ModelTier | undefined;
-  readonly makes: ArtifactName;
+  readonly makes: MadeName;
   readonly base: Sha;
   /** The commit the workspace starts from. */
   readonly start: Sha;
@@ -192,6 +193,8 @@ export interface AgentTask {
   readonly kept?: boolean | undefined;
   /** The agents it conducts, when its definition has the tools for it. */
   readonly fleet?: Fleet | undefined;
+  /** What it says to the others of its run, when its definition has the tools for it. */
+  readonly talk?: Talk | undefined;
 }
 
 /** A conversation that an earlier process began, as the log has it. */

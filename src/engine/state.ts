@@ -6,6 +6,7 @@ import { evaluate, parseExpression } from "../workflows/expression.ts";
 import type { GateName, Stage, Workflow } from "../workflows/schema.ts";
 import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, Task, WaitReason } from "./events.ts";
 import type { Child, FleetState } from "./fleet-state.ts";
+import type { TalkState } from "./talk-state.ts";
 import { readUnit, taskUnit } from "./unit.ts";
 
 export interface Attempt {
@@ -47,6 +48,8 @@ export interface Attempt {
   readonly fleet: FleetState | undefined;
   /** Baton made files of the setup here; `commit` is of them. */
   readonly written: EventOf<"setup.written"> | undefined;
+  /** What was handed in when it began, of the kinds its stage reads. */
+  readonly told: readonly { readonly stage: string; readonly artifact: Artifact }[];
   /** The task board, where the stage is a fan-out and it is open. */
   readonly board: Board | undefined;
   /** What people were asked, and since when. */
@@ -119,6 +122,8 @@ export interface State {
   readonly workflow: Workflow | undefined;
   readonly budget: Budget | undefined;
   readonly stages: ReadonlyMap<string, StageState>;
+  /** What agents of the run have said to each other. */
+  readonly talk: TalkState;
   /** Everything spent since creation, triage included. */
   readonly spend: Spend;
   readonly stop: { readonly by: Person; readonly quote: string } | undefined;
@@ -197,7 +202,7 @@ export function isDone(state: State, stage: StageState): boolean {
     const { closed } = attempt.board ?? {};
     if (!closed || (closed.failed.length + closed.skipped.length > 0 && (plan.on_failure ?? "stop") === "stop"))
       return false;
-  } else if (plan.agent !== undefined && !attempt.artifact) return false;
+  } else if ((plan.agent ?? plan.pick) !== undefined && !attempt.artifact) return false;
   return (
     refusals(state, stage.name, attempt).length === 0 &&
     plan.gates.every((gate) => attempt.gates.some((result) => result.gate === gate))
@@ -272,7 +277,7 @@ export function holds(state: State, condition: string): boolean {
 }
 
 /** What conditions speak of: each stage's artifact by the stage's name, the board of a fan-out with its results, and the triage. */
-function valuesOf(state: State): Record<string, unknown> {
+export function valuesOf(state: State): Record<string, unknown> {
   const values: Record<string, unknown> = { triage: state.routed?.triage };
   for (const name of stageOrder(state.workflow)) {
     const attempt = state.stages.get(name)?.current;

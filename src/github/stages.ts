@@ -1,6 +1,7 @@
 // The checklist of a run: each stage with its one-line result, and the tasks of a fan-out under it; where the run is in it; what is kept.
 import { assertNever } from "../core/errors.ts";
 import { statusOf } from "../engine/conducted.ts";
+import { behind, stuckFor } from "../engine/locks.ts";
 import type { GateResult } from "../engine/events.ts";
 import {
   isDone,
@@ -153,6 +154,7 @@ function resultOf(state: State, stage: StageState, attempt: Attempt, neutral: Ne
           count(attempt.turns, "turn"),
           attempt.lastTool === undefined ? "" : `last tool ${neutral.code(attempt.lastTool, 40)}`,
           agentsText(state, stage.name, attempt),
+          stuckText(state, stage.name, attempt, neutral),
         ]
       : [];
   return [
@@ -174,6 +176,19 @@ function agentsText(state: State, stage: string, { fleet }: Attempt): string {
   const agents = fleet?.agents.map((id) => `${id} ${statusOf(state, childUnit(stage, id))}`) ?? [];
   const shown = agents.slice(-12).join(", ");
   return agents.length === 0 ? "" : `${count(agents.length, "agent")} (${agents.length > 12 ? "…, " : ""}${shown})`;
+}
+
+/** What the stage's agent, or one that it conducts, has waited for too often: "scout waits for `src/a`, behind `fix`". */
+function stuckText(state: State, stage: string, { fleet }: Attempt, neutral: Neutral): string {
+  const own = { unit: stage, who: "" };
+  const conducted = (fleet?.agents ?? []).map((id) => ({ unit: childUnit(stage, id), who: `${id} ` }));
+  const stuck = [own, ...conducted].flatMap(({ unit, who }) => {
+    const lock = stuckFor(state, unit);
+    if (!lock) return [];
+    const names = (list: readonly string[]) => list.slice(0, 3).map((one) => neutral.code(one, 80));
+    return [`${who}waits for ${names(lock.paths).join(", ")}, behind ${names(behind(state, lock)).join(", ")}`];
+  });
+  return stuck.slice(0, 3).join(" · ");
 }
 
 function skippedText({ because, degraded, why }: NonNullable<Attempt["skipped"]>, neutral: Neutral): string {
@@ -243,6 +258,8 @@ function artifactLine(artifact: Artifact, attempt: Attempt, neutral: Neutral): s
       }
       return worst ? `changes wanted: ${neutral.line(worst.message, 200)}` : "changes wanted";
     }
+    case "Excerpt":
+      return `hands on ${artifact.value.parts.map(({ path }) => neutral.code(path, 80)).join(", ")}`;
     case "Triage":
     case "Plan":
     case "Report":

@@ -145,7 +145,16 @@ export const Conclusion = z.strictObject({
 });
 export type Conclusion = z.infer<typeof Conclusion>;
 
-/** Every artifact a stage may make, by the name workflow files use. */
+export const Excerpt = z.strictObject({
+  of: z.string().max(60).describe("The stage it was picked from"),
+  parts: z
+    .array(z.strictObject({ path: z.string().max(500), value: z.json().describe("null where there was nothing") }))
+    .min(1)
+    .max(10),
+});
+export type Excerpt = z.infer<typeof Excerpt>;
+
+/** Every artifact, by the name workflow files use. */
 export const artifactSchemas = {
   Triage,
   Reproduction,
@@ -158,8 +167,10 @@ export const artifactSchemas = {
   Characterization,
   Conclusion,
   Setup,
+  Excerpt,
 } as const;
 export type ArtifactName = keyof typeof artifactSchemas;
+/** What an agent may hand in; an Excerpt is made by Baton. */
 export const artifactNames = [
   "Triage",
   "Reproduction",
@@ -173,6 +184,7 @@ export const artifactNames = [
   "Conclusion",
   "Setup",
 ] as const satisfies readonly ArtifactName[];
+export type MadeName = (typeof artifactNames)[number];
 
 /** An artifact with its name, so that one value says what it is. */
 export const Artifact = z.discriminatedUnion("name", [
@@ -187,6 +199,7 @@ export const Artifact = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("Characterization"), value: Characterization }),
   z.strictObject({ name: z.literal("Conclusion"), value: Conclusion }),
   z.strictObject({ name: z.literal("Setup"), value: Setup }),
+  z.strictObject({ name: z.literal("Excerpt"), value: Excerpt }),
 ]);
 export type Artifact = z.infer<typeof Artifact>;
 

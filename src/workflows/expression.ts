@@ -233,9 +233,9 @@ function valueOf(expression: Expression, values: Readonly<Record<string, unknown
     case "literal":
       return expression.value;
     case "path":
-      return follow(expression, values);
+      return valueAt(expression, values);
     case "count": {
-      const value = follow(expression.path, values);
+      const value = valueAt(expression.path, values);
       if (Array.isArray(value)) return value.length;
       return isNothing(value) ? 0 : 1;
     }
@@ -285,7 +285,8 @@ function isNothing(value: unknown): boolean {
   return value === undefined || value === null;
 }
 
-function follow({ stage, fields }: Path, values: Readonly<Record<string, unknown>>): unknown {
+/** What a path leads to; undefined for nothing. */
+export function valueAt({ stage, fields }: Path, values: Readonly<Record<string, unknown>>): unknown {
   let value = ownEntry(values, stage);
   for (const field of fields) value = Array.isArray(value) ? gather(value, field) : ownEntry(value, field);
   return value;

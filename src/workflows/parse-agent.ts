@@ -8,7 +8,7 @@ import { parseLocatedYaml, type Located } from "./located-yaml.ts";
 import { handToolNames, type ModelTier } from "./names.ts";
 import { nearest } from "./nearest.ts";
 import { checkFileName } from "./parse.ts";
-import { fleetToolNames, toolNames, type AgentDefinition, type ToolName } from "./schema.ts";
+import { fleetToolNames, talkToolNames, toolNames, type AgentDefinition, type ToolName } from "./schema.ts";
 import { openSource, quote, type Problem } from "./source-file.ts";
 
 /** Characters a prompt may have: a specialist's fixed prompt is meant to stay small (8 KB); people's own files may be larger. */
@@ -32,7 +32,7 @@ export const AgentFrontMatter = z.looseObject({
   tools: names
     .optional()
     .describe(
-      "bash, read, write, edit, glob, grep, as a list or with commas, these when absent; and the tools to conduct others, where they are named",
+      "bash, read, write, edit, glob, grep, as a list or with commas, these when absent; and the tools to conduct others and to talk to them, where they are named",
     ),
   disallowedTools: names.optional().describe("Tools taken away from `tools`"),
 });
@@ -50,7 +50,7 @@ const tools: Readonly<Record<string, ToolName>> = {
   glob: "glob",
   grep: "grep",
   ls: "glob",
-  ...Object.fromEntries(fleetToolNames.map((name) => [name, name])),
+  ...Object.fromEntries([...fleetToolNames, ...talkToolNames].map((name) => [name, name])),
 };
 
 const tiers: Readonly<Record<string, ModelTier>> = {

@@ -33,6 +33,9 @@ const duration = z.string().regex(/^\d{1,4}[smh]$/, "must be a duration like 90s
 /** What a condition is written in; `expression.ts` reads it. */
 const condition = z.string().trim().min(1).max(500);
 
+/** A place in an artifact, as conditions name it. */
+const pickedPath = z.string().trim().min(1).max(300);
+
 /** What happens when a stage's gate or verdict says no: the stage `again`, or `back_to` an earlier one, at most so often; `ending` is how the run ends after that. */
 export const Otherwise = z.union([
   z.strictObject({ again: z.number().int().min(0).max(5), ending: z.enum(endings) }),
@@ -58,6 +61,21 @@ export const Stage = z.strictObject({
   agent: name.optional().describe("The agent that works this stage; a file in workflows/agents/"),
   needs: z.array(name).max(20).default([]).describe("Stages that must have finished"),
   makes: z.enum(artifactNames).optional().describe("The artifact the agent hands in with `finish`"),
+  mediates: name
+    .optional()
+    .describe("A stage whose artifact this one hands on: those after it get what is made here instead"),
+  pick: z
+    .union([pickedPath, z.array(pickedPath).min(1).max(10)])
+    .optional()
+    .describe(
+      "Paths into the artifact of one stage before it (plan.tasks.title): those after it get what is there instead of the whole; without an agent",
+    ),
+  reads: z
+    .array(z.enum(artifactNames))
+    .min(1)
+    .max(artifactNames.length)
+    .optional()
+    .describe("The agent also gets every artifact of these types that was handed in before it begins, whoever made it"),
   gates: z.array(z.enum(gateNames)).max(10).default([]).describe("Checks Baton runs after the agent, in this order"),
   otherwise: Otherwise.optional().describe("What happens when a gate or the agent's verdict says no"),
   turns: z.number().int().min(1).max(500).default(40).describe("Model turns the agent may take"),
@@ -141,7 +159,19 @@ export const fleetToolNames = [
 ] as const;
 export type FleetToolName = (typeof fleetToolNames)[number];
 
-export const toolNames = [...handToolNames, ...fleetToolNames] as const;
+/** Tools by which the agents of a run talk to each other; an agent has them only when its file names them. */
+export const talkToolNames = [
+  "note_write",
+  "note_read",
+  "note_watch",
+  "message_send",
+  "message_read",
+  "lock_paths",
+  "unlock_paths",
+] as const;
+export type TalkToolName = (typeof talkToolNames)[number];
+
+export const toolNames = [...handToolNames, ...fleetToolNames, ...talkToolNames] as const;
 export type ToolName = (typeof toolNames)[number];
 
 /** One agent: the front matter of a file in `workflows/agents/` and its prompt. The format of a Claude Code sub-agent file. */

@@ -173,6 +173,9 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
     stage,
     before,
     opening,
+    notAfter: [...nodes.values()].flatMap((other) =>
+      other.name === node.name || upstream.get(other.name)?.has(node.name) ? [] : [other.stage],
+    ),
     stageCalled: (name: string) => nodes.get(name)?.stage,
     say,
   };
@@ -187,9 +190,9 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
     return problems;
   }
   checkKeys(around);
-  if (stage.wait !== undefined) return problems;
+  if (stage.wait !== undefined || stage.pick !== undefined) return problems;
   if (agent === undefined && gates.length === 0 && makes === undefined && stage.writes === undefined)
-    say([], "does nothing — give it an agent, gates or pull_request");
+    say([], "does nothing — give it an agent, gates, pick or pull_request");
   if (agent !== undefined && makes === undefined)
     say(["agent"], `has an agent (${quote(agent)}) that hands nothing in — add makes: with the artifact`);
   if (agent === undefined && makes !== undefined)

@@ -2,6 +2,7 @@
 import { carriesCommit } from "./artifacts.ts";
 import { askedOf, checkExpression } from "./expression-check.ts";
 import { parseExpression } from "./expression.ts";
+import { checkMediation } from "./mediation.ts";
 import type { Stage } from "./schema.ts";
 import { quote } from "./source-file.ts";
 
@@ -13,6 +14,8 @@ export interface Around {
   readonly before: ReadonlySet<string>;
   /** Undefined for a stage that is not there or whose own fields are wrong. */
   readonly stageCalled: (name: string) => Stage | undefined;
+  /** The other stages that do not come after it. */
+  readonly notAfter: readonly (Stage | undefined)[];
   /** The stage that opens the pull request, if one does. */
   readonly opening: Stage | undefined;
   /** Says what is wrong, at a key of the stage; `within`: so many characters behind where its value begins. */
@@ -30,6 +33,8 @@ const ofAgents = [
   "model",
   "merge",
   "parallel",
+  "mediates",
+  "reads",
 ] as const satisfies readonly Key[];
 /** Problems of one condition that are told. */
 const MAX_PROBLEMS = 5;
@@ -43,6 +48,8 @@ export function checkKeys(around: Around): void {
   checkCondition(around, "until");
   if (stage.wait !== undefined) return checkWait(around, stage.wait);
   checkWrites(around);
+  checkMediation(around);
+  if (stage.pick !== undefined) return;
   if (stage.agent === undefined)
     for (const key of ofAgents)
       if (stage[key] !== undefined) say([key], `has ${key}, but no agent — add agent:, or take ${key} out`);
@@ -71,7 +78,7 @@ export function checkCondition({ name, stage, before, stageCalled, say }: Around
 }
 
 function checkWait({ stage, before, stageCalled, say }: Around, wait: string): void {
-  const idle = (["agent", "makes", "writes", "otherwise", "on_failure", ...ofAgents] as const).filter(
+  const idle = (["agent", "makes", "pick", "writes", "otherwise", "on_failure", ...ofAgents] as const).filter(
     (key) => stage[key] !== undefined,
   );
   if (stage.gates.length > 0) say(["gates"], "waits for a person and does nothing else — move gates to another stage");

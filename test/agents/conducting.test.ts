@@ -1,136 +1,28 @@
 // An agent that conducts others, with the real runner, git and sandbox and a scripted model: what it is answered, what its agents are
 // told, and what is left of their work.
-import { execFileSync } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { openParts, type Parts } from "#src/baton.ts";
-import { silentLog } from "#src/core/log.ts";
-import { Parking } from "#src/core/parking.ts";
 import { firstDifference } from "#src/engine/agree.ts";
-import { drive } from "#src/engine/drive.ts";
-import type { EventOf } from "#src/engine/events.ts";
-import { fold } from "#src/engine/fold.ts";
-import { readEnv } from "#src/env.ts";
-import { nothingToLose } from "#src/github/subjects.ts";
-import type { AgentScript, ScriptedCall } from "#src/playground/scripted-model.ts";
-import { openScriptedModel } from "#src/playground/scripted-model.ts";
-import { noHistory } from "#src/store/history.ts";
-import { fleetToolNames, Workflow } from "#src/workflows/schema.ts";
-import { CountingPublisher, created, memoryLog, quietProjection } from "#test/support/engine-world.ts";
+import { fleetToolNames } from "#src/workflows/schema.ts";
+import { created } from "#test/support/engine-world.ts";
 import { needs } from "#test/support/needs.ts";
 import { until } from "#test/support/until.ts";
 import { processesWith, uniqueSleep } from "#test/hands/processes.ts";
-import { commitFiles } from "#test/workspace/world.ts";
 
-const workflow = (agent: string) =>
-  Workflow.parse({
-    name: "do",
-    description: "x",
-    budget: { run: 10, time: "10m", turns: 200 },
-    stages: { conduct: { agent, makes: "Conclusion", turns: 40, time: "5m" } },
-  });
-const never = new AbortController().signal;
-
-const use = (name: string, input: Record<string, unknown> = {}) => ({ name, input });
-const turn = (...tools: { name: string; input: Record<string, unknown> }[]) => ({ tools });
-const bash = (command: string) => use("bash", { command });
-const change = (summary: string) => use("finish", { summary, files: [], followUps: [] });
-const report = (summary: string) => use("finish", { summary, sections: [{ title: "Found", body: "src/a.js:1" }] });
-const conclude = turn(use("finish", { summary: "It is done.", sections: [], files: ["claimed.js"], followUps: [] }));
-const waitFor = (...names: string[]) => turn(use("check_agent_status", { names, wait_seconds: 60 }));
-const create = (name: string, more: Record<string, unknown> = {}) =>
-  use("create_agent", { name, agent: "builder", hands_in: "change", ...more });
-const command = (name: string, text: string) => use("command_agent", { name, command: text });
-
-interface Play {
-  /** The agent of the stage; default: the orchestrator. */
-  readonly agent?: string;
-  readonly files?: Readonly<Record<string, string>>;
-  readonly script: Readonly<Record<string, AgentScript>>;
-  readonly event?: Partial<EventOf<"run.created">>;
-  /** The worker is stopped when such a request is made, and another drives on. */
-  readonly stopAt?: (call: ScriptedCall) => boolean;
-  /** What happens before a request is answered. */
-  readonly before?: (call: ScriptedCall, parts: { home: string; parts: Parts }) => Promise<void>;
-}
-
-async function play({ script, agent = "orchestrator", files = {}, event = {}, before, stopAt }: Play) {
-  const folder = await mkdtemp(join(tmpdir(), "baton-conducting-"));
-  try {
-    const stop = new AbortController();
-    const origin = join(folder, "origin");
-    const home = join(folder, "home");
-    execFileSync("git", ["init", "--quiet", "--initial-branch=main", origin]);
-    const base = await commitFiles(origin, { "notes.txt": "", "src/a.js": "export const a = 1;\n", ...files });
-    await using server = await openScriptedModel({
-      script: (call) => {
-        const own = script[call.agent];
-        if (own === undefined) return {};
-        return {
-          [call.agent]: async (asked) => {
-            await before?.(asked, { home, parts });
-            if (stopAt?.(asked)) stop.abort(new Parking("stopping"));
-            const next = typeof own === "function" ? own(asked) : own[asked.attempt - 1]?.[asked.turn - 1];
-            if (next === undefined) throw new Error(`${asked.agent} has no turn ${asked.turn}`);
-            return typeof next === "function" ? await next(asked) : await next;
-          },
-        };
-      },
-    });
-    await using parts = await openParts({
-      env: {
-        ...readEnv([], {}),
-        home,
-        model: { apiKey: "test-key-of-nobody", baseURL: server.url },
-        sandbox: "required",
-      },
-      journal: silentLog,
-      credential: () => Promise.resolve(undefined),
-    });
-    const log = memoryLog({ now: () => Date.now() });
-    const first = created({ workflow: "do", ...event });
-    const repo = { ...first.repo, id: 0, cloneUrl: origin };
-    await log.create({ ...first, repo, base: { branch: "main", commit: base } });
-    const engine = {
-      ...parts.engine({
-        log,
-        publisher: new CountingPublisher(),
-        projection: quietProjection,
-        history: noHistory,
-        subjects: nothingToLose,
-      }),
-      workflows: { load: () => Promise.resolve(workflow(agent)), names: () => ["do"] },
-    };
-    const driven = await drive(first.runId, engine, stop.signal);
-    if (driven === "parked") await drive(first.runId, engine, never);
-    const events = await log.read(first.runId);
-    const state = fold(events);
-    const conducted = state.stages.get("conduct")?.current;
-    const head = conducted?.commit ?? base;
-    const bytes = await parts.workspaces.file(repo, head, "notes.txt", never);
-    const answers = server.calls
-      .filter((call) => call.agent === agent)
-      .flatMap(({ toolResults }) => toolResults.map(({ name, ok, output }) => ({ name, ok, output })));
-    return {
-      state,
-      events,
-      server,
-      driven,
-      conducted,
-      answers,
-      answer: (name: string, which = 0) => answers.filter((one) => one.name === name)[which],
-      notes: bytes && new TextDecoder().decode(bytes),
-      changed: head === base ? [] : await parts.workspaces.changes(repo, base, head, never),
-      calls: (name: string) => server.calls.filter((call) => call.agent === name),
-    };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-const said = (call: ScriptedCall | undefined) => JSON.stringify(call?.request.messages ?? []);
+import {
+  bash,
+  change,
+  command,
+  conclude,
+  create,
+  play,
+  report,
+  said,
+  turn,
+  use,
+  waitFor,
+} from "#test/support/conducted-play.ts";
 
 describe.skipIf(!(await needs("bubblewrap")))("an orchestrator", () => {
   test("creates two, interrupts the one that is stuck, commands the other again with its context kept, and finishes", async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { firstDifference } from "#src/engine/agree.ts";
 import { fold } from "#src/engine/fold.ts";
 import { sampleFiles } from "#src/playground/sample-script.ts";
-import type { AgentScript } from "#src/playground/scripted-model.ts";
+import type { AgentScript, ScriptedCall } from "#src/playground/scripted-model.ts";
 import { openWorld, person, type World } from "#test/support/baton-world.ts";
 import { checkAnswer, checkRequest } from "#test/support/openapi.ts";
 
@@ -105,6 +105,73 @@ describe("/agent do", () => {
       world.model.calls.filter(({ agent, brief }) => agent === "reviewer" && brief.includes("octo/looking")),
     ).toEqual([]);
   });
+});
+
+test("agents at work side by side agree by notes, and one waits for the other's lock", async () => {
+  const partner = { agent: "partner", hands_in: "change" };
+  const isFirst = ({ brief }: ScriptedCall) => brief.includes("You are the first.");
+  const scripts = {
+    first: [
+      turn(use("lock_paths", { paths: ["HELLO.md"] })),
+      turn(use("note_write", { key: "greeting", value: "Good day.", if_version: 0 })),
+      turn(use("note_watch", { keys: ["second"], after_version: 0, seconds: 60 })),
+      turn(use("write", { file_path: "HELLO.md", content: "Good day.\n" })),
+      turn(use("unlock_paths")),
+      turn(use("finish", { summary: "Said good day.", files: ["HELLO.md"], followUps: [] })),
+    ],
+    second: [
+      turn(use("note_watch", { keys: ["greeting"], after_version: 0, seconds: 60 })),
+      turn(
+        use("note_write", { key: "greeting", value: "Hi.", if_version: 0 }),
+        use("lock_paths", { paths: ["*.md"], seconds: 0 }),
+        use("note_write", { key: "second", value: "waits" }),
+      ),
+      turn(use("lock_paths", { paths: ["*.md"], seconds: 60 })),
+      turn(use("write", { file_path: "docs/HELLO.md", content: "Good day.\n" })),
+      turn(use("finish", { summary: "Said it there too.", files: ["docs/HELLO.md"], followUps: [] })),
+    ],
+  };
+  const { state, pulls, events } = await ask("agreeing", "/agent do say hello twice", {
+    orchestrator: [
+      [
+        turn(use("create_agent", { name: "first", ...partner }), use("create_agent", { name: "second", ...partner })),
+        turn(
+          use("command_agent", { name: "first", command: "You are the first." }),
+          use("command_agent", { name: "second", command: "You are the second." }),
+        ),
+        turn(use("check_agent_status", { names: ["first"], wait_seconds: 60 })),
+        turn(use("check_agent_status", { names: ["second"], wait_seconds: 60 })),
+        turn(use("merge_work", { name: "first" }), use("merge_work", { name: "second" })),
+        turn(use("finish", { summary: "It says hello twice.", sections: [], files: [], followUps: [] })),
+      ],
+    ],
+    partner: (asked) => (isFirst(asked) ? scripts.first : scripts.second)[asked.turn - 1] ?? turn(),
+    reviewer,
+  });
+  expect(state.finished).toMatchObject({ outcome: "succeeded" });
+  expect(pulls).toHaveLength(1);
+  expect(state.stages.get("conduct")?.current?.artifact).toMatchObject({
+    value: { files: ["HELLO.md", "docs/HELLO.md"] },
+  });
+  expect(state.talk.notes.get("greeting")).toMatchObject({ value: "Good day.", by: "conduct:first" });
+  const locks = events.flatMap(({ event }) =>
+    event.type.startsWith("lock.") && "stage" in event ? [`${event.type} ${event.stage}`] : [],
+  );
+  expect(locks).toEqual([
+    "lock.asked conduct:first",
+    "lock.granted conduct:first",
+    "lock.asked conduct:second",
+    "lock.deferred conduct:second",
+    "lock.released conduct:first",
+    "lock.granted conduct:second",
+  ]);
+  const told = JSON.stringify(
+    world.model.calls
+      .filter(({ agent, brief }) => agent === "partner" && !brief.includes("first."))
+      .map((call) => call.toolResults),
+  );
+  expect(told).toContain("is at version 1 now, by conduct:first");
+  expect(firstDifference(events)).toBeUndefined();
 });
 
 test("/agent background is answered by a report of five sections", async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { sha } from "#src/core/ids.ts";
 import { apply, fold } from "#src/engine/fold.ts";
 import type { Failure, RunEvent } from "#src/engine/events.ts";
+import type { Fleet } from "#src/engine/fleet-port.ts";
 import { workedMs, type State } from "#src/engine/state.ts";
 import { renderCard } from "#src/github/card.ts";
 import { renderEnding } from "#src/github/ending-comment.ts";
@@ -25,6 +26,8 @@ import {
   ScriptedGates,
   ScriptedMerges,
 } from "#test/support/engine-world.ts";
+
+import { FleetAgents, fleetWorld } from "#test/support/fleet-world.ts";
 
 const neutral = createNeutral((text) => text);
 const links = { serverUrl: "https://github.com" };
@@ -354,4 +357,52 @@ describe("the pull request of a plan", () => {
     const changed = await words.go();
     expect(pullRequestBody(changed, facts(changed))).toContain("**The plan**, approved by `ada` with: in colour");
   });
+});
+
+test("an agent that has waited too often for the paths of another says so on the card, until it has them", async () => {
+  const told = Promise.withResolvers<void>();
+  const create = async (fleet: Fleet, id: string) => {
+    await fleet.create({ id, agent: "scout", makes: "Report", instructions: "", fromConflict: false });
+    await fleet.command(id, "work");
+  };
+  const wait = (id: string) => async (fleet: Fleet, signal: AbortSignal) => {
+    while (fleet.agents().some((view) => view.id === id && view.status === "executing"))
+      await fleet.wait([id], 60_000, signal);
+  };
+  const agents = new FleetAgents({
+    conduct: [{ turns: [(fleet) => create(fleet, "holder"), (fleet) => create(fleet, "waiter"), wait("waiter")] }],
+    "conduct:holder": [
+      {
+        turns: [
+          async (_, signal, talk) => {
+            await talk?.lock(["src/`a`"], 10, 60_000, signal);
+            await talk?.write("held", "yes", 0);
+            await told.promise;
+          },
+        ],
+      },
+    ],
+    "conduct:waiter": [
+      {
+        turns: [
+          async (_, signal, talk) => {
+            await talk?.watch(["held"], 0, 60_000, signal);
+            for (const _time of [1, 2, 3]) await talk?.lock(["src"], 10, 1, signal);
+            told.resolve();
+            await talk?.lock(["src"], 10, 60_000, signal);
+          },
+        ],
+      },
+    ],
+  });
+  const world = await fleetWorld(agents);
+  const end = await world.go();
+  expect(end.finished).toMatchObject({ outcome: "succeeded" });
+  const events = await world.events();
+  const at = (is: (event: RunEvent) => boolean) =>
+    card(fold(events.slice(0, events.findLastIndex(({ event }) => is(event)) + 1)));
+  const stuck = "waiter waits for `src`, behind `conduct:holder`";
+  expect(at((event) => event.type === "lock.deferred" && event.times === 2)).not.toContain(stuck);
+  expect(at((event) => event.type === "lock.deferred" && event.escalated)).toContain(stuck);
+  expect(at((event) => event.type === "lock.granted")).not.toContain(stuck);
 });

@@ -8,6 +8,7 @@ import type { Fleet } from "#src/engine/fleet-port.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { AgentEvents, AgentResult, AgentRunner, AgentTask, Conversation, EventLog } from "#src/engine/ports.ts";
 import type { State } from "#src/engine/state.ts";
+import type { Talk } from "#src/engine/talk-port.ts";
 import type { Artifact } from "#src/workflows/artifacts.ts";
 import { Workflow } from "#src/workflows/schema.ts";
 import { commitNamed, created, engineWith, memoryLog, turn } from "./engine-world.ts";
@@ -27,8 +28,8 @@ export const doWorkflow: Workflow = Workflow.parse({
   },
 });
 
-/** A turn of an agent that conducts; without a fleet of its own it does nothing. */
-export type FleetTurn = (fleet: Fleet, signal: AbortSignal) => Promise<void> | void;
+/** A turn of an agent that conducts, or talks; without a fleet of its own it does nothing. */
+export type FleetTurn = (fleet: Fleet, signal: AbortSignal, talk?: Talk) => Promise<void> | void;
 
 export interface Script {
   /** The turns of a command, or of the stage; the result follows behind the last. */
@@ -101,7 +102,7 @@ export class FleetAgents implements AgentRunner {
       if (index < done) continue;
       if ((task.limits.left?.() ?? 1) <= 0)
         return { type: "failed", failure: { code: "budget", message: "the money is spent" } };
-      if (task.fleet) await act(task.fleet, signal);
+      if (task.fleet) await act(task.fleet, signal, task.talk);
       await events.turn(turn(before + index + 1, dollars(cost)));
     }
     if (end === "hang" || end === "late") {

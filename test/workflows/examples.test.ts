@@ -24,9 +24,12 @@ async function read(file: string): Promise<Workflow> {
 describe("the examples", () => {
   test("show every shape", () => {
     expect(files.toSorted()).toEqual([
+      "broadcast.md",
       "fork-join.md",
       "map-reduce.md",
+      "mediated.md",
       "pipeline.md",
+      "side-by-side.md",
       "star.md",
       "swarm.md",
       "waves.md",

@@ -214,7 +214,7 @@ describe("the graph", () => {
 
 describe("what a stage is", () => {
   test.each([
-    ["fix: {}", "flow.md:6:3: fix does nothing — give it an agent, gates or pull_request"],
+    ["fix: {}", "flow.md:6:3: fix does nothing — give it an agent, gates, pick or pull_request"],
     [
       "fix: { agent: fixer }",
       'flow.md:6:17: fix has an agent ("fixer") that hands nothing in — add makes: with the artifact',
