@@ -12,7 +12,7 @@ import { assertNever } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
-import { fleetChange, isHeard, withChild } from "./fold-fleet.ts";
+import { fleetChange, isHeard, keptMerges, withChild } from "./fold-fleet.ts";
 import { newAttempt, newStage } from "./beginnings.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
 import { dependants, isDone, isIdle, isUnderWay, stageThatEnded, workedMs, type Attempt, type State } from "./state.ts";
@@ -224,10 +224,11 @@ function eachUnderWay(stages: State["stages"], change: (attempt: Attempt) => Par
 
 function startStage(state: State, event: EventOf<"stage.started">, at: number): State {
   const stage = state.stages.get(event.stage) ?? newStage(event.stage);
-  const attempt: Attempt = { ...newAttempt(state, stage, event, at), said: stage.approved };
   const stages = new Map(state.stages);
   // A stage that was interrupted starts the same attempt again: it counts once.
   const interrupted = stage.current?.number === event.attempt;
+  const kept = interrupted && stage.current ? keptMerges(stage.current) : {};
+  const attempt: Attempt = { ...newAttempt(state, stage, event, at), ...kept, said: stage.approved };
   // An agent that failed has not been judged: its attempt is no round.
   const failed = stage.current?.failure !== undefined && !stage.child;
   const attempts = interrupted ? stage.attempts.with(-1, attempt) : [...stage.attempts, attempt];

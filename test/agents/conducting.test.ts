@@ -387,6 +387,30 @@ describe.skipIf(!(await needs("bubblewrap")))("an orchestrator", () => {
     expect(firstDifference(events)).toBeUndefined();
   });
 
+  test("that called a tool it does not have, and was put down, goes on with its agents and what it merged", async () => {
+    const { state, notes, events, calls } = await play({
+      script: {
+        orchestrator: [
+          [
+            turn(create("writer"), command("writer", "write one")),
+            waitFor("writer"),
+            turn(use("merge_work", { name: "writer" })),
+            turn(bash("ls")),
+            turn(use("list_agents")),
+            conclude,
+          ],
+        ],
+        builder: [[turn(bash("echo one >> notes.txt")), turn(change("Wrote one."))]],
+      },
+      stopAt: ({ agent, turn: number }) => agent === "orchestrator" && number === 5,
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(notes).toBe("one\n");
+    expect(events.filter(({ event }) => event.type === "stage.started" && event.stage === "conduct")).toHaveLength(1);
+    expect(calls("orchestrator").at(-1)?.toolResults.at(-1)?.output).toContain("writer (builder)");
+    expect(calls("builder")).toHaveLength(2);
+  });
+
   test("keeps a board: what may begin now, and who works what", async () => {
     const task = (id: string, more: object = {}) => ({ id, title: `Do ${id}`, claims: [`src/${id}.js`], ...more });
     const { state, answer } = await play({
@@ -500,5 +524,31 @@ describe.skipIf(!(await needs("bubblewrap")))("an agent whose file grants delega
       [true, expect.stringContaining("Nobody below me.")],
       [false, expect.stringContaining("you cannot give $50.00")],
     ]);
+  });
+});
+
+describe.skipIf(!(await needs("bubblewrap")))("an agent that looks itself, and merges the work of others", () => {
+  const looker = `---\nname: looker\ndescription: x\ntools: read, grep, create_agent, command_agent, check_agent_status, merge_work\n---\nConduct.\n`;
+
+  test("leaves what it merged: files, changes and commit", async () => {
+    const { state, notes, conducted } = await play({
+      agent: "looker",
+      files: { ".github/baton/agents/looker.md": looker },
+      script: {
+        looker: [
+          [
+            turn(use("read", { path: "src/a.js" }), create("writer"), command("writer", "write one")),
+            waitFor("writer"),
+            turn(use("merge_work", { name: "writer" })),
+            conclude,
+          ],
+        ],
+        builder: [[turn(bash("echo one >> notes.txt")), turn(change("Wrote one."))]],
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(notes).toBe("one\n");
+    expect(conducted?.artifact).toMatchObject({ name: "Conclusion", value: { files: ["notes.txt"] } });
+    expect(conducted?.changes.map(({ path }) => path)).toEqual(["notes.txt"]);
   });
 });

@@ -1,13 +1,14 @@
 // Agents that conduct agents: their lives, the limits, what reaches whom, what money they have, and that any process can go on from anywhere.
 import { describe, expect, test } from "vitest";
 import { onFaultPoint } from "#src/core/fault-points.ts";
-import { parkingOf } from "#src/core/parking.ts";
+import { Parking, parkingOf } from "#src/core/parking.ts";
 import { firstDifference } from "#src/engine/agree.ts";
 import { statusOf } from "#src/engine/conducted.ts";
 import { drive } from "#src/engine/drive.ts";
 import type { RecordedEvent, RunEvent } from "#src/engine/events.ts";
 import type { AgentView, Fleet, NewAgent } from "#src/engine/fleet-port.ts";
 import { fold } from "#src/engine/fold.ts";
+import type { AgentRunner } from "#src/engine/ports.ts";
 import { dollars } from "#src/core/ids.ts";
 import {
   commitNamed,
@@ -363,6 +364,43 @@ describe("an agent that conducts", () => {
     // The second of that name knows nothing of the first.
     expect(agents.resumed).toEqual([]);
     expect(firstDifference(await events())).toBeUndefined();
+  });
+});
+
+describe("an attempt that conducts and must begin again", () => {
+  const merge: FleetTurn = async (fleet) => void (await fleet.merge("builder", never));
+  const script = (more: readonly FleetTurn[]) => ({
+    conduct: [
+      { turns: [send("builder", "build", { agent: "builder", makes: "Change" }), ended("builder"), merge, ...more] },
+    ],
+  });
+
+  test("keeps what was merged: it begins with nobody, from there, and leaves no less", async () => {
+    const stop = new AbortController();
+    const { run, log, engine } = await fleetWorld(
+      new FleetAgents(script([() => stop.abort(new Parking("stopping")), (_, signal) => signal.throwIfAborted()])),
+    );
+    await drive(run, engine, stop.signal);
+    const before = fold(await log.read(run)).stages.get("conduct")?.current;
+    expect(before?.fleet?.agents).toEqual(["builder"]);
+
+    const agents = new FleetAgents({ conduct: [{ turns: [] }] });
+    const gone = { type: "gone" as const, why: "its workspace is not there any more" };
+    const forgetful: AgentRunner = {
+      run: (task, told, signal) => agents.run(task, told, signal),
+      resume: () => Promise.resolve(gone),
+      forget: () => Promise.resolve(),
+    };
+    await drive(run, fleetEngine(log, forgetful), never);
+    const events = await log.read(run);
+    const state = fold(events);
+    expect(state.finished).toMatchObject(good);
+    expect(agents.tasks.map(({ stage, attempt, start }) => ({ stage, attempt, start }))).toEqual([
+      { stage: "conduct", attempt: 1, start: before?.commit },
+    ]);
+    expect(state.stages.get("conduct")?.current).toMatchObject({ commit: before?.commit, fleet: { agents: [] } });
+    expect(statusOf(state, "conduct:builder")).toBe("deleted");
+    expect(firstDifference(events)).toBeUndefined();
   });
 });
 
