@@ -5,6 +5,7 @@ import type { Tool } from "@anthropic-ai/sdk/resources/messages/messages";
 import type { z } from "zod";
 import type { AgentTask } from "../engine/ports.ts";
 import type { Answer, Fleet, NewAgent } from "../engine/fleet-port.ts";
+import { BatonError } from "../core/errors.ts";
 import { dollars } from "../core/ids.ts";
 import { fleetToolNames, type FleetToolName, type ToolName } from "../workflows/schema.ts";
 import { finishTool, readFinish } from "./finish.ts";
@@ -29,15 +30,31 @@ export async function withFleet(tools: SessionTools, conducting: Conducting): Pr
   if (!fleet || names.length === 0) return tools;
   const definitions = await definitionsOf(conducting);
   const door = new FleetTools(fleet, conducting);
+  let broken: { readonly error: unknown } | undefined;
   return {
     ...tools,
     declarations: [...tools.declarations, ...names.map((known) => declarationOf(known, definitions))],
     call: async (call, signal) => {
       const asked = names.find((known) => known === call.name);
-      return asked === undefined ? await tools.call(call, signal) : await door.call(asked, call.input, signal);
+      if (asked === undefined) return await tools.call(call, signal);
+      if (broken) return no(NOT_DONE);
+      try {
+        return await door.call(asked, call.input, signal);
+      } catch (error) {
+        if (signal.aborted || conducting.signal.aborted) throw error;
+        broken = { error };
+        return no(NOT_DONE);
+      }
+    },
+    rethrow: () => {
+      if (broken) throw broken.error;
+      tools.rethrow?.();
     },
   };
 }
+
+/** Said of a call that git, the disk or the log broke: the driver decides about that, and whoever goes on is told so. */
+const NOT_DONE = "Not done: something of Baton's own broke meanwhile. If it is still wanted, call it again.";
 
 function declarationOf(tool: FleetToolName, definitions: string): Tool {
   const { input_schema } = finishTool(inputs[tool]);
@@ -49,11 +66,24 @@ function declarationOf(tool: FleetToolName, definitions: string): Tool {
 async function definitionsOf({ agents, task, signal }: Conducting): Promise<string> {
   const lines = await Promise.all(
     (agents.names?.() ?? []).map(async (known) => {
-      const definition = await agents.load(known, task, signal);
-      return definition ? `\n- ${known}: ${definition.description.slice(0, 200)}` : "";
+      const definition = await loaded(agents.load(known, task, signal));
+      // One that is not valid is refused when it is asked for.
+      return definition && !("problem" in definition) ? `\n- ${known}: ${definition.description.slice(0, 200)}` : "";
     }),
   );
   return lines.length === 0 ? "" : ` Definitions:${lines.join("")}`;
+}
+
+/** A definition, or what is wrong with the repository's own file of it. */
+async function loaded<T extends object>(
+  definition: Promise<T | undefined>,
+): Promise<T | { problem: string } | undefined> {
+  try {
+    return await definition;
+  } catch (error) {
+    if (error instanceof BatonError && error.code === "invalid-config") return { problem: error.message };
+    throw error;
+  }
 }
 
 interface ToolAnswer {
@@ -141,7 +171,8 @@ class FleetTools {
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const { agents, task } = this.#conducting;
-    const definition = await agents.load(agent, task, signal);
+    const definition = await loaded(agents.load(agent, task, signal));
+    if (definition && "problem" in definition) return `The definition ${agent} cannot be used: ${definition.problem}`;
     if (!definition) {
       const known = agents.names?.() ?? [];
       return `There is no definition "${agent}"${known.length === 0 ? "" : `; there are ${known.join(", ")}`}.`;

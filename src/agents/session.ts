@@ -49,6 +49,11 @@ export interface SessionTools {
   begin?(turn: number, signal: AbortSignal): Promise<void>;
   /** That turn is in the log. What it throws ends the session by that throw. */
   recorded?(turn: number): Promise<void>;
+  /**
+   * Throws what broke outside the tools while a turn's calls ran, once the turn with their answers is in the log: the agent is not
+   * to blame, and whoever goes on has lost nothing. It ends the session by that throw.
+   */
+  rethrow?(): void;
   /** Makes the tools anew, on a fresh copy of the files. */
   renew?(): Promise<void>;
 }
@@ -140,6 +145,7 @@ class Session<T> {
         },
       });
       if (touched) await tools.recorded?.(turn);
+      tools.rethrow?.();
       if (end) return end;
     }
   }

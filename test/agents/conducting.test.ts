@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openParts, type Parts } from "#src/baton.ts";
+import { BatonError } from "#src/core/errors.ts";
 import { silentLog } from "#src/core/log.ts";
 import { Parking } from "#src/core/parking.ts";
 import { firstDifference } from "#src/engine/agree.ts";
@@ -409,6 +410,86 @@ describe.skipIf(!(await needs("bubblewrap")))("an orchestrator", () => {
     expect(events.filter(({ event }) => event.type === "stage.started" && event.stage === "conduct")).toHaveLength(1);
     expect(calls("orchestrator").at(-1)?.toolResults.at(-1)?.output).toContain("writer (builder)");
     expect(calls("builder")).toHaveLength(2);
+  });
+
+  test("has git fail under a merge, which passes: it goes on in its conversation, and merges then", async () => {
+    let failures = 2;
+    const spoiled = new WeakSet<object>();
+    const { state, events, answers, notes } = await play({
+      script: {
+        orchestrator: (call) =>
+          [
+            turn(create("writer"), command("writer", "write one")),
+            waitFor("writer"),
+            ...Array.from({ length: 3 }, () => turn(use("merge_work", { name: "writer" }), use("list_agents"))),
+            conclude,
+          ][call.turn - 1] ?? conclude,
+        builder: [[turn(bash("echo one >> notes.txt")), turn(change("Wrote one."))]],
+      },
+      before: ({ agent }, { parts: { workspaces } }) => {
+        if (agent !== "orchestrator" || spoiled.has(workspaces)) return Promise.resolve();
+        spoiled.add(workspaces);
+        const merge = workspaces.merge.bind(workspaces);
+        workspaces.merge = async (...asked) => {
+          if ((failures -= 1) >= 0) throw new BatonError("git-failed", "git took too long", { retryable: true });
+          return await merge(...asked);
+        };
+        return Promise.resolve();
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(failures).toBe(-1);
+    expect(notes).toBe("one\n");
+    const own = events.flatMap(({ event }) => ("stage" in event && event.stage === "conduct" ? [event] : []));
+    expect(own.flatMap((event) => (event.type === "session.started" ? [event.why] : []))).toEqual(["first"]);
+    expect(own.filter(({ type }) => type === "stage.started")).toHaveLength(1);
+    expect(answers.filter(({ name }) => name === "merge_work").map(({ ok }) => ok)).toEqual([false, false, true]);
+    expect(answers.find(({ name }) => name === "merge_work")?.output).toContain("call it again");
+    expect(firstDifference(events)).toBeUndefined();
+  });
+
+  test("whose conversation begins anew is told that its agents and what it merged are there", async () => {
+    const invalid = turn(use("finish", { summary: 1 }));
+    const { state, calls, answers, notes } = await play({
+      script: {
+        orchestrator: (call) => {
+          const again = call.brief.includes("What happened before");
+          const turns = again
+            ? [turn(use("list_agents")), conclude]
+            : [
+                turn(create("writer"), command("writer", "write one")),
+                waitFor("writer"),
+                turn(use("merge_work", { name: "writer" })),
+                invalid,
+                invalid,
+                invalid,
+              ];
+          return turns[call.turn - 1] ?? invalid;
+        },
+        builder: [[turn(bash("echo one >> notes.txt")), turn(change("Wrote one."))]],
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(calls("orchestrator").at(-1)?.brief).toContain("The agents you created in this attempt are as they were");
+    expect(answers.find(({ name }) => name === "list_agents")?.output).toContain("its work is merged");
+    expect(notes).toBe("one\n");
+  });
+
+  test("asks for a definition that is not valid, and is told what is wrong with it; one nobody asks for is in nobody's way", async () => {
+    const broken = (name: string) => ({
+      [`.github/baton/agents/${name}.md`]: `---\nname: ${name}\ndescription: x\ntols: read\n---\n\nDo.\n`,
+    });
+    const { state, events, answer, calls } = await play({
+      files: { ...broken("mine"), ...broken("triager") },
+      script: { orchestrator: [[turn(create("a", { agent: "mine" })), conclude]] },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(events.filter(({ event }) => event.type === "session.started")).toHaveLength(1);
+    expect(answer("create_agent")).toMatchObject({
+      ok: false,
+      output: expect.stringMatching(/^The definition mine cannot be used: [^]*agents\/mine\.md:4[^]*tols[^]*tools/),
+    });
+    expect(JSON.stringify(calls("orchestrator")[0]?.request.tools)).not.toContain("- triager");
   });
 
   test("keeps a board: what may begin now, and who works what", async () => {
