@@ -87,8 +87,9 @@ export async function createFleet(course: Course, { log, merges, gates }: Parts,
     const no = refusalOf(state, { ...at, commit: into });
     const theirs = workOf(state, of.stage, id);
     if (no !== undefined || theirs === undefined) return refusal(no ?? `${id} has handed in no change`);
-    const conflict = state.stages.get(unitOf(id))?.child?.conflict?.paths;
-    if (conflict) {
+    const mender = state.stages.get(unitOf(id))?.child;
+    if (mender?.conflict) {
+      const conflict = { marked: mender.base, paths: mender.conflict.paths };
       const { passed, summary, notes } = await gates.check(
         gateRequest(state, { gate: "resolved", head: theirs, conflict }),
         signal,
@@ -100,7 +101,7 @@ export async function createFleet(course: Course, { log, merges, gates }: Parts,
     const event: EventOf<"fleet.merged"> =
       answer.type === "merged"
         ? { ...at, commit: answer.commit }
-        : { ...at, commit: into, conflict: { marked: answer.marked, paths: answer.paths.slice(0, 200) } };
+        : { ...at, commit: into, conflict: { marked: answer.marked, paths: [...answer.paths] } };
     const recorded = await course.propose((by) => proposal(by, event, {}));
     return recorded.type === "refused" ? recorded : mergeAnswer(event);
   }

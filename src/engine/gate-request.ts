@@ -3,7 +3,7 @@ import type { Sha } from "../core/ids.ts";
 import type { GateRequest } from "./ports.ts";
 import { artifactOf, type State } from "./state.ts";
 
-/** The request for one check of `head`; `conflict`: the paths of a merge that an agent mended. */
+/** The request for one check of `head`; `conflict`: the merge that an agent mended. */
 export function gateRequest(
   state: State,
   { gate, head, conflict }: Pick<GateRequest, "gate" | "conflict"> & { readonly head: Sha },

@@ -9,7 +9,7 @@ import type { Engine } from "./drive.ts";
 import { losses, type Estimate, type EventOf, type RunEvent } from "./events.ts";
 import { createFleet } from "./fleet.ts";
 import { gateRequest } from "./gate-request.ts";
-import type { AgentEvents, AgentTask } from "./ports.ts";
+import type { AgentEvents, AgentTask, GateRequest } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
 import { isContinued, planOf, upstream, used, type State, type UnitPlan } from "./state.ts";
 import { readUnit, stageOf, taskUnit } from "./unit.ts";
@@ -238,7 +238,7 @@ async function mergeWave(
     const answer = await merges.merge(state.created.repo, commit, theirs, `${stage}: merge ${task}`, signal);
     const at = { type: "wave.merged" as const, stage, attempt, wave };
     if (answer.type === "conflict") {
-      const conflict = { task, marked: answer.marked, paths: answer.paths.slice(0, 200) };
+      const conflict = { task, marked: answer.marked, paths: [...answer.paths] };
       return { ...at, tasks: merged, commit, conflict };
     }
     if (answer.type === "refused") {
@@ -291,10 +291,10 @@ async function check(
   }
 }
 
-/** The paths in which the unit was to mend a merge. */
-function conflictOf(state: State, unit: string): readonly string[] | undefined {
-  const part = partOf(state, unit);
-  return part?.type === "merge" ? part.paths : undefined;
+/** The merge that the unit was to mend. */
+function conflictOf(state: State, unit: string): GateRequest["conflict"] {
+  const { stage, mends } = readUnit(unit);
+  return mends ? state.stages.get(stage)?.current?.board?.conflict : undefined;
 }
 
 async function publish(state: State, { publisher }: Engine, signal: AbortSignal): Promise<RunEvent> {

@@ -277,8 +277,8 @@ export interface GateRequest {
   readonly reproduction:
     | { readonly value: Extract<Artifact, { name: "Reproduction" }>["value"]; readonly commit: Sha }
     | undefined;
-  /** The paths of a merge that an agent mended. */
-  readonly conflict?: readonly string[] | undefined;
+  /** The merge that an agent mended: the commit with the conflict markers in these paths. */
+  readonly conflict?: { readonly marked: Sha; readonly paths: readonly string[] } | undefined;
   /** The tests that pin today's behaviour, with the commit (base plus test files) that carries them. Absent in workflows without them. */
   readonly characterization:
     | { readonly value: Extract<Artifact, { name: "Characterization" }>["value"]; readonly commit: Sha }

@@ -594,7 +594,7 @@ describe("merging", () => {
     const afterA = commitNamed(`${first?.into} ${commitNamed("conduct:a 1")}`);
     expect(mender?.start).toBe(commitNamed(`${afterA} ${commitNamed("conduct:b 1")}`));
     expect(mender?.part).toMatchObject({ conflict: { of: "b", paths: ["src/both.js"] } });
-    expect(gates.requests[0]).toMatchObject({ gate: "resolved", head: mended, conflict: ["src/both.js"] });
+    expect(gates.requests[0]).toMatchObject({ gate: "resolved", head: mended, conflict: { paths: ["src/both.js"] } });
     expect(state.stages.get("conduct")?.current?.fleet?.conflict).toBeUndefined();
     expect(state.stages.get("conduct")?.current?.commit).toBe(commitNamed(`${afterA} ${mended}`));
     expect(firstDifference(await events())).toBeUndefined();
