@@ -8,7 +8,7 @@ import type { RepoCommands } from "../workspace/commands.ts";
 import { mapOf } from "../workspace/repo-map.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { dataBlock, dataNotice } from "./data-block.ts";
-import { handOn, READ_ARTIFACT } from "./handed-on.ts";
+import { handOn, READ_ARTIFACT, ROOM } from "./handed-on.ts";
 
 /** What a brief is made of besides the task. */
 export interface BriefMaterial {
@@ -27,7 +27,7 @@ const room = {
   body: 24_000,
   comments: 24_000,
   instruction: 4_000,
-  artifact: 16_000,
+  artifact: ROOM,
   reasons: 24_000,
   patch: 60_000,
   map: 4_000,
