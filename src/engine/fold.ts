@@ -104,7 +104,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return touch(state, event, at, () => ({ session: { number: event.session, version }, interrupted: false }));
     case "agent.turn":
       return {
-        ...touch(state, event, at, (attempt) => ({
+        ...touch(withLateSpend(state, event), event, at, (attempt) => ({
           turns: event.turn - attempt.turnsBefore,
           interrupted: false,
           spend: addSpend(attempt.spend, event.spend),
@@ -245,6 +245,16 @@ function startStage(state: State, event: EventOf<"stage.started">, at: number): 
     if (later) stages.set(name, { ...later, current: undefined, failures: 0 });
   }
   return { ...state, stages };
+}
+
+/** A turn that was recorded when another attempt had begun is paid for by the one that took it. */
+function withLateSpend(state: State, { stage: unit, attempt: number, spend }: EventOf<"agent.turn">): State {
+  const stage = state.stages.get(unit);
+  const index = stage?.attempts.findLastIndex((one) => one.number === number) ?? -1;
+  const late = stage?.attempts[index];
+  if (!stage || !late || stage.current?.number === number) return state;
+  const attempts = stage.attempts.with(index, { ...late, spend: addSpend(late.spend, spend) });
+  return { ...state, stages: new Map(state.stages).set(unit, { ...stage, attempts }) };
 }
 
 function withFailures(state: State, unit: string, count: (before: number) => number): State {

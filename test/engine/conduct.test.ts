@@ -53,6 +53,13 @@ const ended =
     expect(viewOf(fleet, id)?.status, id).not.toBe("executing");
   };
 
+const again =
+  (id: string): FleetTurn =>
+  async (fleet) =>
+    void (await fleet.command(id, "again"));
+const startsOf = (events: readonly RecordedEvent[], unit: string) =>
+  events.flatMap(({ event }) => (event.type === "stage.started" && event.stage === unit ? [`${event.attempt}`] : []));
+
 function viewOf(fleet: Fleet, id: string): AgentView | undefined {
   return fleet.agents().find((view) => view.id === id);
 }
@@ -216,9 +223,38 @@ describe("an agent that conducts", () => {
       "conduct:stuck": [{ end: "hang" }, {}],
     });
     agents.onHang = () => stuck.resolve();
-    agents.onEnd = () => slow.promise;
-    expect((await (await fleetWorld(agents)).go()).finished).toMatchObject(good);
+    const { go, log, run } = await fleetWorld(agents);
+    let begun: string[] = [];
+    agents.onEnd = async () => {
+      await slow.promise;
+      begun = startsOf(await log.read(run), "conduct:stuck");
+    };
+    expect((await go()).finished).toMatchObject(good);
     expect(agents.resumed.map(({ task }) => `${task.stage} ${task.attempt}`)).toEqual(["conduct:stuck 2"]);
+    // What the first still records comes before the second begins.
+    expect(begun).toEqual(["1"]);
+  });
+
+  test("a turn that was recorded when the next attempt had begun is paid for by the one that took it", async () => {
+    const agents = new FleetAgents({
+      conduct: [{ turns: [send("scout"), ended("scout"), again("scout"), ended("scout")] }],
+    });
+    const { go, events } = await fleetWorld(agents);
+    await go();
+    const recorded = await events();
+    const starts = recorded.flatMap(({ event }, at) =>
+      event.type === "stage.started" && event.stage === "conduct:scout" ? [at] : [],
+    );
+    const spent = (of: readonly RecordedEvent[]) =>
+      fold(of)
+        .stages.get("conduct:scout")
+        ?.attempts.map(({ spend }) => spend.microDollars);
+    const upTo = recorded.slice(0, (starts[1] ?? 0) + 1);
+    const last = upTo.findLast(({ event }) => event.type === "agent.turn" && event.stage === "conduct:scout");
+    if (!last) throw new Error("no turn");
+    const late = [...upTo, { ...last, version: upTo.length + 1 }];
+    expect(spent(upTo)).toEqual([dollars(0.01), 0]);
+    expect(spent(late)).toEqual([dollars(0.02), 0]);
   });
 
   test("one that is interrupted before it has begun does not begin", async () => {
