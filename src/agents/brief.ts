@@ -94,11 +94,12 @@ const handIn: Readonly<Record<ArtifactName, string>> = {
   Triage: "a *Triage*: it decides which specialists work the issue.",
   Reproduction:
     "a *Reproduction*. Baton runs your command on the untouched base commit with only your test files added; it must fail every time, with `expectedFailure` in its output.",
-  Diagnosis: "a *Diagnosis*. The fixer works from it.",
+  Diagnosis: "a *Diagnosis*. Whoever mends the bug works from it.",
   Change:
-    "a *Change*. Baton takes the files as they are then, and runs the reproduction, the whole suite and its guards on them. What counts is the diff, not the list in `files`.",
+    "a *Change*. Baton takes the files as they are then, and what is to be checked of them it runs itself. What counts is the diff, not the list in `files`.",
   Plan: "a *Plan*: tasks that can be worked on their own.",
-  Review: "a *Review*. With `changes` the fixer gets your findings; with `approve` a draft pull request opens.",
+  Review:
+    "a *Review*. With `changes` the work is done again by your findings; with `approve` the run goes on to its draft pull request.",
   Report: "a *Report*: for the person who asked, or for the agents who go on from it.",
   Conclusion:
     "a *Conclusion*: what came of it all. Where work of your agents was merged, Baton checks it and opens a draft pull request; where none was, the person who asked reads your report.",

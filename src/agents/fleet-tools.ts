@@ -12,7 +12,7 @@ import { finishTool, readFinish } from "./finish.ts";
 import { descriptions, inputs, LONGEST_WAIT, type Input } from "./fleet-inputs.ts";
 import { boardText, costText, listText, logText, resultText, statusText } from "./fleet-words.ts";
 import type { AgentSource } from "./work.ts";
-import type { SessionTools } from "./session.ts";
+import type { SessionTools, ToolAnswer } from "./session.ts";
 
 interface Conducting {
   readonly task: AgentTask;
@@ -84,11 +84,6 @@ async function loaded<T extends object>(
     if (error instanceof BatonError && error.code === "invalid-config") return { problem: error.message };
     throw error;
   }
-}
-
-interface ToolAnswer {
-  readonly ok: boolean;
-  readonly output: string;
 }
 
 const no = (output: string): ToolAnswer => ({ ok: false, output });
@@ -219,7 +214,10 @@ class FleetTools {
     if (created.type === "refused") return no(created.why);
     const { id: who } = created;
     const commanded = await this.#fleet.command(who, input.task);
-    if (commanded.type === "refused") return no(commanded.why);
+    if (commanded.type === "refused") {
+      await this.#fleet.delete(who);
+      return no(commanded.why);
+    }
     const view = () => this.#fleet.agents().find((one) => one.id === who);
     while (view()?.status === "executing" && !signal.aborted)
       await this.#fleet.wait([who], LONGEST_WAIT * 1_000, signal);

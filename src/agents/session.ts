@@ -24,6 +24,7 @@ import { sinceCommand } from "./commanded.ts";
 import { FINISH, finishTool } from "./finish.ts";
 import type { ModelReply, RequestedCall } from "./model.ts";
 import { endedByStop, failed, HandingIn, type SessionEnd, trouble } from "./session-end.ts";
+import type { ToolAnswer as HandsAnswer } from "../hands/sandbox.ts";
 import { storable, touches, type Sent } from "./transcript.ts";
 
 export interface ToolCall {
@@ -32,9 +33,7 @@ export interface ToolCall {
   readonly input: unknown;
 }
 
-export interface ToolAnswer {
-  readonly ok: boolean;
-  readonly output: string;
+export interface ToolAnswer extends HandsAnswer {
   /** How long it ran, where the tools know better than who waited for it. */
   readonly seconds?: number | undefined;
 }
