@@ -8,7 +8,7 @@
 // What is put down to be taken up again (the worker stops, a person holds the run, the model must be waited for) leaves its
 // workspace under the attempt's key; `resume` takes it from there, in whichever process of this machine.
 import { BatonError, messageOf } from "../core/errors.ts";
-import type { RunId, Sha } from "../core/ids.ts";
+import type { Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { parkingOf, withGrace } from "../core/parking.ts";
 import type { RepoRef } from "../engine/events.ts";
@@ -82,7 +82,7 @@ export function createRunner<Hands extends AsyncDisposable>(given: RunnerOptions
       return await work(options, { task, events, from: undefined, adopted: undefined }, signal, grace.signal);
     },
     resume: (task, conversation, events, signal) => resume(options, task, conversation, events, signal),
-    forget: (run) => forget(options, run),
+    forget: (run, of) => forget(options, of ? placeKey({ runId: run, stage: of.unit, begun: of.begun }) : run),
   };
 }
 
@@ -95,11 +95,11 @@ export function bookkeeping(place: Place<AsyncDisposable>): Pick<SessionTools, "
   };
 }
 
-async function forget({ workspaces, log }: RunnerOptions, run: RunId): Promise<void> {
+async function forget({ workspaces, log }: RunnerOptions, what: string): Promise<void> {
   try {
-    await workspaces.forget(run);
+    await workspaces.forget(what);
   } catch (error) {
-    log.warn("the workspaces of an ended run could not be deleted", { run, error: messageOf(error) });
+    log.warn("the workspaces of what has ended could not be deleted", { what, error: messageOf(error) });
   }
 }
 

@@ -17,14 +17,14 @@ import { isFleetEvent, workOf, type FleetEvent } from "./fold-fleet.ts";
 import { gateRequest } from "./gate-request.ts";
 import type { Course, Proposal } from "./perform.ts";
 import type { StageState, State } from "./state.ts";
-import { childUnit } from "./unit.ts";
+import { childUnit, isBelow } from "./unit.ts";
 import { nextWave } from "../workflows/waves.ts";
 
 type Of = { readonly stage: string; readonly attempt: number };
-type Parts = Pick<Engine, "log" | "merges" | "gates">;
+type Parts = Pick<Engine, "log" | "merges" | "gates" | "agents">;
 
 /** The fleet of an attempt that is about to be worked. */
-export async function createFleet(course: Course, { log, merges, gates }: Parts, of: Of): Promise<Fleet> {
+export async function createFleet(course: Course, { log, merges, gates, agents }: Parts, of: Of): Promise<Fleet> {
   const orphans = await orphansOf(course.now(), log, of);
   const unitOf = (id: string) => childUnit(of.stage, id);
   const known = (): FleetState | undefined => fleetOf(course.now(), of.stage);
@@ -124,7 +124,11 @@ export async function createFleet(course: Course, { log, merges, gates }: Parts,
     create,
     command,
     interrupt: (id) => record({ type: "agent.interrupted", ...of, id }),
-    delete: (id) => record({ type: "agent.deleted", ...of, id }),
+    async delete(id) {
+      const answer = await record({ type: "agent.deleted", ...of, id });
+      if (answer.type === "done") await forgetFleet(agents, course.now(), unitOf(id));
+      return answer;
+    },
     merge,
     agents: () => (known()?.agents ?? []).flatMap((id) => viewOf(course.now(), of.stage, id) ?? []),
     wait,
@@ -134,6 +138,13 @@ export async function createFleet(course: Course, { log, merges, gates }: Parts,
     changeTask: (change) => record({ type: "task.changed", ...of, ...change }),
     board: () => ({ lines: known()?.board ?? [], ready: readyTasks(known()?.board ?? []) }),
   };
+}
+
+/** What the agents at `unit` and below it worked in is nobody's any more, once none of them can be commanded again. */
+export async function forgetFleet(agents: Engine["agents"], { runId, stages }: State, unit: string): Promise<void> {
+  for (const { name, child, attempts } of stages.values())
+    if (child && (name === unit || isBelow(name, unit)))
+      for (const begun of new Set(attempts.map(({ root }) => root))) await agents.forget(runId, { unit: name, begun });
 }
 
 async function orphansOf(state: State, log: Engine["log"], { stage, attempt }: Of): Promise<FleetEvent[]> {

@@ -7,12 +7,12 @@ import { conversationOf } from "./conversation.ts";
 import type { Work } from "./effect.ts";
 import type { Engine } from "./drive.ts";
 import { losses, type Estimate, type EventOf, type RunEvent } from "./events.ts";
-import { createFleet } from "./fleet.ts";
+import { createFleet, forgetFleet } from "./fleet.ts";
 import { gateRequest } from "./gate-request.ts";
 import type { AgentEvents, AgentTask, GateRequest } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
 import { isContinued, planOf, upstream, used, type State, type UnitPlan } from "./state.ts";
-import { readUnit, stageOf, taskUnit } from "./unit.ts";
+import { childUnit, readUnit, stageOf, taskUnit } from "./unit.ts";
 
 /** What is to be recorded, given the state as it is then; nothing when it refuses. */
 export interface Proposal<T> {
@@ -79,6 +79,10 @@ async function work(
   const fleet = await createFleet(course, engine, { stage, attempt });
   const task = { ...taskOf(state, stage, attempt, engine.clock.now(), () => course.now()), fleet };
   const result = await askAgent(effect, task, course, engine, signal);
+  // Its fleet ends with it.
+  if (result.type === "finished" || result.type === "gone" || (result.type === "failed" && !signal.aborted))
+    for (const id of course.now().stages.get(stage)?.current?.fleet?.agents ?? [])
+      await forgetFleet(engine.agents, course.now(), childUnit(stage, id));
   switch (result.type) {
     case "failed":
       return [{ type: "agent.failed", stage, attempt, failure: result.failure }];
@@ -159,6 +163,7 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
       turns: Math.min(plan.turns - (current?.turns ?? 0), state.budget.turns - spent.turns),
       microDollars: moneyLeft(state, unit),
       left: () => moneyLeft(by(), unit),
+      turnsLeft: () => (by().budget?.turns ?? 0) - used(by(), 0).turns,
       milliseconds: Math.min(
         (current?.milliseconds ?? durationMs(plan.time)) - worked,
         state.budget.milliseconds - spent.milliseconds,

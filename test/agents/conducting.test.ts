@@ -492,6 +492,32 @@ describe.skipIf(!(await needs("bubblewrap")))("an orchestrator", () => {
     expect(JSON.stringify(calls("orchestrator")[0]?.request.tools)).not.toContain("- triager");
   });
 
+  test("shares the run's turns with its agents: each of those at work takes at most one more", async () => {
+    const names = ["a", "b", "c"];
+    const { config } = created();
+    const { state, events } = await play({
+      event: {
+        config: { ...config, budget: { ...config.budget, turns: 12 }, limits: { ...config.limits, parallel: 8 } },
+      },
+      script: {
+        orchestrator: (call) =>
+          call.turn === 1
+            ? turn(
+                ...names.flatMap((name) => [
+                  create(name, { agent: "scout", hands_in: "report" }),
+                  command(name, "never end"),
+                ]),
+              )
+            : waitFor(...names),
+        scout: () => turn(bash("true")),
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "out-of-budget", code: "budget-turns" });
+    const taken = events.filter(({ event }) => event.type === "agent.turn").length;
+    expect(taken).toBeGreaterThanOrEqual(12);
+    expect(taken).toBeLessThanOrEqual(12 + names.length);
+  });
+
   test("keeps a board: what may begin now, and who works what", async () => {
     const task = (id: string, more: object = {}) => ({ id, title: `Do ${id}`, claims: [`src/${id}.js`], ...more });
     const { state, answer } = await play({
@@ -572,6 +598,58 @@ describe.skipIf(!(await needs("bubblewrap")))("an agent whose file grants delega
     expect(summary?.output).not.toContain("secret");
     expect(answer("read_agent_logs")?.output).toContain("a secret of the transcript");
     expect(answer("list_agents")?.output).toContain("scout-1 (scout): deleted");
+  });
+
+  test("leaves no workspace of those it delegated to, and none of one it deleted", async () => {
+    const left: number[] = [];
+    const { state } = await play({
+      agent: "boss",
+      files: {
+        ".github/baton/agents/boss.md": boss.replace(
+          "list_agents",
+          "create_agent, command_agent, check_agent_status, delete_agent",
+        ),
+      },
+      script: {
+        boss: [
+          [
+            turn(use("delegate", { agent: "scout", task: "look" })),
+            turn(create("idle", { agent: "scout", hands_in: "report" }), command("idle", "look")),
+            waitFor("idle"),
+            turn(use("delete_agent", { name: "idle" })),
+            conclude,
+          ],
+        ],
+        scout: (call) => (call.turn === 1 ? turn(bash("touch big")) : turn(report("Seen."))),
+      },
+      before: async ({ agent, turn: number }, { home }) => {
+        if (agent !== "boss" || ![2, 4, 5].includes(number)) return;
+        const folders = await readdir(join(home, "workspaces"), { withFileTypes: true });
+        left.push(folders.filter((one) => one.isDirectory()).length);
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(left).toEqual([0, 1, 0]);
+  });
+
+  test("whose agent cannot be commanded is left without it", async () => {
+    const { state, events, answers } = await play({
+      agent: "boss",
+      files,
+      script: {
+        boss: [
+          [
+            turn(use("delegate", { agent: "scout", task: "look", budget: 0.0000001 })),
+            turn(use("list_agents")),
+            conclude,
+          ],
+        ],
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(answers[0]?.ok).toBe(false);
+    expect(events.filter(({ event }) => event.type === "agent.created")).toHaveLength(1);
+    expect(events.filter(({ event }) => event.type === "agent.deleted")).toHaveLength(1);
   });
 
   test("runs into the limit of depth, and into the money that is left", async () => {
