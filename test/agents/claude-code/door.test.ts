@@ -127,6 +127,7 @@ describe("the door", () => {
     await using door = await openDoor(() => undefined);
     const four = await Promise.all([1, 2, 3, 4].map(() => begun(door.socket, 10)));
     await until(async () => (await ask(door.socket, "{")) === undefined);
+    expect(four.map(({ connection }) => connection.destroyed)).toEqual([false, false, false, false]);
     for (const { connection } of four) connection.destroy();
     await until(async () => (await ask(door.socket, "{"))?.status === 400);
   });
