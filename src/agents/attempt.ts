@@ -6,6 +6,7 @@ import type { Log } from "../core/log.ts";
 import { withGrace } from "../core/parking.ts";
 import type { Failure, Spend } from "../engine/events.ts";
 import type { AgentEvents, AgentResult, SessionStart, Turn } from "../engine/ports.ts";
+import { fleetToolNames } from "../workflows/schema.ts";
 import { recordWaste } from "./asking.ts";
 import type { Circuits } from "./circuits.ts";
 import { Meter, type SessionLimits } from "./meter.ts";
@@ -216,8 +217,11 @@ class Attempt<T> {
     if (stop) return { type: "failed", failure: stop };
     const brief = await this.#options.brief(renewal.form === "reduced" ? REDUCED_SHARE : 1);
     const turns = this.#spoken.flatMap((spoken) => spoken.turns);
+    const conducts = this.#options.tools.declarations.some(({ name }) =>
+      fleetToolNames.some((known) => known === name),
+    );
     const summary = renewal.form === "summary" ? await this.#sumUp(renewal.model, brief, turns) : undefined;
-    const opening = renewedOpening(brief, renewal, { turns, summary, trouble: trouble.message });
+    const opening = renewedOpening(brief, renewal, { turns, summary, trouble: trouble.message, conducts });
     return await this.#begin(renewal.model, renewal.why, opening);
   }
 

@@ -8,7 +8,7 @@ import type { RepoCommands } from "../workspace/commands.ts";
 import { mapOf } from "../workspace/repo-map.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { dataBlock, dataNotice } from "./data-block.ts";
-import { handOn, READ_ARTIFACT } from "./handed-on.ts";
+import { handOn, READ_ARTIFACT, ROOM } from "./handed-on.ts";
 
 /** What a brief is made of besides the task. */
 export interface BriefMaterial {
@@ -27,7 +27,7 @@ const room = {
   body: 24_000,
   comments: 24_000,
   instruction: 4_000,
-  artifact: 16_000,
+  artifact: ROOM,
   reasons: 24_000,
   patch: 60_000,
   map: 4_000,
@@ -94,11 +94,12 @@ const handIn: Readonly<Record<MadeName, string>> = {
   Triage: "a *Triage*: it decides which specialists work the issue.",
   Reproduction:
     "a *Reproduction*. Baton runs your command on the untouched base commit with only your test files added; it must fail every time, with `expectedFailure` in its output.",
-  Diagnosis: "a *Diagnosis*. The fixer works from it.",
+  Diagnosis: "a *Diagnosis*. Whoever mends the bug works from it.",
   Change:
-    "a *Change*. Baton takes the files as they are then, and runs the reproduction, the whole suite and its guards on them. What counts is the diff, not the list in `files`.",
+    "a *Change*. Baton takes the files as they are then, and what is to be checked of them it runs itself. What counts is the diff, not the list in `files`.",
   Plan: "a *Plan*: tasks that can be worked on their own.",
-  Review: "a *Review*. With `changes` the fixer gets your findings; with `approve` a draft pull request opens.",
+  Review:
+    "a *Review*. With `changes` the work is done again by your findings; with `approve` the run goes on to its draft pull request.",
   Report: "a *Report*: for the person who asked, or for the agents who go on from it.",
   Setup:
     "a *Setup*. Baton runs each command on the untouched base commit, in fresh copies: what does not work comes back to you with the reason, and what works becomes a file that people decide on.",

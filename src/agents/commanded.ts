@@ -13,7 +13,7 @@ const MOST = 8_000;
 type Answer = NonNullable<Sent["answer"]>;
 
 /** An exchange of a conversation, with the turn that recorded it. */
-export interface Spoken {
+export interface SentTurn {
   readonly turn: Turn;
   readonly sent: Sent;
 }
@@ -24,7 +24,7 @@ export interface Spoken {
  */
 export function withCommands(
   opening: string,
-  spoken: readonly Spoken[],
+  spoken: readonly SentTurn[],
   commands: readonly Command[],
 ): { readonly opening: string; readonly exchanges: readonly Sent[] } {
   const exchanges = spoken.map(({ sent }) => sent);
@@ -46,7 +46,7 @@ export function withCommands(
 }
 
 /** Answers to the calls of a reply that ended its command: `finish` was accepted or came to nothing, the others did what the turn tells of them. */
-function closing({ turn, sent }: Spoken): Answer {
+function closing({ turn, sent }: SentTurn): Answer {
   const calls = sent.reply.flatMap((block) => (block.type === "tool_use" ? [block] : []));
   return calls.map(({ id, name }, index) => {
     const record = turn.tools[index];

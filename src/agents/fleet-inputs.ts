@@ -1,15 +1,16 @@
 // What the tools to conduct others take, and what they are told to be for.
 import { z } from "zod";
+import { Plan } from "../workflows/artifacts.ts";
 import { modelTiers } from "../workflows/names.ts";
-import type { FleetToolName } from "../workflows/schema.ts";
+import { AgentId as id, MOST_WORDS, type FleetToolName } from "../workflows/schema.ts";
 
 /** Seconds that one call may wait. */
 export const LONGEST_WAIT = 600;
 const USUAL_WAIT = 60;
 const MOST_TURNS = 10;
 
-const id = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "must be lower-case letters, digits and dashes, at most 40");
-const words = z.string().trim().min(1).max(8_000);
+const words = z.string().trim().min(1).max(MOST_WORDS);
+const task = Plan.shape.tasks.element.shape;
 const noInput = z.strictObject({});
 const name = z.strictObject({ name: id.describe("The agent's name") });
 
@@ -32,7 +33,7 @@ export const inputs = {
   create_agent: z.strictObject({
     name: id.optional().describe("What to call it; made from its definition's name when left out"),
     ...made,
-    instructions: z.string().trim().max(8_000).default("").describe("What it is there for, in all its commands"),
+    instructions: z.string().trim().max(MOST_WORDS).default("").describe("What it is there for, in all its commands"),
     tools: z.array(z.string().max(60)).max(30).optional().describe("Only these of the tools in its definition"),
     start: z
       .enum(["head", "conflict"])
@@ -72,16 +73,12 @@ export const inputs = {
     tasks: z
       .array(
         z.strictObject({
-          id,
-          title: z.string().trim().min(1).max(300),
-          instructions: z.string().trim().min(1).max(4_000).default("As the title says."),
-          needs: z.array(id).max(20).default([]).describe("Tasks that must be done before"),
-          claims: z
-            .array(z.string().trim().min(1).max(200))
-            .max(20)
-            .default([])
-            .describe("Paths it changes, as globs; none when it only reads"),
-          acceptance: z.string().trim().min(1).max(1_000).default("As the title says."),
+          id: task.id,
+          title: task.title,
+          instructions: task.instructions.default("As the title says."),
+          needs: task.needs.default([]).describe("Tasks that must be done before"),
+          claims: task.claims.default([]).describe("Paths it changes, as globs; none when it only reads"),
+          acceptance: task.acceptance.default("As the title says."),
         }),
       )
       .min(1)

@@ -30,15 +30,31 @@ export async function withFleet(tools: SessionTools, conducting: Conducting): Pr
   if (!fleet || names.length === 0) return tools;
   const definitions = await definitionsOf(conducting);
   const door = new FleetTools(fleet, conducting);
+  let broken: { readonly error: unknown } | undefined;
   return {
     ...tools,
     declarations: [...tools.declarations, ...names.map((known) => declarationOf(known, definitions))],
     call: async (call, signal) => {
       const asked = names.find((known) => known === call.name);
-      return asked === undefined ? await tools.call(call, signal) : await door.call(asked, call.input, signal);
+      if (asked === undefined) return await tools.call(call, signal);
+      if (broken) return no(NOT_DONE);
+      try {
+        return await door.call(asked, call.input, signal);
+      } catch (error) {
+        if (signal.aborted || conducting.signal.aborted) throw error;
+        broken = { error };
+        return no(NOT_DONE);
+      }
+    },
+    rethrow: () => {
+      if (broken) throw broken.error;
+      tools.rethrow?.();
     },
   };
 }
+
+/** Said of a call that git, the disk or the log broke: the driver decides about that, and whoever goes on is told so. */
+const NOT_DONE = "Not done: something of Baton's own broke meanwhile. If it is still wanted, call it again.";
 
 function declarationOf(tool: FleetToolName, definitions: string): Tool {
   const { input_schema } = finishTool(inputs[tool]);
@@ -50,16 +66,24 @@ function declarationOf(tool: FleetToolName, definitions: string): Tool {
 async function definitionsOf({ agents, task, signal }: Conducting): Promise<string> {
   const lines = await Promise.all(
     ((await agents.names?.(task, signal)) ?? []).map(async (known) => {
-      const definition = await agents.load(known, task, signal).catch(whereItIsValid);
-      return definition ? `\n- ${known}: ${definition.description.slice(0, 200)}` : "";
+      const definition = await loaded(agents.load(known, task, signal));
+      // One that is not valid is refused when it is asked for.
+      return definition && !("problem" in definition) ? `\n- ${known}: ${definition.description.slice(0, 200)}` : "";
     }),
   );
   return lines.length === 0 ? "" : ` Definitions:${lines.join("")}`;
 }
 
-/** A file that nobody may use for its mistakes is no reason against the others. */
-function whereItIsValid(error: unknown): undefined {
-  if (!(error instanceof BatonError) || error.code !== "invalid-config") throw error;
+/** A definition, or what is wrong with the repository's own file of it. */
+async function loaded<T extends object>(
+  definition: Promise<T | undefined>,
+): Promise<T | { problem: string } | undefined> {
+  try {
+    return await definition;
+  } catch (error) {
+    if (error instanceof BatonError && error.code === "invalid-config") return { problem: error.message };
+    throw error;
+  }
 }
 
 const said = (answer: Answer, output: string): TextAnswer => (answer.type === "done" ? yes(output) : no(answer.why));
@@ -130,7 +154,8 @@ class FleetTools {
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const { agents, task } = this.#conducting;
-    const definition = await agents.load(agent, task, signal);
+    const definition = await loaded(agents.load(agent, task, signal));
+    if (definition && "problem" in definition) return `The definition ${agent} cannot be used: ${definition.problem}`;
     if (!definition) {
       const known = (await agents.names?.(task, signal)) ?? [];
       return `There is no definition "${agent}"${known.length === 0 ? "" : `; there are ${known.join(", ")}`}.`;
@@ -177,7 +202,10 @@ class FleetTools {
     if (created.type === "refused") return no(created.why);
     const { id: who } = created;
     const commanded = await this.#fleet.command(who, input.task);
-    if (commanded.type === "refused") return no(commanded.why);
+    if (commanded.type === "refused") {
+      await this.#fleet.delete(who);
+      return no(commanded.why);
+    }
     const view = () => this.#fleet.agents().find((one) => one.id === who);
     while (view()?.status === "executing" && !signal.aborted)
       await this.#fleet.wait([who], LONGEST_WAIT * 1_000, signal);

@@ -1,5 +1,5 @@
-// What an agent gets of the results before it: short ones whole, long reports as their summary, and the whole by a tool. So an agent that
-// puts nine reports together pays for the parts it reads.
+// What an agent gets of the results before it: short ones whole, long ones as their summary and what their parts are about, and the whole
+// by a tool. So an agent that puts nine reports together pays for the parts it reads, and nobody gets a text with a hole in it.
 import type { Tool } from "@anthropic-ai/sdk/resources/messages/messages";
 import { z } from "zod";
 import type { AgentTask } from "../engine/ports.ts";
@@ -7,7 +7,9 @@ import type { Artifact } from "../workflows/artifacts.ts";
 import { clip } from "./clip.ts";
 import type { SessionTools } from "./session.ts";
 
-/** Characters of JSON up to which a result is shown whole. */
+/** Characters of a result in a brief: what is needed whole is shown whole up to there. */
+export const ROOM = 16_000;
+/** Characters of JSON up to which a report is shown whole: whoever gets one needs parts of it. */
 const SHORT = 3_000;
 /** Characters of one answer of the tool. */
 const MOST_READ = 30_000;
@@ -27,14 +29,17 @@ type Input = AgentTask["inputs"][number];
 /** How a result is shown to who comes after. Pure. */
 export function handOn({ stage, artifact }: Input): HandedOn {
   const text = JSON.stringify(artifact.value, undefined, 2);
-  const digest = text.length <= SHORT ? undefined : digestOf(artifact);
-  return { stage, name: artifact.name, text: digest ?? text, whole: digest === undefined };
+  const most = artifact.name === "Report" || artifact.name === "Findings" ? SHORT : ROOM;
+  return text.length <= most
+    ? { stage, name: artifact.name, text, whole: true }
+    : { stage, name: artifact.name, text: digestOf(artifact, text), whole: false };
 }
 
-/** The summary of what can be long; undefined for what is needed whole. */
-function digestOf(artifact: Artifact): string | undefined {
+/** The summary of what is long, and what each of its parts is about: all of them, in the room there is. */
+function digestOf(artifact: Artifact, text: string): string {
   switch (artifact.name) {
     case "Report":
+    case "Conclusion":
       return digest(
         artifact.value.summary,
         artifact.value.sections.map(({ title }) => title),
@@ -44,13 +49,41 @@ function digestOf(artifact: Artifact): string | undefined {
         artifact.value.summary,
         artifact.value.findings.map(({ severity, title }) => `${severity}: ${title}`),
       );
+    case "Plan":
+      return digest(
+        artifact.value.summary,
+        artifact.value.tasks.map(({ id, title, acceptance }) => `${id}: ${title}. Done when: ${acceptance}`),
+      );
+    case "Review":
+      return digest(
+        artifact.value.verdict,
+        artifact.value.findings.map(({ severity, path = "", message }) => `${severity}: ${path} ${message}`),
+      );
     default:
-      return undefined;
+      return clip(text, ROOM);
   }
 }
 
 function digest(summary: string, parts: readonly string[]): string {
-  return [summary, ...parts.map((part, index) => `${index + 1}. ${part}`)].join("\n");
+  const head = clip(summary, ROOM / 2);
+  const each = Math.floor((ROOM - head.length) / Math.max(1, parts.length)) - 6;
+  return [head, ...parts.map((part, index) => `${index + 1}. ${clip(part, each)}`)].join("\n");
+}
+
+/** What the numbers of a digest stand for. */
+function partsOf(artifact: Artifact): readonly unknown[] {
+  switch (artifact.name) {
+    case "Report":
+    case "Conclusion":
+      return artifact.value.sections;
+    case "Findings":
+    case "Review":
+      return artifact.value.findings;
+    case "Plan":
+      return artifact.value.tasks;
+    default:
+      return [];
+  }
 }
 
 const input = z.strictObject({
@@ -88,8 +121,7 @@ function read(held: ReadonlyMap<string, Artifact>, asked: unknown): { ok: boolea
   const { data } = input.safeParse(asked);
   const artifact = data && held.get(data.stage);
   if (!data || !artifact) return { ok: false, output: `Name one of these stages: ${[...held.keys()].join(", ")}.` };
-  const parts: readonly unknown[] =
-    artifact.name === "Report" ? artifact.value.sections : artifact.name === "Findings" ? artifact.value.findings : [];
+  const parts = partsOf(artifact);
   if (data.part === undefined)
     return { ok: true, output: clip(JSON.stringify(artifact.value, undefined, 2), MOST_READ) };
   const part = parts[data.part - 1];

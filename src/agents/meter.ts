@@ -11,6 +11,8 @@ export interface SessionLimits {
   readonly microDollars: number;
   /** What is left at the moment of asking of money that others spend too, in millionths of a dollar. */
   readonly left?: (() => number) | undefined;
+  /** What is left then of turns that others take too. Of those at work at once each may be in the middle of one more. */
+  readonly turnsLeft?: (() => number) | undefined;
   readonly milliseconds: number;
   /** Output tokens of one reply. Default 16,000. */
   readonly outputTokens?: number;
@@ -67,6 +69,8 @@ export class Meter {
         code: "turn-limit",
         message: `The agent did not finish within ${this.#turnsBefore + Math.max(0, turns)} turns.`,
       };
+    if ((this.#limits.turnsLeft?.() ?? 1) <= 0)
+      return { code: "turn-limit", message: "The run's turns are used up, by this agent and the others at work." };
     if (this.#spent < most && this.#left() > 0) return undefined;
     if (this.#spent < most)
       return { code: "budget", message: "The run's money is spent, by this agent and the others at work." };

@@ -24,6 +24,7 @@ import { sinceCommand } from "./commanded.ts";
 import { FINISH, finishTool } from "./finish.ts";
 import type { ModelReply, RequestedCall } from "./model.ts";
 import { endedByStop, failed, HandingIn, type SessionEnd, trouble } from "./session-end.ts";
+import type { ToolAnswer as HandsAnswer } from "../hands/sandbox.ts";
 import { storable, touches, type Sent } from "./transcript.ts";
 
 export interface ToolCall {
@@ -32,9 +33,7 @@ export interface ToolCall {
   readonly input: unknown;
 }
 
-export interface ToolAnswer {
-  readonly ok: boolean;
-  readonly output: string;
+export interface ToolAnswer extends HandsAnswer {
   /** How long it ran, where the tools know better than who waited for it. */
   readonly seconds?: number | undefined;
 }
@@ -49,6 +48,11 @@ export interface SessionTools {
   begin?(turn: number, signal: AbortSignal): Promise<void>;
   /** That turn is in the log. What it throws ends the session by that throw. */
   recorded?(turn: number): Promise<void>;
+  /**
+   * Throws what broke outside the tools while a turn's calls ran, once the turn with their answers is in the log: the agent is not
+   * to blame, and whoever goes on has lost nothing. It ends the session by that throw.
+   */
+  rethrow?(): void;
   /** Makes the tools anew, on a fresh copy of the files. */
   renew?(): Promise<void>;
 }
@@ -140,6 +144,7 @@ class Session<T> {
         },
       });
       if (touched) await tools.recorded?.(turn);
+      tools.rethrow?.();
       if (end) return end;
     }
   }

@@ -28,6 +28,10 @@ export function transcript(turns: readonly Turn[], max = WHOLE): string {
   return lines.length === 0 ? "(nothing yet)" : clip(lines.join("\n"), max);
 }
 
+/** Said to whoever conducts others, behind each of these. */
+const FLEET =
+  "The agents you created in this attempt are as they were, whatever became of your conversation, and so is what was merged of their work.";
+
 type Renewal = Extract<Remedy, { type: "renew" }>;
 
 const because: Readonly<Record<Renewal["why"], string>> = {
@@ -47,16 +51,22 @@ const because: Readonly<Record<Renewal["why"], string>> = {
 export function renewedOpening(
   brief: string,
   { why, form }: Pick<Renewal, "why" | "form">,
-  earlier: { readonly turns: readonly Turn[]; readonly summary?: string | undefined; readonly trouble: string },
+  earlier: {
+    readonly turns: readonly Turn[];
+    readonly summary?: string | undefined;
+    readonly trouble: string;
+    /** It has agents of its own. */
+    readonly conducts: boolean;
+  },
 ): string {
   const boundary = newBoundary();
-  const { turns, summary, trouble } = earlier;
+  const { turns, summary, trouble, conducts } = earlier;
   if (turns.length === 0 && why === "other-model") return brief;
   const done =
     summary === undefined
       ? dataBlock(boundary, "what was done", transcript(turns, form === "reduced" ? REDUCED : WHOLE), WHOLE)
       : dataBlock(boundary, "a summary of what was done", summary, WHOLE);
-  return `${brief.trimEnd()}\n\n## What happened before\n\n${because[why]}\n\n${dataNotice(boundary)}\n\n${dataBlock(boundary, "why it could not go on", trouble, 2_000)}\n\n${done}\n`;
+  return `${brief.trimEnd()}\n\n## What happened before\n\n${because[why]}${conducts ? ` ${FLEET}` : ""}\n\n${dataNotice(boundary)}\n\n${dataBlock(boundary, "why it could not go on", trouble, 2_000)}\n\n${done}\n`;
 }
 
 /** The message that asks a model to sum up. */

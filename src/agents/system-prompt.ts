@@ -1,7 +1,8 @@
 // The system prompt: the agent's own file below the rules that hold for every agent. The same for every run, so that it is cached.
+import { handToolNames } from "../workflows/names.ts";
 import type { AgentDefinition } from "../workflows/schema.ts";
 
-const rules = `You are one of several specialists whom Baton, a GitHub App, sets to work on an issue one after the other. Nobody reads along and nobody can answer a question: decide what you can, and say in your result what you could not settle.
+const rules = `You are one of several specialists whom Baton, a GitHub App, sets to work on an issue. Nobody reads along and nobody can answer a question: decide what you can, and say in your result what you could not settle.
 
 ## Rules of the house
 
@@ -12,7 +13,12 @@ const rules = `You are one of several specialists whom Baton, a GitHub App, sets
 - **Say only what you saw.** Baton checks results by machine, in a fresh copy. A claim that you did not see confirmed must be worded as one.
 - **Finish.** Your last act is one call of \`finish\`, alone in its reply. If its input is refused, mend what is named and call it again. If the work cannot be done, finish all the same and say why: an honest "no" is a good result, an invented "yes" is the worst one.`;
 
+/** Rules of those who have files before them. */
+const ofHands = /^- \*\*(?:Your place|No git bookkeeping)\.\*\* .*\n/gm;
+
 /** The first line names the agent and must stay the first: the scripted model tells agents apart by it. */
-export function systemPrompt({ name, prompt }: Pick<AgentDefinition, "name" | "prompt">): string {
-  return `# Agent: ${name}\n\n${rules}\n\n${prompt.trim()}\n`;
+export function systemPrompt({ name, prompt, tools }: Pick<AgentDefinition, "name" | "prompt" | "tools">): string {
+  const hasHands = handToolNames.some((tool) => tools.includes(tool));
+  const told = hasHands ? rules : rules.replaceAll(ofHands, "");
+  return `# Agent: ${name}\n\n${told}\n\n${prompt.trim()}\n`;
 }

@@ -3,7 +3,7 @@ import type { ContentBlockParam, MessageParam } from "@anthropic-ai/sdk/resource
 import { z } from "zod";
 import type { Command, Turn } from "../engine/ports.ts";
 import { fleetToolNames, talkToolNames } from "../workflows/schema.ts";
-import { withCommands, type Spoken } from "./commanded.ts";
+import { withCommands, type SentTurn } from "./commanded.ts";
 import { FINISH } from "./finish.ts";
 import { READ_ARTIFACT } from "./handed-on.ts";
 
@@ -62,7 +62,7 @@ export function readExchanges(
   turns: readonly Turn[],
   commands: readonly Command[] = [],
 ): { readonly opening: string; readonly exchanges: readonly Sent[] } | undefined {
-  const spoken: Spoken[] = [];
+  const spoken: SentTurn[] = [];
   for (const turn of turns) {
     // A reply that broke off was paid for, and said nothing.
     if (!turn.exchange) continue;

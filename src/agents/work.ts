@@ -8,7 +8,7 @@
 // What is put down to be taken up again (the worker stops, a person holds the run, the model must be waited for) leaves its
 // workspace under the attempt's key; `resume` takes it from there, in whichever process of this machine.
 import { BatonError, messageOf } from "../core/errors.ts";
-import type { RunId, Sha } from "../core/ids.ts";
+import type { Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { parkingOf, withGrace } from "../core/parking.ts";
 import type { RepoRef } from "../engine/events.ts";
@@ -87,7 +87,7 @@ export function createRunner<Hands extends AsyncDisposable>(given: RunnerOptions
       return await work(options, { task, events, from: undefined, adopted: undefined }, signal, grace.signal);
     },
     resume: (task, conversation, events, signal) => resume(options, task, conversation, events, signal),
-    forget: (run) => forget(options, run),
+    forget: (run, of) => forget(options, of ? placeKey({ runId: run, stage: of.unit, begun: of.begun }) : run),
   };
 }
 
@@ -100,11 +100,11 @@ export function bookkeeping(place: Place<AsyncDisposable>): Pick<SessionTools, "
   };
 }
 
-async function forget({ workspaces, log }: RunnerOptions, run: RunId): Promise<void> {
+async function forget({ workspaces, log }: RunnerOptions, what: string): Promise<void> {
   try {
-    await workspaces.forget(run);
+    await workspaces.forget(what);
   } catch (error) {
-    log.warn("the workspaces of an ended run could not be deleted", { run, error: messageOf(error) });
+    log.warn("the workspaces of what has ended could not be deleted", { what, error: messageOf(error) });
   }
 }
 
@@ -130,6 +130,9 @@ async function resume<Hands extends AsyncDisposable>(
   const last = read.exchanges.at(-1);
   if (last && !last.answer && last.reply.some(({ type }) => type === "tool_use") && !handsIn(last))
     return await gone("its tools broke in the middle of its last turn");
+  const agent = await options.agents.load(task.agent, task, signal);
+  // Without a workspace there is none to be missed, whatever tools it called that it does not have.
+  if (agent && !equipmentOf(agent, task).hasPlace) return await goOn(read.exchanges, undefined);
   // What a broken workspace had in it went with it.
   const broken = spoken.findLastIndex(({ start }) => start.why === "tools-broken" || start.why === "workspace-gone");
   const touched = lastTouch(spoken.slice(Math.max(0, broken)).flatMap((one) => one.turns));
@@ -221,10 +224,8 @@ async function workIn<Hands extends AsyncDisposable>(
       `there is no agent called "${task.agent}"; the workflow's stage "${task.stage}" names it`,
     );
 
-  const granted = agent.tools.filter((tool) => task.tools?.includes(tool) ?? true);
-  const hands = granted.filter((tool) => handToolNames.some((name) => name === tool));
-  const conducts = granted.some((tool) => fleetToolNames.some((name) => name === tool));
-  const place = hands.length > 0 || (carriesCommit(task.makes) && !conducts) ? makePlace(commands.install) : undefined;
+  const { granted, hands, hasPlace } = equipmentOf(agent, task);
+  const place = hasPlace ? makePlace(commands.install) : undefined;
   const brief = async (share: number) =>
     writeBrief(task, await gatherMaterial(task, workspaces, commands, signal), newBoundary(), share);
   const equipped = manner.equip({ ...agent, tools: hands }, place);
@@ -257,7 +258,9 @@ async function workIn<Hands extends AsyncDisposable>(
     return result;
   }
   const artifact = Artifact.parse({ name: task.makes, value: result.value });
-  if (!place && conducts) return await conclude(task, artifact, workspaces, signal);
+  // Whoever merges changes nothing itself: its definition would have been refused.
+  if (granted.includes("merge_work") || (!place && granted.length > 0))
+    return await conclude(task, artifact, workspaces, signal);
   if (!place || !worthCollecting(artifact)) return { type: "finished", artifact, commit: task.start, changes: [] };
   const collected = await place.collect(`${task.stage}: ${headline(artifact)}`, task.start);
   if (collected.type === "failed") return collected;
@@ -267,6 +270,14 @@ async function workIn<Hands extends AsyncDisposable>(
     commit: collected.commit,
     changes: collected.changes,
   };
+}
+
+/** The tools an agent has in this task, those of them that work in the sandbox, and whether it has a workspace at all. */
+function equipmentOf({ tools }: AgentDefinition, { tools: left, makes }: AgentTask) {
+  const granted = tools.filter((tool) => left?.includes(tool) ?? true);
+  const hands = granted.filter((tool) => handToolNames.some((name) => name === tool));
+  const conducts = granted.some((tool) => fleetToolNames.some((name) => name === tool));
+  return { granted, hands, hasPlace: hands.length > 0 || (carriesCommit(makes) && !conducts) };
 }
 
 /** What an agent leaves that conducts others: the work of theirs that was merged. */

@@ -136,7 +136,7 @@ class Driver {
     }
     const effects = [first, ...rest];
     this.#underWay.endUnwanted(effects, this.#state);
-    const step = effects.find(isStep);
+    const step = effects.find((effect): effect is Step => isStep(effect) && this.#underWay.mayRecord(effect));
     if (step) {
       await faultPoint("engine.before-effect");
       const event = await this.#eventOf(step);

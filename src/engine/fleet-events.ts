@@ -2,14 +2,10 @@
 // among those it created; what the other does is recorded under a unit of its own (`unit.ts`).
 import { z } from "zod";
 import { modelTiers } from "../workflows/names.ts";
+import { AgentId, MOST_WORDS } from "../workflows/schema.ts";
 import { Amount, Sha, Task, unitFields } from "./event-fields.ts";
 
 const paths = z.array(z.string().max(1_000)).max(200);
-
-/** The name of an agent among those that the same agent created. */
-export const AgentId = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "must be lower-case letters, digits and dashes, at most 40");
 
 /** What an agent that was created may hand in. */
 export const childArtifacts = ["Report", "Change"] as const;
@@ -17,8 +13,6 @@ export const childArtifacts = ["Report", "Change"] as const;
 /** Where a line of a board stands. */
 export const lineStatuses = ["waiting", "under way", "done", "failed"] as const;
 
-/** Characters that an agent may say to another at once. */
-export const MOST_WORDS = 8_000;
 const words = z.string().max(MOST_WORDS);
 
 export const fleetEvents = [

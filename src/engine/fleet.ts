@@ -18,14 +18,14 @@ import { gateRequest } from "./gate-request.ts";
 import { behind, stuckFor } from "./locks.ts";
 import type { Course, Proposal } from "./perform.ts";
 import type { StageState, State } from "./state.ts";
-import { childUnit } from "./unit.ts";
+import { childUnit, isBelow } from "./unit.ts";
 import { nextWave } from "../workflows/waves.ts";
 
 type Of = { readonly stage: string; readonly attempt: number };
-type Parts = Pick<Engine, "log" | "merges" | "gates">;
+type Parts = Pick<Engine, "log" | "merges" | "gates" | "agents">;
 
 /** The fleet of an attempt that is about to be worked. */
-export async function createFleet(course: Course, { log, merges, gates }: Parts, of: Of): Promise<Fleet> {
+export async function createFleet(course: Course, { log, merges, gates, agents }: Parts, of: Of): Promise<Fleet> {
   const orphans = await orphansOf(course.now(), log, of);
   const unitOf = (id: string) => childUnit(of.stage, id);
   const known = (): FleetState | undefined => fleetOf(course.now(), of.stage);
@@ -88,8 +88,9 @@ export async function createFleet(course: Course, { log, merges, gates }: Parts,
     const no = refusalOf(state, { ...at, commit: into });
     const theirs = workOf(state, of.stage, id);
     if (no !== undefined || theirs === undefined) return refusal(no ?? `${id} has handed in no change`);
-    const conflict = state.stages.get(unitOf(id))?.child?.conflict?.paths;
-    if (conflict) {
+    const mender = state.stages.get(unitOf(id))?.child;
+    if (mender?.conflict) {
+      const conflict = { marked: mender.base, paths: mender.conflict.paths };
       const { passed, summary, notes } = await gates.check(
         gateRequest(state, { gate: "resolved", head: theirs, conflict }),
         signal,
@@ -101,7 +102,7 @@ export async function createFleet(course: Course, { log, merges, gates }: Parts,
     const event: EventOf<"fleet.merged"> =
       answer.type === "merged"
         ? { ...at, commit: answer.commit }
-        : { ...at, commit: into, conflict: { marked: answer.marked, paths: answer.paths.slice(0, 200) } };
+        : { ...at, commit: into, conflict: { marked: answer.marked, paths: [...answer.paths] } };
     const recorded = await course.propose((by) => proposal(by, event, {}));
     return recorded.type === "refused" ? recorded : mergeAnswer(event);
   }
@@ -127,7 +128,11 @@ export async function createFleet(course: Course, { log, merges, gates }: Parts,
     create,
     command,
     interrupt: (id) => record({ type: "agent.interrupted", ...of, id }),
-    delete: (id) => record({ type: "agent.deleted", ...of, id }),
+    async delete(id) {
+      const answer = await record({ type: "agent.deleted", ...of, id });
+      if (answer.type === "done") await forgetFleet(agents, course.now(), unitOf(id));
+      return answer;
+    },
     merge,
     agents: () => (known()?.agents ?? []).flatMap((id) => viewOf(course.now(), of.stage, id) ?? []),
     wait,
@@ -137,6 +142,13 @@ export async function createFleet(course: Course, { log, merges, gates }: Parts,
     changeTask: (change) => record({ type: "task.changed", ...of, ...change }),
     board: () => ({ lines: known()?.board ?? [], ready: readyTasks(known()?.board ?? []) }),
   };
+}
+
+/** What the agents at `unit` and below it worked in is nobody's any more, once none of them can be commanded again. */
+export async function forgetFleet(agents: Engine["agents"], { runId, stages }: State, unit: string): Promise<void> {
+  for (const { name, child, attempts } of stages.values())
+    if (child && (name === unit || isBelow(name, unit)))
+      for (const begun of new Set(attempts.map(({ root }) => root))) await agents.forget(runId, { unit: name, begun });
 }
 
 async function orphansOf(state: State, log: Engine["log"], { stage, attempt }: Of): Promise<FleetEvent[]> {

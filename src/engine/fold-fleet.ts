@@ -25,15 +25,19 @@ export function isFleetEvent(event: RunEvent): event is FleetEvent {
   return types.some((type) => type === event.type);
 }
 
+/** What of an attempt is left when it begins again: its agents are gone, but what was merged of their work is not lost. */
+export function keptMerges({ fleet, commit }: Attempt): Partial<Attempt> {
+  if (!fleet || commit === undefined) return {};
+  return { commit, fleet: newFleet(commit) };
+}
+
+function newFleet(head: Sha): FleetState {
+  return { head, agents: [], merged: new Map(), conflict: undefined, board: [] };
+}
+
 /** What a fleet event changes in the attempt of the agent that conducts. */
 export function fleetChange(state: State, { fleet }: Attempt, event: FleetEvent): Partial<Attempt> {
-  const before: FleetState = fleet ?? {
-    head: startCommit(state, event.stage),
-    agents: [],
-    merged: new Map(),
-    conflict: undefined,
-    board: [],
-  };
+  const before = fleet ?? newFleet(startCommit(state, event.stage));
   switch (event.type) {
     case "agent.created":
       return { fleet: { ...before, agents: [...before.agents.filter((id) => id !== event.id), event.id] } };

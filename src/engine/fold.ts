@@ -12,7 +12,7 @@ import { assertNever } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
-import { fleetChange, isHeard, withChild } from "./fold-fleet.ts";
+import { fleetChange, isHeard, keptMerges, withChild } from "./fold-fleet.ts";
 import { broadcastTo } from "./handed.ts";
 import { restedLocks, talkAfter } from "./fold-talk.ts";
 import { silence } from "./talk-state.ts";
@@ -109,7 +109,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return touch(state, event, at, () => ({ session: { number: event.session, version }, interrupted: false }));
     case "agent.turn":
       return {
-        ...touch(state, event, at, (attempt) => ({
+        ...touch(withLateSpend(state, event), event, at, (attempt) => ({
           turns: event.turn - attempt.turnsBefore,
           interrupted: false,
           spend: addSpend(attempt.spend, event.spend),
@@ -243,14 +243,16 @@ function eachUnderWay(stages: State["stages"], change: (attempt: Attempt) => Par
 
 function startStage(state: State, event: EventOf<"stage.started">, at: number): State {
   const stage = state.stages.get(event.stage) ?? newStage(event.stage);
-  const attempt: Attempt = {
-    ...newAttempt(state, stage, event, at),
-    said: stage.approved,
-    told: broadcastTo(state, event.stage),
-  };
   const stages = new Map(state.stages);
   // A stage that was interrupted starts the same attempt again: it counts once.
   const interrupted = stage.current?.number === event.attempt;
+  const kept = interrupted && stage.current ? keptMerges(stage.current) : {};
+  const attempt: Attempt = {
+    ...newAttempt(state, stage, event, at),
+    ...kept,
+    said: stage.approved,
+    told: broadcastTo(state, event.stage),
+  };
   // An agent that failed has not been judged: its attempt is no round.
   const failed = stage.current?.failure !== undefined && !stage.child;
   const attempts = interrupted ? stage.attempts.with(-1, attempt) : [...stage.attempts, attempt];
@@ -267,6 +269,16 @@ function startStage(state: State, event: EventOf<"stage.started">, at: number): 
     if (later) stages.set(name, { ...later, current: undefined, failures: 0 });
   }
   return { ...state, stages };
+}
+
+/** A turn that was recorded when another attempt had begun is paid for by the one that took it. */
+function withLateSpend(state: State, { stage: unit, attempt: number, spend }: EventOf<"agent.turn">): State {
+  const stage = state.stages.get(unit);
+  const index = stage?.attempts.findLastIndex((one) => one.number === number) ?? -1;
+  const late = stage?.attempts[index];
+  if (!stage || !late || stage.current?.number === number) return state;
+  const attempts = stage.attempts.with(index, { ...late, spend: addSpend(late.spend, spend) });
+  return { ...state, stages: new Map(state.stages).set(unit, { ...stage, attempts }) };
 }
 
 function withFailures(state: State, unit: string, count: (before: number) => number): State {

@@ -4,7 +4,7 @@ import type { GateRequest } from "./ports.ts";
 import { setupOf } from "./setup.ts";
 import { artifactOf, type State } from "./state.ts";
 
-/** The request for one check of `head`; `conflict`: the paths of a merge that an agent mended; `last`: nothing is tried behind a no. */
+/** The request for one check of `head`; `conflict`: the merge that an agent mended; `last`: nothing is tried behind a no. */
 export function gateRequest(
   state: State,
   { gate, head, conflict, last }: Pick<GateRequest, "gate" | "conflict" | "last"> & { readonly head: Sha },

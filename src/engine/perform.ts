@@ -7,15 +7,15 @@ import { conversationOf } from "./conversation.ts";
 import type { Work } from "./effect.ts";
 import type { Engine } from "./drive.ts";
 import { losses, type Estimate, type EventOf, type RunEvent } from "./events.ts";
-import { createFleet } from "./fleet.ts";
+import { createFleet, forgetFleet } from "./fleet.ts";
 import { gateRequest } from "./gate-request.ts";
 import { inputsOf } from "./handed.ts";
-import type { AgentEvents, AgentTask } from "./ports.ts";
+import type { AgentEvents, AgentTask, GateRequest } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
 import { isLastTry, writeSetup } from "./setup.ts";
 import { isContinued, planOf, upstream, used, type State, type UnitPlan } from "./state.ts";
 import { createTalk } from "./talk.ts";
-import { readUnit, stageOf, taskUnit } from "./unit.ts";
+import { childUnit, readUnit, stageOf, taskUnit } from "./unit.ts";
 
 /** What is to be recorded, given the state as it is then; nothing when it refuses. */
 export interface Proposal<T> {
@@ -85,6 +85,10 @@ async function work(
   const talk = await createTalk(course, engine, { stage, attempt });
   const task = { ...taskOf(state, stage, attempt, engine.clock.now(), () => course.now()), fleet, talk };
   const result = await askAgent(effect, task, course, engine, signal);
+  // Its fleet ends with it.
+  if (result.type === "finished" || result.type === "gone" || (result.type === "failed" && !signal.aborted))
+    for (const id of course.now().stages.get(stage)?.current?.fleet?.agents ?? [])
+      await forgetFleet(engine.agents, course.now(), childUnit(stage, id));
   switch (result.type) {
     case "failed":
       return [{ type: "agent.failed", stage, attempt, failure: result.failure }];
@@ -165,6 +169,7 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
       turns: Math.min(plan.turns - (current?.turns ?? 0), state.budget.turns - spent.turns),
       microDollars: moneyLeft(state, unit),
       left: () => moneyLeft(by(), unit),
+      turnsLeft: () => (by().budget?.turns ?? 0) - used(by(), 0).turns,
       milliseconds: Math.min(
         (current?.milliseconds ?? durationMs(plan.time)) - worked,
         state.budget.milliseconds - spent.milliseconds,
@@ -226,7 +231,7 @@ async function mergeWave(
     const answer = await merges.merge(state.created.repo, commit, theirs, `${stage}: merge ${task}`, signal);
     const at = { type: "wave.merged" as const, stage, attempt, wave };
     if (answer.type === "conflict") {
-      const conflict = { task, marked: answer.marked, paths: answer.paths.slice(0, 200) };
+      const conflict = { task, marked: answer.marked, paths: [...answer.paths] };
       return { ...at, tasks: merged, commit, conflict };
     }
     if (answer.type === "refused") {
@@ -284,10 +289,10 @@ async function check(
   }
 }
 
-/** The paths in which the unit was to mend a merge. */
-function conflictOf(state: State, unit: string): readonly string[] | undefined {
-  const part = partOf(state, unit);
-  return part?.type === "merge" ? part.paths : undefined;
+/** The merge that the unit was to mend. */
+function conflictOf(state: State, unit: string): GateRequest["conflict"] {
+  const { stage, mends } = readUnit(unit);
+  return mends ? state.stages.get(stage)?.current?.board?.conflict : undefined;
 }
 
 async function publish(state: State, { publisher }: Engine, signal: AbortSignal): Promise<RunEvent> {

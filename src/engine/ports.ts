@@ -183,6 +183,8 @@ export interface AgentTask {
     readonly microDollars: number;
     /** What is left of the run's money at the moment of asking; others spend it too. */
     readonly left?: (() => MicroDollars) | undefined;
+    /** What is left then of the run's turns. */
+    readonly turnsLeft?: (() => number) | undefined;
     readonly milliseconds: number;
   };
   /** How often in a row the run has waited, without any progress between. */
@@ -267,8 +269,8 @@ export interface AgentRunner {
     events: AgentEvents,
     signal: AbortSignal,
   ): Promise<AgentResult | { readonly type: "gone"; readonly why: string }>;
-  /** A run has ended: nothing of it need be kept any longer. Never throws. */
-  forget(run: RunId): Promise<void>;
+  /** A run has ended, or of `unit` what began at the event `begun`: nothing of it need be kept any longer. Never throws. */
+  forget(run: RunId, of?: { readonly unit: string; readonly begun: number }): Promise<void>;
 }
 
 /** One check of one gate. */
@@ -282,8 +284,8 @@ export interface GateRequest {
   readonly reproduction:
     | { readonly value: Extract<Artifact, { name: "Reproduction" }>["value"]; readonly commit: Sha }
     | undefined;
-  /** The paths of a merge that an agent mended. */
-  readonly conflict?: readonly string[] | undefined;
+  /** The merge that an agent mended: the commit with the conflict markers in these paths. */
+  readonly conflict?: { readonly marked: Sha; readonly paths: readonly string[] } | undefined;
   /** What is proposed for the repository itself. */
   readonly setup?: SetupSoFar | undefined;
   /** True when no other attempt would come behind a no. */

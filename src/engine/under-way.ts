@@ -1,7 +1,7 @@
 // What takes time and is under way, by its key: each piece can be ended by itself, and of one unit the next begins when the one before it
 // has come to its end.
 import { Parking } from "../core/parking.ts";
-import { isWork, keyOf, type Effect, type Work } from "./effect.ts";
+import { isWork, keyOf, type Effect, type Step, type Work } from "./effect.ts";
 import { isLiving } from "./fold-fleet.ts";
 import type { State } from "./state.ts";
 
@@ -35,6 +35,11 @@ export class UnderWay {
       !this.#pieces.has(keyOf(effect)) &&
       (unit === undefined || [...this.#pieces.values()].every((piece) => piece.unit !== unit))
     );
+  }
+
+  /** False for the beginning of an attempt while something of its unit is under way: what that still records would come behind it. */
+  mayRecord(step: Step): boolean {
+    return step.type !== "start" || [...this.#pieces.values()].every(({ unit }) => unit !== step.stage);
   }
 
   /** `work` gets a signal of its own and must not reject. */

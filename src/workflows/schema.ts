@@ -171,6 +171,13 @@ export const talkToolNames = [
 ] as const;
 export type TalkToolName = (typeof talkToolNames)[number];
 
+/** The name of an agent among those that the same agent created. */
+export const AgentId = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "must be lower-case letters, digits and dashes, at most 40");
+/** Characters that an agent may say to another at once. */
+export const MOST_WORDS = 8_000;
+
 export const toolNames = [...handToolNames, ...fleetToolNames, ...talkToolNames] as const;
 export type ToolName = (typeof toolNames)[number];
 

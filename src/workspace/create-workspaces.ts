@@ -71,7 +71,7 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
       const mirror = await mirrors.of(repo);
       return await adoptClone({ git, leases, inSandbox, mirror, shelf, log }, key, lastRecordedTurn, signal);
     },
-    forget: (run) => leases.forget(run),
+    forget: (keyOrRun) => leases.forget(keyOrRun),
     changes: async (repo, from, to, signal) => {
       const mirror = await mirrorWith(repo, [from, to], signal);
       return fileChanges(await rawChanges(git, mirror.folder, from, to, signal));

@@ -30,8 +30,8 @@ export interface Leases {
   kept(key: string): Promise<KeptFolder[]>;
   /** Makes an abandoned folder this process's own. Its new place, or undefined when somebody else was faster. */
   claim(folder: string): Promise<string | undefined>;
-  /** Deletes the abandoned folders of a run's keys. */
-  forget(run: string): Promise<void>;
+  /** Deletes the abandoned folders of a key, or of all keys of a run. */
+  forget(keyOrRun: string): Promise<void>;
   /** Deletes what dead processes left: at once without a key, after `keepMs` with one. */
   sweep(): Promise<void>;
   /** Resolves when nothing is being deleted any more. */
@@ -115,8 +115,9 @@ export function createLeases(home: string, execute: Execute, keepMs: number): Le
     },
     kept: (key) => having((mark) => mark === marked(key)),
     claim: (folder) => move(folder, own),
-    async forget(run) {
-      for (const kept of await having((mark) => mark.startsWith(`${shortHash(run)}-`)))
+    async forget(keyOrRun) {
+      const ofKey = keyOrRun.includes("/") ? marked(keyOrRun) : undefined;
+      for (const kept of await having((mark) => (ofKey ? mark === ofKey : mark.startsWith(`${shortHash(keyOrRun)}-`))))
         if (kept.abandoned) await give(kept.folder);
     },
     async sweep() {

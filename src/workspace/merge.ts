@@ -22,6 +22,8 @@ import type { Merged } from "./workspaces.ts";
 const MERGE_MS = 2 * 60_000;
 /** Of one merge: how many conflicts are described, and in how many characters each. */
 const NOTES = { count: 100, length: 500 };
+/** Paths in conflict that somebody is asked to bring together. */
+const PATHS = 200;
 /** The last second of the year 9999. */
 const LATEST = 253_402_300_799;
 const UNRESOLVED = "\n\nNot resolved: files in this commit hold conflict markers.\n";
@@ -90,6 +92,9 @@ async function mergeApart(
   if (!clean && result.exitCode !== 1) throw gitFailed(call, result);
   if (result.truncated) return no("the sides conflict in more places than Baton reads");
   const { tree, entries, paths, notes } = readMerge(result.stdout);
+
+  if (paths.length > PATHS)
+    return no(`the sides conflict in ${paths.length} paths, and an agent is given at most ${PATHS} to bring together`);
 
   const ours = new Set(entries.flatMap(({ stage, mode, object }) => (stage === "2" ? [`${mode} ${object}`] : [])));
   // What stands in the way of theirs may have been moved aside; it is no news.

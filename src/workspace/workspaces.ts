@@ -117,8 +117,8 @@ export interface Workspaces {
    * of the agent have ended with the old one: only the files are there.
    */
   adopt(repo: RepoSource, key: string, lastRecordedTurn: number, signal: AbortSignal): Promise<Workspace | undefined>;
-  /** Deletes what is kept under the keys of a run that has ended, but for what a living process has open. */
-  forget(run: string): Promise<void>;
+  /** Deletes what is kept under a key, or under all keys of a run, that nobody goes on with, but for what a living process has open. */
+  forget(keyOrRun: string): Promise<void>;
   /** What changed between two commits, by path; renames count as a deletion and an addition. */
   changes(repo: RepoSource, from: Sha, to: Sha, signal: AbortSignal): Promise<FileChange[]>;
   /** The unified diff between two commits, at most `maxBytes` (default 200 KiB), cut with a mark. */

@@ -115,6 +115,16 @@ describe("what is gathered for it", () => {
   });
 });
 
+test("an agent without hands is told nothing of files that it does not have", () => {
+  const agent = { name: "a", prompt: "Conduct." };
+  const place = "The tools work on a private copy";
+  expect(systemPrompt({ ...agent, tools: ["read"] })).toContain(place);
+  const without = systemPrompt({ ...agent, tools: ["create_agent"] });
+  expect(without).not.toContain(place);
+  expect(without).not.toContain("Never commit");
+  expect(without).toContain("**Be economical.**");
+});
+
 describe("the fixed prompt", async () => {
   const { agents } = await createLibrary();
 

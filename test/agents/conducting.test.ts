@@ -3,6 +3,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { BatonError } from "#src/core/errors.ts";
 import { firstDifference } from "#src/engine/agree.ts";
 import { fleetToolNames } from "#src/workflows/schema.ts";
 import { created } from "#test/support/engine-world.ts";
@@ -294,6 +295,136 @@ describe.skipIf(!(await needs("bubblewrap")))("an orchestrator", () => {
     expect(firstDifference(events)).toBeUndefined();
   });
 
+  test("that called a tool it does not have, and was put down, goes on with its agents and what it merged", async () => {
+    const { state, notes, events, calls } = await play({
+      script: {
+        orchestrator: [
+          [
+            turn(create("writer"), command("writer", "write one")),
+            waitFor("writer"),
+            turn(use("merge_work", { name: "writer" })),
+            turn(bash("ls")),
+            turn(use("list_agents")),
+            conclude,
+          ],
+        ],
+        builder: [[turn(bash("echo one >> notes.txt")), turn(change("Wrote one."))]],
+      },
+      stopAt: ({ agent, turn: number }) => agent === "orchestrator" && number === 5,
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(notes).toBe("one\n");
+    expect(events.filter(({ event }) => event.type === "stage.started" && event.stage === "conduct")).toHaveLength(1);
+    expect(calls("orchestrator").at(-1)?.toolResults.at(-1)?.output).toContain("writer (builder)");
+    expect(calls("builder")).toHaveLength(2);
+  });
+
+  test("has git fail under a merge, which passes: it goes on in its conversation, and merges then", async () => {
+    let failures = 2;
+    const spoiled = new WeakSet<object>();
+    const { state, events, answers, notes } = await play({
+      script: {
+        orchestrator: (call) =>
+          [
+            turn(create("writer"), command("writer", "write one")),
+            waitFor("writer"),
+            ...Array.from({ length: 3 }, () => turn(use("merge_work", { name: "writer" }), use("list_agents"))),
+            conclude,
+          ][call.turn - 1] ?? conclude,
+        builder: [[turn(bash("echo one >> notes.txt")), turn(change("Wrote one."))]],
+      },
+      before: ({ agent }, { parts: { workspaces } }) => {
+        if (agent !== "orchestrator" || spoiled.has(workspaces)) return Promise.resolve();
+        spoiled.add(workspaces);
+        const merge = workspaces.merge.bind(workspaces);
+        workspaces.merge = async (...asked) => {
+          if ((failures -= 1) >= 0) throw new BatonError("git-failed", "git took too long", { retryable: true });
+          return await merge(...asked);
+        };
+        return Promise.resolve();
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(failures).toBe(-1);
+    expect(notes).toBe("one\n");
+    const own = events.flatMap(({ event }) => ("stage" in event && event.stage === "conduct" ? [event] : []));
+    expect(own.flatMap((event) => (event.type === "session.started" ? [event.why] : []))).toEqual(["first"]);
+    expect(own.filter(({ type }) => type === "stage.started")).toHaveLength(1);
+    expect(answers.filter(({ name }) => name === "merge_work").map(({ ok }) => ok)).toEqual([false, false, true]);
+    expect(answers.find(({ name }) => name === "merge_work")?.output).toContain("call it again");
+    expect(firstDifference(events)).toBeUndefined();
+  });
+
+  test("whose conversation begins anew is told that its agents and what it merged are there", async () => {
+    const invalid = turn(use("finish", { summary: 1 }));
+    const { state, calls, answers, notes } = await play({
+      script: {
+        orchestrator: (call) => {
+          const again = call.brief.includes("What happened before");
+          const turns = again
+            ? [turn(use("list_agents")), conclude]
+            : [
+                turn(create("writer"), command("writer", "write one")),
+                waitFor("writer"),
+                turn(use("merge_work", { name: "writer" })),
+                invalid,
+                invalid,
+                invalid,
+              ];
+          return turns[call.turn - 1] ?? invalid;
+        },
+        builder: [[turn(bash("echo one >> notes.txt")), turn(change("Wrote one."))]],
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(calls("orchestrator").at(-1)?.brief).toContain("The agents you created in this attempt are as they were");
+    expect(answers.find(({ name }) => name === "list_agents")?.output).toContain("its work is merged");
+    expect(notes).toBe("one\n");
+  });
+
+  test("asks for a definition that is not valid, and is told what is wrong with it; one nobody asks for is in nobody's way", async () => {
+    const broken = (name: string) => ({
+      [`.github/baton/agents/${name}.md`]: `---\nname: ${name}\ndescription: x\ntols: read\n---\n\nDo.\n`,
+    });
+    const { state, events, answer, calls } = await play({
+      files: { ...broken("mine"), ...broken("triager") },
+      script: { orchestrator: [[turn(create("a", { agent: "mine" })), conclude]] },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(events.filter(({ event }) => event.type === "session.started")).toHaveLength(1);
+    expect(answer("create_agent")).toMatchObject({
+      ok: false,
+      output: expect.stringMatching(/^The definition mine cannot be used: [^]*agents\/mine\.md:4[^]*tols[^]*tools/),
+    });
+    expect(JSON.stringify(calls("orchestrator")[0]?.request.tools)).not.toContain("- triager");
+  });
+
+  test("shares the run's turns with its agents: each of those at work takes at most one more", async () => {
+    const names = ["a", "b", "c"];
+    const { config } = created();
+    const { state, events } = await play({
+      event: {
+        config: { ...config, budget: { ...config.budget, turns: 12 }, limits: { ...config.limits, parallel: 8 } },
+      },
+      script: {
+        orchestrator: (call) =>
+          call.turn === 1
+            ? turn(
+                ...names.flatMap((name) => [
+                  create(name, { agent: "scout", hands_in: "report" }),
+                  command(name, "never end"),
+                ]),
+              )
+            : waitFor(...names),
+        scout: () => turn(bash("true")),
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "out-of-budget", code: "budget-turns" });
+    const taken = events.filter(({ event }) => event.type === "agent.turn").length;
+    expect(taken).toBeGreaterThanOrEqual(12);
+    expect(taken).toBeLessThanOrEqual(12 + names.length);
+  });
+
   test("keeps a board: what may begin now, and who works what", async () => {
     const task = (id: string, more: object = {}) => ({ id, title: `Do ${id}`, claims: [`src/${id}.js`], ...more });
     const { state, answer } = await play({
@@ -376,6 +507,58 @@ describe.skipIf(!(await needs("bubblewrap")))("an agent whose file grants delega
     expect(answer("list_agents")?.output).toContain("scout-1 (scout): deleted");
   });
 
+  test("leaves no workspace of those it delegated to, and none of one it deleted", async () => {
+    const left: number[] = [];
+    const { state } = await play({
+      agent: "boss",
+      files: {
+        ".github/baton/agents/boss.md": boss.replace(
+          "list_agents",
+          "create_agent, command_agent, check_agent_status, delete_agent",
+        ),
+      },
+      script: {
+        boss: [
+          [
+            turn(use("delegate", { agent: "scout", task: "look" })),
+            turn(create("idle", { agent: "scout", hands_in: "report" }), command("idle", "look")),
+            waitFor("idle"),
+            turn(use("delete_agent", { name: "idle" })),
+            conclude,
+          ],
+        ],
+        scout: (call) => (call.turn === 1 ? turn(bash("touch big")) : turn(report("Seen."))),
+      },
+      before: async ({ agent, turn: number }, { home }) => {
+        if (agent !== "boss" || ![2, 4, 5].includes(number)) return;
+        const folders = await readdir(join(home, "workspaces"), { withFileTypes: true });
+        left.push(folders.filter((one) => one.isDirectory()).length);
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(left).toEqual([0, 1, 0]);
+  });
+
+  test("whose agent cannot be commanded is left without it", async () => {
+    const { state, events, answers } = await play({
+      agent: "boss",
+      files,
+      script: {
+        boss: [
+          [
+            turn(use("delegate", { agent: "scout", task: "look", budget: 0.0000001 })),
+            turn(use("list_agents")),
+            conclude,
+          ],
+        ],
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(answers[0]?.ok).toBe(false);
+    expect(events.filter(({ event }) => event.type === "agent.created")).toHaveLength(1);
+    expect(events.filter(({ event }) => event.type === "agent.deleted")).toHaveLength(1);
+  });
+
   test("runs into the limit of depth, and into the money that is left", async () => {
     const { config } = created();
     const { state, answers } = await play({
@@ -407,5 +590,31 @@ describe.skipIf(!(await needs("bubblewrap")))("an agent whose file grants delega
       [true, expect.stringContaining("Nobody below me.")],
       [false, expect.stringContaining("you cannot give $50.00")],
     ]);
+  });
+});
+
+describe.skipIf(!(await needs("bubblewrap")))("an agent that looks itself, and merges the work of others", () => {
+  const looker = `---\nname: looker\ndescription: x\ntools: read, grep, create_agent, command_agent, check_agent_status, merge_work\n---\nConduct.\n`;
+
+  test("leaves what it merged: files, changes and commit", async () => {
+    const { state, notes, conducted } = await play({
+      agent: "looker",
+      files: { ".github/baton/agents/looker.md": looker },
+      script: {
+        looker: [
+          [
+            turn(use("read", { path: "src/a.js" }), create("writer"), command("writer", "write one")),
+            waitFor("writer"),
+            turn(use("merge_work", { name: "writer" })),
+            conclude,
+          ],
+        ],
+        builder: [[turn(bash("echo one >> notes.txt")), turn(change("Wrote one."))]],
+      },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(notes).toBe("one\n");
+    expect(conducted?.artifact).toMatchObject({ name: "Conclusion", value: { files: ["notes.txt"] } });
+    expect(conducted?.changes.map(({ path }) => path)).toEqual(["notes.txt"]);
   });
 });

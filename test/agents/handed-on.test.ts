@@ -1,8 +1,10 @@
 // What an agent gets of the results before it, and what it reads only when it asks.
 import { describe, expect, test } from "vitest";
-import { handOn, READ_ARTIFACT, withArtifacts } from "#src/agents/handed-on.ts";
+import { writeBrief } from "#src/agents/brief.ts";
+import { handOn, READ_ARTIFACT, ROOM, withArtifacts } from "#src/agents/handed-on.ts";
 import { noTools } from "#src/agents/session.ts";
 import type { Artifact } from "#src/workflows/artifacts.ts";
+import { newTask } from "./task.ts";
 
 const signal = new AbortController().signal;
 const short: Artifact = {
@@ -19,15 +21,61 @@ const long: Artifact = {
     ],
   },
 };
-const plan: Artifact = {
+const plan = (tasks: number, each: number): Artifact => ({
   name: "Plan",
-  value: { summary: "s".repeat(4_000), tasks: [], risks: [], questions: [] },
+  value: {
+    summary: "Sixteen steps.",
+    tasks: Array.from({ length: tasks }, (_, at) => ({
+      id: `task-${at}`,
+      title: `Title ${at}`,
+      instructions: "x".repeat(each),
+      needs: [],
+      claims: [`src/${at}/**`],
+      acceptance: `acceptance of ${at}`,
+    })),
+    risks: [],
+    questions: [],
+  },
+});
+const conclusion: Artifact = {
+  name: "Conclusion",
+  value: {
+    summary: "It is done.",
+    sections: Array.from({ length: 6 }, (_, at) => ({ title: `Section ${at}`, body: "y".repeat(5_000) })),
+    files: [],
+    followUps: [],
+  },
 };
+const briefOf = (...inputs: { stage: string; artifact: Artifact }[]) =>
+  writeBrief(newTask({ inputs }), { commands: {}, guides: [], patch: undefined }, "b".repeat(24));
 
 describe("a result", () => {
-  test("that is short is shown whole, and so is a plan, however long", () => {
+  test("that is short is shown whole, and so is a plan that fits", () => {
     expect(handOn({ stage: "scout", artifact: short })).toMatchObject({ whole: true });
-    expect(handOn({ stage: "plan", artifact: plan })).toMatchObject({ whole: true });
+    const { whole } = handOn({ stage: "plan", artifact: plan(9, 1_500) });
+    expect(whole).toBe(true);
+    const brief = briefOf({ stage: "plan", artifact: plan(9, 1_500) });
+    expect(brief.split("x".repeat(1_500))).toHaveLength(10);
+    expect(brief).not.toContain(READ_ARTIFACT);
+  });
+
+  test("that does not fit is shown without a hole: every task with its acceptance, every section, and the tool for the rest", () => {
+    const brief = briefOf({ stage: "plan", artifact: plan(16, 1_500) }, { stage: "conduct", artifact: conclusion });
+    for (let at = 0; at < 16; at += 1)
+      expect(brief).toContain(`task-${at}: Title ${at}. Done when: acceptance of ${at}`);
+    for (let at = 0; at < 6; at += 1) expect(brief).toContain(`Section ${at}`);
+    expect(brief).toContain(`\`${READ_ARTIFACT}\` with the stage \`plan\``);
+    expect(brief).toContain(`\`${READ_ARTIFACT}\` with the stage \`conduct\``);
+  });
+
+  test("of very many long parts names each of them, in the room there is", () => {
+    const many = plan(50, 1_500);
+    if (many.name !== "Plan") throw new Error(many.name);
+    for (const task of many.value.tasks) task.acceptance = "z".repeat(1_000);
+    many.value.summary = "s".repeat(9_000);
+    const { text } = handOn({ stage: "plan", artifact: many });
+    expect(text.length).toBeLessThanOrEqual(ROOM);
+    for (let at = 0; at < 50; at += 1) expect(text).toContain(`task-${at}: Title ${at}`);
   });
 
   test("that is long is shown by its summary and the titles of its parts", () => {
@@ -47,6 +95,17 @@ describe("the tool", () => {
   test("is there only where something was shown in short", () => {
     expect(tools.declarations.map(({ name }) => name)).toEqual([READ_ARTIFACT]);
     expect(withArtifacts(noTools, [{ stage: "scout:code", artifact: short }]).declarations).toEqual([]);
+  });
+
+  test("reads one task of a plan, and one section of a conclusion", async () => {
+    const both = withArtifacts(noTools, [
+      { stage: "plan", artifact: plan(16, 1_500) },
+      { stage: "conduct", artifact: conclusion },
+    ]);
+    const part = async (stage: string) =>
+      await both.call({ id: "1", name: READ_ARTIFACT, input: { stage, part: 2 } }, signal);
+    expect(await part("plan")).toMatchObject({ ok: true, output: expect.stringContaining('"task-1"') });
+    expect(await part("conduct")).toMatchObject({ ok: true, output: expect.stringContaining('"Section 1"') });
   });
 
   test("reads one part, or the whole", async () => {

@@ -1,13 +1,14 @@
 // Agents that conduct agents: their lives, the limits, what reaches whom, what money they have, and that any process can go on from anywhere.
 import { describe, expect, test } from "vitest";
 import { onFaultPoint } from "#src/core/fault-points.ts";
-import { parkingOf } from "#src/core/parking.ts";
+import { Parking, parkingOf } from "#src/core/parking.ts";
 import { firstDifference } from "#src/engine/agree.ts";
 import { statusOf } from "#src/engine/conducted.ts";
 import { drive } from "#src/engine/drive.ts";
 import type { RecordedEvent, RunEvent } from "#src/engine/events.ts";
 import type { AgentView, Fleet, NewAgent } from "#src/engine/fleet-port.ts";
 import { fold } from "#src/engine/fold.ts";
+import type { AgentRunner } from "#src/engine/ports.ts";
 import { dollars } from "#src/core/ids.ts";
 import {
   commitNamed,
@@ -51,6 +52,13 @@ const ended =
     await fleet.wait([id], long, signal);
     expect(viewOf(fleet, id)?.status, id).not.toBe("executing");
   };
+
+const again =
+  (id: string): FleetTurn =>
+  async (fleet) =>
+    void (await fleet.command(id, "again"));
+const startsOf = (events: readonly RecordedEvent[], unit: string) =>
+  events.flatMap(({ event }) => (event.type === "stage.started" && event.stage === unit ? [`${event.attempt}`] : []));
 
 function viewOf(fleet: Fleet, id: string): AgentView | undefined {
   return fleet.agents().find((view) => view.id === id);
@@ -215,9 +223,38 @@ describe("an agent that conducts", () => {
       "conduct:stuck": [{ end: "hang" }, {}],
     });
     agents.onHang = () => stuck.resolve();
-    agents.onEnd = () => slow.promise;
-    expect((await (await fleetWorld(agents)).go()).finished).toMatchObject(good);
+    const { go, log, run } = await fleetWorld(agents);
+    let begun: string[] = [];
+    agents.onEnd = async () => {
+      await slow.promise;
+      begun = startsOf(await log.read(run), "conduct:stuck");
+    };
+    expect((await go()).finished).toMatchObject(good);
     expect(agents.resumed.map(({ task }) => `${task.stage} ${task.attempt}`)).toEqual(["conduct:stuck 2"]);
+    // What the first still records comes before the second begins.
+    expect(begun).toEqual(["1"]);
+  });
+
+  test("a turn that was recorded when the next attempt had begun is paid for by the one that took it", async () => {
+    const agents = new FleetAgents({
+      conduct: [{ turns: [send("scout"), ended("scout"), again("scout"), ended("scout")] }],
+    });
+    const { go, events } = await fleetWorld(agents);
+    await go();
+    const recorded = await events();
+    const starts = recorded.flatMap(({ event }, at) =>
+      event.type === "stage.started" && event.stage === "conduct:scout" ? [at] : [],
+    );
+    const spent = (of: readonly RecordedEvent[]) =>
+      fold(of)
+        .stages.get("conduct:scout")
+        ?.attempts.map(({ spend }) => spend.microDollars);
+    const upTo = recorded.slice(0, (starts[1] ?? 0) + 1);
+    const last = upTo.findLast(({ event }) => event.type === "agent.turn" && event.stage === "conduct:scout");
+    if (!last) throw new Error("no turn");
+    const late = [...upTo, { ...last, version: upTo.length + 1 }];
+    expect(spent(upTo)).toEqual([dollars(0.01), 0]);
+    expect(spent(late)).toEqual([dollars(0.02), 0]);
   });
 
   test("one that is interrupted before it has begun does not begin", async () => {
@@ -363,6 +400,43 @@ describe("an agent that conducts", () => {
     // The second of that name knows nothing of the first.
     expect(agents.resumed).toEqual([]);
     expect(firstDifference(await events())).toBeUndefined();
+  });
+});
+
+describe("an attempt that conducts and must begin again", () => {
+  const merge: FleetTurn = async (fleet) => void (await fleet.merge("builder", never));
+  const script = (more: readonly FleetTurn[]) => ({
+    conduct: [
+      { turns: [send("builder", "build", { agent: "builder", makes: "Change" }), ended("builder"), merge, ...more] },
+    ],
+  });
+
+  test("keeps what was merged: it begins with nobody, from there, and leaves no less", async () => {
+    const stop = new AbortController();
+    const { run, log, engine } = await fleetWorld(
+      new FleetAgents(script([() => stop.abort(new Parking("stopping")), (_, signal) => signal.throwIfAborted()])),
+    );
+    await drive(run, engine, stop.signal);
+    const before = fold(await log.read(run)).stages.get("conduct")?.current;
+    expect(before?.fleet?.agents).toEqual(["builder"]);
+
+    const agents = new FleetAgents({ conduct: [{ turns: [] }] });
+    const gone = { type: "gone" as const, why: "its workspace is not there any more" };
+    const forgetful: AgentRunner = {
+      run: (task, told, signal) => agents.run(task, told, signal),
+      resume: () => Promise.resolve(gone),
+      forget: () => Promise.resolve(),
+    };
+    await drive(run, fleetEngine(log, forgetful), never);
+    const events = await log.read(run);
+    const state = fold(events);
+    expect(state.finished).toMatchObject(good);
+    expect(agents.tasks.map(({ stage, attempt, start }) => ({ stage, attempt, start }))).toEqual([
+      { stage: "conduct", attempt: 1, start: before?.commit },
+    ]);
+    expect(state.stages.get("conduct")?.current).toMatchObject({ commit: before?.commit, fleet: { agents: [] } });
+    expect(statusOf(state, "conduct:builder")).toBe("deleted");
+    expect(firstDifference(events)).toBeUndefined();
   });
 });
 
@@ -556,7 +630,7 @@ describe("merging", () => {
     const afterA = commitNamed(`${first?.into} ${commitNamed("conduct:a 1")}`);
     expect(mender?.start).toBe(commitNamed(`${afterA} ${commitNamed("conduct:b 1")}`));
     expect(mender?.part).toMatchObject({ conflict: { of: "b", paths: ["src/both.js"] } });
-    expect(gates.requests[0]).toMatchObject({ gate: "resolved", head: mended, conflict: ["src/both.js"] });
+    expect(gates.requests[0]).toMatchObject({ gate: "resolved", head: mended, conflict: { paths: ["src/both.js"] } });
     expect(state.stages.get("conduct")?.current?.fleet?.conflict).toBeUndefined();
     expect(state.stages.get("conduct")?.current?.commit).toBe(commitNamed(`${afterA} ${mended}`));
     expect(firstDifference(await events())).toBeUndefined();

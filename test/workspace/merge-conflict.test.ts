@@ -48,6 +48,15 @@ describe("a conflict", () => {
     expect(inConflict(await place.merge(one, two, "merge two\n")).marked).toBe(marked);
   });
 
+  test("in more places than an agent is given is refused, with their number", async () => {
+    const many = (word: string) =>
+      Object.fromEntries(Array.from({ length: 201 }, (_, at) => [`f${at}.md`, lines(1, word, 3)]));
+    const [, one, two] = place.wave(many("zero"), many("one"), many("two"));
+    expect(reasonsOf(await place.merge(one, two))).toBe(
+      "the sides conflict in 201 paths, and an agent is given at most 200 to bring together",
+    );
+  });
+
   test("is resolved in a workspace, and then the wave goes on from there", async () => {
     const [first, one, two, three = first] = place.wave(
       start,

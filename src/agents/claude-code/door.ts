@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Asked, readAsked } from "./asked.ts";
 import { PING, type Reply, streamed, whole } from "./reply.ts";
+import { Shape } from "./shape.ts";
 
 /** A request that waits for its answer; it gets one, and what is said to it later is lost. */
 export interface Waiting {
@@ -26,6 +27,11 @@ export interface Door extends AsyncDisposable {
 
 /** Bytes of one request: a whole conversation with every file it read. */
 const MAX_BODY = 32 * 1024 * 1024;
+/** Bytes of all requests that are coming in, and how many may be: the program asks one thing at a time, and another beside it. */
+const MAX_HELD = 48 * 1024 * 1024;
+const MAX_COMING = 4;
+/** Milliseconds in which a request has come in whole. */
+const COMING_MS = 10_000;
 const PING_MS = 5_000;
 /** At once, whoever opens them. */
 const MAX_CONNECTIONS = 64;
@@ -37,25 +43,33 @@ const errorTypes = {
   409: "invalid_request_error",
 } as const;
 
-/** Listens until disposed; `come` is told of every well-formed request. Being disposed of breaks off what waits. */
-export async function openDoor(come: (waiting: Waiting) => void): Promise<Door> {
+/**
+ * Listens until disposed; `come` is told of every well-formed request. Being disposed of breaks off what waits, and so are requests
+ * that do not come in whole within `comingMs` milliseconds.
+ */
+export async function openDoor(come: (waiting: Waiting) => void, comingMs = COMING_MS): Promise<Door> {
   const folder = await mkdtemp(join(tmpdir(), "baton-door-"));
   const socket = join(folder, "model.sock");
   const sockets = new Set<Socket>();
+  const coming: Coming = { bodies: 0, bytes: 0 };
 
-  const server = createServer((request, response) => {
+  const limits = {
+    requestTimeout: comingMs,
+    headersTimeout: comingMs,
+    connectionsCheckingInterval: comingMs / 10,
+  };
+  const server = createServer(limits, (request, response) => {
     response.on("error", () => response.destroy());
     if (request.method !== "POST" || URL.parse(request.url ?? "", "http://door")?.pathname !== "/v1/messages")
       return refuse(response, 404, "Only POST /v1/messages is answered here");
-    void bodyOf(request).then(
-      (body) => {
+    bodyOf(request, coming)
+      .then((body) => {
         if (body === undefined) return void response.destroy();
         const asked = readAsked(body);
         if (asked === undefined) return refuse(response, 400, "The body is not a request to the Messages API");
         come(waitingOf(asked, response));
-      },
-      () => response.destroy(),
-    );
+      })
+      .catch(() => response.destroy());
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.on("connection", (connection) => {
@@ -114,15 +128,30 @@ function refuse(response: ServerResponse, status: keyof typeof errorTypes, messa
   response.end(JSON.stringify({ type: "error", error: { type: errorTypes[status], message } }));
 }
 
-/** Undefined when it is too long; the connection is gone then. */
-async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+/** What of requests is held that have not come in whole. */
+interface Coming {
+  bodies: number;
+  bytes: number;
+}
+
+/** Undefined when it is too long, holds too much or comes beside too many others; the connection is gone then. */
+async function bodyOf(request: IncomingMessage, coming: Coming): Promise<string | undefined> {
+  if (coming.bodies >= MAX_COMING) return undefined;
   const chunks: Uint8Array[] = [];
+  const shape = new Shape();
   let length = 0;
-  for await (const chunk of request) {
-    if (!(chunk instanceof Uint8Array)) continue;
-    length += chunk.byteLength;
-    if (length > MAX_BODY) return undefined;
-    chunks.push(chunk);
+  coming.bodies += 1;
+  try {
+    for await (const chunk of request) {
+      if (!(chunk instanceof Uint8Array)) continue;
+      length += chunk.byteLength;
+      coming.bytes += chunk.byteLength;
+      if (length > MAX_BODY || coming.bytes > MAX_HELD || !shape.take(chunk)) return undefined;
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString("utf8");
+  } finally {
+    coming.bodies -= 1;
+    coming.bytes -= length;
   }
-  return Buffer.concat(chunks).toString("utf8");
 }

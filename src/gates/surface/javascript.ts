@@ -1,8 +1,9 @@
 // What the JavaScript and TypeScript packages of one commit hand to others: what package.json says, and the names of the entry modules.
 import { isBuiltin } from "node:module";
 import { posix } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { isTestFile } from "../test-files.ts";
-import { exportedNames, type Modules, type Resolved } from "./module-graph.ts";
+import { openModuleGraph, type ModuleGraph, type Resolved } from "./module-graph.ts";
 import { unreadable, type ModuleRead } from "./module-record.ts";
 import { entryFile, isScript, relativeFile, treeOf, type Tree } from "./package-files.ts";
 import { parseManifest, type Entry, type Manifest } from "./package-manifest.ts";
@@ -31,6 +32,8 @@ export interface Packages {
 /** Packages looked at in one repository, and entries of one package. */
 const PACKAGES = 50;
 const ENTRIES = 200;
+/** Steps from name to name, for all packages of a commit: about a second of Baton's own thread, and as many names kept. */
+const STEPS = 500_000;
 
 /** The packages that others can use. Those of tests and dependencies are none. */
 export async function findPackages(side: Side): Promise<Packages> {
@@ -83,60 +86,70 @@ export async function javaScriptSurface(
 ): Promise<Surface> {
   const parts = new Map<string, Part>(unread.map(({ path, why }) => [path, unreadable(why)]));
   const tree = treeOf(side.paths);
+  const steps = { left: STEPS };
   for (const one of known) {
     const label = labels.get(one) ?? one.folder;
     const { manifest, folder } = one;
     parts.set(`${label}, package.json`, { type: "settings", items: manifest.settings });
-    const entries = entriesOf(manifest, folder, side.paths, tree);
+    const entries: Entry[] = [];
+    for (const entry of entriesOf(manifest, folder, side.paths, tree)) if (entries.push(entry) > ENTRIES) break;
     if (entries.length === 0 && !manifest.hasCommands)
       parts.set(`${label} "."`, unreadable("package.json names no entry module, and there is no index file"));
-    const modules: Modules = {
-      resolve: (specifier, from) => resolve(specifier, from, { tree, ...one }),
-      read: (file) => side.readModule(file),
-    };
+    const graph = openModuleGraph(
+      {
+        resolve: (specifier, from) => resolve(specifier, from, { tree, ...one }),
+        read: (file) => side.readModule(file),
+      },
+      steps,
+    );
     for (const { subpath, condition, target } of entries.slice(0, ENTRIES)) {
       const name = `${label} "${subpath}"${condition === "" ? "" : ` (${condition})`}`;
       // Of a list of targets, the first is taken.
-      if (!parts.has(name)) parts.set(name, await entryPart(modules, tree, folder, target));
+      if (!parts.has(name)) parts.set(name, await entryPart(graph, tree, folder, target));
+      await setImmediate();
     }
-    if (entries.length > ENTRIES)
-      parts.set(`${label}, further entries`, unreadable(`${ENTRIES} of ${entries.length} are read`));
+    if (entries.length > ENTRIES) parts.set(`${label}, further entries`, unreadable(`${ENTRIES} are read`));
   }
   return parts;
 }
 
-/** The manifest's entries, with one for each file that a pattern means, and Node's own when it names none. */
-function entriesOf(manifest: Manifest, folder: string, paths: readonly string[], tree: Tree): Entry[] {
-  if (manifest.settings.has("main") || manifest.entries.some(({ subpath }) => subpath !== "."))
-    return manifest.entries.flatMap((entry) => filled(entry, folder, paths));
-  const index = entryFile(tree, folder, "index.js");
-  const closed = manifest.settings.get("exports") === "a closed list";
-  const own = index && !index.built && !closed ? [{ subpath: ".", condition: "", target: "index.js" }] : [];
-  return [...own, ...manifest.entries.flatMap((entry) => filled(entry, folder, paths))];
+/**
+ * The manifest's entries, with one for each file that a pattern means, and Node's own when it names none. Take as many as are needed:
+ * patterns times files may be more than there is memory for.
+ */
+function* entriesOf(
+  { settings, entries }: Manifest,
+  folder: string,
+  paths: readonly string[],
+  tree: Tree,
+): Generator<Entry> {
+  if (!settings.has("main") && entries.every(({ subpath }) => subpath === ".")) {
+    const index = entryFile(tree, folder, "index.js");
+    const closed = settings.get("exports") === "a closed list";
+    if (index && !index.built && !closed) yield { subpath: ".", condition: "", target: "index.js" };
+  }
+  for (const entry of entries) yield* filled(entry, folder, paths);
 }
 
-function filled(entry: Entry, folder: string, paths: readonly string[]): Entry[] {
+function* filled(entry: Entry, folder: string, paths: readonly string[]): Generator<Entry> {
   const [start, end, ...more] = posix.join(folder, entry.target).split("*");
-  if (start === undefined || end === undefined || more.length > 0) return [entry];
-  const files = paths.filter(
-    (path) => path.length > start.length + end.length && path.startsWith(start) && path.endsWith(end),
-  );
-  if (files.length === 0) return [entry];
-  return files.map((path) => {
-    const part = path.slice(start.length, path.length - end.length);
-    return {
-      ...entry,
-      subpath: entry.subpath.replace("*", () => part),
-      target: posix.relative(folder === "" ? "." : folder, path),
-    };
-  });
+  let fits = false;
+  if (start !== undefined && end !== undefined && more.length === 0)
+    for (const path of paths) {
+      if (path.length <= start.length + end.length || !path.startsWith(start) || !path.endsWith(end)) continue;
+      fits = true;
+      const part = path.slice(start.length, path.length - end.length);
+      const target = posix.relative(folder === "" ? "." : folder, path);
+      yield { ...entry, subpath: entry.subpath.replace("*", () => part), target };
+    }
+  if (!fits) yield entry;
 }
 
-async function entryPart(modules: Modules, tree: Tree, folder: string, target: string): Promise<Part> {
+async function entryPart(graph: ModuleGraph, tree: Tree, folder: string, target: string): Promise<Part> {
   const found = entryFile(tree, folder, target);
   if (!found) return unreadable(`${target} is not in the repository, and what it is built from is not known`);
   if (!isScript(found.file)) return { type: "names", items: new Map([["the file", ""]]) };
-  const read = await exportedNames(modules, found.file);
+  const read = await graph.exportedNames(found.file);
   return read.type === "read" ? { type: "names", items: read.names } : read;
 }
 
@@ -150,15 +163,15 @@ function resolve(
     for (const [name, targets] of manifest.imports) {
       const part = matched(name, specifier);
       if (part === undefined) continue;
-      const files = targets.map(
-        (target) =>
-          entryFile(
-            tree,
-            folder,
-            target.replace("*", () => part),
-          )?.file,
-      );
-      return asFile(files.find((file) => file !== undefined));
+      for (const target of targets) {
+        const found = entryFile(
+          tree,
+          folder,
+          target.replace("*", () => part),
+        );
+        if (found) return found;
+      }
+      return undefined;
     }
     return undefined;
   }

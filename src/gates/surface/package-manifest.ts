@@ -59,6 +59,9 @@ const File = z.object({
 const LONGEST = 256 * 1024;
 /** Nested conditions and lists. */
 const DEEPEST = 20;
+/** Short names of one package, and files that one may mean: each specifier of its modules is held against them. */
+const IMPORTS = 200;
+const MEANINGS = 10;
 
 /** Reads one; undefined when it is no package.json, or nested or long beyond reason. */
 export function parseManifest(source: string): Manifest | undefined {
@@ -101,7 +104,14 @@ export function parseManifest(source: string): Manifest | undefined {
       ),
     ),
     imports: new Map(
-      Object.entries(file.imports ?? {}).map(([name, target]) => [name, leavesOf(target).map((leaf) => leaf.target)]),
+      Object.entries(file.imports ?? {})
+        .slice(0, IMPORTS)
+        .map(([name, target]) => [
+          name,
+          leavesOf(target)
+            .slice(0, MEANINGS)
+            .map((leaf) => leaf.target),
+        ]),
     ),
   };
 }

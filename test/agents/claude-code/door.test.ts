@@ -103,6 +103,65 @@ describe("the door", () => {
     expect(await ask(door.socket, `"${"x".repeat(33 * 1024 * 1024)}"`)).toBeUndefined();
   });
 
+  /** A request of which the beginning was sent, and what became of its connection. */
+  async function begun(socket: string, bytes: number) {
+    const connection = connect(socket);
+    const closed = new Promise<"closed">((done) => connection.on("close", () => done("closed")));
+    connection.on("error", () => undefined);
+    const head = `POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes + 1}\r\n\r\n"`;
+    const sent = new Promise<"sent">((done) => connection.write(`${head}${"x".repeat(bytes - 1)}`, () => done("sent")));
+    return { connection, closed, first: await Promise.race([sent, closed]) };
+  }
+
+  test("holds no more of half-sent requests than a conversation and a half, whoever sends them", async () => {
+    await using door = await openDoor(() => expect.unreachable());
+    const one = await begun(door.socket, 30 * 1024 * 1024);
+    expect(one.first).toBe("sent");
+    const two = await begun(door.socket, 30 * 1024 * 1024);
+    expect(await two.closed).toBe("closed");
+    expect(one.connection.destroyed).toBe(false);
+    one.connection.destroy();
+  });
+
+  test("reads few requests at a time, and others when those have left", async () => {
+    await using door = await openDoor(() => undefined);
+    const four = await Promise.all([1, 2, 3, 4].map(() => begun(door.socket, 10)));
+    await until(async () => (await ask(door.socket, "{")) === undefined);
+    expect(four.map(({ connection }) => connection.destroyed)).toEqual([false, false, false, false]);
+    for (const { connection } of four) connection.destroy();
+    await until(async () => (await ask(door.socket, "{"))?.status === 400);
+  });
+
+  test("breaks off what does not come in whole in time", async () => {
+    await using door = await openDoor(() => expect.unreachable(), 200);
+    const { closed } = await begun(door.socket, 10);
+    expect(await closed).toBe("closed");
+  });
+
+  const deep = `{"name":"a","input_schema":{"type":"object","properties":${'{"a":'.repeat(50_000)}1${"}".repeat(50_000)}}}`;
+  test.each([
+    ["messages beyond number", `{"messages":[${'{"role":"","content":[]},'.repeat(300_000)}0]}`],
+    ["nothing but numbers", `{"messages":[],"a":[${"1,".repeat(300_000)}1]}`],
+    ["brackets within brackets", `{"messages":[],"tools":[${deep}]}`],
+  ])("makes nothing of %s", async (_, sent) => {
+    await using door = await openDoor(() => expect.unreachable());
+    expect(await ask(door.socket, sent)).toBeUndefined();
+    expect(await ask(door.socket, "{")).toMatchObject({ status: 400 });
+  });
+
+  test("takes a long conversation full of code", async () => {
+    const came: Waiting[] = [];
+    await using door = await openDoor((waiting) => came.push(waiting));
+    const code = 'if (a[0] === "\\"{") { f({ b: [1, 2, 3] }); }\n'.repeat(20_000);
+    const messages = Array.from({ length: 400 }, (_, at) => ({
+      role: at % 2 === 0 ? "user" : "assistant",
+      content: [{ type: "text", text: at % 40 === 0 ? code : "short" }],
+    }));
+    const asked = ask(door.socket, JSON.stringify({ stream: true, messages }));
+    (await until(() => came[0])).answer(reply);
+    expect(await asked).toMatchObject({ status: 200 });
+  });
+
   test("lets in so many at once, and no more", async () => {
     await using door = await openDoor(() => undefined);
     const inside: Socket[] = [];
