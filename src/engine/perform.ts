@@ -1,5 +1,6 @@
 // Performs one effect through the ports and says which events came of it. Throws when the outside is broken; the driver decides what then.
 import { assertNever, messageOf } from "../core/errors.ts";
+import { carriesCommit, type Artifact } from "../workflows/artifacts.ts";
 import { durationMs } from "../workflows/schema.ts";
 import { headOf, startCommit } from "./commits.ts";
 import { moneyLeft } from "./conducted.ts";
@@ -215,10 +216,25 @@ function inputsOf(state: State, unit: string): AgentTask["inputs"] {
   const board = state.stages.get(stage)?.current?.board;
   const needs = board?.tasks.find((task) => task.id === id)?.needs ?? [];
   const beside = mends && id !== undefined ? [...(board?.merged ?? []), id] : needs;
-  return [...before, ...beside.map((need) => taskUnit(stage, need))].flatMap((name) => {
+  const others = [...before, ...beside.map((need) => taskUnit(stage, need))].flatMap((name) => {
     const artifact = state.stages.get(name)?.current?.artifact;
     return artifact ? [{ stage: name, artifact }] : [];
   });
+  const own = sentBackArtifact(state, unit);
+  return own ? [...others, { stage: unit, artifact: own }] : others;
+}
+
+/** What the unit is sent back for, where no commit holds it: its agent begins in a new conversation and would have to guess at it. */
+function sentBackArtifact(state: State, unit: string): Artifact | undefined {
+  const makes = planOf(state, unit)?.makes;
+  if (makes === undefined || carriesCommit(makes)) return undefined;
+  // Attempts that failed stand between it and now; one without reasons began anew.
+  let artifact: Artifact | undefined;
+  for (const attempt of state.stages.get(unit)?.attempts ?? []) {
+    if (attempt.reasons.length === 0) artifact = undefined;
+    if (attempt !== state.stages.get(unit)?.current) artifact = attempt.artifact ?? artifact;
+  }
+  return artifact;
 }
 
 /** Brings the commits of a wave's tasks together, until git cannot. */

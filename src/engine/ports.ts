@@ -170,7 +170,7 @@ export interface AgentTask {
   readonly part?: Part | undefined;
   /** What people said on the way, that the work must go by. */
   readonly words?: readonly { readonly by: Person; readonly about: string; readonly words: string }[] | undefined;
-  /** Artifacts of earlier stages, in stage order. */
+  /** Artifacts of earlier stages, in stage order; last, by the stage's own name, what it handed in before it was sent back. */
   readonly inputs: readonly { stage: string; artifact: Artifact }[];
   /** Why the stage is worked again; empty the first time. */
   readonly reasons: readonly string[];

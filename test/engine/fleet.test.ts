@@ -167,6 +167,24 @@ describe("a plan", () => {
     ]);
   });
 
+  test("that is sent back is among what its planner is given, also when its next attempt fails; what is begun anew is not", async () => {
+    const workflow = changed({ plan: { agent: "planner", needs: ["scout"], makes: "Plan", retry: 1 } });
+    const usual: Artifact = { name: "Plan", value: samplePlan };
+    const second: Artifact = { name: "Plan", value: { ...samplePlan, summary: "In one piece" } };
+    const agents = new ScriptedAgents({ plan: [usual, failure("invalid-output"), second, failure("invalid-output")] });
+    const { go, say } = await world({ workflow, agents });
+    await go();
+    await say(rejected("one task is enough"));
+    await go();
+    await say({ type: "stop.requested", ...word("/agent stop") });
+    await go();
+    await say({ type: "retry.requested", ...word("/agent retry plan"), stage: "plan" });
+    await go();
+    const plans = agents.tasks.filter(({ stage }) => stage === "plan");
+    const own = plans.map(({ inputs }) => inputs.flatMap((one) => (one.stage === "plan" ? [one.artifact] : [])));
+    expect(own).toEqual([[], [usual], [usual], [], []]);
+  });
+
   test("that is rejected with words is written anew, and asked about again", async () => {
     const { go, say, agents, events } = await world();
     await go();
