@@ -2,13 +2,13 @@
 import type { RunId } from "../core/ids.ts";
 import { isRunId } from "../core/ids.ts";
 import type { Findings } from "../workflows/artifacts.ts";
-import { stageOrder, type State } from "./state.ts";
+import { lastStage, type State } from "./state.ts";
 
 export type Finding = Findings["findings"][number];
 
-/** What the last stage of a run found, in the order in which it is shown: number 1 first; undefined when it made no findings. */
+/** What the last stage of a run that was not passed over found, in the order in which it is shown: number 1 first; undefined when it made no findings. */
 export function findingsOf(state: State): Findings | undefined {
-  const last = stageOrder(state.workflow).at(-1);
+  const last = lastStage(state);
   const artifact = last === undefined ? undefined : state.stages.get(last)?.current?.artifact;
   return artifact?.name === "Findings" ? artifact.value : undefined;
 }
