@@ -12,7 +12,7 @@ const report: Report = {
   sections: [{ title: "splitEvenly", body: "major: src/split.js:4" }],
 };
 const findings: Findings = {
-  summary: "Two things stand out. Monitoring was not looked at.",
+  summary: "Two things stand out.",
   findings: [
     {
       title: "splitEvenly loses cents, ask @ada",
@@ -79,6 +79,9 @@ describe("an audit", () => {
     const body = reported()?.body ?? "";
     expect(body).toContain("- [ ] **F1** splitEvenly loses cents");
     expect(body).toContain("src/split.js:4");
+    // Baton says who failed, whatever the synthesizer makes of it; and what it says is no finding.
+    expect(body).toMatch(/\*\*Not everything was done:\*\*\n\n- ⚠️ partial: \*\*inspect\*\*, .*monitoring/);
+    expect(body.indexOf("Not everything was done")).toBeLessThan(body.indexOf("Two things stand out"));
     expect(body).not.toMatch(/(?<!`)@ada/);
     expect(world.playground.pulls(repo)).toEqual([]);
   });
