@@ -24,9 +24,9 @@ export function ticksIn(body: string): ReadonlySet<number> {
   return new Set([...ticked].map(([, number]) => Number(number)));
 }
 
-/** The run whose end a comment tells, by its hidden first line. */
-export function reportedRun(body: string): RunId | undefined {
+/** The end that a comment tells, by its hidden first line: of which run, and when. A run that is retried ends again, with other findings. */
+export function reportedEnd(body: string): { readonly run: RunId; readonly at: number } | undefined {
   const [first = ""] = body.split("\n", 1);
-  const run = /^<!-- baton:end:(run-[0-9a-f]{12}):\d+ -->\r?$/.exec(first)?.[1];
-  return run !== undefined && isRunId(run) ? run : undefined;
+  const [, run = "", at] = /^<!-- baton:end:(run-[0-9a-f]{12}):(\d{1,15}) -->\r?$/.exec(first) ?? [];
+  return isRunId(run) ? { run, at: Number(at) } : undefined;
 }

@@ -30,6 +30,8 @@ const findings: Findings = {
       detail: "README names none.",
       mend: "Name one.",
     },
+    { title: "No licence is named", severity: "minor", area: "documentation", detail: "None.", mend: "Name it." },
+    { title: "Tabs and spaces", severity: "minor", area: "quality", detail: "Both.", mend: "Choose." },
   ],
 };
 
@@ -103,10 +105,20 @@ describe("an audit", () => {
     expect(opened()).toBe(1);
   });
 
+  test("what is ticked in a row becomes an issue each, and no box and no link is lost", async () => {
+    const before = opened();
+    tick(2);
+    tick(3);
+    await vi.waitUntil(() => (reported()?.body.match(/^- \[x\] .*→ #\d+$/gm) ?? []).length === 3, patience);
+    await world.playground.settled();
+    expect(opened()).toBe(before + 2);
+    expect(reported()?.body.match(/^- \[ \] .*$/gm)).toEqual([expect.stringContaining("**F4**")]);
+  });
+
   test("a tick by somebody who may not is refused, and opens nothing", async () => {
-    tick(2, "passer-by");
+    tick(4, "passer-by");
     await vi.waitUntil(() => comments().some(({ body }) => body.includes("a tick in the report")), patience);
-    expect(opened()).toBe(1);
+    expect(opened()).toBe(3);
   });
 
   test("every request and answer is as GitHub describes it", () => {
