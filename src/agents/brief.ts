@@ -126,7 +126,9 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
       const more = whole
         ? ""
         : `In short; \`${READ_ARTIFACT}\` with the stage \`${stage}\` reads it whole, or one numbered part.\n\n`;
-      return `## Result of the stage ${stage}\n\n${more}${block(name, text, room.artifact)}`;
+      const title =
+        stage === task.stage ? "What this stage handed in before, as it was judged" : `Result of the stage ${stage}`;
+      return `## ${title}\n\n${more}${block(name, text, room.artifact)}`;
     }),
     task.reasons.length === 0
       ? undefined

@@ -165,7 +165,13 @@ const outcomeOfFailure: Partial<Record<Failure["code"], Outcome>> = {
 };
 function failed(stage: StageState, plan: UnitPlan, attempt: Attempt, { code, message }: Failure): Effect {
   if (!isFailedForGood(stage, plan))
-    return { type: "start", stage: stage.name, attempt: stage.attempts.length + 1, reasons: [`${code}: ${message}`] };
+    // What it was sent back for, perhaps in a person's words, still holds.
+    return {
+      type: "start",
+      stage: stage.name,
+      attempt: stage.attempts.length + 1,
+      reasons: [...attempt.reasons, `${code}: ${message}`],
+    };
   const over = isHopeless(code) ? undefined : passedOver(stage, plan, attempt, `${code}: ${message}`);
   return over ?? finish(outcomeOfFailure[code] ?? "failed", code, `${stage.name}: ${message}`);
 }

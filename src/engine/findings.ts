@@ -2,13 +2,13 @@
 import type { RunId } from "../core/ids.ts";
 import { isRunId } from "../core/ids.ts";
 import type { Findings } from "../workflows/artifacts.ts";
-import { stageOrder, type State } from "./state.ts";
+import { lastStage, type State } from "./state.ts";
 
 export type Finding = Findings["findings"][number];
 
-/** What the last stage of a run found, in the order in which it is shown: number 1 first; undefined when it made no findings. */
+/** What the last stage of a run that was not passed over found, in the order in which it is shown: number 1 first; undefined when it made no findings. */
 export function findingsOf(state: State): Findings | undefined {
-  const last = stageOrder(state.workflow).at(-1);
+  const last = lastStage(state);
   const artifact = last === undefined ? undefined : state.stages.get(last)?.current?.artifact;
   return artifact?.name === "Findings" ? artifact.value : undefined;
 }
@@ -24,9 +24,9 @@ export function ticksIn(body: string): ReadonlySet<number> {
   return new Set([...ticked].map(([, number]) => Number(number)));
 }
 
-/** The run whose end a comment tells, by its hidden first line. */
-export function reportedRun(body: string): RunId | undefined {
+/** The end that a comment tells, by its hidden first line: of which run, and when. A run that is retried ends again, with other findings. */
+export function reportedEnd(body: string): { readonly run: RunId; readonly at: number } | undefined {
   const [first = ""] = body.split("\n", 1);
-  const run = /^<!-- baton:end:(run-[0-9a-f]{12}):\d+ -->\r?$/.exec(first)?.[1];
-  return run !== undefined && isRunId(run) ? run : undefined;
+  const [, run = "", at] = /^<!-- baton:end:(run-[0-9a-f]{12}):(\d{1,15}) -->\r?$/.exec(first) ?? [];
+  return isRunId(run) ? { run, at: Number(at) } : undefined;
 }

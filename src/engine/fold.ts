@@ -387,7 +387,8 @@ function reopen(state: State, from: string | undefined, at: number): State {
   for (const name of again) {
     const stage = stages.get(name);
     const kept = stage && name === first && !isDone(state, stage) ? reopenedBoard(stage.current) : undefined;
-    if (stage) stages.set(name, { ...stage, current: kept });
+    // An approval with words was of a plan that is not made now: who comes next has not been told them.
+    if (stage) stages.set(name, { ...stage, current: kept, approved: undefined });
     if (!kept) continue;
     // Of a fan-out only what is not done is worked again.
     for (const [unit, { current, ...rest }] of stages)

@@ -3,9 +3,10 @@
 // It gets what was handed in upstream. A stage that mediates or picks stands in the place of another: those behind it get its artifact
 // instead, but for a stage that names the other in its own needs. Where `reads` asks for a kind of artifact, every one of that kind that
 // was handed in when the attempt began is given too, whoever made it: `fold.ts` keeps them with the attempt, so that they stay the same.
+// Whoever is sent back is given what it is sent back for.
 import { mediatedBy, picksOf, readPath } from "../workflows/mediation.ts";
 import { valueAt } from "../workflows/expression.ts";
-import { Excerpt, type Artifact } from "../workflows/artifacts.ts";
+import { carriesCommit, Excerpt, type Artifact } from "../workflows/artifacts.ts";
 import { planOf, stageOrder, upstream, valuesOf, type State } from "./state.ts";
 import { readUnit, taskUnit } from "./unit.ts";
 
@@ -26,7 +27,25 @@ export function inputsOf(state: State, unit: string): Handed[] {
   const given = handedIn(state, [...before, ...beside.map((need) => taskUnit(stage, need))]);
   const known = new Set(given.map(({ stage: from }) => from));
   const told = state.stages.get(unit)?.current?.told ?? [];
-  return [...given, ...told.filter(({ stage: from }) => !known.has(from))];
+  const own = sentBack(state, unit);
+  return [
+    ...given,
+    ...told.filter(({ stage: from }) => !known.has(from)),
+    ...(own ? [{ stage: unit, artifact: own }] : []),
+  ];
+}
+
+/** What the unit is sent back for, where no commit holds it: its agent begins in a new conversation and would have to guess at it. */
+function sentBack(state: State, unit: string): Artifact | undefined {
+  const makes = planOf(state, unit)?.makes;
+  if (makes === undefined || carriesCommit(makes)) return undefined;
+  // Attempts that failed stand between it and now; one without reasons began anew.
+  let artifact: Artifact | undefined;
+  for (const attempt of state.stages.get(unit)?.attempts ?? []) {
+    if (attempt.reasons.length === 0) artifact = undefined;
+    if (attempt !== state.stages.get(unit)?.current) artifact = attempt.artifact ?? artifact;
+  }
+  return artifact;
 }
 
 /** What an attempt that begins now is told because its stage reads that kind of artifact. */

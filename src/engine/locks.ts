@@ -4,7 +4,7 @@
 // paths might be the same (`path-claims.ts`): so no two agents ever hold the same path, and among those that want it, who asked first is
 // first. What the tasks claim that are under way counts as held: of a wave until it is merged, of a board while its agent is at work. An
 // agent does not wait for itself, nor for claims of an agent that it works for. A lock ends with its agent's attempt.
-import { claimsMeet, readClaims } from "../workflows/path-claims.ts";
+import { overlaps } from "../workflows/path-claims.ts";
 import { carriesCommit } from "../workflows/artifacts.ts";
 import { statusOf } from "./conducted.ts";
 import { isLiving } from "./fold-fleet.ts";
@@ -58,8 +58,7 @@ export function claimsOf(state: State): Claim[] {
 
 /** The units a lock waits for; empty when it may be granted. `lock` need not be in line yet: then it stands behind all others. */
 export function behind(state: State, lock: Pick<Lock, "unit" | "paths" | "number">): string[] {
-  const wanted = readClaims(lock.paths);
-  const meets = (paths: readonly string[]) => claimsMeet(wanted, readClaims(paths));
+  const meets = (paths: readonly string[]) => overlaps(lock.paths, paths);
   const before = locksOf(state).filter(
     ({ unit, number, paths }) => number < lock.number && unit !== lock.unit && meets(paths),
   );
@@ -80,10 +79,8 @@ export function claimedBeside(state: State, { unit, paths }: Pick<Lock, "unit" |
   const { stage, task, mends } = readUnit(unit);
   if (task === undefined || mends) return undefined;
   const own = taskUnit(stage, task);
-  const wanted = readClaims(paths);
-  return claimsOf(state).find(
-    (claim) => claim.waveOf === stage && claim.unit !== own && claimsMeet(wanted, readClaims(claim.paths)),
-  )?.unit;
+  return claimsOf(state).find((claim) => claim.waveOf === stage && claim.unit !== own && overlaps(paths, claim.paths))
+    ?.unit;
 }
 
 /** Who would wait for whom in a circle if this lock were waited for, from its own unit back to it. */

@@ -173,7 +173,7 @@ export interface AgentTask {
   readonly part?: Part | undefined;
   /** What people said on the way, that the work must go by. */
   readonly words?: readonly { readonly by: Person; readonly about: string; readonly words: string }[] | undefined;
-  /** Artifacts of earlier stages, in stage order. */
+  /** Artifacts of earlier stages, in stage order; last, by the stage's own name, what it handed in before it was sent back. */
   readonly inputs: readonly { stage: string; artifact: Artifact }[];
   /** Why the stage is worked again; empty the first time. */
   readonly reasons: readonly string[];
@@ -327,12 +327,11 @@ export interface Publisher {
   reply(repo: RepoRef, subject: Subject, key: string, reply: Reply): Promise<void>;
   /** Shows that a command was seen. */
   acknowledge(repo: RepoRef, commentId: number): Promise<void>;
-  /** Opens an issue for each of these findings of a run (1 is the first), once, and names it in the comment that reports them. */
-  openFindings(
-    state: State,
-    numbers: readonly number[],
-    report: { readonly id: number; readonly body: string },
-  ): Promise<void>;
+  /**
+   * Opens an issue for each of these findings of a run (1 is the first), once, and names it in the comment that reports them. `state` is
+   * the run as it was when it ended with them.
+   */
+  openFindings(state: State, numbers: readonly number[], commentId: number): Promise<void>;
   /** Takes a one-shot label off. */
   removeLabel(repo: RepoRef, subject: Subject, label: string): Promise<void>;
 }

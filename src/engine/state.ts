@@ -304,6 +304,11 @@ export function stageOrder(workflow: Workflow | undefined): string[] {
   return order;
 }
 
+/** The last stage that was not passed over: what it made is what the run comes to. */
+export function lastStage(state: State): string | undefined {
+  return stageOrder(state.workflow).findLast((name) => !state.stages.get(name)?.current?.skipped);
+}
+
 /** Every stage that needs `name`, directly or through others. */
 export function dependants(workflow: Workflow | undefined, name: string): string[] {
   const found = new Set<string>();

@@ -2,6 +2,7 @@
 import { greeting, marker, stack } from "./markdown.ts";
 import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
+import { missingPart } from "./plan-outcome.ts";
 import { renderReport } from "./report.ts";
 import { isGuess, nextStep, stateWord } from "./progress.ts";
 import { setupSentence } from "./setup-part.ts";
@@ -25,7 +26,9 @@ export function renderEnding(
     case "succeeded":
       if (!state.pullRequest) {
         const report = renderReport(state, neutral);
-        return report === undefined ? undefined : stack(endingMarker(state), asker.trim(), report, details);
+        return report === undefined
+          ? undefined
+          : stack(endingMarker(state), asker.trim(), missingPart(state, neutral), report, details);
       }
       return stack(
         endingMarker(state),

@@ -4,9 +4,14 @@ import type { State } from "../engine/state.ts";
 import { marker, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 
+/** Names a finding for ever: a run that is retried ends again, and finds other things under the same numbers. */
+export function findingName({ runId, finished }: Pick<State, "runId" | "finished">, number: number): string {
+  return `${runId}:${finished?.at ?? 0}:${number}`;
+}
+
 /** The hidden first line by which the issue is found again. */
-export function findingMarker({ runId }: Pick<State, "runId">, number: number): string {
-  return marker("finding", `${runId}:${number}`);
+export function findingMarker(state: Pick<State, "runId" | "finished">, number: number): string {
+  return marker("finding", findingName(state, number));
 }
 
 /** Title and text of the issue. */

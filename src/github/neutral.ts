@@ -19,6 +19,8 @@ export interface Neutral {
   cell(text: string, max?: number): string;
   /** A code span. Empty text gives an empty string. */
   code(text: string, max?: number): string;
+  /** A code span, for a table cell. */
+  codeCell(text: string, max?: number): string;
   /** A fenced block that its content cannot leave. */
   fence(text: string, max?: number): string;
   /** One line without any Markdown, for titles and commit messages. */
@@ -58,12 +60,17 @@ export function createNeutral(redact: Redact): Neutral {
       );
     },
     line: (text, max = 500) => line(text, max),
-    cell: (text, max = 300) =>
-      line(text, max).replace(/\\*\|/g, (pipe) => (pipe.length % 2 === 0 ? pipe : `\\${pipe}`)),
+    cell: (text, max = 300) => withinCell(line(text, max)),
     code: (text, max = 300) => codeSpan(oneLine(ready(text, max))),
+    codeCell: (text, max = 300) => withinCell(codeSpan(oneLine(ready(text, max)))),
     fence: (text, max = 4_000) => fenceOf(ready(text, max)),
     plain: (text, max = 200) => cut(inertLine(redact(inertLine(redact(oneLine(visible(text)))))), max),
   };
+}
+
+/** A pipe ends a cell unless a backslash is before it, also in a code span; two of them are one that is text. */
+function withinCell(markdown: string): string {
+  return markdown.replace(/\\*\|/g, (pipe) => (pipe.length % 2 === 0 ? pipe : `\\${pipe}`));
 }
 
 /** Quotes and lists nested so deeply in one line that a parser would spend seconds on them. */

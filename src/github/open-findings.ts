@@ -1,18 +1,24 @@
 // Ticked findings become issues, each once, and the report names them.
 import { z } from "zod";
-import { findingsOf } from "../engine/findings.ts";
+import { findingsOf, ticksIn } from "../engine/findings.ts";
+import type { RepoRef } from "../engine/events.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
 import type { Self } from "./client.ts";
 import type { Comments } from "./comments.ts";
-import { findingMarker, renderFinding, withIssue } from "./finding-issue.ts";
+import { findingMarker, findingName, renderFinding, withIssue } from "./finding-issue.ts";
 import type { Neutral } from "./neutral.ts";
 import type { Once } from "./once.ts";
 import { place, type Requests } from "./requests.ts";
+import type { Outbox } from "../store/outbox.ts";
+import { isRefused } from "./failure.ts";
+
+const Opened = z.object({ number: z.number() });
 
 export interface FindingsOptions {
   readonly requests: Requests;
   readonly once: Once;
+  readonly outbox: Pick<Outbox, "read">;
   readonly comments: Pick<Comments, "edit">;
   readonly neutral: Neutral;
   readonly self: Self;
@@ -22,20 +28,23 @@ export interface FindingsOptions {
 export function createFindings({
   requests,
   once,
+  outbox,
   comments,
   neutral,
   self,
 }: FindingsOptions): Publisher["openFindings"] {
-  /** The number of the issue that a finding has become. */
-  async function openOne(state: State, number: number, text: { title: string; body: string }): Promise<number> {
+  const keyOf = (state: State, number: number) => `finding:${findingName(state, number)}`;
+
+  /** Opens the issue of a finding, if it is not open. */
+  async function openOne(state: State, number: number, text: { title: string; body: string }): Promise<void> {
     const { repo, subject } = state.created;
     const mark = findingMarker(state, number);
-    const { number: issue } = await once({
-      key: `finding:${state.runId}:${number}`,
+    await once({
+      key: keyOf(state, number),
       run: undefined,
       kind: "finding",
       payload: { repo: `${repo.owner}/${repo.name}`, about: subject.number, finding: number },
-      result: z.object({ number: z.number() }),
+      result: Opened,
       async look() {
         const { data } = await requests.read(repo, "look for the issue of a finding", (octokit, request) =>
           octokit.request("GET /repos/{owner}/{repo}/issues", {
@@ -59,17 +68,39 @@ export function createFindings({
         return { number: data.number };
       },
     });
-    return issue;
   }
 
-  return async (state, numbers, report) => {
-    let { body } = report;
+  /** The comment as it is at this moment; undefined when it is gone. */
+  async function read(repo: RepoRef, commentId: number): Promise<string | undefined> {
+    try {
+      const { data } = await requests.read(repo, `read comment ${commentId}`, (octokit, request) =>
+        octokit.request("GET /repos/{owner}/{repo}/issues/comments/{comment_id}", {
+          ...place(repo),
+          comment_id: commentId,
+          request,
+        }),
+      );
+      return data.body;
+    } catch (error) {
+      if (isRefused(error, 404, 410)) return undefined;
+      throw error;
+    }
+  }
+
+  return async (state, numbers, commentId) => {
+    const { repo } = state.created;
     for (const number of numbers) {
       const finding = findingsOf(state)?.findings[number - 1];
-      if (!finding) continue;
-      const issue = await openOne(state, number, renderFinding(state, number, finding, neutral));
-      body = withIssue(body, number, issue);
+      if (finding) await openOne(state, number, renderFinding(state, number, finding, neutral));
     }
-    if (body !== report.body) await comments.edit(state.created.repo, report.id, body, undefined);
+    // Meanwhile people may have ticked others: what they see now is what is edited, and every issue that is open is named.
+    const before = await read(repo, commentId);
+    if (before === undefined) return;
+    let body = before;
+    for (const number of ticksIn(before)) {
+      const opened = Opened.safeParse((await outbox.read(keyOf(state, number)))?.result);
+      if (opened.success) body = withIssue(body, number, opened.data.number);
+    }
+    if (body !== before) await comments.edit(repo, commentId, body, undefined);
   };
 }

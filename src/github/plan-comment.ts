@@ -199,7 +199,7 @@ function redacted(plan: Plan, redact: Redact): Plan {
 
 function row({ id, title, needs, claims, acceptance }: Task, neutral: Neutral): string[] {
   const codes = (items: readonly string[]) => {
-    const shown = items.slice(0, 8).map((item) => neutral.code(item, 80).replaceAll("|", "\\|"));
+    const shown = items.slice(0, 8).map((item) => neutral.codeCell(item, 80));
     const left = items.length - shown.length;
     return shown.length === 0 ? "–" : `${shown.join(", ")}${left > 0 ? ` and ${left} more` : ""}`;
   };

@@ -323,7 +323,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       await addReaction({ requests, once, self }, repo, commentId, "eyes");
     },
 
-    openFindings: createFindings({ requests, once, comments, neutral, self }),
+    openFindings: createFindings({ requests, once, outbox, comments, neutral, self }),
     async removeLabel(repo, subject, label) {
       try {
         await requests.read(repo, `take the label ${label} off #${subject.number}`, (octokit, request) =>

@@ -102,7 +102,7 @@ function verified(state: State, { neutral, head, tree, changes }: PullRequestFac
       // What Baton did to prepare is in the list of all commands; here stands what judged.
       [...new Set(gate.evidence.filter(({ argv }) => argv[0] !== "git").map(({ argv }) => commandText(argv)))]
         .slice(0, 2)
-        .map((text) => cellCode(text, neutral)),
+        .map((text) => neutral.codeCell(text, 160)),
       "<br>",
     ),
     orDash([...new Set(gate.evidence.map(({ commit }) => commitName(state, commit, head)))], " → "),
@@ -145,10 +145,6 @@ function commitName(state: State, commit: Sha, head: Sha): string {
 
 function orDash(parts: readonly string[], between: string): string {
   return parts.length === 0 ? "–" : parts.join(between);
-}
-
-function cellCode(text: string, neutral: Neutral): string {
-  return neutral.code(text, 160).replaceAll("|", "\\|");
 }
 
 function claimed(state: State, neutral: Neutral): string {
@@ -199,7 +195,7 @@ function allCommands(state: State, neutral: Neutral): string {
     gate.evidence.map((evidence) => [
       gate.gate,
       neutral.cell(evidence.label, 120),
-      cellCode(commandText(evidence.argv), neutral),
+      neutral.codeCell(commandText(evidence.argv), 160),
       `\`${evidence.commit.slice(0, 10)}\``,
       evidence.exitCode === null ? "killed" : String(evidence.exitCode),
       seconds(evidence.seconds),

@@ -112,7 +112,7 @@ function help(verbs: Extract<Reply, { kind: "help" }>["verbs"], neutral: Neutral
   const rows = (available: boolean) =>
     verbs
       .filter((verb) => verb.available === available)
-      .map((verb) => [neutral.code(verb.usage, 120).replaceAll("|", "\\|"), neutral.cell(verb.summary, 200)]);
+      .map((verb) => [neutral.codeCell(verb.usage, 120), neutral.cell(verb.summary, 200)]);
   const later = rows(false).map(([usage]) => usage);
   return stack(
     "Write one of these at the start of a line of a new comment:",

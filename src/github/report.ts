@@ -1,6 +1,6 @@
 // What a run reports that opens no pull request, or beside one: an answer, or findings with a box each. Pure.
 import { findingLabel, findingsOf } from "../engine/findings.ts";
-import { stageOrder, type State } from "../engine/state.ts";
+import { lastStage, type State } from "../engine/state.ts";
 import type { Artifact, Findings, Report } from "../workflows/artifacts.ts";
 import { folded, stack } from "./markdown.ts";
 import { nothingToPropose } from "./setup-part.ts";
@@ -22,7 +22,7 @@ export function renderReport(state: State, neutral: Neutral): string | undefined
 }
 
 function reportOf(state: State): Artifact | undefined {
-  const last = stageOrder(state.workflow).findLast((name) => !state.stages.get(name)?.current?.skipped) ?? "";
+  const last = lastStage(state) ?? "";
   if (!state.pullRequest) return state.stages.get(last)?.current?.artifact;
   const before = (state.workflow?.stages[last]?.needs ?? []).map((name) => state.stages.get(name)?.current?.artifact);
   // What a change comes to is said in the pull request.

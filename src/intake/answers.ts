@@ -2,7 +2,7 @@
 import type { RunId } from "../core/ids.ts";
 import type { Bell, EventLog, Publisher } from "../engine/ports.ts";
 import type { Reply } from "../engine/reply.ts";
-import type { State } from "../engine/state.ts";
+import { stageThatEnded, type State } from "../engine/state.ts";
 import type { Asked } from "./asked.ts";
 import { alreadyRunning } from "./runs.ts";
 
@@ -45,9 +45,17 @@ export function createAnswers({ log, bell, publisher }: AnswersParts): Answers {
   };
 }
 
+/** True when a run has done all its workflow says: there is no stage in which it ended. */
+export function isAllDone(state: State): boolean {
+  return state.finished !== undefined && state.workflow !== undefined && stageThatEnded(state) === undefined;
+}
+
 /** What can be done with a run that has ended. */
-export function afterTheEnd({ finished, pullRequest }: State): string {
+export function afterTheEnd(state: State): string {
+  const { finished, pullRequest } = state;
   if (pullRequest) return `The last run ended well, in pull request #${pullRequest.number}.`;
   if (finished?.outcome === "triaged") return "The last run only sorted the issue. `/agent fix` starts the work.";
+  if (isAllDone(state))
+    return "The last run ended well, with every stage done. `/agent retry <stage>` works that one and all behind it again, `/agent restart` begins anew.";
   return "The last run has ended. `/agent retry` goes on where it ended, `/agent restart` begins again.";
 }

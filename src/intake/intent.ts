@@ -56,11 +56,10 @@ export type Intent = Place &
         /** A person ticked findings in a comment in which Baton reports them. */
         readonly door: "ticks";
         readonly commentId: number;
-        readonly run: RunId;
+        /** The end of a run that the comment tells. */
+        readonly end: { readonly run: RunId; readonly at: number };
         /** Their numbers, those that were not ticked before. */
         readonly ticked: readonly number[];
-        /** The comment as it is now. */
-        readonly body: string;
       }
     | { readonly door: "closed" }
     | { readonly door: "edited" }

@@ -7,7 +7,7 @@ import type { Bell, EventLog, GitHubReader, Publisher } from "../engine/ports.ts
 import { isPublished, stageOrder, type State } from "../engine/state.ts";
 import { readUnit } from "../engine/unit.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
-import { afterTheEnd, createAnswers } from "./answers.ts";
+import { afterTheEnd, createAnswers, isAllDone } from "./answers.ts";
 import type { Asked } from "./asked.ts";
 import { readAmount } from "./grammar.ts";
 import type { Ground, Intent, Lost } from "./intent.ts";
@@ -151,6 +151,7 @@ export function createSteer({ log, bell, reader, publisher, projection }: SteerP
           asked,
           `The last run ended well, in pull request #${pullRequest.number}; there is nothing to retry.`,
         );
+      if (name === "" && isAllDone(state)) return nothingRunning(asked, afterTheEnd(state));
       const from = name === "" ? undefined : whereToRetry(state, name);
       if (from && "problem" in from) return unreadable(asked, from.problem);
       const no = await refusedNow(reader, intent);

@@ -5,7 +5,7 @@
 // Bots are let through with their name, so that the repository's config may admit them.
 import type { z } from "zod";
 import { planMarkerIn } from "../engine/asks.ts";
-import { reportedRun, ticksIn } from "../engine/findings.ts";
+import { reportedEnd, ticksIn } from "../engine/findings.ts";
 import { blockIn } from "../engine/plan-text.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
@@ -138,14 +138,14 @@ function fromEdit(event: CommentEvent, self: Self): Translation {
   const before = changes?.body?.from ?? "";
   const actor = actorOf(sender, undefined);
   if (actor.bot) return nothing("a bot edited it");
-  const run = reportedRun(body) ?? reportedRun(before);
-  if (run !== undefined) {
+  const end = reportedEnd(body) ?? reportedEnd(before);
+  if (end) {
     const old = ticksIn(before);
     const ticked = [...ticksIn(body)].filter((number) => !old.has(number));
     if (ticked.length === 0) return nothing("nothing was ticked in it");
     return {
       type: "intent",
-      intent: { ...placeOf(event), door: "ticks", actor, commentId: comment.id, run, ticked, body },
+      intent: { ...placeOf(event), door: "ticks", actor, commentId: comment.id, end, ticked },
     };
   }
   const marker = planMarkerIn(body) ?? planMarkerIn(before);

@@ -5,8 +5,8 @@
 //   - a claim that ends in a name with a wildcard or a class, `src/*.ts` or `src/[ab].ts`, claims what it matches;
 //   - no claims at all claim everything;
 //   - braces, character classes, `(a|b)` and `@(a|b)` are each of their alternatives, and also the very text: there are folders called `[id]`;
-//   - what is not analysed (ranges, other extglobs, escapes, quotes, `**` beside other letters, too many alternatives) claims everything below
-//     the folders it plainly begins with; where not even these are sure (a negation, `..`, parentheses that do not pair), everything.
+//   - what is not analysed (ranges, other extglobs, escapes, quotes, `**` beside other letters, too many alternatives in a claim or in all
+//     claims of a list) claims everything below the folders it plainly begins with; where not even these are sure (a negation, `..`, parentheses that do not pair), everything.
 //
 // The rule for two claims errs on one side: it may say that they overlap when no path matches both, never the other way round. So a wrong
 // answer costs time, not work. An alternative is names with gaps: `**` is a gap between names, `*` a gap between letters. Two such sequences
@@ -17,8 +17,10 @@
 const MAX_ALTERNATIVES = 64;
 /** Brackets within brackets. */
 const MAX_DEPTH = 10;
-/** Comparisons after which two lists count as overlapping: a plan that a model wrote must not hold up the engine. */
-const MAX_STEPS = 50_000;
+/** Alternatives of one list of claims beyond which a claim's own are not told apart. */
+const MAX_LISTED = 128;
+/** Comparisons after which two lists count as overlapping: a plan that a model wrote must not hold up the engine, with any two of its tasks. */
+const MAX_STEPS = 5_000;
 
 /** A sequence that begins with `head` and ends with `tail`, with anything between, but `between` in this order; without a gap, just `head`. */
 interface Gapped<T> {
@@ -32,17 +34,32 @@ interface Gapped<T> {
 type Name = string | Gapped<string>;
 
 /** Claims made ready to be compared: the alternatives of all of them. */
-export type PathClaims = readonly Gapped<Name>[];
+type PathClaims = readonly Gapped<Name>[];
 
 const EVERYTHING: Gapped<Name> = { gap: true, head: [], between: [], tail: [] };
 
+/** What is known of lists of claims, which nobody changes: a board is looked at with every event of its run. */
+const known = new WeakMap<readonly string[], { claims: PathClaims; overlaps: WeakMap<readonly string[], boolean> }>();
+
 /** May two lists of path claims name the same path? True when in doubt; false only when no path can match a claim of each. */
 export function overlaps(a: readonly string[], b: readonly string[]): boolean {
-  return claimsMeet(readClaims(a), readClaims(b));
+  const one = knownOf(a);
+  const found = one.overlaps.get(b);
+  if (found !== undefined) return found;
+  const other = knownOf(b);
+  const answer = claimsMeet(one.claims, other.claims);
+  one.overlaps.set(b, answer);
+  other.overlaps.set(a, answer);
+  return answer;
 }
 
-/** As `overlaps`, of claims that were read before. */
-export function claimsMeet(a: PathClaims, b: PathClaims): boolean {
+function knownOf(list: readonly string[]) {
+  const found = known.get(list) ?? { claims: readClaims(list), overlaps: new WeakMap() };
+  known.set(list, found);
+  return found;
+}
+
+function claimsMeet(a: PathClaims, b: PathClaims): boolean {
   let steps = 0;
   const isSameLetter = (x: string, y: string): boolean => {
     steps += 1;
@@ -50,15 +67,20 @@ export function claimsMeet(a: PathClaims, b: PathClaims): boolean {
   };
   const isSameName = (x: Name, y: Name): boolean => {
     steps += 1;
-    if (typeof x === "string" && typeof y === "string") return x === y;
-    return meet(lettersOf(x), lettersOf(y), isSameLetter);
+    if (typeof x === "string") return typeof y === "string" ? x === y : fills(y, x, isSameLetter);
+    return typeof y === "string" ? fills(x, y, isSameLetter) : meet(x, y, isSameLetter);
   };
   return a.some((x) => b.some((y) => meet(x, y, isSameName) || steps++ > MAX_STEPS));
 }
 
-/** Reads a list of path claims. */
-export function readClaims(claims: readonly string[]): PathClaims {
-  return claims.length === 0 ? [EVERYTHING] : claims.flatMap(readClaim);
+function readClaims(claims: readonly string[]): PathClaims {
+  if (claims.length === 0) return [EVERYTHING];
+  let listed = 0;
+  return claims.flatMap((claim) => {
+    const found = readClaim(claim, MAX_LISTED - listed);
+    listed += found.length;
+    return found;
+  });
 }
 
 /** Whether two sequences can be the same. */
@@ -71,13 +93,16 @@ function meet<T>(a: Gapped<T>, b: Gapped<T>, same: (x: T, y: T) => boolean): boo
       fits(a.tail.slice(a.tail.length - ends), b.tail, b.tail.length - ends, same)
     );
   }
-  if (a.gap) return fills(a, b.head, same);
-  if (b.gap) return fills(b, a.head, same);
-  return a.head.length === b.head.length && fits(a.head, b.head, 0, same);
+  return a.gap ? fills(a, b.head, same) : fills(b, a.head, same);
 }
 
 /** Whether the gaps of a sequence can be filled so that it is this one. Each part goes to the first place where it fits. */
-function fills<T>({ head, between, tail }: Gapped<T>, whole: readonly T[], same: (x: T, y: T) => boolean): boolean {
+function fills<T>(
+  { gap, head, between, tail }: Gapped<T>,
+  whole: ArrayLike<T>,
+  same: (x: T, y: T) => boolean,
+): boolean {
+  if (!gap && head.length !== whole.length) return false;
   const end = whole.length - tail.length;
   if (head.length > end || !fits(head, whole, 0, same) || !fits(tail, whole, end, same)) return false;
   let from = head.length;
@@ -89,15 +114,11 @@ function fills<T>({ head, between, tail }: Gapped<T>, whole: readonly T[], same:
   return true;
 }
 
-function fits<T>(part: readonly T[], whole: readonly T[], at: number, same: (x: T, y: T) => boolean): boolean {
+function fits<T>(part: readonly T[], whole: ArrayLike<T>, at: number, same: (x: T, y: T) => boolean): boolean {
   return part.every((element, index) => {
     const other = whole[at + index];
     return other !== undefined && same(element, other);
   });
-}
-
-function lettersOf(name: Name): Gapped<string> {
-  return typeof name === "string" ? { gap: false, head: letters(name), between: [], tail: [] } : name;
 }
 
 /** UTF-16 units, as picomatch's `?` counts. */
@@ -111,11 +132,14 @@ function gapped<T>(parts: readonly (readonly T[])[]): Gapped<T> {
   return { gap: tail !== undefined, head, between: rest.filter((part) => part.length > 0), tail: tail ?? [] };
 }
 
-function readClaim(claim: string): Gapped<Name>[] {
+/** What a claim may stand for: more than one thing only where there are no more than `most`. */
+function readClaim(claim: string, most: number): Gapped<Name>[] {
   const text = claim.trim().replace(/^(?:\.?\/)+/, "");
   // Negated, the claim is all that the rest is not; picomatch drops NULs, so nothing is where it seems.
   if (text.startsWith("!") || text.includes("\0")) return [EVERYTHING];
-  const alternatives = text.includes("***") ? undefined : new Alternatives(text).whole();
+  // One more is added for the very text.
+  const told = Math.max(1, Math.min(MAX_ALTERNATIVES, most - 1));
+  const alternatives = text.includes("***") ? undefined : new Alternatives(text, told).whole();
   if (!alternatives) return [hasSureBeginning(text) ? below(plainFolders(text)) : EVERYTHING];
   const found = [...new Set(alternatives)].map(readAlternative);
   return /[[{(]/.test(text) ? [...found, below(namesOf(text))] : found;
@@ -170,12 +194,14 @@ function hasSureBeginning(text: string): boolean {
 /** Takes brackets apart: `src/{a,b}/[id].ts` is the list of what it may stand for. Each method gives undefined for what is not analysed. */
 class Alternatives {
   readonly #text: string;
+  readonly #most: number;
   #at = 0;
   #depth = 0;
   #groups = 0;
 
-  constructor(text: string) {
+  constructor(text: string, most: number) {
     this.#text = text;
+    this.#most = most;
   }
 
   whole(): readonly string[] | undefined {
@@ -194,7 +220,7 @@ class Alternatives {
       // A group makes a `+` in it a repetition, as it is behind any bracket.
       if (sign === "+" && this.#groups > 0) return undefined;
       const options = this.#options(sign, next);
-      if (!options || found.length * options.length > MAX_ALTERNATIVES) return undefined;
+      if (!options || found.length * options.length > this.#most) return undefined;
       found = found.flatMap((before) => options.map((option) => before + option));
     }
     return ends === "" ? found : undefined;
@@ -248,7 +274,7 @@ class Alternatives {
     const found: string[] = [];
     for (let count = 1; ; count += 1) {
       const sequence = this.#sequence(ends);
-      if (!sequence || found.length + sequence.length > MAX_ALTERNATIVES) return undefined;
+      if (!sequence || found.length + sequence.length > this.#most) return undefined;
       found.push(...sequence);
       this.#at += 1;
       if (this.#text.charAt(this.#at - 1) === ends.charAt(1)) return { found, count };

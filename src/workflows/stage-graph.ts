@@ -5,6 +5,7 @@
 // because a stage that does not would be a check nobody waits for.
 import { carriesCommit, type ArtifactName } from "./artifacts.ts";
 import { cyclesIn } from "./cycles.ts";
+import { TRIAGE_STAGE } from "./expression-check.ts";
 import { at, type Located } from "./located-yaml.ts";
 import { nearest } from "./nearest.ts";
 import { durationMs, Stage, type GateName } from "./schema.ts";
@@ -86,6 +87,14 @@ function problemAt({ located }: Node, path: readonly PropertyKey[], message: str
 /** Every stage and agent that is named exists. */
 function checkNames(node: Node, nodes: ReadonlyMap<string, Node>, agents: ReadonlySet<string> | undefined): Problem[] {
   const problems: Problem[] = [];
+  if (node.name === TRIAGE_STAGE)
+    problems.push(
+      problemAt(
+        node,
+        [],
+        `a stage is called ${quote(TRIAGE_STAGE)}, as conditions call how the issue was sorted — choose another name`,
+      ),
+    );
   const named = [...(node.located.entries.get("needs")?.entries.values() ?? [])];
   const twice = new Set<unknown>();
   for (const { value, offset } of named) {
@@ -172,6 +181,7 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
     name: node.name,
     stage,
     before,
+    beforeOf: (name: string) => upstream.get(name) ?? new Set<string>(),
     opening,
     notAfter: [...nodes.values()].flatMap((other) =>
       other.name === node.name || upstream.get(other.name)?.has(node.name) ? [] : [other.stage],
@@ -284,5 +294,21 @@ function checkPullRequest(nodes: ReadonlyMap<string, Node>, upstream: Upstream):
     const message = `${last.name} opens a pull request that nobody checked: no stage before it has the gate ${unchecked.map(quote).join(" or ")} — add ${unchecked.length === 1 ? "it" : "them"}`;
     problems.push(problemAt(last, ["pull_request"], message));
   }
-  return problems;
+  return problems.length > 0 ? problems : checkJudgedLast(nodes, upstream, before);
+}
+
+/** What leaves a commit behind the last scope or integrity gate is judged by none, and would be refused at the end. */
+function checkJudgedLast(nodes: ReadonlyMap<string, Node>, upstream: Upstream, before: ReadonlySet<string>): Problem[] {
+  return [...before].flatMap((name) => {
+    const node = nodes.get(name);
+    if (!node?.stage?.makes || !carriesCommit(node.stage.makes)) return [];
+    const behind = [...before].filter((other) => other === name || upstream.get(other)?.has(name));
+    const stages = behind.map((other) => nodes.get(other)?.stage);
+    const missing = (["scope", "integrity"] as const).filter(
+      (gate) => !stages.some((stage) => !stage || stage.gates.includes(gate)),
+    );
+    if (missing.length === 0) return [];
+    const message = `${name} leaves a commit that nobody checks: it comes behind the last gate ${missing.map(quote).join(" and ")} — move ${missing.length === 1 ? "that gate" : "those gates"} behind it`;
+    return [problemAt(node, [], message)];
+  });
 }

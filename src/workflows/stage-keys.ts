@@ -12,6 +12,8 @@ export interface Around {
   readonly stage: Stage;
   /** Every stage it needs, directly or through others. */
   readonly before: ReadonlySet<string>;
+  /** The same of another stage. */
+  readonly beforeOf: (name: string) => ReadonlySet<string>;
   /** Undefined for a stage that is not there or whose own fields are wrong. */
   readonly stageCalled: (name: string) => Stage | undefined;
   /** The other stages that do not come after it. */
@@ -77,14 +79,30 @@ export function checkCondition({ name, stage, before, stageCalled, say }: Around
   for (const { offset, message } of problems.slice(0, MAX_PROBLEMS)) say([key], `has ${key}: ${message}`, offset);
 }
 
-function checkWait({ stage, before, stageCalled, say }: Around, wait: string): void {
+function checkWait({ stage, before, beforeOf, stageCalled, say }: Around, wait: string): void {
   const idle = (["agent", "makes", "pick", "writes", "otherwise", "on_failure", ...ofAgents] as const).filter(
     (key) => stage[key] !== undefined,
   );
   if (stage.gates.length > 0) say(["gates"], "waits for a person and does nothing else — move gates to another stage");
   for (const key of idle) say([key], `waits for a person and does nothing else — move ${key} to another stage`);
-  if (![...before].some((name) => makesPlan(stageCalled, name)))
+  const planners = [...before].filter((name) => makesPlan(stageCalled, name));
+  if (planners.length === 0)
     say(["wait"], `waits for ${wait} of a plan, but no stage before it makes a Plan — add one, or take wait out`);
+  if (wait !== "approval") return;
+  // The nearest is asked about. Where it is passed over nobody is asked, and what comes behind would be worked all the same.
+  for (const name of planners.filter((one) => !planners.some((other) => beforeOf(other).has(one)))) {
+    const { on_failure = "stop", when } = stageCalled(name) ?? {};
+    if (on_failure !== "stop")
+      say(
+        ["wait"],
+        `waits for approval of the plan of ${quote(name)}, which is passed over when it fails (on_failure: ${on_failure}): then nobody would be asked — take on_failure out there`,
+      );
+    if (when !== undefined && stage.when !== when)
+      say(
+        ["wait"],
+        `waits for approval of the plan of ${quote(name)}, which has when: without a plan nobody would be asked — take it out there, or give this stage the very same when`,
+      );
+  }
 }
 
 /** What Baton writes was handed in and tried before, and nobody else works in that stage. */

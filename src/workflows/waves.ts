@@ -6,7 +6,7 @@
 import { cyclesIn } from "./cycles.ts";
 import { nearest } from "./nearest.ts";
 import { quote } from "./source-file.ts";
-import { claimsMeet, readClaims, type PathClaims } from "./path-claims.ts";
+import { overlaps } from "./path-claims.ts";
 
 /** Nobody mends more than this at once. */
 const MAX_LISTED = 20;
@@ -83,11 +83,10 @@ export function nextWave(tasks: readonly Task[], { done, failed }: Ended): Next 
       id,
       because: reason(needs, failed, open, (need) => isDone(need) || possible.has(need)),
     }));
-  const wave: { id: string; claims: PathClaims }[] = [];
-  for (const { id, needs, claims: listed } of open.values()) {
-    if (!possible.has(id) || !needs.every(isDone)) continue;
-    const claims = readClaims(listed);
-    if (!wave.some((other) => claimsMeet(other.claims, claims))) wave.push({ id, claims });
+  const wave: Task[] = [];
+  for (const task of open.values()) {
+    if (!possible.has(task.id) || !task.needs.every(isDone)) continue;
+    if (!wave.some(({ claims }) => overlaps(claims, task.claims))) wave.push(task);
   }
   return { wave: wave.map(({ id }) => id), skipped };
 }

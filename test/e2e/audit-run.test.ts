@@ -12,7 +12,7 @@ const report: Report = {
   sections: [{ title: "splitEvenly", body: "major: src/split.js:4" }],
 };
 const findings: Findings = {
-  summary: "Two things stand out. Monitoring was not looked at.",
+  summary: "Two things stand out.",
   findings: [
     {
       title: "splitEvenly loses cents, ask @ada",
@@ -30,6 +30,8 @@ const findings: Findings = {
       detail: "README names none.",
       mend: "Name one.",
     },
+    { title: "No licence is named", severity: "minor", area: "documentation", detail: "None.", mend: "Name it." },
+    { title: "Tabs and spaces", severity: "minor", area: "quality", detail: "Both.", mend: "Choose." },
   ],
 };
 
@@ -79,6 +81,9 @@ describe("an audit", () => {
     const body = reported()?.body ?? "";
     expect(body).toContain("- [ ] **F1** splitEvenly loses cents");
     expect(body).toContain("src/split.js:4");
+    // Baton says who failed, whatever the synthesizer makes of it; and what it says is no finding.
+    expect(body).toMatch(/\*\*Not everything was done:\*\*\n\n- ⚠️ partial: \*\*inspect\*\*, .*monitoring/);
+    expect(body.indexOf("Not everything was done")).toBeLessThan(body.indexOf("Two things stand out"));
     expect(body).not.toMatch(/(?<!`)@ada/);
     expect(world.playground.pulls(repo)).toEqual([]);
   });
@@ -100,10 +105,20 @@ describe("an audit", () => {
     expect(opened()).toBe(1);
   });
 
+  test("what is ticked in a row becomes an issue each, and no box and no link is lost", async () => {
+    const before = opened();
+    tick(2);
+    tick(3);
+    await vi.waitUntil(() => (reported()?.body.match(/^- \[x\] .*→ #\d+$/gm) ?? []).length === 3, patience);
+    await world.playground.settled();
+    expect(opened()).toBe(before + 2);
+    expect(reported()?.body.match(/^- \[ \] .*$/gm)).toEqual([expect.stringContaining("**F4**")]);
+  });
+
   test("a tick by somebody who may not is refused, and opens nothing", async () => {
-    tick(2, "passer-by");
+    tick(4, "passer-by");
     await vi.waitUntil(() => comments().some(({ body }) => body.includes("a tick in the report")), patience);
-    expect(opened()).toBe(1);
+    expect(opened()).toBe(3);
   });
 
   test("every request and answer is as GitHub describes it", () => {

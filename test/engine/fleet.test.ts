@@ -167,6 +167,53 @@ describe("a plan", () => {
     ]);
   });
 
+  test("that is sent back is among what its planner is given, also when its next attempt fails; what is begun anew is not", async () => {
+    const workflow = changed({ plan: { agent: "planner", needs: ["scout"], makes: "Plan", retry: 1 } });
+    const usual: Artifact = { name: "Plan", value: samplePlan };
+    const second: Artifact = { name: "Plan", value: { ...samplePlan, summary: "In one piece" } };
+    const agents = new ScriptedAgents({ plan: [usual, failure("invalid-output"), second, failure("invalid-output")] });
+    const { go, say } = await world({ workflow, agents });
+    await go();
+    await say(rejected("one task is enough"));
+    await go();
+    await say({ type: "stop.requested", ...word("/agent stop") });
+    await go();
+    await say({ type: "retry.requested", ...word("/agent retry plan"), stage: "plan" });
+    await go();
+    const plans = agents.tasks.filter(({ stage }) => stage === "plan");
+    const own = plans.map(({ inputs }) => inputs.flatMap((one) => (one.stage === "plan" ? [one.artifact] : [])));
+    expect(own).toEqual([[], [usual], [usual], [], []]);
+  });
+
+  test("keeps the words it was approved with when its planner stumbles, and is then not asked about again", async () => {
+    const workflow = changed({ plan: { agent: "planner", needs: ["scout"], makes: "Plan", retry: 1 } });
+    const plan: Artifact = { name: "Plan", value: samplePlan };
+    const agents = new ScriptedAgents({ plan: [plan, failure("invalid-output")] });
+    const { go, say, events } = await world({ workflow, agents });
+    await go();
+    await say(approved("print in colour"));
+    expect(ending(await go())).toBe("succeeded: verified");
+    expect(agents.tasks.findLast(({ stage }) => stage === "plan")?.reasons).toEqual([
+      "@maria approved the plan with changes: print in colour",
+      "invalid-output: it did not work",
+    ]);
+    expect((await events()).filter(({ event }) => event.type === "people.asked")).toHaveLength(1);
+  });
+
+  test("that nobody approved is asked about, when the planner failed at the one that was approved with words and the run is tried again", async () => {
+    const plan: Artifact = { name: "Plan", value: samplePlan };
+    const agents = new ScriptedAgents({ plan: [plan, failure("invalid-output")] });
+    const { go, say, events } = await world({ agents });
+    await go();
+    await say(approved("print in colour"));
+    expect(ending(await go())).toBe("failed: invalid-output");
+    await say({ type: "retry.requested", ...word("/agent retry") });
+    expect((await go()).waiting?.reason).toBe("approval");
+    await say(approved());
+    expect(ending(await go())).toBe("succeeded: verified");
+    expect(firstDifference(await events())).toBeUndefined();
+  });
+
   test("that is rejected with words is written anew, and asked about again", async () => {
     const { go, say, agents, events } = await world();
     await go();

@@ -139,6 +139,16 @@ describe("text on its way to GitHub", () => {
         children: [{ type: "table", children: [{}, { children: [{}, { children: [{ value: "end" }] }] }] }],
       });
     }
+    for (const text of ["a | b", "a\\|@octo/everyone https://evil.example/x", "a\\\\|b", "a\\\\\\|b", "`a\\|`b"]) {
+      expect(row(neutral.codeCell(text)), text).toMatchObject({
+        children: [
+          {
+            type: "table",
+            children: [{}, { children: [{ children: [{ type: "inlineCode" }] }, { children: [{ value: "end" }] }] }],
+          },
+        ],
+      });
+    }
   });
 
   test("secrets leave in no disguise", () => {

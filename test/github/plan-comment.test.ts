@@ -56,6 +56,17 @@ describe("a plan that waits for approval", () => {
     expect(planMarkerIn(text)).toBeDefined();
   });
 
+  test("holds each path within its cell, whatever is written in it", async () => {
+    const [parser] = samplePlan.tasks;
+    if (!parser) throw new Error("no task");
+    const tasks = [{ ...parser, claims: ["src/a\\|@octo/everyone https://evil.example/x"] }];
+    const { state } = await askedRun({ plan: { ...samplePlan, tasks } });
+    const row = only(state)
+      .split("\n")
+      .find((line) => line.startsWith("| `parser`"));
+    expect(row).toContain("| `src/a\\|@octo/everyone https://evil.example/x` |");
+  });
+
   test("draws its waves and needs, with nodes that no id can break", async () => {
     const [parser, printer, wiring] = samplePlan.tasks;
     if (!parser || !printer || !wiring) throw new Error("no tasks");

@@ -6,6 +6,7 @@ import { silentLog } from "#src/core/log.ts";
 import type { Person, RepoRef, Subject } from "#src/engine/events.ts";
 import type { EventLog, GitHubReader, Publisher } from "#src/engine/ports.ts";
 import type { Reply } from "#src/engine/reply.ts";
+import { findingsOf } from "#src/engine/findings.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
 import { createIntake, type Intake, type IntakeParts } from "#src/intake/handle.ts";
@@ -110,10 +111,11 @@ export class RecordingPublisher implements Pick<Publisher, "reply" | "acknowledg
   readonly replies: { key: string; number: number; reply: Reply }[] = [];
   readonly acknowledged: number[] = [];
   readonly removed: string[] = [];
-  readonly findings: number[] = [];
+  /** Numbers of findings of which issues were opened, with the title that the run knows of each. */
+  readonly findings: [number: number, title: string | undefined][] = [];
 
-  openFindings(_: State, numbers: readonly number[]): Promise<void> {
-    this.findings.push(...numbers);
+  openFindings(state: State, numbers: readonly number[]): Promise<void> {
+    for (const number of numbers) this.findings.push([number, findingsOf(state)?.findings[number - 1]?.title]);
     return Promise.resolve();
   }
 

@@ -5,6 +5,10 @@ import { describe, expect, test } from "vitest";
 import { firstDifference } from "#src/engine/agree.ts";
 import { drive } from "#src/engine/drive.ts";
 import { fold } from "#src/engine/fold.ts";
+import { createRedact } from "#src/core/redact.ts";
+import type { State } from "#src/engine/state.ts";
+import { renderEnding } from "#src/github/ending-comment.ts";
+import { createNeutral } from "#src/github/neutral.ts";
 import type { Workflow } from "#src/workflows/schema.ts";
 import { createLibrary, ownFolder } from "#src/workflows/load.ts";
 import { parseWorkflow } from "#src/workflows/parse.ts";
@@ -13,12 +17,20 @@ import { created, engineWith, memoryLog, ScriptedAgents } from "#test/support/en
 const folder = join(ownFolder, "examples");
 const files = (await readdir(folder)).filter((name) => name.endsWith(".md"));
 const agents = new Set((await createLibrary()).agents.names());
+const neutral = createNeutral(createRedact([]));
 const by = { login: "maria", id: 7 };
 
 async function read(file: string): Promise<Workflow> {
   const parsed = parseWorkflow(await readFile(join(folder, file), "utf8"), file, { agents });
   if (parsed.type !== "ok") throw new Error(parsed.problems.join("\n"));
   return parsed.workflow;
+}
+
+/** What the last agent that worked says in short. */
+function summaryOf({ stages }: State): string {
+  const made = [...stages.values()].flatMap(({ current }) => (current?.artifact ? [current] : []));
+  const last = made.toSorted((a, b) => a.version - b.version).at(-1)?.artifact?.value;
+  return last && "summary" in last ? last.summary : "an artifact with a summary";
 }
 
 describe("the examples", () => {
@@ -62,6 +74,9 @@ describe("the examples", () => {
     const state = fold(events);
     expect(state.finished, file).toMatchObject({ outcome: "succeeded" });
     expect(firstDifference(events)).toBeUndefined();
+    // What came of it is told where it was asked for.
+    const told = renderEnding(state, { neutral, card: undefined });
+    expect(told).toContain(state.pullRequest ? "draft pull request" : summaryOf(state));
     const working = Object.entries(workflow.stages).filter(
       ([, { agent, when }]) => agent !== undefined && when === undefined,
     );

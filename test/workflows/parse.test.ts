@@ -327,6 +327,17 @@ describe("the pull request", () => {
     ]);
   });
 
+  test("is checked as a whole: what leaves a commit behind the last check is refused", () => {
+    const late = "late: { agent: fixer, needs: [verify], makes: Change }";
+    expect(problems(`  ${change}\n  ${checked}\n  ${late}\n  ${publish.replace("[verify]", "[late]")}`)).toEqual([
+      'flow.md:8:3: late leaves a commit that nobody checks: it comes behind the last gate "scope" and "integrity" — move those gates behind it',
+    ]);
+    const again = checked.replace("verify:", "again:").replace("[fix]", "[late]");
+    expect(
+      problems(`  ${change}\n  ${checked}\n  ${late}\n  ${again}\n  ${publish.replace("[verify]", "[again]")}`),
+    ).toEqual([]);
+  });
+
   test("is checked: scope and integrity at the least", () => {
     expect(problems(`  ${change}\n  ${verify}\n  ${publish}`)).toEqual([
       'flow.md:8:45: publish opens a pull request that nobody checked: no stage before it has the gate "integrity" — add it',
@@ -420,6 +431,14 @@ describe("fan-outs, waits and conditions", () => {
     [`  ${plans}\n  ok: { needs: [plan], wait: approval }\n  fix: { agent: fixer, needs: [ok], makes: Change }`],
     [`  ${plans}\n  fix: { agent: fixer, needs: [plan], makes: Change, when: count(plan.tasks) > 1 }`],
     [`  look: { agent: fixer, for_each: [a, b], makes: Review }`],
+    // Without a plan there is nothing to ask, where the workflow says so; and of two plans the last one is asked about.
+    [
+      `  plan: { agent: fixer, makes: Plan, when: triage.size == "xl" }\n  ok: { needs: [plan], when: triage.size == "xl", wait: approval }`,
+    ],
+    [
+      `  rough: { agent: fixer, makes: Plan, on_failure: continue }\n  plan: { agent: fixer, needs: [rough], makes: Plan }\n  ok: { needs: [plan], wait: approval }`,
+    ],
+    [`  plan: { agent: fixer, makes: Plan, on_failure: continue }\n  ok: { needs: [plan], wait: answer }`],
     // What is passed over together proves nothing, and publishes nothing.
     [
       `  c: { agent: fixer, makes: Conclusion }\n  v: { needs: [c], when: c.files, gates: [scope, integrity], otherwise: { back_to: c, max: 1, ending: failed } }\n  p: { needs: [v], when: c.files, pull_request: draft }`,
@@ -449,6 +468,15 @@ describe("fan-outs, waits and conditions", () => {
     [`  a: { agent: fixer, makes: Change, parallel: 2 }`, "has parallel, but is no fan-out"],
     [`  a: { gates: [scope], retry: 1, otherwise: { again: 0, ending: failed } }`, "has retry, but no agent"],
     [`  ok: { wait: approval }`, "no stage before it makes a Plan"],
+    [
+      `  plan: { agent: fixer, makes: Plan, on_failure: degrade }\n  ok: { needs: [plan], wait: approval }`,
+      'ok waits for approval of the plan of "plan", which is passed over when it fails (on_failure: degrade)',
+    ],
+    [
+      `  plan: { agent: fixer, makes: Plan, when: triage.size == "xl" }\n  ok: { needs: [plan], wait: approval }`,
+      "give this stage the very same when",
+    ],
+    [`  triage: { agent: fixer, makes: Report }`, 'a stage is called "triage"'],
     [
       `  ${plans}\n  ok: { needs: [plan], wait: approval, agent: fixer }`,
       "waits for a person and does nothing else — move agent",
