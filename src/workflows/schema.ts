@@ -2,6 +2,7 @@
 // Stages run in the order of their `needs`; a gate that says no is answered by `otherwise`.
 import { z } from "zod";
 import { artifactNames } from "./artifacts.ts";
+import type { ServerGrant } from "./servers.ts";
 
 /** Gates that a workflow may name. */
 export const gateNames = ["red", "green", "baseline", "integrity", "scope", "pinned", "kept", "surface"] as const;
@@ -141,6 +142,8 @@ export interface AgentDefinition {
   readonly description: string;
   readonly model: ModelTier;
   readonly tools: readonly ToolName[];
+  /** The MCP servers that it names. */
+  readonly servers: readonly ServerGrant[];
   /** The system prompt: the Markdown below the front matter. */
   readonly prompt: string;
   /** Where it was read from, for messages. */
