@@ -32,7 +32,7 @@ const repositories = z
   .max(200)
   .describe("Repositories whose agents may name it: owner/name, owner/* or *");
 
-const LocalServer = z.strictObject({
+export const LocalServer = z.strictObject({
   command: z
     .string()
     .min(1)
@@ -48,18 +48,23 @@ const LocalServer = z.strictObject({
   repositories,
 });
 
-const RemoteServer = z.strictObject({
+export const RemoteServer = z.strictObject({
   url: z
     .url({ protocol: /^https?$/, error: "must be an http(s) address" })
     .max(2_000)
     .describe("A remote server: its address (Streamable HTTP)"),
   header: z
     .strictObject({
-      name: z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,99}$/, "must be the name of an HTTP header"),
-      variable: z.string().regex(/^[A-Z][A-Z0-9_]{0,99}$/, "must be the name of an environment variable"),
+      name: z
+        .string()
+        .regex(/^[A-Za-z][A-Za-z0-9-]{0,99}$/, "must be the name of an HTTP header")
+        .describe("A header to send"),
+      variable: z
+        .string()
+        .regex(/^[A-Z][A-Z0-9_]{0,99}$/, "must be the name of an environment variable")
+        .describe("The environment variable that holds its whole value"),
     })
-    .optional()
-    .describe("A header to send, whose whole value is in an environment variable"),
+    .optional(),
   tools: tools.describe("The tools agents may have of it"),
   repositories,
 });

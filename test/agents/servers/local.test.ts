@@ -14,10 +14,14 @@ import { never } from "#test/workspace/world.ts";
 describe.skipIf(!(await needs("bubblewrap")))("a local server", () => {
   let sandbox: Sandbox & AsyncDisposable;
   let started = 0;
+  let running = 0;
   const counting: Pick<Sandbox, "startProgram"> = {
     startProgram(program) {
       started += 1;
-      return sandbox.startProgram(program);
+      running += 1;
+      const group = sandbox.startProgram(program);
+      void group.ended.then(() => (running -= 1));
+      return group;
     },
   };
   beforeAll(async () => {
@@ -95,9 +99,12 @@ describe.skipIf(!(await needs("bubblewrap")))("a local server", () => {
   });
 
   test("that hangs is answered for after a while, ended, and started again", async () => {
-    await using opened = await openServers([local()], { sandbox });
+    started = 0;
+    await using opened = await openServers([local()], { sandbox: counting });
     expect(await opened.call("hang")).toEqual({ ok: false, output: "no answer within 2000 ms" });
+    expect(running).toBe(0);
     expect(await opened.call("add", { a: 1, b: 1 })).toEqual({ ok: true, output: "2" });
+    expect(started).toBe(2);
   });
 
   test("that dies is started three times in all, and then no more", async () => {
@@ -116,11 +123,12 @@ describe.skipIf(!(await needs("bubblewrap")))("a local server", () => {
   });
 
   test("is ended when a call is aborted, so that it changes nothing behind the record", async () => {
-    await using opened = await openServers([local()], { sandbox });
+    await using opened = await openServers([local()], { sandbox: counting });
     const stop = new AbortController();
     const hanging = opened.call("hang", {}, stop.signal);
     stop.abort();
     await expect(hanging).rejects.toThrow();
+    expect(running).toBe(0);
     expect(await opened.call("add", { a: 1, b: 1 })).toEqual({ ok: true, output: "2" });
   });
 
