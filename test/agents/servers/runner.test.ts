@@ -91,7 +91,15 @@ describe.skipIf(!(await needs("bubblewrap")))("an agent that names a server", ()
     async (runner) => {
       const place = new FakePlace({ folder });
       const script = [[uses("write", { path: "made.txt", words: "by a server" }), uses("fail"), finished]];
-      const { result, story, server } = await work({ allowed: [local()], sandbox, place, runner }, script);
+      const watched: Sandbox = {
+        ...sandbox,
+        startProgram(program) {
+          const started = sandbox.startProgram(program);
+          if (program.argv[0] === "node") void started.ended.then(() => place.log.push("the server has ended"));
+          return started;
+        },
+      };
+      const { result, story, server } = await work({ allowed: [local()], sandbox: watched, place, runner }, script);
       expect(result.type).toBe("finished");
       expect(await readFile(join(folder, "made.txt"), "utf8")).toBe("by a server");
       expect(story.turns.map(({ tools }) => tools.map(({ name, ok, output }) => [name, ok, output]))).toEqual([
@@ -108,7 +116,12 @@ describe.skipIf(!(await needs("bubblewrap")))("an agent that names a server", ()
       const event = { type: "session.started", stage: "fix", attempt: 1, ...story.sessions[0]?.start };
       expect(RunEvent.safeParse(event)).toMatchObject({ success: true });
       // It ended before the work was collected.
-      expect(place.log.slice(-2)).toEqual(["collect fix: Mended.", "close workspace"]);
+      expect(place.log.slice(-3)).toEqual([
+        ...(runner === "messages" ? ["close hands"] : ["the server has ended"]),
+        "collect fix: Mended.",
+        "close workspace",
+      ]);
+      expect(place.log).toContain("the server has ended");
       expect(running).toBe(0);
       expect(server.unscripted).toEqual([]);
     },
