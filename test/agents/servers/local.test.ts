@@ -127,7 +127,7 @@ describe.skipIf(!(await needs("bubblewrap")))("a local server", () => {
     const stop = new AbortController();
     const hanging = opened.call("hang", {}, stop.signal);
     stop.abort();
-    await expect(hanging).rejects.toThrow();
+    await expect(hanging).rejects.toThrow("aborted");
     expect(running).toBe(0);
     expect(await opened.call("add", { a: 1, b: 1 })).toEqual({ ok: true, output: "2" });
   });
