@@ -10,6 +10,7 @@ import { expectation, jsonSchemaOf } from "../src/workflows/explain.ts";
 import { AgentFrontMatter } from "../src/workflows/parse-agent.ts";
 import { RepoConfig } from "../src/workflows/repo-config.ts";
 import { Stage, Workflow } from "../src/workflows/schema.ts";
+import { LocalServer, RemoteServer, ServerList } from "../src/workflows/servers.ts";
 
 type JsonSchema = ReturnType<typeof jsonSchemaOf>;
 
@@ -18,6 +19,7 @@ const root = join(import.meta.dirname, "..");
 /** The published JSON schemas, by file. */
 export const schemaFiles: Readonly<Record<string, () => object>> = {
   "docs/schema/baton.schema.json": () => titled("Baton's configuration: .github/baton.yml", RepoConfig),
+  "docs/schema/mcp.schema.json": () => titled("The MCP servers that Baton's agents may name", ServerList),
   "docs/schema/workflow.schema.json": () => titled("A Baton workflow: the front matter of workflows/*.md", Workflow),
 };
 
@@ -29,6 +31,8 @@ const parts: Readonly<Record<string, () => string>> = {
   later: () => table(["command", "what it is to do", "who will"], verbRows(false)),
   environment: () => table(["variable", "default", "what it is"], variableRows()),
   config: () => table(["key", "value", "default", "what it means"], rows(jsonSchemaOf(RepoConfig), "")),
+  local: () => table(["key", "value", "default", "what it means"], rows(jsonSchemaOf(LocalServer), "")),
+  remote: () => table(["key", "value", "default", "what it means"], rows(jsonSchemaOf(RemoteServer), "")),
   workflow: () =>
     table(["key", "value", "default", "what it means"], rows(without(jsonSchemaOf(Workflow), "stages"), "")),
   stage: () => table(["key", "value", "default", "what it means"], rows(jsonSchemaOf(Stage), "")),

@@ -8,6 +8,7 @@ import { createClaudeCodeRunner } from "./agents/claude-code/runner.ts";
 import { createAgentRunner } from "./agents/runner.ts";
 import { createCircuits, type Circuits } from "./agents/circuits.ts";
 import { createModel, type Model } from "./agents/model.ts";
+import { createServers, type Servers } from "./agents/servers/servers.ts";
 import { systemClock } from "./core/clock.ts";
 import { BatonError } from "./core/errors.ts";
 import { execute } from "./core/exec.ts";
@@ -80,6 +81,8 @@ export interface PartsOptions {
   readonly shelf?: WorkspacesOptions["shelf"];
   /** Instead of the model that `env` names. */
   readonly model?: Model;
+  /** Instead of the MCP servers that `env` lists. */
+  readonly servers?: Servers;
   /** Commits that must not be forgotten, however long nobody has asked for them. */
   readonly needed?: WorkspacesOptions["needed"];
 }
@@ -107,12 +110,18 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   const model =
     options.model ?? createModel({ apiKey: env.model?.apiKey ?? "", baseURL: env.model?.baseURL ?? "", log: journal });
   const circuits = createCircuits();
+  const without = env.sandbox === "none" ? { local: "it runs in the sandbox only, and BATON_SANDBOX is none" } : {};
+  const servers = options.servers ?? createServers({ allowed: env.servers ?? [], sandbox, without, log: journal });
   const own = await createLibrary();
   const libraryAt = (at: { repo: RepoRef; base: Parameters<Workspaces["file"]>[1] }, signal: AbortSignal): Library =>
-    withOverrides(own, async (path) => {
-      const bytes = await workspaces.file(at.repo, at.base, path, signal);
-      return bytes && new TextDecoder().decode(bytes);
-    });
+    withOverrides(
+      own,
+      async (path) => {
+        const bytes = await workspaces.file(at.repo, at.base, path, signal);
+        return bytes && new TextDecoder().decode(bytes);
+      },
+      servers.mayName(at.repo),
+    );
   const agents = {
     load: (name: string, at: Parameters<WorkflowSource["load"]>[1], signal: AbortSignal) =>
       libraryAt(at, signal).agents.load(name),
@@ -124,7 +133,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     load: (name, at, signal) => libraryAt(at, signal).workflows.load(name),
     names: () => own.workflows.names(),
   };
-  const working = { model, workspaces, sandbox, agents, circuits, log: journal };
+  const working = { model, workspaces, sandbox, agents, circuits, servers, log: journal };
   const runner =
     env.runner === "claude-code" && works
       ? createClaudeCodeRunner({ ...working, cli: findCli(env.claudeCodePath) })

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { BatonError, messageOf } from "./core/errors.ts";
+import { parseServerList, type AllowedServer } from "./workflows/servers.ts";
 
 export type Source = Readonly<Record<string, string | undefined>>;
 
@@ -115,6 +116,12 @@ export const Variables = z.object({
     .min(1)
     .optional()
     .describe("The program `claude` on this machine, as an absolute path; Baton installs none"),
+  BATON_MCP: z
+    .string()
+    .min(1)
+    .transform((file) => resolve(file))
+    .optional()
+    .describe("A YAML file with the MCP servers that agents may name; without it they have none"),
   LOG_LEVEL: z
     .enum(["debug", "info", "warn", "error", "silent"], "must be debug, info, warn, error or silent")
     .default("info")
@@ -160,6 +167,8 @@ export interface Env {
   readonly runner: "messages" | "claude-code";
   /** As it was given; whether it can be run is looked at where runs are worked. */
   readonly claudeCodePath: string | undefined;
+  /** The MCP servers that agents may name; undefined where there is no list. */
+  readonly servers: readonly AllowedServer[] | undefined;
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
   /** Every secret value held, for the redactor. */
   readonly secrets: readonly string[];
@@ -213,6 +222,7 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
   if (needs.includes("token"))
     missing("GITHUB_TOKEN", "a token that may write issues, pull requests and contents of the repository");
   if (needs.includes("model")) missing("ANTHROPIC_API_KEY", "the key agents call the model with");
+  const servers = readServerList(parsed.data?.BATON_MCP, { source, needed: needs.includes("model") }, problems);
   if (!parsed.success || problems.length > 0) throw new BatonError("invalid-environment", problems.join("\n"));
 
   const env = parsed.data;
@@ -241,6 +251,7 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
     sandbox: env.BATON_SANDBOX,
     runner: env.BATON_RUNNER,
     claudeCodePath: env.CLAUDE_CODE_PATH,
+    servers,
     logLevel: env.LOG_LEVEL,
     secrets: [
       key,
@@ -250,12 +261,41 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
       passwordOf(env.DATABASE_URL),
       passwordOf(env.REDIS_URL),
       env.METRICS_TOKEN,
+      ...(servers ?? []).flatMap(headerSecrets),
     ].filter((value) => value !== undefined),
   };
 }
 
 function describeProblem(name: string, message: string, given: Readonly<Record<string, string | undefined>>): string {
   return secret.has(name) ? `${name} ${message}` : `${name} ${message}, but is "${given[name] ?? ""}"`;
+}
+
+/** The administrator's list of servers. Where no agent works (`needed` is false) the secrets of their headers may be absent. */
+function readServerList(
+  file: string | undefined,
+  { source, needed }: { source: Source; needed: boolean },
+  problems: string[],
+): AllowedServer[] | undefined {
+  if (file === undefined) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    problems.push(`BATON_MCP names a file that cannot be read: ${messageOf(error)}`);
+    return undefined;
+  }
+  const read = parseServerList(text, file, (variable) => {
+    if (variable in Variables.shape)
+      return { wrong: "that is Baton's own, and no server gets it; use another variable" };
+    const value = source[variable] ?? "";
+    if (value !== "") return { value };
+    return needed
+      ? { wrong: "that variable is not set; set it to the whole value of the header" }
+      : { value: undefined };
+  });
+  if (read.type === "ok") return read.servers;
+  problems.push(...read.problems);
+  return undefined;
 }
 
 /** The private key as PEM, from the variable or the file; what is wrong with it goes to `problems`. */
@@ -284,6 +324,13 @@ function readKey(given: Readonly<Record<string, string | undefined>>, problems: 
     );
     return undefined;
   }
+}
+
+/** The value of a server's header, and what follows a scheme like Bearer in it. */
+function headerSecrets(server: AllowedServer): string[] {
+  if (server.type === "local" || !server.header) return [];
+  const { value } = server.header;
+  return [...new Set([value, value.trim().split(/\s+/).at(-1) ?? value])];
 }
 
 function passwordOf(url: string | undefined): string | undefined {

@@ -20,7 +20,8 @@ const implementers = new Set(["agents", "gates", "store"]);
 const outside: Readonly<Record<string, readonly string[]>> = {
   probot: ["intake/probot-app.ts", "intake/setup.ts"],
   "@octokit/rest": ["github/client.ts"],
-  "@anthropic-ai/sdk": ["agents/sdk.ts", "hands/toolbox.ts"],
+  "@anthropic-ai/sdk": ["agents/sdk.ts", "agents/servers/connection.ts", "hands/toolbox.ts"],
+  "@modelcontextprotocol/client": ["agents/servers/connection.ts"],
   cockatiel: ["agents/circuits.ts"],
   bullmq: ["store/queue.ts"],
   pg: ["store/postgres.ts"],

@@ -1,5 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
 import { isUnconfigured, readEnv } from "#src/env.ts";
 import { BatonError } from "#src/core/errors.ts";
 
@@ -120,6 +123,51 @@ describe("the environment", () => {
     const { secrets } = readEnv([], { ...app, GITHUB_TOKEN: "token-1", DATABASE_URL: "postgres://u:pass%20word@h/d" });
     expect(secrets).toEqual(
       expect.arrayContaining([privateKey, "one", "two", "token-1", "key-for-a-test", "pass word"]),
+    );
+  });
+});
+
+describe("the list of MCP servers", () => {
+  const folder = mkdtempSync(join(tmpdir(), "baton-env-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const listed = (variable: string): string => {
+    const file = join(folder, `${variable}.yml`);
+    const header = `header: { name: Authorization, variable: ${variable} }`;
+    writeFileSync(file, `servers: { web: { url: "https://a.example", ${header}, tools: [x], repositories: ["*"] } }\n`);
+    return file;
+  };
+
+  test("is read from the file that BATON_MCP names; without one there is none", () => {
+    const source = { BATON_MCP: listed("WEB_TOKEN"), WEB_TOKEN: "Bearer word-of-nobody", ANTHROPIC_API_KEY: "k" };
+    const { servers, secrets } = readEnv(["model"], source);
+    expect(servers).toMatchObject([{ name: "web", header: { value: "Bearer word-of-nobody" } }]);
+    expect(secrets).toEqual(expect.arrayContaining(["Bearer word-of-nobody", "word-of-nobody"]));
+    expect(readEnv([], {}).servers).toBeUndefined();
+  });
+
+  test("needs its secrets where agents work, and only there", () => {
+    const source = { BATON_MCP: listed("WEB_TOKEN"), ANTHROPIC_API_KEY: "k" };
+    expect(problemsOf(["model"], source)).toEqual([
+      expect.stringMatching(
+        /^\/.*WEB_TOKEN\.yml:1:\d+: servers\.web\.header\.variable is "WEB_TOKEN" — that variable is not set/,
+      ),
+    ]);
+    expect(readEnv([], source).servers).toMatchObject([{ name: "web", header: undefined }]);
+  });
+
+  test("gets no secret of Baton's own", () => {
+    const source = { ...app, GITHUB_TOKEN: "a-write-token", BATON_MCP: listed("GITHUB_TOKEN") };
+    expect(problemsOf(["model"], source).join()).toContain("that is Baton's own, and no server gets it");
+  });
+
+  test("that cannot be read, or is malformed, is said", () => {
+    expect(problemsOf([], { BATON_MCP: "/nowhere/mcp.yml" })).toEqual([
+      expect.stringMatching(/^BATON_MCP names a file that cannot be read: .*\/nowhere\/mcp\.yml/),
+    ]);
+    const file = join(folder, "broken.yml");
+    writeFileSync(file, "server: {}\n");
+    expect(problemsOf([], { BATON_MCP: file }).join("\n")).toContain(
+      `${file}:1:1: unknown key "server" — did you mean "servers"?`,
     );
   });
 });

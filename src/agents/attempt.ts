@@ -1,6 +1,7 @@
 // One attempt of one agent: its conversations one after the other, each until it ends or `recovery.ts` has another begun.
 // Turns are numbered through, limits hold for all conversations together, and every turn and every beginning is told to the log
 // before the work goes on.
+import type { Tool } from "@anthropic-ai/sdk/resources/messages/messages";
 import type { z } from "zod";
 import type { Log } from "../core/log.ts";
 import { withGrace } from "../core/parking.ts";
@@ -17,7 +18,7 @@ import { remedy, type Remedy, type Trouble, type TroubleKind } from "./recovery.
 import { runSession, type SessionOptions, type SessionTools } from "./session.ts";
 import type { SessionEnd } from "./session-end.ts";
 import { renewedOpening, summaryRequest } from "./summary.ts";
-import type { Sent } from "./transcript.ts";
+import { storable, type Sent } from "./transcript.ts";
 
 /** A conversation of the attempt. Its turns without their exchanges, unless an earlier process recorded them. */
 export interface Spoken {
@@ -39,6 +40,8 @@ export interface AttemptOptions<T> {
   readonly brief: (share: number) => Promise<string>;
   readonly schema: z.ZodType<T>;
   readonly tools: SessionTools;
+  /** Those of its tools that come from outside: what was declared of them is recorded. */
+  readonly foreign?: readonly Tool[] | undefined;
   /** Holds one conversation to its end; default: with the Messages API, from this process. */
   readonly speak?: Speak<T>;
   readonly limits: SessionLimits;
@@ -170,7 +173,10 @@ class Attempt<T> {
   }
 
   async #begin(model: string, why: SessionStart["why"], opening: string): Promise<SessionEnd<T>> {
-    const start: SessionStart = { session: (this.#spoken.at(-1)?.start.session ?? 0) + 1, model, why, opening };
+    const { foreign = [] } = this.#options;
+    const tools = foreign.length > 0 ? { tools: storable(foreign) } : {};
+    const session = (this.#spoken.at(-1)?.start.session ?? 0) + 1;
+    const start: SessionStart = { session, model, why, opening, ...tools };
     const spoken = { start, turns: [] };
     this.#spoken.push(spoken);
     await this.#options.events.session(start);

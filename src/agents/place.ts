@@ -10,12 +10,15 @@ import type { RunId, Sha } from "../core/ids.ts";
 import type { AgentResult, AgentTask } from "../engine/ports.ts";
 import type { Workspace, Workspaces } from "../workspace/workspaces.ts";
 import { clip } from "./clip.ts";
+import { untilAborted } from "./until-aborted.ts";
 
 export interface PlaceOptions<Hands extends AsyncDisposable> {
   readonly task: AgentTask;
   readonly workspaces: Workspaces;
   /** Starts what runs the tools, in the workspace's folder; it is ended before the work is collected. */
   readonly start: (folder: string, signal: AbortSignal) => Promise<Hands>;
+  /** What else works in the workspace's folder from then on, and ends with the hands. */
+  readonly beside?: ((folder: string) => AsyncDisposable) | undefined;
   readonly install: string | undefined;
   /** A workspace that an earlier process left. */
   readonly adopted: Workspace | undefined;
@@ -65,8 +68,13 @@ export class Place<Hands extends AsyncDisposable> {
     const workspace = adopted ?? (await this.#open());
     this.#workspace = workspace;
     const hands = await this.#options.start(workspace.folder, this.#signal);
+    await using undo = new AsyncDisposableStack();
+    undo.use(hands);
+    const { beside } = this.#options;
+    if (beside) undo.use(beside(workspace.folder));
+    const begun = undo.move();
     let ended: Promise<void> | undefined;
-    this.#endHands = () => (ended ??= Promise.resolve(hands[Symbol.asyncDispose]()));
+    this.#endHands = () => (ended ??= begun.disposeAsync());
     return { workspace, hands };
   }
 
@@ -173,16 +181,4 @@ function isSandbox(error: unknown): boolean {
 function installNote(command: string, { exitCode, startFailure, output }: CommandResult): string {
   const how = startFailure ?? `exit code ${exitCode ?? "none"}`;
   return `[Note from Baton: the install command \`${command}\` failed (${how}). Tests may not run. Its last words:\n${clip(output.slice(-1_500), 1_500)}]`;
-}
-
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(new Error("aborted"));
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }

@@ -55,6 +55,8 @@ export interface SessionTools {
   rethrow?(): void;
   /** Makes the tools anew, on a fresh copy of the files. */
   renew?(): Promise<void>;
+  /** True for tools that work elsewhere: they cannot change the work tree. */
+  readonly elsewhere?: (name: string) => boolean;
 }
 
 export const noTools: SessionTools = {
@@ -125,7 +127,7 @@ class Session<T> {
       const asked = await askModel(this.#options, { messages: this.#messages, tools: this.#tools }, this.#cancelled);
       if (asked.type === "ended") return asked.end;
       const { reply, turn, spend } = asked;
-      const touched = touches(reply.content);
+      const touched = touches(reply.content, tools.elsewhere);
       if (touched) await tools.begin?.(turn, this.#toolSignal);
       const records: ToolRecord[] = [];
       const end = await this.#answer(reply, records);

@@ -107,12 +107,16 @@ const harmless = new Set<unknown>([
   ...talkToolNames,
 ]);
 
-/** True when a tool of this reply may have changed the work tree. */
-export function touches(reply: readonly ContentBlockParam[] | Blocks): boolean {
-  return reply.some((block) => block["type"] === "tool_use" && !harmless.has(block["name"]));
+/** True when a tool of this reply may have changed the work tree; `elsewhere`: further tools that cannot. */
+export function touches(reply: readonly ContentBlockParam[] | Blocks, elsewhere?: (name: string) => boolean): boolean {
+  return reply.some((block) => {
+    if (block["type"] !== "tool_use" || harmless.has(block["name"])) return false;
+    const { name } = block;
+    return typeof name !== "string" || elsewhere?.(name) !== true;
+  });
 }
 
 /** The number of the last of these turns whose tools may have changed the work tree; 0 for none. */
-export function lastTouch(turns: readonly Turn[]): number {
-  return turns.findLast(({ exchange }) => exchange !== undefined && touches(exchange.reply))?.turn ?? 0;
+export function lastTouch(turns: readonly Turn[], elsewhere?: (name: string) => boolean): number {
+  return turns.findLast(({ exchange }) => exchange !== undefined && touches(exchange.reply, elsewhere))?.turn ?? 0;
 }

@@ -7,6 +7,7 @@
 //
 // What is put down to be taken up again (the worker stops, a person holds the run, the model must be waited for) leaves its
 // workspace under the attempt's key; `resume` takes it from there, in whichever process of this machine.
+import type { Tool } from "@anthropic-ai/sdk/resources/messages/messages";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
@@ -27,7 +28,10 @@ import { withFleet } from "./fleet-tools.ts";
 import { withArtifacts } from "./handed-on.ts";
 import type { Model } from "./model.ts";
 import { modelIds } from "./models.ts";
-import { Place, placeKey } from "./place.ts";
+import { Place, placeKey, type PlaceOptions } from "./place.ts";
+import { noServers, type OpenServers, type Servers } from "./servers/servers.ts";
+import { missingNote, withServers } from "./servers/with-servers.ts";
+import { serverToolName } from "../workflows/servers.ts";
 import type { SessionTools } from "./session.ts";
 import { NEW_SHELL } from "./summary.ts";
 import { withTalk } from "./talk-tools.ts";
@@ -54,6 +58,8 @@ export interface RunnerOptions {
   readonly workspaces: Workspaces;
   readonly agents: AgentSource;
   readonly log: Log;
+  /** The MCP servers that agents may name; none when absent. */
+  readonly servers?: Servers;
   /** Default: new ones, of this runner alone. */
   readonly circuits?: Circuits;
   /** Milliseconds that a running tool gets to end when the work is parked; default 10 s. */
@@ -71,7 +77,7 @@ export interface Manner<Hands extends AsyncDisposable> {
   ): Pick<AttemptOptions<Artifact["value"]>, "system" | "tools" | "speak">;
 }
 
-type Tools<Hands extends AsyncDisposable> = Required<Pick<RunnerOptions, "circuits" | "graceMs">> &
+type Tools<Hands extends AsyncDisposable> = Required<Pick<RunnerOptions, "circuits" | "graceMs" | "servers">> &
   RunnerOptions & { readonly manner: Manner<Hands> };
 
 const GRACE_MS = 10_000;
@@ -80,7 +86,13 @@ const HELD_MS = 6 * 3_600_000;
 
 /** A runner of this manner. Throws `not-found` for an unknown agent, and what broken git or a full disk throws. */
 export function createRunner<Hands extends AsyncDisposable>(given: RunnerOptions, manner: Manner<Hands>): AgentRunner {
-  const options: Tools<Hands> = { circuits: createCircuits(), graceMs: GRACE_MS, ...given, manner };
+  const options: Tools<Hands> = {
+    circuits: createCircuits(),
+    graceMs: GRACE_MS,
+    servers: noServers,
+    ...given,
+    manner,
+  };
   return {
     run: async (task, events, signal) => {
       using grace = withGrace(signal, options.graceMs);
@@ -132,10 +144,11 @@ async function resume<Hands extends AsyncDisposable>(
     return await gone("its tools broke in the middle of its last turn");
   const agent = await options.agents.load(task.agent, task, signal);
   // Without a workspace there is none to be missed, whatever tools it called that it does not have.
-  if (agent && !equipmentOf(agent, task).hasPlace) return await goOn(read.exchanges, undefined);
+  if (agent && !equipmentOf(agent, task, options.servers).hasPlace) return await goOn(read.exchanges, undefined);
   // What a broken workspace had in it went with it.
   const broken = spoken.findLastIndex(({ start }) => start.why === "tools-broken" || start.why === "workspace-gone");
-  const touched = lastTouch(spoken.slice(Math.max(0, broken)).flatMap((one) => one.turns));
+  const turnsHere = spoken.slice(Math.max(0, broken)).flatMap((one) => one.turns);
+  const touched = lastTouch(turnsHere, options.servers.elsewhere);
   const adopted = await options.workspaces.adopt(task.repo, placeKey(task), touched, signal);
   if (!adopted && touched > handedIn(task, commands))
     return await gone("its workspace is not there any more, or has moved on");
@@ -184,9 +197,9 @@ async function work<Hands extends AsyncDisposable>(
   let until: number | undefined;
   try {
     signal.throwIfAborted();
-    const result = await workIn(options, asked, signal, (install) => {
+    const result = await workIn(options, asked, signal, (install, beside) => {
       const start = (folder: string, starting: AbortSignal) => manner.start(folder, starting);
-      place = new Place<Hands>({ workspaces, start, task: asked.task, install, adopted }, log, graceful);
+      place = new Place<Hands>({ workspaces, start, beside, task: asked.task, install, adopted }, log, graceful);
       return place;
     });
     until = keptUntil(asked.task, result, signal);
@@ -207,10 +220,10 @@ async function work<Hands extends AsyncDisposable>(
 }
 
 async function workIn<Hands extends AsyncDisposable>(
-  { model, workspaces, agents, log, circuits, graceMs, manner }: Tools<Hands>,
+  { model, workspaces, agents, log, circuits, graceMs, manner, servers }: Tools<Hands>,
   { task, events, from }: Work,
   signal: AbortSignal,
-  makePlace: (install: string | undefined) => Place<Hands>,
+  makePlace: (install: string | undefined, beside: PlaceOptions<Hands>["beside"]) => Place<Hands>,
 ): Promise<AgentResult> {
   const startedAt = performance.now();
   model.warm().catch(() => undefined);
@@ -224,31 +237,41 @@ async function workIn<Hands extends AsyncDisposable>(
       `there is no agent called "${task.agent}"; the workflow's stage "${task.stage}" names it`,
     );
 
-  const { granted, hands, hasPlace } = equipmentOf(agent, task);
-  const place = hasPlace ? makePlace(commands.install) : undefined;
-  const brief = async (share: number) =>
-    writeBrief(task, await gatherMaterial(task, workspaces, commands, signal), newBoundary(), share);
+  const { granted, hands, hasPlace } = equipmentOf(agent, task, servers);
+  // Fewer tools than its own file says are none of servers.
+  await using opened = task.tools === undefined ? servers.open(agent, task) : undefined;
+  const place = hasPlace ? makePlace(commands.install, opened && ((folder) => opened.enter(folder))) : undefined;
+  const foreign = await foreignTools(opened, place, signal);
+  const brief = async (share: number) => {
+    const material = await gatherMaterial(task, workspaces, commands, signal);
+    const written = writeBrief(task, material, newBoundary(), share);
+    return [written, foreign.note ?? []].flat().join("\n\n");
+  };
   const equipped = manner.equip({ ...agent, tools: hands }, place);
+  const tools = withServers(equipped.tools, opened, foreign.tools, servers.elsewhere);
+  // A command says itself what is new.
+  const renewed = place && !from?.exchanges.at(-1)?.commanded ? NEW_SHELL : undefined;
+  const note = [renewed ?? [], foreign.note ?? []].flat().join("\n\n");
   const attempt: AttemptOptions<Artifact["value"]> = {
     agent: task.agent,
     model,
     modelIds: modelIds(task.tier ?? agent.model, task.config.models),
     circuits,
     ...equipped,
-    tools: await withFleet(withTalk(withArtifacts(equipped.tools, task.inputs), task.talk, granted, signal), {
+    tools: await withFleet(withTalk(withArtifacts(tools, task.inputs), task.talk, granted, signal), {
       task,
       granted,
       agents,
       signal,
     }),
+    foreign: foreign.tools,
     brief,
     schema: schemaOf(task.makes),
     limits: { ...task.limits, milliseconds: task.limits.milliseconds - (performance.now() - startedAt) },
     waits: task.waits,
     log,
     events,
-    // A command says itself what is new.
-    from: from && { ...from, note: place && !from.exchanges.at(-1)?.commanded ? NEW_SHELL : undefined },
+    from: from && { ...from, note: note === "" ? undefined : note },
     graceMs,
   };
   const { spend: _, ...result } = await workAttempt(attempt, signal);
@@ -273,11 +296,26 @@ async function workIn<Hands extends AsyncDisposable>(
 }
 
 /** The tools an agent has in this task, those of them that work in the sandbox, and whether it has a workspace at all. */
-function equipmentOf({ tools }: AgentDefinition, { tools: left, makes }: AgentTask) {
-  const granted = tools.filter((tool) => left?.includes(tool) ?? true);
+function equipmentOf(agent: AgentDefinition, { tools: left, makes }: AgentTask, servers: Servers) {
+  const granted = agent.tools.filter((tool) => left?.includes(tool) ?? true);
   const hands = granted.filter((tool) => handToolNames.some((name) => name === tool));
   const conducts = granted.some((tool) => fleetToolNames.some((name) => name === tool));
-  return { granted, hands, hasPlace: hands.length > 0 || (carriesCommit(makes) && !conducts) };
+  const serves =
+    left === undefined && agent.servers.some(({ server }) => !servers.elsewhere(serverToolName(server, "*")));
+  return { granted, hands, hasPlace: hands.length > 0 || serves || (carriesCommit(makes) && !conducts) };
+}
+
+/** The tools of the servers an agent names. Local ones need the place, so its first request waits for that. */
+async function foreignTools<Hands extends AsyncDisposable>(
+  opened: OpenServers | undefined,
+  place: Place<Hands> | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly tools: readonly Tool[]; readonly note?: string | undefined }> {
+  if (!opened) return { tools: [] };
+  // Why there is none is told by what else works in it.
+  if (opened.local) await place?.hands(signal).catch(() => undefined);
+  const { tools, missing } = await opened.declare(signal);
+  return { tools, note: missingNote(missing) };
 }
 
 /** What an agent leaves that conducts others: the work of theirs that was merged. */

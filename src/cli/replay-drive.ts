@@ -22,6 +22,7 @@ import { createMemoryLog } from "../store/memory-log.ts";
 import { mirrorFolder } from "../workspace/mirror.ts";
 import { compared, comparison } from "./replay-compare.ts";
 import { recordedModel } from "./replay-model.ts";
+import { recordedServers } from "./replay-servers.ts";
 
 /** Drives the run again and gives the first difference. Throws what broken git or a missing sandbox throws, and `invalid-usage` when the run was not routed. */
 export async function driveAgain(
@@ -41,7 +42,13 @@ export async function driveAgain(
   const model = recordedModel(events);
   const source = sourceOf(env, first.event, repo);
   const parts = undo.use(
-    await openParts({ env: { ...env, home: scratch }, journal, credential: () => Promise.resolve(undefined), model }),
+    await openParts({
+      env: { ...env, home: scratch },
+      journal,
+      credential: () => Promise.resolve(undefined),
+      model,
+      servers: recordedServers(events),
+    }),
   );
   const created = { ...first.event, repo: { ...first.event.repo, cloneUrl: source } };
   const log = createMemoryLog({ clock: systemClock, parse: (json) => RunEvent.parse(json) });

@@ -3,9 +3,11 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { BatonError, messageOf } from "../core/errors.ts";
+import { readEnv } from "../env.ts";
 import { CONFIG_FILE, createLibrary, overrideFolder, type Shelf } from "../workflows/load.ts";
 import { parseAgent } from "../workflows/parse-agent.ts";
 import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
+import { mayName, type AllowedServer } from "../workflows/servers.ts";
 import { parseWorkflow } from "../workflows/parse.ts";
 import { MAX_FILE_BYTES } from "../workflows/source-file.ts";
 
@@ -18,7 +20,7 @@ interface Findings {
 const USAGE = `Usage: baton validate [folder]
 
 Checks .github/baton.yml, .github/baton/workflows/*.md and .github/baton/agents/*.md of the repository in the folder
-(default: this one). Exit code 0: all in order. 1: something is to mend; every problem is printed with its place.`;
+(default: this one), and the MCP servers that agents name where BATON_MCP says which there are. Exit code 0: all in order. 1: something is to mend; every problem is printed with its place.`;
 
 /** The verb: its arguments are the words behind it. Throws `invalid-usage` for options that do not exist. */
 export async function validate(argv: readonly string[]): Promise<number> {
@@ -27,7 +29,8 @@ export async function validate(argv: readonly string[]): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  return await validateFolder({ folder: positionals[0] ?? ".", print: (line) => console.log(line) });
+  const { servers } = readEnv([]);
+  return await validateFolder({ folder: positionals[0] ?? ".", servers, print: (line) => console.log(line) });
 }
 
 function readArguments(argv: readonly string[]) {
@@ -44,8 +47,15 @@ function readArguments(argv: readonly string[]) {
   throw new BatonError("invalid-usage", `validate takes one folder, not ${argv.length} words\n\n${USAGE}`);
 }
 
-/** Checks the repository in `folder`; prints each problem, or what was found to be in order. Gives the exit code: 0 or 1. */
-export async function validateFolder(args: { folder: string; print: (line: string) => void }): Promise<number> {
+/**
+ * Checks the repository in `folder`; prints each problem, or what was found to be in order. Without `servers` it is not checked which MCP
+ * servers agents name. Gives the exit code: 0 or 1.
+ */
+export async function validateFolder(args: {
+  folder: string;
+  servers?: readonly AllowedServer[] | undefined;
+  print: (line: string) => void;
+}): Promise<number> {
   const { folder, print } = args;
   if (!(await isFolder(folder))) {
     print(`there is no folder ${folder} — give the folder of a repository`);
@@ -61,7 +71,11 @@ export async function validateFolder(args: { folder: string; print: (line: strin
   const all: Findings[] = [
     await problemsOfShelf(library.agents),
     await problemsOfShelf(library.workflows),
-    ...(await Promise.all(ownAgents.map(async (file) => checked(await readSmall(folder, file), file, parseAgent)))),
+    ...(await Promise.all(
+      ownAgents.map(async (file) =>
+        checked(await readSmall(folder, file), file, (text) => agentWith(args.servers, text, file)),
+      ),
+    )),
     ...(await Promise.all(
       ownWorkflows.map(async (file) =>
         checked(await readSmall(folder, file), file, (text) => parseWorkflow(text, file, { agents })),
@@ -92,6 +106,14 @@ export async function validateFolder(args: { folder: string; print: (line: strin
       .join(", ")}`,
   );
   return 0;
+}
+
+/** An agent whose servers are checked against a list, or said to be unchecked. */
+function agentWith(servers: readonly AllowedServer[] | undefined, text: string, file: string): ReturnType<Parse> {
+  const parsed = parseAgent(text, file, servers ? { mayName: mayName(servers, undefined) } : {});
+  if (servers || parsed.type === "invalid" || parsed.agent.servers.length === 0) return parsed;
+  const unchecked = `${file}: mcpServers is not checked — only who runs Baton knows which there are, by BATON_MCP`;
+  return { type: "ok", warnings: [...parsed.warnings, unchecked] };
 }
 
 function marked(name: string, own: readonly string[]): string {

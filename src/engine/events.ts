@@ -255,6 +255,8 @@ export const RunEvent = z.discriminatedUnion("type", [
     why: z.enum(sessionReasons),
     /** The first message of the conversation, whole: with it and the exchanges of its turns, a later process goes on. */
     opening: z.string(),
+    /** Tools that MCP servers offered in it, as they were declared. */
+    tools: blocks.optional(),
   }),
   /** One model reply and the tools it called. */
   z.strictObject({

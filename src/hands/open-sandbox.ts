@@ -99,15 +99,11 @@ async function openBubblewrap(options: SandboxOptions): Promise<Sandbox & AsyncD
     ),
   );
   const programs = undo.use(
-    startingPrograms((program) =>
-      launch({
-        folder: program.folder,
-        env: { ...environmentInside(machine), ...program.env },
-        show: program.show ?? {},
-        argv: withBridge(program.argv, inside.proxy),
-        proxySocket: program.socket,
-      }),
-    ),
+    startingPrograms(({ folder, argv, env, show = {}, socket, withStdin = false }) => {
+      const enclosure = { folder, env: { ...environmentInside(machine), ...env }, show };
+      const bridged = socket === undefined ? { argv } : { argv: withBridge(argv, inside.proxy), proxySocket: socket };
+      return { ...launch({ ...enclosure, ...bridged }), withStdin };
+    }),
   );
   const opened = undo.move();
   return {

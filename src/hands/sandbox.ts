@@ -21,7 +21,7 @@ export interface Hands extends AsyncDisposable {
   call(call: ToolCall, signal: AbortSignal): Promise<ToolAnswer>;
 }
 
-/** A program with tools of its own, which Baton listens to while it runs. Its input is empty. */
+/** A program with tools of its own, which Baton listens to while it runs. */
 export interface SandboxProgram {
   /** The one folder it may write, besides its temporary ones. */
   readonly folder: string;
@@ -30,8 +30,10 @@ export interface SandboxProgram {
   readonly env?: Readonly<Record<string, string>>;
   /** Host files and folders that it may read, by their absolute path inside. */
   readonly show?: Readonly<Record<string, string>>;
-  /** Host path of a Unix socket: all that it reaches of the network, at `bridgeAddress`. */
-  readonly socket: string;
+  /** Host path of a Unix socket: all that it reaches of the network, at `bridgeAddress`. Nothing at all when absent. */
+  readonly socket?: string;
+  /** True: its `stdin` is open until it is ended. Otherwise its input is empty. */
+  readonly withStdin?: boolean;
 }
 
 export interface Sandbox {

@@ -156,7 +156,7 @@ export function expectation(schema: JsonSchema): string {
       return "true or false";
     case "string":
       if (schema.pattern === DURATION) return "a duration like 90s, 10m or 1h";
-      if (schema.pattern !== undefined) return "a name of lower-case letters, digits and dashes";
+      if (schema.pattern?.startsWith(NAME) === true) return "a name of lower-case letters, digits and dashes";
       return schema.maxLength === undefined ? "text" : `text of ${size(schema.minLength, schema.maxLength)} characters`;
     case "array": {
       const entries = isSchema(schema.items) ? `, each ${expectation(schema.items)}` : "";
@@ -169,6 +169,7 @@ export function expectation(schema: JsonSchema): string {
   }
 }
 
+const NAME = "^[a-z][a-z0-9-]";
 const DURATION = "^\\d{1,4}[smh]$";
 
 function objectWords(schema: JsonSchema): string {

@@ -5,6 +5,7 @@ import { BatonError } from "../core/errors.ts";
 import { parseAgent } from "./parse-agent.ts";
 import { parseWorkflow, type ParsedWorkflow } from "./parse.ts";
 import type { AgentDefinition, Workflow } from "./schema.ts";
+import type { MayName } from "./servers.ts";
 
 /** Where Baton's own files are: `workflows/` beside `src/`. */
 export const ownFolder = join(import.meta.dirname, "../../workflows");
@@ -47,22 +48,27 @@ export async function createLibrary(options: { folder?: string } = {}): Promise<
   };
 }
 
-/** The library with a repository's own workflows and agents in front: a file of the same name replaces Baton's, another name adds to it. */
-export function withOverrides(library: Library, read: ReadFile): Library {
+/**
+ * The library with a repository's own workflows and agents in front: a file of the same name replaces Baton's, another name adds to it.
+ * A workflow is loaded with its agents, so that what is wrong with one of them is known before anything runs. `mayName`: the MCP servers
+ * that the repository's agents may name; unchecked when absent.
+ */
+export function withOverrides(library: Library, read: ReadFile, mayName?: MayName): Library {
   const agents = shelf(library.agents.names(), async (name) => {
     const file = `${overrideFolder}/agents/${name}.md`;
     const text = await read(file);
-    return text === undefined ? await library.agents.load(name) : agentOf(text, file);
+    return text === undefined ? await library.agents.load(name) : agentOf(text, file, mayName);
   });
   const workflows = shelf(library.workflows.names(), async (name) => {
     const file = `${overrideFolder}/workflows/${name}.md`;
     const text = await read(file);
-    if (text === undefined) return await library.workflows.load(name);
-    const workflow = workflowOf(parseWorkflow(text, file));
+    const workflow = text === undefined ? await library.workflows.load(name) : workflowOf(parseWorkflow(text, file));
+    if (!workflow) return undefined;
+    const named = Object.values(workflow.stages).flatMap(({ agent, merge }) => [agent ?? [], merge ?? []].flat());
     const known = new Set(library.agents.names());
-    for (const { agent, merge } of Object.values(workflow.stages))
-      for (const name of [agent, merge]) if (name !== undefined && (await agents.load(name))) known.add(name);
-    return workflowOf(parseWorkflow(text, file, { agents: known }));
+    const found = await Promise.all([...new Set(named)].map(async (agent) => await agents.load(agent)));
+    for (const agent of found) if (agent) known.add(agent.name);
+    return text === undefined ? workflow : workflowOf(parseWorkflow(text, file, { agents: known }));
   });
   return { workflows, agents };
 }
@@ -116,8 +122,8 @@ function workflowOf(parsed: ParsedWorkflow): Workflow {
   throw new BatonError("invalid-config", parsed.problems.join("\n"));
 }
 
-function agentOf(text: string, file: string): AgentDefinition {
-  const parsed = parseAgent(text, file);
+function agentOf(text: string, file: string, mayName?: MayName): AgentDefinition {
+  const parsed = parseAgent(text, file, mayName ? { mayName } : {});
   if (parsed.type === "ok") return parsed.agent;
   throw new BatonError("invalid-config", parsed.problems.join("\n"));
 }

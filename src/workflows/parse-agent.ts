@@ -2,13 +2,16 @@
 // what of that format Baton has no use for is ignored and said so in a warning; only what would change what the agent
 // may do by accident (a misspelt key, tool or model) is an error.
 import { z } from "zod";
+import { readServers } from "./agent-servers.ts";
 import { jsonSchemaOf, explain } from "./explain.ts";
 import { splitFrontMatter, type FrontMatter } from "./front-matter.ts";
+import { listed } from "./listed.ts";
 import { parseLocatedYaml, type Located } from "./located-yaml.ts";
 import { handToolNames, type ModelTier } from "./names.ts";
 import { nearest } from "./nearest.ts";
 import { checkFileName } from "./parse.ts";
 import { fleetToolNames, talkToolNames, toolNames, type AgentDefinition, type ToolName } from "./schema.ts";
+import { readServerTool, type MayName } from "./servers.ts";
 import { openSource, quote, type Problem } from "./source-file.ts";
 
 /** Characters a prompt may have: a specialist's fixed prompt is meant to stay small (8 KB); people's own files may be larger. */
@@ -35,6 +38,11 @@ export const AgentFrontMatter = z.looseObject({
       "bash, read, write, edit, glob, grep, as a list or with commas, these when absent; and the tools to conduct others and to talk to them, where they are named",
     ),
   disallowedTools: names.optional().describe("Tools taken away from `tools`"),
+  mcpServers: names
+    .optional()
+    .describe(
+      "Names of MCP servers from the allow-list of whoever runs Baton; their tools are called `mcp__server__tool`, and `tools` and `disallowedTools` may name some of them",
+    ),
 });
 
 /** Keys of the sub-agent format that are known and mean nothing here. */
@@ -67,8 +75,11 @@ export type ParsedAgent =
   | { readonly type: "ok"; readonly agent: AgentDefinition; readonly warnings: string[] }
   | { readonly type: "invalid"; readonly problems: string[] };
 
-/** Parses an agent file; warnings are lines like problems, about what is ignored. Never throws; linear in the text. */
-export function parseAgent(text: string, file: string): ParsedAgent {
+/**
+ * Parses an agent file; warnings are lines like problems, about what is ignored. `known.mayName` says which servers it may name;
+ * without it their names are not checked. Never throws; linear in the text.
+ */
+export function parseAgent(text: string, file: string, known: { mayName?: MayName } = {}): ParsedAgent {
   const opened = openSource(text, file);
   if (opened.type === "invalid") return opened;
   const { source } = opened;
@@ -78,16 +89,18 @@ export function parseAgent(text: string, file: string): ParsedAgent {
   const yaml = readLeniently(frontMatter);
   if (yaml.type === "invalid") return { type: "invalid", problems: source.report(yaml.problems) };
   const { root } = yaml;
-  const checked = AgentFrontMatter.safeParse(root.value);
+  const checked = AgentFrontMatter.safeParse(withoutServers(root));
   const { problems, warnings } = checkKeys(root);
   const granted = readTools(root.entries.get("tools"));
   const taken = readTools(root.entries.get("disallowedTools"));
   const tier = readTier(root.entries.get("model"));
   const allowed: readonly ToolName[] = root.entries.has("tools") ? granted.tools : handToolNames;
   const given = toolNames.filter((tool) => allowed.includes(tool) && !taken.tools.includes(tool));
+  const named = readServers(root, { merges: given.includes("merge_work") }, known.mayName);
   problems.push(
     ...(checked.success ? [] : explain(AgentFrontMatter, checked.error, root)),
     ...checkFileName(file, root),
+    ...named.problems,
     ...granted.problems,
     ...taken.problems,
     ...(typeof tier === "string" ? [] : [tier]),
@@ -104,11 +117,18 @@ export function parseAgent(text: string, file: string): ParsedAgent {
       description,
       model: tier,
       tools: given,
+      servers: named.servers,
       prompt: frontMatter.prose,
       file,
     },
-    warnings: source.report([...warnings, ...granted.warnings]),
+    warnings: source.report([...warnings, ...granted.warnings, ...named.warnings]),
   };
+}
+
+/** `readServers` has better words for what is wrong there. */
+function withoutServers({ value, entries }: Located): unknown {
+  if (!entries.has("mcpServers")) return value;
+  return Object.fromEntries([...entries].flatMap(([key, entry]) => (key === "mcpServers" ? [] : [[key, entry.value]])));
 }
 
 /** Sub-agent files often hold a long `description:` with colons and no quotes, which is not YAML; it is then taken as the text it looks like. */
@@ -152,6 +172,8 @@ function readTools(located: Located | undefined): { tools: ToolName[]; problems:
     const tool = Object.hasOwn(tools, key) ? tools[key] : undefined;
     const near = nearest(key, Object.keys(tools));
     if (tool) found.push(tool);
+    // `readServers` takes those of servers.
+    else if (readServerTool(name) && !name.includes("(")) continue;
     else if (near !== undefined)
       problems.push({ offset, message: `unknown tool ${quote(name)} — did you mean ${quote(near)}?` });
     else if (name.includes("("))
@@ -163,18 +185,6 @@ function readTools(located: Located | undefined): { tools: ToolName[]; problems:
       warnings.push({ offset, message: `the tool ${quote(name)} is ignored — Baton has ${handToolNames.join(", ")}` });
   }
   return { tools: found, problems, warnings };
-}
-
-/** The names in a list, or between the commas of a text (not those inside brackets). */
-function listed(located: Located | undefined): { name: string; offset: number }[] {
-  const texts = located && located.entries.size > 0 ? [...located.entries.values()] : located ? [located] : [];
-  return texts.flatMap(({ value, offset }) =>
-    typeof value === "string"
-      ? (value.match(/[^,(]+(?:\([^)]*\)?)?/g) ?? [])
-          .map((name) => ({ name: name.trim(), offset }))
-          .filter(({ name }) => name !== "")
-      : [],
-  );
 }
 
 /** The tier behind a model's name; a full model id counts by the family in it. */

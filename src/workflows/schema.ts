@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { artifactNames } from "./artifacts.ts";
 import { handToolNames, modelTiers, type ModelTier } from "./names.ts";
+import type { ServerGrant } from "./servers.ts";
 
 /** Gates that a workflow may name. */
 export const gateNames = [
@@ -187,6 +188,8 @@ export interface AgentDefinition {
   readonly description: string;
   readonly model: ModelTier;
   readonly tools: readonly ToolName[];
+  /** The MCP servers that it names. */
+  readonly servers: readonly ServerGrant[];
   /** The system prompt: the Markdown below the front matter. */
   readonly prompt: string;
   /** Where it was read from, for messages. */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { validate, validateFolder } from "#src/cli/validate.ts";
+import type { AllowedServer } from "#src/workflows/servers.ts";
 
 const folders: string[] = [];
 afterEach(async () => {
@@ -69,6 +70,35 @@ test("every problem of every file is told, and nothing passes for in order", asy
     "",
     "6 problems. Nothing was changed.",
   ]);
+});
+
+test("the servers agents name are checked where a list is given, and said to be unchecked where there is none", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "baton-validate-"));
+  folders.push(folder);
+  await mkdir(join(folder, ".github/baton/agents"), { recursive: true });
+  const file = ".github/baton/agents/artist.md";
+  await writeFile(join(folder, file), "---\nname: artist\ndescription: Paints\nmcpServers: [docs]\n---\nPaint.");
+  const validated = async (servers: AllowedServer[] | undefined) => {
+    const lines: string[] = [];
+    return { code: await validateFolder({ folder, servers, print: (line) => lines.push(line) }), line: lines[0] };
+  };
+  const docs: AllowedServer = {
+    type: "local",
+    name: "docs",
+    argv: ["docs"],
+    show: [],
+    tools: undefined,
+    repositories: ["acme/*"],
+  };
+  expect(await validated(undefined)).toEqual({
+    code: 0,
+    line: `warning: ${file}: mcpServers is not checked — only who runs Baton knows which there are, by BATON_MCP`,
+  });
+  expect(await validated([docs])).toEqual({ code: 0, line: "no .github/baton.yml: the defaults hold" });
+  expect(await validated([])).toMatchObject({
+    code: 1,
+    line: expect.stringContaining(`${file}:4:14: mcpServers names "docs", which is not on the allow-list`),
+  });
 });
 
 test("a config where Baton does not look is said, not passed over", async () => {

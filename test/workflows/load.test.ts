@@ -118,6 +118,16 @@ describe("a repository's own files", () => {
     });
   });
 
+  test("are read with the workflow that uses them, so that what is wrong with an agent is known before anything runs", async () => {
+    const own = files({ ".github/baton/agents/fixer.md": agent("fixer").replace("x\n", "x\nmcpServers: [shell]\n") });
+    const mayName = (name: string) => `which is refused: ${name}`;
+    const library = withOverrides(await createLibrary({ folder }), own.at, mayName);
+    await expect(library.workflows.load("flow")).rejects.toMatchObject({
+      code: "invalid-config",
+      message: '.github/baton/agents/fixer.md:4:14: mcpServers names "shell", which is refused: shell',
+    });
+  });
+
   test("that cannot be read now may be read later", async () => {
     let broken = true;
     const library = withOverrides(await createLibrary({ folder }), async () => {

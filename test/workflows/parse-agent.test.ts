@@ -25,6 +25,7 @@ describe("a sub-agent file as people have them", () => {
       description: "Helps",
       model: "fast",
       tools: ["read", "edit", "glob", "grep"],
+      servers: [],
       prompt: "You review code.",
       file: "helper.md",
     });
@@ -45,7 +46,7 @@ describe("a sub-agent file as people have them", () => {
     expect(agent.tools).toEqual(["read"]);
     expect(warnings).toEqual([
       'helper.md:4:15: the tool "WebFetch" is ignored — Baton has bash, read, write, edit, glob, grep',
-      'helper.md:4:25: the tool "mcp__github__search" is ignored — Baton has bash, read, write, edit, glob, grep',
+      'helper.md:4:25: the tool "mcp__github__search" is ignored — name "github" in mcpServers to have it',
       'helper.md:4:46: the tool "Task" is ignored — Baton has bash, read, write, edit, glob, grep',
       'helper.md:4:52: the tool "Bash(git diff:*)" is ignored — Baton cannot narrow a tool; name it without brackets to grant all of it',
     ]);
@@ -74,12 +75,9 @@ describe("a sub-agent file as people have them", () => {
     expect(agentOf(good(`model: ${model}\n`)).agent.model).toBe(tier);
   });
 
-  test("keys of others are ignored with a warning: hooks and servers in a file are never loaded", () => {
-    const { warnings } = agentOf(good("hooks: { PreToolUse: [] }\nmcpServers: [x]\n"));
-    expect(warnings).toEqual([
-      'helper.md:4:1: "hooks" is ignored — Baton has no use for it',
-      'helper.md:5:1: "mcpServers" is ignored — Baton has no use for it',
-    ]);
+  test("keys of others are ignored with a warning: hooks in a file are never loaded", () => {
+    const { warnings } = agentOf(good("hooks: { PreToolUse: [] }\n"));
+    expect(warnings).toEqual(['helper.md:4:1: "hooks" is ignored — Baton has no use for it']);
   });
 });
 

@@ -30,7 +30,7 @@ describe.skipIf(!(await needs("bubblewrap")))("the program", () => {
     await using sandbox = await openSandbox({ mode: "required", log: silentLog });
     const places: string[] = [];
     const startProgram: Sandbox["startProgram"] = (program) => {
-      places.push(program.socket, program.show?.["/run/baton/conversation"] ?? "");
+      places.push(program.socket ?? "no socket", program.show?.["/run/baton/conversation"] ?? "");
       expect(places.every((place) => existsSync(place))).toBe(true);
       return sandbox.startProgram(program);
     };
