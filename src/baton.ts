@@ -40,7 +40,7 @@ import { openWebhooks, type AppWebhooks } from "./intake/probot-app.ts";
 import { openStore, type Store } from "./store/open-store.ts";
 import { createTriager } from "./triage/triager.ts";
 import { agentNamesIn, createLibrary, withOverrides, type Library } from "./workflows/load.ts";
-import { createWorkspaces } from "./workspace/create-workspaces.ts";
+import { createWorkspaces, type OpenedWorkspaces } from "./workspace/create-workspaces.ts";
 import type { RepoSource, Workspaces, WorkspacesOptions } from "./workspace/workspaces.ts";
 
 /** Deliveries handled at once by one process. */
@@ -61,7 +61,7 @@ export type Role = "all" | "webhooks" | "runs";
 /** What works runs, whoever asked for them. */
 export interface Parts extends AsyncDisposable {
   readonly sandbox: Sandbox;
-  readonly workspaces: Workspaces;
+  readonly workspaces: OpenedWorkspaces;
   readonly workflows: WorkflowSource;
   readonly redact: Redact;
   /** Which agents may ask which models now. */
@@ -96,9 +96,13 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   await makeHome(env.home);
   await using undo = new AsyncDisposableStack();
   const sandbox = works ? undo.use(await openSandbox({ mode: env.sandbox, log: journal })) : closedSandbox;
+  // Without a sandbox agents could reach the pool, and paths that an install wrote down would lead to other workspaces.
+  const warmPool = works ? { ...env.warmPool, ...(sandbox.kind === "none" ? { maxBytes: 0 } : {}) } : undefined;
   const workspaces = undo.use(
     await createWorkspaces({
       home: env.home,
+      warmPool,
+      mirrorBytes: env.mirrorBytes,
       onHost: execute,
       inSandbox: sandbox.run,
       credential,
@@ -181,6 +185,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     figures: () => store.figures(),
     driving: () => worker?.driving ?? 0,
     circuits: () => parts.circuits.all(),
+    warmPool: () => parts.workspaces.warmPool.figures(),
   });
   const store = undo.use(
     await openStore({

@@ -6,6 +6,9 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { BatonError, messageOf } from "./core/errors.ts";
 import { parseServerList, type AllowedServer } from "./workflows/servers.ts";
+import type { WarmPoolBounds } from "./workspace/warm-pool.ts";
+
+const MEGABYTE = 1_000_000;
 
 export type Source = Readonly<Record<string, string | undefined>>;
 
@@ -99,6 +102,18 @@ export const Variables = z.object({
     .default(".baton")
     .transform((folder) => resolve(folder))
     .describe("Folder for the embedded database, mirrors and workspaces"),
+  WARM_POOL_MB: count(0, 10_000_000)
+    .default(4_000)
+    .describe(
+      "What clones with installed dependencies may take in BATON_HOME, in MB, so that what needs the same base need not install again; 0: none are kept",
+    ),
+  WARM_POOL_HOURS: count(1, 720).default(24).describe("Hours after its install that such a clone is used"),
+  WARM_POOL_BASES: count(1, 100).default(3).describe("Base commits of one repository that such clones are kept of"),
+  MIRRORS_MB: count(0, 100_000_000)
+    .default(20_000)
+    .describe(
+      "What mirrors of repositories may take in BATON_HOME, in MB, before those that nobody used for a day go; 0: no bound",
+    ),
   BATON_SANDBOX: z
     .enum(["required", "none"], 'must be "required" or "none"')
     .default("required")
@@ -163,6 +178,9 @@ export interface Env {
   readonly archive: string | undefined;
   readonly metricsToken: string | undefined;
   readonly home: string;
+  readonly warmPool: WarmPoolBounds;
+  /** What mirrors may take, in bytes; 0: no bound. */
+  readonly mirrorBytes: number;
   readonly sandbox: "required" | "none";
   readonly runner: "messages" | "claude-code";
   /** As it was given; whether it can be run is looked at where runs are worked. */
@@ -248,6 +266,12 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
     archive: env.ARCHIVE_FOLDER,
     metricsToken: env.METRICS_TOKEN,
     home: env.BATON_HOME,
+    warmPool: {
+      maxBytes: env.WARM_POOL_MB * MEGABYTE,
+      maxAgeMs: env.WARM_POOL_HOURS * 3_600_000,
+      perRepository: env.WARM_POOL_BASES,
+    },
+    mirrorBytes: env.MIRRORS_MB * MEGABYTE,
     sandbox: env.BATON_SANDBOX,
     runner: env.BATON_RUNNER,
     claudeCodePath: env.CLAUDE_CODE_PATH,

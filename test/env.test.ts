@@ -80,6 +80,19 @@ describe("the environment", () => {
     expect(readEnv([], { METRICS_TOKEN: "0123456789abcdef" }).secrets).toEqual(["0123456789abcdef"]);
   });
 
+  test("what is kept on the disk has defaults and bounds, and can be none", () => {
+    expect(readEnv([], {})).toMatchObject({
+      warmPool: { maxBytes: 4e9, maxAgeMs: 86_400_000, perRepository: 3 },
+      mirrorBytes: 20e9,
+    });
+    const given = { WARM_POOL_MB: "0", WARM_POOL_HOURS: "2", WARM_POOL_BASES: "1", MIRRORS_MB: "0" };
+    expect(readEnv([], given)).toMatchObject({
+      warmPool: { maxBytes: 0, maxAgeMs: 7_200_000, perRepository: 1 },
+      mirrorBytes: 0,
+    });
+    expect(() => readEnv([], { WARM_POOL_HOURS: "0" })).toThrow('WARM_POOL_HOURS must be at least 1, but is "0"');
+  });
+
   test("everything missing is said at once, one line each", () => {
     const problems = problemsOf(["app", "model"], {});
     expect(problems.map((line) => line.split(" ")[0])).toEqual([

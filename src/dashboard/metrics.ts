@@ -2,6 +2,7 @@
 // how this process does. The only file that knows prom-client.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Figures } from "../store/figures.ts";
+import type { WarmPoolFigures } from "../workspace/warm-pool.ts";
 
 /** The database is asked at most once in so many milliseconds, however often monitors come. */
 const FRESH_MS = 2_000;
@@ -23,9 +24,11 @@ export interface MetricsSources {
   readonly driving: () => number;
   /** The agents and models of this process whose circuit is open. */
   readonly circuits: () => readonly { readonly agent: string; readonly model: string }[];
+  /** The pool of prepared clones: what lies on this machine, and how this process got its workspaces. */
+  readonly warmPool: () => Promise<WarmPoolFigures>;
 }
 
-export function createMetrics({ figures, driving, circuits }: MetricsSources): Metrics {
+export function createMetrics({ figures, driving, circuits, warmPool }: MetricsSources): Metrics {
   const registers = [new Registry()];
   const [register = new Registry()] = registers;
   collectDefaultMetrics({ register });
@@ -75,6 +78,25 @@ export function createMetrics({ figures, driving, circuits }: MetricsSources): M
     },
   });
 
+  const clones = gauge("baton_warm_pool_clones", "Prepared clones on this machine");
+  const bytes = gauge("baton_warm_pool_bytes", "What they take on the disk");
+  const leased = (name: string, help: string) => new Counter({ name, help, registers });
+  const hits = leased("baton_warm_pool_hits_total", "Workspaces of this process that came from the warm pool");
+  const misses = leased("baton_warm_pool_misses_total", "Workspaces of this process whose dependencies were installed");
+
+  async function look(): Promise<void> {
+    const now = await warmPool();
+    clones.set(now.clones);
+    bytes.set(now.bytes);
+    for (const [counter, count] of [
+      [hits, now.hits],
+      [misses, now.misses],
+    ] as const) {
+      counter.reset();
+      counter.inc(count);
+    }
+  }
+
   let asked: { at: number; done: Promise<void> } | undefined;
   const ofDatabase = [due, oldest, waiting, held, workers, deliveries, writes];
 
@@ -108,6 +130,7 @@ export function createMetrics({ figures, driving, circuits }: MetricsSources): M
       if (asked === undefined || performance.now() - asked.at > FRESH_MS)
         asked = { at: performance.now(), done: refresh() };
       await asked.done;
+      await look();
       return await register.metrics();
     },
   };

@@ -42,7 +42,8 @@ export async function inFreshWorkspace<T>(
   const result = workspace.installed;
   if (install !== undefined && result) {
     const output = readable(result.output);
-    keep(context, { label: "install", argv: ["sh", "-c", install], commit: request.base, result, output });
+    const label = workspace.installedEarlier ? "install (run earlier)" : "install";
+    keep(context, { label, argv: ["sh", "-c", install], commit: request.base, result, output });
     if (result.exitCode !== 0 || result.timedOut)
       throw new Error(`the install command \`${install}\` ${howItEnded(result)}: ${lastLine(output)}`);
   }

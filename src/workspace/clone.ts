@@ -12,9 +12,10 @@ import { createInClone, excludeLine, type InClone } from "./in-clone.ts";
 import type { Leases } from "./lease.ts";
 import { createTurns, keepClone, type KeptClone, readClone, readTurns, shortened, type Turns } from "./ledger.ts";
 import type { Mirror } from "./mirror.ts";
-import { importWork } from "./quarantine.ts";
+import { type Imported, importWork } from "./quarantine.ts";
 import { diskFull, naming, ranOutOfSpace } from "./space.ts";
 import type { Shelf } from "./shelf.ts";
+import type { Made, WarmPool } from "./warm-pool.ts";
 import type { Setup, Workspace } from "./workspaces.ts";
 
 const INSTALL_MS = 15 * 60_000;
@@ -23,6 +24,7 @@ export interface CloneSurroundings {
   readonly git: Git;
   readonly leases: Leases;
   readonly inSandbox: Execute;
+  readonly pool: WarmPool;
   readonly mirror: Mirror;
   readonly shelf: Shelf | undefined;
   readonly log: Log;
@@ -37,16 +39,14 @@ export interface CloneOptions extends CloneSurroundings {
 
 /** Makes the clone and installs in it; the mirror must have the commits. */
 export async function openClone(options: CloneOptions, signal: AbortSignal): Promise<Workspace> {
-  const { leases, inSandbox, mirror, commit, setup, keep } = options;
+  const { leases, mirror, commit, setup, keep } = options;
   if (keep !== undefined)
     for (const { folder, abandoned } of await leases.kept(keep)) if (abandoned) await leases.give(folder);
   const lease = await leases.take("workspaces", keep);
-  const folder = join(lease, "tree");
-  const inClone = createInClone(inSandbox, folder);
-  let done: Installed = { installed: undefined, exclude: "" };
+  let done: Ready = { installed: undefined, exclude: "", earlier: false };
   try {
-    await layOut(options, lease, folder, signal);
-    if (setup) done = await install({ inSandbox, inClone, folder, commit, setup }, signal);
+    if (setup === undefined) await layOut(options, lease, commit, signal);
+    else done = await makeReady(options, lease, setup, signal);
     if (keep !== undefined) {
       const installed = done.installed && shortened(done.installed);
       const about = { key: keep, openedAt: Date.now(), mirror: mirror.folder, commit, exclude: done.exclude };
@@ -89,7 +89,14 @@ export async function adoptClone(
     if (untouched && clone?.key === key && isSha(clone.commit) && (await sound(lease, clone, mirror))) {
       const { commit, installed, exclude } = clone;
       await mirror.need(commit, signal);
-      return workspaceIn(options, { lease, commit, turns: createTurns(lease, turns), installed, exclude });
+      return workspaceIn(options, {
+        lease,
+        commit,
+        turns: createTurns(lease, turns),
+        installed,
+        exclude,
+        earlier: false,
+      });
     }
   } catch (error) {
     await leases.park(lease, Date.now());
@@ -113,52 +120,55 @@ async function sound(lease: string, clone: KeptClone, mirror: Mirror): Promise<b
 }
 
 function workspaceIn(
-  { git, leases, inSandbox, mirror, shelf, log }: CloneSurroundings,
-  clone: Installed & { lease: string; commit: Sha; turns: Turns | undefined },
+  { git, leases, inSandbox, pool, mirror, shelf, log }: CloneSurroundings,
+  clone: Ready & { lease: string; commit: Sha; turns: Turns | undefined },
 ): Workspace {
-  const { lease, commit, turns, installed, exclude } = clone;
+  const { lease, commit, turns, installed, exclude, earlier } = clone;
   const folder = join(lease, "tree");
   const inClone = createInClone(inSandbox, folder);
   let packs = 0;
   let given: Promise<void> | undefined;
+
+  async function collect(message: string, onto: Sha, signal: AbortSignal): Promise<Imported> {
+    if (onto !== commit) await mirror.need(onto, signal);
+    const name = `baton-work-${(packs += 1)}.bundle`;
+    const bundle = join(lease, beside.home, name);
+    await rm(bundle, { force: true, recursive: true });
+    const packed = await trusted(await inClone.pack(onto, exclude, name, signal), "packing the work", folder, signal);
+    if (packed.timedOut) return { type: "refused", reasons: ["packing the work took too long"] };
+    if (packed.exitCode !== 0)
+      return { type: "refused", reasons: [`git cannot pack the work tree: ${packed.stderr.trim().slice(-500)}`] };
+    if (packed.stdout.trim() === "unchanged") return { type: "collected", commit: onto, changes: [] };
+    const quarantine = await leases.take("quarantine");
+    try {
+      const work = { git, mirror, folder: quarantine, bundle, start: onto, message, shelf, log };
+      return await naming("checking an agent's work", quarantine, () => importWork(work, signal));
+    } finally {
+      await leases.give(quarantine);
+      await rm(bundle, { force: true, recursive: true });
+    }
+  }
+
   return {
     folder,
     commit,
     installed,
-    begin: async (turn) => await turns?.begin(turn),
-    recorded: async (turn) => await turns?.recorded(turn),
+    installedEarlier: earlier,
+    begin: (turn) => pool.withRoom(async () => await turns?.begin(turn)),
+    recorded: (turn) => pool.withRoom(async () => await turns?.recorded(turn)),
     async park(until = Date.now()) {
       if (turns !== undefined) given ??= leases.park(lease, until);
       await (given ??= leases.give(lease));
     },
-    async collect(message, signal, onto = commit) {
-      if (onto !== commit) await mirror.need(onto, signal);
-      const name = `baton-work-${(packs += 1)}.bundle`;
-      const bundle = join(lease, beside.home, name);
-      await rm(bundle, { force: true, recursive: true });
-      const packed = await trusted(await inClone.pack(onto, exclude, name, signal), "packing the work", folder, signal);
-      if (packed.timedOut) return { type: "refused", reasons: ["packing the work took too long"] };
-      if (packed.exitCode !== 0)
-        return { type: "refused", reasons: [`git cannot pack the work tree: ${packed.stderr.trim().slice(-500)}`] };
-      if (packed.stdout.trim() === "unchanged") return { type: "collected", commit: onto, changes: [] };
-      const quarantine = await leases.take("quarantine");
-      try {
-        const work = { git, mirror, folder: quarantine, bundle, start: onto, message, shelf, log };
-        return await naming("checking an agent's work", quarantine, () => importWork(work, signal));
-      } finally {
-        await leases.give(quarantine);
-        await rm(bundle, { force: true, recursive: true });
-      }
-    },
+    collect: (message, signal, onto = commit) => pool.withRoom(() => collect(message, onto, signal)),
     async [Symbol.asyncDispose]() {
       await (given ??= leases.give(lease));
     },
   };
 }
 
-async function layOut(options: CloneOptions, lease: string, folder: string, signal: AbortSignal) {
-  const { git, mirror } = options;
-  const commit = options.setup?.base ?? options.commit;
+async function layOut({ git, mirror }: CloneOptions, lease: string, commit: Sha, signal: AbortSignal) {
+  const folder = join(lease, "tree");
   await mkdir(folder, { mode: 0o700 });
   await mkdir(join(lease, beside.home), { mode: 0o700 });
   await symlink(join(mirror.folder, "objects"), join(lease, beside.objects));
@@ -176,52 +186,70 @@ async function layOut(options: CloneOptions, lease: string, folder: string, sign
   await git.run({ args: ["checkout", "--quiet", "-B", "work", commit], at: folder, timeoutMs: 5 * 60_000 }, signal);
 }
 
-interface Installed {
+interface Ready {
   readonly installed: CommandResult | undefined;
   /** What the install left, as lines of an exclude file: kept on this side, where no agent can edit it. */
   readonly exclude: string;
+  /** The install was run for another workspace, before. */
+  readonly earlier: boolean;
 }
 
-/** Installs in a clone that lies at the base, with registries in reach, and then, without them, moves it to its commit. */
-async function install(
-  clone: { inSandbox: Execute; inClone: InClone; folder: string; commit: Sha; setup: Setup },
+/** A clone at the base with its dependencies, by the pool or by an install; then, without registries in reach, moved to its commit. */
+async function makeReady(
+  options: CloneOptions,
+  lease: string,
+  { install, base }: Setup,
   signal: AbortSignal,
-): Promise<Installed> {
-  const { inSandbox, inClone, folder, commit, setup } = clone;
-  const installed = await inSandbox(
-    { argv: ["/bin/sh", "-c", setup.install], cwd: folder, timeoutMs: INSTALL_MS, network: "registries" },
-    signal,
-  );
-  const untracked = (at: Sha, lines: string) => listUntracked({ inClone, folder }, at, lines, signal);
-  const left = await untracked(setup.base, "");
-  const moving = `moving a workspace from ${setup.base} to ${commit} after its install`;
-  const moved = await trusted(await inClone.move(setup.base, commit, signal), moving, folder, signal);
-  if (!succeeded(moved)) throw clumsy(moving, moved);
+): Promise<Ready> {
+  const { commit, mirror, inSandbox, pool } = options;
+  const clone = { inClone: createInClone(inSandbox, join(lease, "tree")), folder: join(lease, "tree") };
+  const make = async (): Promise<Made> => {
+    await layOut(options, lease, base, signal);
+    const argv = ["/bin/sh", "-c", install] as const;
+    const command = { argv, cwd: clone.folder, timeoutMs: INSTALL_MS, network: "registries" } as const;
+    const installed = await inSandbox(command, signal);
+    const exclude = await ignoreUntracked(clone, base, "", signal);
+    await moveTo(clone, base, base, signal);
+    return { installed, exclude };
+  };
+  // Everything behind this line may be of a stranger's making, and goes into no pool.
+  const made = await pool.prepare({ mirror: mirror.folder, base, install }, lease, make, signal);
+  if (commit === base) return made;
+  await moveTo(clone, base, commit, signal);
   // The commit may ignore less than the base does.
-  if (commit !== setup.base) left.push(...(await untracked(commit, excludeLines(left))));
-  const exclude = excludeLines(left);
-  if (exclude !== "")
-    await trusted(await inClone.ignore(exclude, signal), "ignoring what an install left", folder, signal);
-  return { installed, exclude };
+  const more = await ignoreUntracked(clone, commit, made.exclude, signal);
+  return { ...made, exclude: `${made.exclude}${more}` };
 }
 
-async function listUntracked(
-  { inClone, folder }: { inClone: InClone; folder: string },
+interface InstalledClone {
+  readonly inClone: InClone;
+  readonly folder: string;
+}
+
+/** Makes every tracked file what it is at the commit `to`. */
+async function moveTo({ inClone, folder }: InstalledClone, from: Sha, to: Sha, signal: AbortSignal): Promise<void> {
+  const moving = `moving a workspace from ${from} to ${to} after its install`;
+  const moved = await trusted(await inClone.move(from, to, signal), moving, folder, signal);
+  if (!succeeded(moved)) throw clumsy(moving, moved);
+}
+
+/** What is untracked at `at` and not in `exclude`, as lines of an exclude file; the clone's own git ignores it from now on. */
+async function ignoreUntracked(
+  { inClone, folder }: InstalledClone,
   at: Sha,
   exclude: string,
   signal: AbortSignal,
-): Promise<string[]> {
+): Promise<string> {
   const during = "listing the files of a workspace";
   const listed = await trusted(await inClone.untracked(at, exclude, signal), during, folder, signal);
   if (!succeeded(listed) || listed.truncated) throw clumsy(during, listed);
-  return listed.stdout.split("\0").filter((path) => path !== "");
-}
-
-function excludeLines(paths: readonly string[]): string {
-  return paths
-    .flatMap((path) => excludeLine(path) ?? [])
+  const lines = listed.stdout
+    .split("\0")
+    .flatMap((path) => (path === "" ? [] : (excludeLine(path) ?? [])))
     .map((line) => `${line}\n`)
     .join("");
+  if (lines !== "") await trusted(await inClone.ignore(lines, signal), "ignoring what an install left", folder, signal);
+  return lines;
 }
 
 /** Lets through what says something about the work; throws for what says something about the machine. */

@@ -15,21 +15,28 @@ import { mergeWork } from "./merge.ts";
 import { branchName, createMirrors, type Mirror } from "./mirror.ts";
 import { assureFree, naming } from "./space.ts";
 import { upkeep } from "./upkeep.ts";
+import { createWarmPool, noPool, type WarmPool } from "./warm-pool.ts";
 import type { RepoSource, Workspaces, WorkspacesOptions } from "./workspaces.ts";
 import { writeFiles } from "./write.ts";
 
 const KEEP_MS = 10 * 60_000;
 const SWEEP_MS = 30_000;
 const MIN_FREE_BYTES = 500_000_000;
+/** The warm pool leaves so many times as much free as a workspace is begun with. */
+const POOL_FREE = 4;
 const DEFAULT_PATCH_BYTES = 200 * 1024;
 /** The largest file `file` reads. */
 const MAX_FILE_BYTES = 32 * 1024 ** 2;
+
+export interface OpenedWorkspaces extends Workspaces, AsyncDisposable {
+  readonly warmPool: Pick<WarmPool, "figures">;
+}
 
 /**
  * Opens mirrors and clones under `home`, begins to delete what dead processes left there, and looks for more from time to time.
  * Several processes may share a home. Disposing waits until nothing is being deleted.
  */
-export async function createWorkspaces(options: WorkspacesOptions): Promise<Workspaces & AsyncDisposable> {
+export async function createWorkspaces(options: WorkspacesOptions): Promise<OpenedWorkspaces> {
   const { home, inSandbox, shelf, log = silentLog } = options;
   if (!isAbsolute(home))
     throw new BatonError("invalid-usage", `the home folder ${JSON.stringify(home)} is not absolute`);
@@ -37,10 +44,19 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
   const git = createGit(options.onHost);
   const leases = createLeases(home, options.onHost, options.keepMs ?? KEEP_MS);
   const mirrors = createMirrors(git, options);
+  const minFree = options.minFreeBytes ?? MIN_FREE_BYTES;
+  const keepFree = minFree * POOL_FREE;
+  const pool =
+    options.warmPool === undefined
+      ? noPool
+      : createWarmPool({ home, execute: options.onHost, leases, bounds: options.warmPool, keepFree, log });
   await leases.sweep();
+  const { needed = async () => new Set(), mirrorBytes = 0, onHost } = options;
+  const bound = mirrorBytes > 0 ? { bytes: mirrorBytes, execute: onHost } : undefined;
   const cleaning = repeat(options.sweepMs ?? SWEEP_MS, "looking for leftovers", log, async (signal) => {
     await leases.sweep();
-    await upkeep({ git, home, leases, log, needed: options.needed ?? (async () => new Set()) }, signal);
+    await pool.tidy();
+    await upkeep({ git, home, leases, log, needed, bound }, signal);
   });
 
   /** The mirror, with these commits in it. */
@@ -50,26 +66,32 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
     return mirror;
   }
 
+  /** A full disk has its name, and comes to nobody's notice while the pool has something to give. */
+  const inRoom = <T>(during: string, work: () => Promise<T>) => pool.withRoom(() => naming(during, home, work));
+
   return {
-    resolve: async (repo, branch, signal) => {
-      const mirror = await mirrors.of(repo);
-      return await mirror.fetchBranch(branch, signal);
-    },
-    contains: async (repo, branch, commit, signal) => {
-      const mirror = await mirrors.of(repo);
-      return await mirror.contains(branch, commit, signal);
-    },
+    warmPool: pool,
+    resolve: (repo, branch, signal) =>
+      pool.withRoom(async () => {
+        const mirror = await mirrors.of(repo);
+        return await mirror.fetchBranch(branch, signal);
+      }),
+    contains: (repo, branch, commit, signal) =>
+      pool.withRoom(async () => {
+        const mirror = await mirrors.of(repo);
+        return await mirror.contains(branch, commit, signal);
+      }),
     open: (repo, commit, signal, { setup, keep } = {}) =>
-      naming("making a clone", home, async () => {
+      inRoom("making a clone", async () => {
         if (keep !== undefined) assertKey(keep);
-        await assureFree(home, options.minFreeBytes ?? MIN_FREE_BYTES);
+        await assureFree(home, minFree);
         const mirror = await mirrorWith(repo, setup ? [setup.base, commit] : [commit], signal);
-        return await openClone({ git, leases, inSandbox, mirror, shelf, log, commit, setup, keep }, signal);
+        return await openClone({ git, leases, inSandbox, pool, mirror, shelf, log, commit, setup, keep }, signal);
       }),
     adopt: async (repo, key, lastRecordedTurn, signal) => {
       assertKey(key);
       const mirror = await mirrors.of(repo);
-      return await adoptClone({ git, leases, inSandbox, mirror, shelf, log }, key, lastRecordedTurn, signal);
+      return await adoptClone({ git, leases, inSandbox, pool, mirror, shelf, log }, key, lastRecordedTurn, signal);
     },
     forget: (keyOrRun) => leases.forget(keyOrRun),
     changes: async (repo, from, to, signal) => {
@@ -96,7 +118,7 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
       return (await filesAt(git, mirror.folder, commit, signal)).map(({ path }) => path);
     },
     merge: (repo, into, theirs, message, signal) =>
-      naming("merging work", home, async () => {
+      inRoom("merging work", async () => {
         const mirror = await mirrorWith(repo, [into, theirs], signal);
         return await mergeWork({ git, leases, mirror, shelf, log }, { into, theirs, message }, signal);
       }),
@@ -115,6 +137,7 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Work
     },
     async [Symbol.asyncDispose]() {
       await cleaning[Symbol.asyncDispose]();
+      await pool[Symbol.asyncDispose]();
       await leases.settle();
     },
   };

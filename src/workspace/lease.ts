@@ -1,4 +1,4 @@
-// Folders under Baton's home that belong to one running process: clones and quarantines. Each is named after its process, so that
+// Folders under Baton's home that belong to one running process: clones, quarantines, and what is being made for the warm pool. Each is named after its process, so that
 // what a dead one left behind is found. Deleting is done aside and in the background: giving a folder back costs a rename.
 //
 // A clone with a key may be gone on with by a later process: it is put aside when its process parks it or is found dead, and for
@@ -21,7 +21,7 @@ export interface KeptFolder {
 
 export interface Leases {
   /** A new, empty folder of this process; with a key (`run/…`) one that a later process may claim. */
-  take(kind: "workspaces" | "quarantine", key?: string): Promise<string>;
+  take(kind: "workspaces" | "quarantine" | "making", key?: string): Promise<string>;
   /** Gives a folder back; it is out of sight when this resolves, and deleted soon. */
   give(folder: string): Promise<void>;
   /** Puts a folder with a key aside, for whoever claims it, until some minutes after `until` (milliseconds since 1970). */
@@ -122,7 +122,7 @@ export function createLeases(home: string, execute: Execute, keepMs: number): Le
     },
     async sweep() {
       for (const name of await names(workspaces)) await sweepWorkspace(join(workspaces, name), name);
-      for (const kind of ["quarantine", "trash"])
+      for (const kind of ["quarantine", "making", "trash"])
         for (const name of await names(join(home, kind)))
           if (await leftover(join(home, kind, name), name)) await give(join(home, kind, name));
     },

@@ -16,7 +16,7 @@ const TURNS = "turns";
 const OUTPUT = 64 * 1024;
 
 const text = z.string();
-const Installed = z.object({
+export const InstallResult = z.object({
   argv: z.array(text),
   exitCode: z.number().nullable(),
   signal: text.nullable(),
@@ -39,7 +39,7 @@ const KeptClone = z.object({
   mirror: text,
   commit: text.refine(isSha),
   exclude: text,
-  installed: Installed.optional(),
+  installed: InstallResult.optional(),
 });
 export type KeptClone = z.infer<typeof KeptClone>;
 
@@ -59,7 +59,7 @@ export async function readClone(folder: string): Promise<KeptClone | undefined> 
 }
 
 /** An install's result, short enough to be written down. */
-export function shortened(result: CommandResult): z.infer<typeof Installed> {
+export function shortened(result: CommandResult): z.infer<typeof InstallResult> {
   const tail = (output: string) => output.slice(-OUTPUT);
   return {
     ...result,

@@ -6,12 +6,15 @@
 //    their objects from here: all they were given is reachable from a commit with a name, and a fetch that is under way is young.
 // 3. A mirror nobody used for 30 days is deleted, unless a clone still leads to it or an unfinished run needs one of its commits. One that
 //    does not say when it was used (its making was cut off, or another version made it) goes by its own age, and is else left alone.
+// 4. Where mirrors together are larger than they may be, the longest unused go, if nobody used them for a day, under the same conditions.
 import { readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { beside } from "../core/beside.ts";
 import { messageOf } from "../core/errors.ts";
 import { isSha, type Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
+import type { Execute } from "../core/command.ts";
+import { sizeOf } from "./copy-tree.ts";
 import type { Git } from "./git.ts";
 import type { Leases } from "./lease.ts";
 import { lockMirror } from "./mirror-lock.ts";
@@ -19,6 +22,8 @@ import { mark, markedAt, usesOf } from "./uses.ts";
 
 const DAY_MS = 86_400_000;
 const KEEP_MS = 30 * DAY_MS;
+/** Much longer than a use goes without being written down again. */
+const IDLE_MS = DAY_MS;
 const GC_MS = 15 * 60_000;
 
 /** The file beside a mirror that whoever changes it holds. */
@@ -31,6 +36,8 @@ export interface UpkeepOptions {
   readonly git: Git;
   readonly home: string;
   readonly leases: Pick<Leases, "give">;
+  /** What all mirrors together may take on the disk, and what measures it. */
+  readonly bound?: { readonly bytes: number; readonly execute: Execute } | undefined;
   /** Commits that unfinished runs need; asked once, and only when a mirror goes by it. When it throws, nothing is touched. */
   readonly needed: () => Promise<ReadonlySet<Sha>>;
   readonly log: Log;
@@ -50,6 +57,33 @@ export async function upkeep(options: UpkeepOptions, signal: AbortSignal): Promi
     } catch (error) {
       options.log.warn("a mirror could not be looked after", { folder, error: messageOf(error) });
     }
+  }
+  // Once a day for each, therefore: what is not used grows no larger.
+  if (due.length > 0 && options.bound !== undefined) await keepWithin(options.bound, { ...options, needed }, signal);
+}
+
+/** Deletes the longest unused mirrors until the rest is within the bound, or is in use. */
+async function keepWithin(
+  { bytes: most, execute }: { bytes: number; execute: Execute },
+  { git, home, leases, needed, log }: UpkeepOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const mirrors: { folder: string; bytes: number; usedAt: number }[] = [];
+  for (const folder of await mirrorsIn(join(home, "mirrors"))) {
+    const bytes = (await sizeOf(execute, folder, signal)) ?? 0;
+    mirrors.push({ folder, bytes, usedAt: await markedAt(lastUse(folder)) });
+  }
+  let bytes = mirrors.reduce((sum, mirror) => sum + mirror.bytes, 0);
+  for (const mirror of mirrors.toSorted((one, other) => one.usedAt - other.usedAt)) {
+    if (bytes <= most || signal.aborted) return;
+    await using alone = await lockMirror(lockFile(mirror.folder), signal, { wait: false });
+    const usedAt = await markedAt(lastUse(mirror.folder));
+    if (alone === undefined || usedAt === 0 || Date.now() - usedAt < IDLE_MS) continue;
+    const here = await presentOf(git, mirror.folder, await needed(), signal);
+    if (here.size > 0 || (await isBorrowedFrom(mirror.folder, home))) continue;
+    await leases.give(mirror.folder);
+    bytes -= mirror.bytes;
+    log.info("a mirror was deleted to make room for others", { folder: mirror.folder, bytes: mirror.bytes });
   }
 }
 

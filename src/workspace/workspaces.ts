@@ -5,6 +5,7 @@ import type { Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { FileChange } from "./file-change.ts";
 import type { Shelf } from "./shelf.ts";
+import type { WarmPoolBounds } from "./warm-pool.ts";
 
 /** As much of a repository as git needs. */
 export interface RepoSource {
@@ -36,6 +37,10 @@ export interface WorkspacesOptions {
   readonly keepMs?: number;
   /** How often leftovers of dead processes are looked for, in milliseconds; default 30 seconds. */
   readonly sweepMs?: number;
+  /** Keeps clones with installed dependencies; without it each workspace installs. Only for a sandbox that shows a command its own workspace alone, at a fixed path. */
+  readonly warmPool?: WarmPoolBounds | undefined;
+  /** What all mirrors together may take on the disk before those that nobody used for a day go; default 0: no bound. */
+  readonly mirrorBytes?: number;
   /** Where finished work is kept for workers on other machines; without it this machine's mirrors alone have it. */
   readonly shelf?: Shelf | undefined;
   readonly log?: Log;
@@ -164,6 +169,8 @@ export interface Workspace extends AsyncDisposable {
   readonly commit: Sha;
   /** How the install command went, if one was asked for. What it left untracked never becomes part of the work; what it did to tracked files was taken back. */
   readonly installed: CommandResult | undefined;
+  /** The install was run for another workspace of the same base before, and this one has a copy of what came of it. An adopted one does not say so. */
+  readonly installedEarlier: boolean;
   /**
    * Takes everything changed in the work tree as one commit on top of `onto` (`commit` when absent; what was collected before, to collect what
    * came since), through quarantine and policy, into the mirror. Without a change the commit is the one it would be on top of.

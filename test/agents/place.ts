@@ -104,6 +104,7 @@ export class FakePlace {
       folder: this.#options.folder ?? "/nowhere",
       commit,
       installed,
+      installedEarlier: false,
       collect: (message) => {
         this.log.push(`collect ${message}`);
         const { refuse, changes = [change("src/sum.js")] } = this.#options;

@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { afterEach, describe, expect, test } from "vitest";
 import { listen, type Listening } from "#src/cli/listen.ts";
 import { createMetrics } from "#src/dashboard/metrics.ts";
+import { noPool } from "#src/workspace/warm-pool.ts";
 import type { Figures } from "#src/store/figures.ts";
 
 const figures: Figures = {
@@ -23,6 +24,7 @@ describe("the figures", () => {
       figures: () => Promise.resolve(figures),
       driving: () => 4,
       circuits: () => open,
+      warmPool: () => Promise.resolve({ clones: 3, bytes: 4_096, hits: 6, misses: 2 }),
     });
     const open = [{ agent: "fixer", model: "claude-opus-5-5" }];
     metrics.claimed(40);
@@ -44,10 +46,15 @@ describe("the figures", () => {
       'baton_claim_wait_seconds_bucket{le="1"} 2',
       "baton_claim_wait_seconds_count 2",
       'baton_circuit_open{agent="fixer",model="claude-opus-5-5"} 1',
+      "baton_warm_pool_clones 3",
+      "baton_warm_pool_bytes 4096",
+      "baton_warm_pool_hits_total 6",
+      "baton_warm_pool_misses_total 2",
     ])
       expect(text.split("\n")).toContain(line);
     expect(text).toContain("process_cpu_seconds_total");
     open.pop();
+    expect(await metrics.text()).toContain("baton_warm_pool_hits_total 6\n");
     expect(await metrics.text()).not.toContain("baton_circuit_open{");
   });
 
@@ -60,6 +67,7 @@ describe("the figures", () => {
       },
       driving: () => 0,
       circuits: () => [],
+      warmPool: () => noPool.figures(),
     });
     await Promise.all([metrics.text(), metrics.text(), metrics.text()]);
     expect(asked).toBe(1);
@@ -70,6 +78,7 @@ describe("the figures", () => {
       figures: () => Promise.reject(new Error("away")),
       driving: () => 1,
       circuits: () => [],
+      warmPool: () => noPool.figures(),
     });
     const text = await metrics.text();
     expect(text).toContain("baton_database_up 0");
@@ -84,7 +93,12 @@ describe("who may read them", () => {
   afterEach(async () => listening[Symbol.asyncDispose]());
 
   async function status(headers: Record<string, string>, metricsToken?: string): Promise<number> {
-    const metrics = createMetrics({ figures: () => Promise.resolve(figures), driving: () => 0, circuits: () => [] });
+    const metrics = createMetrics({
+      figures: () => Promise.resolve(figures),
+      driving: () => 0,
+      circuits: () => [],
+      warmPool: () => noPool.figures(),
+    });
     const doors = { webhooks: () => Promise.resolve(false), ready: () => Promise.resolve(true), metrics };
     listening = await listen(doors, { host: "127.0.0.1", port: 0, metricsToken });
     return await new Promise((resolve, reject) => {

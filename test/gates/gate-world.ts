@@ -12,6 +12,7 @@ import type { GateRequest, Gates } from "#src/engine/ports.ts";
 import { createGates } from "#src/gates/create-gates.ts";
 import type { GateLimits } from "#src/gates/verdict.ts";
 import { createWorkspaces } from "#src/workspace/create-workspaces.ts";
+import type { WarmPoolBounds } from "#src/workspace/warm-pool.ts";
 import type { Workspaces } from "#src/workspace/workspaces.ts";
 import type { Characterization, Reproduction } from "#src/workflows/artifacts.ts";
 import { RepoConfig } from "#src/workflows/repo-config.ts";
@@ -50,7 +51,7 @@ export interface GateWorld extends AsyncDisposable {
 
 export async function openGateWorld(
   files: Files,
-  options: { limits?: Partial<GateLimits>; run?: Execute; inSandbox?: Execute } = {},
+  options: { limits?: Partial<GateLimits>; run?: Execute; inSandbox?: Execute; warmPool?: WarmPoolBounds } = {},
 ): Promise<GateWorld> {
   const folder = await mkdtemp(join(tmpdir(), "gates-"));
   const origin = join(folder, "origin");
@@ -87,6 +88,8 @@ export async function openGateWorld(
     onHost: plainly,
     inSandbox: options.inSandbox ?? plainly,
     credential: () => Promise.resolve(undefined),
+    warmPool: options.warmPool,
+    minFreeBytes: 0,
   });
   const gates = createGates({ workspaces, run, log: silentLog, ...(options.limits && { limits: options.limits }) });
   const request: GateWorld["request"] = ({ gate, head, reproduction, characterization, setup, last, config = {} }) => ({

@@ -24,4 +24,29 @@ describe.skipIf(!(await needs("bubblewrap")))("a gate", () => {
     expect(installs.length).toBeGreaterThan(1);
     expect(installs.map(({ commit: at, tail }) => [at, tail])).toEqual(installs.map(() => [world.base, "a package\n"]));
   });
+
+  test("that finds what the base's install left in the warm pool says that it was run earlier", async () => {
+    await using registry = await openRegistry();
+    await using sandbox = await openSandbox({ mode: "required", log: silentLog, registries: [registry.place] });
+    const script = { ".gitignore": "node_modules\n", "prepare.sh": `mkdir -p node_modules; ${ask(registry, "/a")}\n` };
+    const warmPool = { maxBytes: 1e8, maxAgeMs: 3_600_000, perRepository: 1 };
+    const hands = { run: sandbox.run, inSandbox: sandbox.run };
+    await using world = await openGateWorld({ ...tab, ...script }, { ...hands, warmPool });
+    const commit = await world.commit(reproduced);
+    const head = await world.commit(fixed, commit);
+    const config = { commands: { install: "sh prepare.sh" } };
+    const results = [];
+    for (const gate of ["green", "baseline"] as const)
+      results.push(await world.check({ gate, head, config, reproduction: { value: reproduction, commit } }));
+    expect(results.map(({ passed }) => passed)).toEqual([true, true]);
+    expect(registry.asked).toEqual(["/a"]);
+    const installs = results.flatMap(({ evidence }) => evidence).filter(({ label }) => label.startsWith("install"));
+    expect(installs.length).toBeGreaterThan(2);
+    expect(installs.map(({ label }) => label)).toEqual([
+      "install",
+      ...installs.slice(1).map(() => "install (run earlier)"),
+    ]);
+    for (const { commit: at, exitCode, tail } of installs)
+      expect([at, exitCode, tail]).toEqual([world.base, 0, "a package\n"]);
+  });
 });

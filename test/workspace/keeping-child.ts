@@ -6,7 +6,7 @@ import { sha } from "#src/core/ids.ts";
 import { createWorkspaces } from "#src/workspace/create-workspaces.ts";
 import type { Workspace } from "#src/workspace/workspaces.ts";
 
-const [home = "", origin = "", head = ""] = process.argv.slice(2);
+const [home = "", origin = "", head = "", warm] = process.argv.slice(2);
 const repo = { owner: "octo", name: "tab", cloneUrl: origin };
 const never = new AbortController().signal;
 const workspaces = await createWorkspaces({
@@ -18,6 +18,8 @@ const workspaces = await createWorkspaces({
       signal,
     ),
   credential: () => Promise.resolve(undefined),
+  warmPool: warm === undefined ? undefined : { maxBytes: 1e8, maxAgeMs: 3_600_000, perRepository: 3 },
+  minFreeBytes: 0,
 });
 let workspace: Workspace | undefined;
 
@@ -29,6 +31,7 @@ async function obey(verb: string, word: string): Promise<string> {
   if (verb === "open")
     workspace = await workspaces.open(repo, sha(head), never, word === "" ? {} : { keep: word, setup });
   if (verb === "resolve") return await workspaces.resolve(repo, word, never);
+  if (verb === "figures") return JSON.stringify(await workspaces.warmPool.figures());
   if (verb === "adopt") {
     const [key = "", turn = ""] = word.split("@");
     workspace = await workspaces.adopt(repo, key, Number(turn), never);

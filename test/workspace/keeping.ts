@@ -14,10 +14,10 @@ export class Keeper implements AsyncDisposable {
     this.#lines = lines[Symbol.asyncIterator]();
   }
 
-  /** A process over the world's home and repository. */
-  static async start(world: Pick<World, "home" | "origin" | "head">): Promise<Keeper> {
+  /** A process over the world's home and repository; with a pool of prepared clones when that is said. */
+  static async start(world: Pick<World, "home" | "origin" | "head">, ...warm: ["warm"] | []): Promise<Keeper> {
     const script = join(import.meta.dirname, "keeping-child.ts");
-    const child = spawn(process.execPath, [script, world.home, world.origin, world.head], {
+    const child = spawn(process.execPath, [script, world.home, world.origin, world.head, ...warm], {
       env: { PATH: "/usr/bin:/bin" },
       stdio: ["pipe", "pipe", "inherit"],
     });

@@ -1,15 +1,17 @@
 // Mirrors: what a run began from stays, what nobody asks for goes, and what a killed process left there stands in nobody's way.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { cp, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { execute } from "#src/core/exec.ts";
 import type { Sha } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
+import { sizeOf } from "#src/workspace/copy-tree.ts";
 import { createWorkspaces } from "#src/workspace/create-workspaces.ts";
 import { createGit } from "#src/workspace/git.ts";
 import { createLeases } from "#src/workspace/lease.ts";
+import { mirrorFolder } from "#src/workspace/mirror.ts";
 import { lockMirror } from "#src/workspace/mirror-lock.ts";
 import { ownName } from "#src/workspace/owner.ts";
 import { upkeep } from "#src/workspace/upkeep.ts";
@@ -203,6 +205,49 @@ describe("upkeep", () => {
     await writeFile(join(at, "baton-last-upkeep"), "");
     await upkeep(options, never);
     expect(await readdir(at)).toContain("objects");
+  });
+});
+
+describe("mirrors that together take more than they may", () => {
+  const addresses = ["one", "two", "three"];
+  const repoAt = (name: string) => ({ ...world.repo, name, cloneUrl: join(world.base, name) });
+  const folder = (name: string) => mirrorFolder(world.home, repoAt(name));
+  const there = async () => (await readdir(join(world.home, "mirrors/octo"))).filter((name) => name.endsWith(".git"));
+  async function lookAfter(bytes: number, needed: readonly Sha[] = []): Promise<string[]> {
+    for (const name of addresses) await rm(join(folder(name), "baton-last-upkeep"), { force: true });
+    const leases = createLeases(world.home, execute, 0);
+    const options = { git: createGit(execute), home: world.home, leases, log: silentLog, bound: { bytes, execute } };
+    await upkeep({ ...options, needed: () => Promise.resolve(new Set(needed)) }, never);
+    await leases.settle();
+    return (await there()).map((name) => name.split("-")[0] ?? "").toSorted();
+  }
+  beforeEach(async () => {
+    for (const [days, name] of addresses.entries()) {
+      await cp(world.origin, join(world.base, name), { recursive: true });
+      await world.workspaces.resolve(repoAt(name), "main", never);
+      await age(join(folder(name), "baton-last-use"), 4 - days);
+    }
+  });
+
+  test("lose the longest unused, until the rest is within the bound", async () => {
+    const one = (await sizeOf(execute, folder("one"), never)) ?? 0;
+    expect(await lookAfter(one * 4)).toEqual(["one", "three", "two"]);
+    expect(await lookAfter(one * 2.5)).toEqual(["three", "two"]);
+    expect(await lookAfter(1)).toEqual([]);
+    // And it is made again.
+    expect(await world.workspaces.resolve(repoAt("one"), "main", never)).toBe(world.head);
+  });
+
+  test("keep one that was used within a day, one that is borrowed from, and one that is being changed", async () => {
+    await age(join(folder("three"), "baton-last-use"), 0.9);
+    await using _workspace = await world.workspaces.open(repoAt("two"), world.head, never);
+    await age(join(folder("two"), "baton-last-use"), 3);
+    await using _held = await lockMirror(`${folder("one")}.lock`, never);
+    expect(await lookAfter(1)).toEqual(["one", "three", "two"]);
+  });
+
+  test("keep what an unfinished run needs", async () => {
+    expect(await lookAfter(1, [world.head])).toEqual(["one", "three", "two"]);
   });
 });
 

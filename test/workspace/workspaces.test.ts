@@ -702,14 +702,14 @@ describe("the home folder", () => {
       `${machine}-${pid}-${Number(start) - 1}-bbbb`,
       `${"0".repeat(12)}-1-1-0ld0`,
     ];
-    for (const kind of ["workspaces", "quarantine", "trash"])
+    for (const kind of ["workspaces", "quarantine", "making", "trash"])
       for (const name of [...kept, ...gone]) await mkdir(join(home, kind, name, "tree"), { recursive: true });
     const yesterday = new Date(Date.now() - 25 * 3_600_000);
-    for (const kind of ["workspaces", "quarantine", "trash"])
+    for (const kind of ["workspaces", "quarantine", "making", "trash"])
       await utimes(join(home, kind, `${"0".repeat(12)}-1-1-0ld0`), yesterday, yesterday);
     const workspaces = await create();
     await workspaces[Symbol.asyncDispose]();
-    for (const kind of ["workspaces", "quarantine", "trash"])
+    for (const kind of ["workspaces", "quarantine", "making", "trash"])
       expect((await readdir(join(home, kind))).sort()).toEqual(kept.toSorted());
   });
 
