@@ -9,6 +9,7 @@ import type { Engine } from "./drive.ts";
 import { losses, type Estimate, type EventOf, type RunEvent } from "./events.ts";
 import { createFleet } from "./fleet.ts";
 import { gateRequest } from "./gate-request.ts";
+import { keepWork, removeKept } from "./keep.ts";
 import type { AgentEvents, AgentTask } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
 import { isContinued, planOf, upstream, used, type State, type UnitPlan } from "./state.ts";
@@ -49,6 +50,10 @@ export async function perform(effect: Work, course: Course, engine: Engine, sign
       return [await ask(effect, state, engine)];
     case "publish":
       return [await publish(state, engine, signal)];
+    case "keep":
+      return [await keepWork(effect, state, engine, signal)];
+    case "remove":
+      return [await removeKept(effect, state, engine, signal)];
     default:
       return assertNever(effect);
   }

@@ -20,6 +20,7 @@ import type {
   WaitReason,
 } from "./events.ts";
 import type { Fleet } from "./fleet-port.ts";
+import type { Keeping } from "./keeping.ts";
 import type { Part } from "./part.ts";
 import type { Reply } from "./reply.ts";
 import type { State } from "./state.ts";
@@ -304,7 +305,7 @@ export interface WorkflowSource {
 }
 
 /** The only door to GitHub's write side. Every call has a key of its own making and may be made again: it happens once. */
-export interface Publisher {
+export interface Publisher extends Keeping {
   /** Opens the draft pull request for a run whose gates passed. Refused when the subject is closed or locked, or the branch belongs to somebody else. */
   openPullRequest(
     state: State,

@@ -18,6 +18,7 @@ import { isRefused } from "./failure.ts";
 import { createFindings } from "./open-findings.ts";
 import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
+import { createKeptBranches } from "./kept-branches.ts";
 import type { Links } from "./progress.ts";
 import { forbiddenChange, verifiedHead } from "./publishable.ts";
 import { pullRequestBody, pullRequestMarker, pullRequestTitle } from "./pull-request.ts";
@@ -272,7 +273,18 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return opened;
   }
 
+  const kept = createKeptBranches({
+    requests,
+    once,
+    outbox,
+    branches,
+    workspaces,
+    neutral,
+    links,
+    nameOf: stableBranchName,
+  });
   return {
+    ...kept,
     async openPullRequest(state, signal) {
       const before = await outbox.read(pullKey(state));
       if (before?.doneAt !== undefined) {

@@ -219,7 +219,7 @@ describe("what says no", () => {
 
   test("gates stop at the first no", async () => {
     const no = gate("scope", false, "protected-path");
-    const gates = new ScriptedGates({ scope: [no, no, no, no] });
+    const gates = new ScriptedGates({ scope: [no, no, no, no, no, no, no] });
     await play({ gates });
     expect(new Set(gates.requests.map(({ gate: name }) => name))).toEqual(new Set(["red", "scope"]));
   });

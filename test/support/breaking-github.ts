@@ -325,6 +325,11 @@ export class BreakingGitHub implements AsyncDisposable {
       git(this.folder, ["update-ref", `refs/heads/${found[1]}`, string("sha")]);
       return [200, { ref: `refs/heads/${found[1]}`, object: { sha: string("sha") } }];
     }
+    if ((found = match(/^DELETE \/git\/refs\/heads\/(.+)$/))) {
+      if (this.#ref(found[1] ?? "") === undefined) return [422, { message: "Reference does not exist" }];
+      git(this.folder, ["update-ref", "-d", `refs/heads/${found[1]}`]);
+      return [204, undefined];
+    }
     if (match(/^GET \/pulls$/)) {
       const head = query.get("head")?.split(":")[1];
       const state = query.get("state") ?? "open";
