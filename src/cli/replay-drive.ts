@@ -185,6 +185,7 @@ function dryPublisher(recorded: readonly RecordedEvent[]): Publisher {
     reply: nothing,
     acknowledge: nothing,
     openFindings: nothing,
+    putBack: nothing,
     removeLabel: nothing,
   };
 }

@@ -323,6 +323,11 @@ export interface Publisher extends Keeping {
     numbers: readonly number[],
     report: { readonly id: number; readonly body: string },
   ): Promise<void>;
+  /** Puts Baton's comment back as it was `before` it was `edited`, unless somebody has written there since. */
+  putBack(
+    repo: RepoRef,
+    edit: { readonly id: number; readonly edited: string; readonly before: string },
+  ): Promise<void>;
   /** Takes a one-shot label off. */
   removeLabel(repo: RepoRef, subject: Subject, label: string): Promise<void>;
 }

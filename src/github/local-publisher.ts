@@ -82,6 +82,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
     },
     acknowledge: () => Promise.resolve(),
     openFindings: () => Promise.resolve(),
+    putBack: () => Promise.resolve(),
     removeLabel: () => Promise.resolve(),
   };
 }

@@ -25,6 +25,7 @@ import { pullRequestBody, pullRequestMarker, pullRequestTitle } from "./pull-req
 import { addReaction } from "./reactions.ts";
 import { refusalOf, refused, type Refusal } from "./refusal.ts";
 import { renderReply } from "./replies.ts";
+import { createPutBack } from "./put-back.ts";
 import { askForReview } from "./review-request.ts";
 import { createRequests, place, systemTiming, type RequestsOptions } from "./requests.ts";
 
@@ -335,6 +336,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       await addReaction({ requests, once, self }, repo, commentId, "eyes");
     },
 
+    putBack: createPutBack({ requests, comments, outbox }),
     openFindings: createFindings({ requests, once, comments, neutral, self }),
     async removeLabel(repo, subject, label) {
       try {

@@ -358,6 +358,7 @@ export class CountingPublisher implements Publisher {
   acknowledge = () => Promise.resolve();
   removeLabel = () => Promise.resolve();
   openFindings = () => Promise.resolve();
+  putBack = () => Promise.resolve();
 }
 
 export const quietProjection: Projection = { touch() {}, settle: () => Promise.resolve() };

@@ -106,11 +106,20 @@ export class StagedReader implements GitHubReader {
 }
 
 /** Keeps what was said, once per key, as the real publisher does. */
-export class RecordingPublisher implements Pick<Publisher, "reply" | "acknowledge" | "removeLabel" | "openFindings"> {
+export class RecordingPublisher implements Pick<
+  Publisher,
+  "reply" | "acknowledge" | "removeLabel" | "openFindings" | "putBack"
+> {
   readonly replies: { key: string; number: number; reply: Reply }[] = [];
   readonly acknowledged: number[] = [];
   readonly removed: string[] = [];
   readonly findings: number[] = [];
+  readonly restored: { readonly id: number; readonly edited: string; readonly before: string }[] = [];
+
+  putBack(_: RepoRef, edit: { readonly id: number; readonly edited: string; readonly before: string }): Promise<void> {
+    this.restored.push(edit);
+    return Promise.resolve();
+  }
 
   openFindings(_: State, numbers: readonly number[]): Promise<void> {
     this.findings.push(...numbers);
