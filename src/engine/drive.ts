@@ -329,10 +329,14 @@ class Driver {
   }
 
   async #catchUp(): Promise<void> {
-    const before = this.#state.version;
-    await this.#inTurn(() => this.#readTail());
+    // What this driver wrote itself was read in the turn in which it was written, and is no news.
+    const isNews = await this.#inTurn(async () => {
+      const before = this.#state.version;
+      await this.#readTail();
+      return this.#state.version !== before;
+    });
     this.#watch();
-    if (this.#state.version !== before) this.#announce();
+    if (isNews) this.#announce();
   }
 
   async #readTail(): Promise<void> {
