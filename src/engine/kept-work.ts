@@ -70,13 +70,12 @@ function finishedIn(state: State, stage: string, attempt: Attempt, isCurrent: bo
   return { stage, head: fleet.head, holds: [...fleet.merged.keys()].map((id) => childUnit(stage, id)), parts };
 }
 
-/** What an agent of a fleet handed in and its conductor did not come to merge; what it deleted it did not want. */
+/** What an agent of a fleet handed in and its conductor did not come to merge. One that was deleted may have been delegated to. */
 function unmerged(state: State, stage: string, id: string, merged: Sha | undefined): FinishedWork["parts"] {
   const unit = childUnit(stage, id);
   const child = state.stages.get(unit)?.child;
   const commit = workOf(state, stage, id);
-  if (!child || child.deleted || child.conflict || commit === undefined || commit === merged || commit === child.base)
-    return [];
+  if (!child || child.conflict || commit === undefined || commit === merged || commit === child.base) return [];
   return [{ id, unit, commit }];
 }
 

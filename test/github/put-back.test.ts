@@ -35,7 +35,7 @@ beforeEach(async () => {
   });
 });
 afterEach(async () => {
-  expect(github.complaints).toEqual([]);
+  if (github.complaints.length > 0) throw new Error(github.complaints.join("; "));
   await github[Symbol.asyncDispose]();
 });
 
