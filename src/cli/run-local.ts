@@ -11,7 +11,7 @@ import { createLocalPublisher } from "../github/local-publisher.ts";
 import { nothingToLose } from "../github/subjects.ts";
 import { createRunEvent, pinInput } from "../intake/pin.ts";
 import { readConfig } from "./read-config.ts";
-import type { Case, CaseOptions } from "./run.ts";
+import type { Case, CaseOptions, Edges } from "./run.ts";
 
 /** Reads the issue from a file: its first heading (or line) is the title. The run starts from the commit that is checked out. */
 export async function openLocalCase({
@@ -48,8 +48,9 @@ export async function openLocalCase({
   const repo: RepoRef = { id: 0, owner: "local", name, private: true, defaultBranch: branch, cloneUrl: root };
   const commit = await parts.workspaces.resolve(repo, flags.base ?? branch, signal);
   const by = { login: userInfo().username, id: 0 };
-  const { redact, workspaces } = parts;
+  const { workspaces } = parts;
   return {
+    ...localEdges({ id, root, env, parts, print }),
     created: createRunEvent({
       runId: id,
       repo,
@@ -65,6 +66,18 @@ export async function openLocalCase({
       labels: [],
       flags,
     }),
+  };
+}
+
+/** Where a run on the clone in `root` is shown. */
+export function localEdges({
+  id,
+  root,
+  env,
+  parts: { workspaces, redact },
+  print,
+}: Pick<CaseOptions, "id" | "env" | "parts" | "print"> & { readonly root: string }): Edges {
+  return {
     publisher: createLocalPublisher({
       workspaces,
       redact,

@@ -194,7 +194,8 @@ export function summarise(state: State): Record<string, unknown> {
   const { spend, finished, pullRequest, routed } = state;
   return {
     run: state.runId,
-    state: finished?.outcome ?? state.phase,
+    state: finished?.outcome ?? (state.waiting ? "waiting" : state.phase),
+    waitsFor: finished ? undefined : state.waiting?.reason,
     code: finished?.code,
     message: finished?.message,
     type: routed?.triage?.type,
