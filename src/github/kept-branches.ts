@@ -131,25 +131,21 @@ export function createKeptBranches(options: KeptBranchesOptions): Keeping {
   }
 
   return {
-    async keep(state, request, signal) {
-      try {
-        return await keep(state, request, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        const refusal = refusalOf(error);
-        if (refusal) return refusal;
-        throw error;
-      }
-    },
+    keep: (state, request, signal) => orRefused(() => keep(state, request, signal), signal),
     async removeKept(state, branch, signal) {
-      try {
-        return await remove(state, branch, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        const refusal = refusalOf(error);
-        if (refusal) return { type: "left", why: refusal.message };
-        throw error;
-      }
+      const answer = await orRefused(() => remove(state, branch, signal), signal);
+      return answer.type === "refused" ? { type: "left", why: answer.message } : answer;
     },
   };
+}
+
+async function orRefused<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T | Refusal> {
+  try {
+    return await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    const refusal = refusalOf(error);
+    if (refusal) return refusal;
+    throw error;
+  }
 }
