@@ -8,11 +8,17 @@ import type { State } from "../engine/state.ts";
 export interface Following extends AsyncDisposable {
   /** Resolves with the state of a run that has ended, once everything of it has been told. */
   ended(run: RunId): Promise<State>;
+  /** Resolves once everything that is in the log now has been told. */
+  told(run: RunId): Promise<void>;
 }
 
-/** Tells every run that appears in `log` from now on. */
-export function follow(log: EventLog, told: (event: RecordedEvent, state: State) => void): Following {
-  const states = new Map<RunId, State>();
+/** Tells every run that appears in `log` from now on; of one that is known, what comes behind that. */
+export function follow(
+  log: EventLog,
+  told: (event: RecordedEvent, state: State) => void,
+  known: readonly State[] = [],
+): Following {
+  const states = new Map<RunId, State>(known.map((state) => [state.runId, state]));
   const waiting = new Map<RunId, ((state: State) => void)[]>();
   let turn: Promise<void> = Promise.resolve();
 
@@ -37,6 +43,10 @@ export function follow(log: EventLog, told: (event: RecordedEvent, state: State)
         waiting.set(run, [...(waiting.get(run) ?? []), resolve]);
         look(run);
       }),
+    told: async (run) => {
+      look(run);
+      await turn;
+    },
     [Symbol.asyncDispose]: async () => {
       following[Symbol.dispose]();
       await turn;

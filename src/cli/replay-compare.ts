@@ -2,10 +2,12 @@
 import type { Difference } from "../engine/agree.ts";
 import type { RecordedEvent, RunEvent } from "../engine/events.ts";
 
-/** Whether an event counts: takeovers and waits are of the day, and turns without an exchange are what broke off. */
+/** Whether an event counts: takeovers, waits and what was put on branches are of the day, and turns without an exchange are what broke off. */
 export function compared(event: RunEvent): boolean {
   if (event.type === "agent.turn") return event.exchange !== undefined;
-  return !["run.driven", "run.parked", "pause.requested", "resume.requested"].includes(event.type);
+  return !["run.driven", "run.parked", "pause.requested", "resume.requested", "work.kept", "kept.removed"].includes(
+    event.type,
+  );
 }
 
 /** The first event of `recorded` that `driven` has not, or has otherwise. Its version is the recorded one. */

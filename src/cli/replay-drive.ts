@@ -187,9 +187,12 @@ function dryPublisher(recorded: readonly RecordedEvent[]): Publisher {
         ? { type: "refused", code: end.code, message: end.message }
         : { type: "refused", code: "not-recorded", message: "The recorded run published nothing at this point." };
     },
+    keep: () => Promise.resolve({ type: "refused", code: "replay", message: "A replay leaves no branch." }),
+    removeKept: () => Promise.resolve({ type: "left", why: "a replay removes nothing" }),
     reply: nothing,
     acknowledge: nothing,
     openFindings: nothing,
+    putBack: nothing,
     removeLabel: nothing,
   };
 }

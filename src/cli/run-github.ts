@@ -1,20 +1,22 @@
 // One run on an issue of GitHub with a token: reads the issue, and shows the run there as a server would.
 import { systemClock } from "../core/clock.ts";
 import { BatonError } from "../core/errors.ts";
+import type { EventOf } from "../engine/events.ts";
 import { createProjection } from "../github/projection.ts";
 import { createPublisher } from "../github/publisher.ts";
 import { createSubjects } from "../github/subjects.ts";
 import { createRunEvent, pinInput, withoutOwn } from "../intake/pin.ts";
-import { createMemoryOutbox } from "../store/outbox.ts";
-import { openGround, openIssueOf } from "./github-ground.ts";
-import type { Case, CaseOptions } from "./run.ts";
+import { createMemoryOutbox, type Outbox } from "../store/outbox.ts";
+import { openGround, openIssueOf, type GitHubGround } from "./github-ground.ts";
+import type { Case, CaseOptions, Edges } from "./run.ts";
 
 /** Reads `owner/repo#12`. Throws `not-found`, `invalid-config`, or `invalid-usage` when the issue cannot be worked (closed, locked, a pull request). */
-export async function openGitHubCase({ id, target, flags, env, parts, log, journal }: CaseOptions): Promise<Case> {
+export async function openGitHubCase(options: CaseOptions): Promise<Case> {
+  const { id, target, flags, env, journal } = options;
   const [, owner = "", name = "", digits = ""] = /^(.+)\/(.+)#(\d+)$/.exec(target) ?? [];
   const number = Number(digits);
   const ground = await openGround(owner, name, env, journal);
-  const { octokitFor, self, throttle, reader, repo, config, labels } = ground;
+  const { self, reader, repo, config, labels } = ground;
   const issue = await openIssueOf(ground, number, target);
   const [closing] = await reader.pullRequestsClosing(repo, number);
   if (closing !== undefined)
@@ -22,10 +24,8 @@ export async function openGitHubCase({ id, target, flags, env, parts, log, journ
 
   const branch = flags.base ?? repo.defaultBranch;
   const [comments, commit] = await Promise.all([reader.comments(repo, number), reader.head(repo, branch)]);
-  const { redact, workspaces } = parts;
-  const outbox = createMemoryOutbox(systemClock);
-  const links = { serverUrl: env.serverUrl };
   return {
+    ...edgesOn(ground, createMemoryOutbox(systemClock), options),
     created: createRunEvent({
       runId: id,
       repo,
@@ -38,6 +38,34 @@ export async function openGitHubCase({ id, target, flags, env, parts, log, journ
       labels,
       flags,
     }),
+  };
+}
+
+/** The same for a run that an earlier process began: what that wrote is looked for before anything is written. */
+export async function githubEdges(
+  { repo }: Pick<EventOf<"run.created">, "repo">,
+  options: Pick<CaseOptions, "env" | "parts" | "log" | "journal">,
+): Promise<Edges> {
+  const ground = await openGround(repo.owner, repo.name, options.env, options.journal);
+  const outbox = createMemoryOutbox(systemClock);
+  const begunBefore: Outbox = {
+    ...outbox,
+    async record(entry) {
+      const recorded = await outbox.record(entry);
+      return { ...recorded, tries: recorded.tries + 1 };
+    },
+  };
+  return edgesOn(ground, begunBefore, options);
+}
+
+function edgesOn(
+  { octokitFor, self, throttle }: GitHubGround,
+  outbox: Outbox,
+  { env, parts, log, journal }: Pick<CaseOptions, "env" | "parts" | "log" | "journal">,
+): Edges {
+  const { redact, workspaces } = parts;
+  const links = { serverUrl: env.serverUrl };
+  return {
     publisher: createPublisher({ octokitFor, outbox, throttle, workspaces, redact, self, links, log: journal }),
     projection: createProjection({ log, octokitFor, outbox, throttle, redact, self, links, journal }),
     subjects: createSubjects({ octokitFor, throttle, workspaces, log: journal }),

@@ -8,7 +8,7 @@ import { nothingToLose } from "../github/subjects.ts";
 import { createRunEvent, pinInput } from "../intake/pin.ts";
 import { openClone } from "./local-clone.ts";
 import { readConfig } from "./read-config.ts";
-import type { Case, CaseOptions } from "./run.ts";
+import type { Case, CaseOptions, Edges } from "./run.ts";
 
 /** Reads the issue from a file: its first heading (or line) is the title. The run starts from the commit that is checked out. */
 export async function openLocalCase({
@@ -30,8 +30,9 @@ export async function openLocalCase({
     signal,
   });
   const by = { login: userInfo().username, id: 0 };
-  const { redact, workspaces } = parts;
+  const { workspaces } = parts;
   return {
+    ...localEdges({ id, root, env, parts, print }),
     created: createRunEvent({
       runId: id,
       repo,
@@ -47,6 +48,18 @@ export async function openLocalCase({
       labels: [],
       flags,
     }),
+  };
+}
+
+/** Where a run on the clone in `root` is shown. */
+export function localEdges({
+  id,
+  root,
+  env,
+  parts: { workspaces, redact },
+  print,
+}: Pick<CaseOptions, "id" | "env" | "parts" | "print"> & { readonly root: string }): Edges {
+  return {
     publisher: createLocalPublisher({
       workspaces,
       redact,

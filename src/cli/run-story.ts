@@ -5,6 +5,7 @@ import { RunEvent, type Evidence, type RecordedEvent } from "../engine/events.ts
 import { apply, fold } from "../engine/fold.ts";
 import { ledgerOf } from "../engine/ledger.ts";
 import type { State } from "../engine/state.ts";
+import { harmlessText } from "./harmless.ts";
 import { summarise, tell } from "./story.ts";
 
 const dim = (text: string) => styleText("dim", text);
@@ -104,8 +105,6 @@ function seenBy({ label, argv, commit, exitCode, seconds }: Evidence): string {
 
 /** Models and strangers wrote much of it: what could steer a terminal is made visible. */
 function harmless(recorded: RecordedEvent): RecordedEvent {
-  // eslint-disable-next-line no-control-regex -- these are what it looks for
-  const steering = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
-  const clean = (_: string, value: unknown) => (typeof value === "string" ? value.replace(steering, "�") : value);
+  const clean = (_: string, value: unknown) => (typeof value === "string" ? harmlessText(value) : value);
   return { ...recorded, event: RunEvent.parse(JSON.parse(JSON.stringify(recorded.event), clean)) };
 }

@@ -8,11 +8,13 @@ import { parseArgs } from "node:util";
 import { openParts, type Parts } from "../baton.ts";
 import { systemClock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
-import { newRunId, type RunId } from "../core/ids.ts";
+import { isRunId, newRunId, type RunId } from "../core/ids.ts";
 import { createLog, type Log } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
+import { isForPeople, openAsks } from "../engine/asks.ts";
 import { drive, type Engine } from "../engine/drive.ts";
 import { fold } from "../engine/fold.ts";
+import type { State } from "../engine/state.ts";
 import { noHistory } from "../store/history.ts";
 import { RunEvent, type EventOf } from "../engine/events.ts";
 import type { EventLog, Projection, Publisher, Subjects } from "../engine/ports.ts";
@@ -20,29 +22,42 @@ import { readEnv, type Env, type Source } from "../env.ts";
 import { readCommands, type Flags } from "../intake/grammar.ts";
 import { createMemoryLog, openFileLog } from "../store/memory-log.ts";
 import { follow } from "./follow.ts";
+import { createPeople, type People } from "./people.ts";
+import { edgesAgain, lockRun, readEarlier, runFile, showHowToGoOn } from "./run-again.ts";
 import { openGitHubCase } from "./run-github.ts";
 import { openLocalCase } from "./run-local.ts";
+import { sayingsOf, terminalOf } from "./sayings.ts";
 import { stopSignal } from "./serve.ts";
 import { summarise, tell } from "./story.ts";
 
+/** The exit code of a run that waits for a person, and is kept. */
+const WAITS = 3;
 /** How long `baton run` waits for a limit to pass, milliseconds. */
 const LONGEST_WAIT_MS = 5 * 60_000;
 
 const USAGE = `Usage: baton run <owner/repo#12> [options]          an issue on GitHub; needs GITHUB_TOKEN
        baton run <issue.md> --repo <folder> [options]  a text about a local clone; leaves a branch and a pull-request text
+       baton run <run-0123456789ab> [options]          goes on with a run of this command that waits for a person
 
   --workflow <name>   work it with this workflow instead of asking triage
   --budget <dollars>  stop when this much is spent
   --max-time <20m>    stop after this long
+  --approve           approve each plan that is asked about; --approve-with <changes>, --reject <why>
+                      and --plan <file.yaml> say something else to the first
+  --answer <words>    answer what is asked
   --dry-run           work and verify, but write nothing
   --json              print one JSON summary as the last line; the story goes to stderr`;
 
-/** What one run needs besides the parts that work it: its first event, and where it is shown. */
-export interface Case {
-  readonly created: EventOf<"run.created">;
+/** Where one run is shown. */
+export interface Edges {
   readonly publisher: Publisher;
   readonly projection: Projection & Partial<AsyncDisposable>;
   readonly subjects: Subjects;
+}
+
+/** What one run needs besides the parts that work it. */
+export interface Case extends Edges {
+  readonly created: EventOf<"run.created">;
 }
 
 export interface CaseOptions {
@@ -58,15 +73,16 @@ export interface CaseOptions {
   readonly signal: AbortSignal;
 }
 
-/** The verb. Exit code 0 when the run succeeded, 1 when it ended otherwise, 130 when it was interrupted. */
+/** The verb. Exit code 0 when the run succeeded, 1 when it ended otherwise, 3 when it waits for a person, 130 when it was interrupted. */
 export async function run(argv: readonly string[], source?: Source): Promise<number> {
-  const { target, values, flags } = readArguments(argv);
+  const { target, values, flags, sayings } = await readArguments(argv);
   if (values.help || target === undefined) {
     console.log(USAGE);
     return values.help ? 0 : 2;
   }
-  const onGitHub = /^[\w.-]+\/[\w.-]+#\d+$/.test(target);
-  if (!onGitHub && !existsSync(target)) {
+  const earlier = isRunId(target) ? await readEarlier(target, readEnv([], source).home) : undefined;
+  const onGitHub = earlier ? earlier.created.subject.kind !== "local" : /^[\w.-]+\/[\w.-]+#\d+$/.test(target);
+  if (!onGitHub && !earlier && !existsSync(target)) {
     throw new BatonError("invalid-usage", `${target} is no issue on GitHub (owner/repo#12) and no file\n\n${USAGE}`);
   }
   const print = values.json ? (line: string) => console.error(line) : (line: string) => console.log(line);
@@ -87,36 +103,29 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
     }),
   );
   if (parts.sandbox.warning !== undefined) console.error(`Warning: ${parts.sandbox.warning}`);
-  const id = newRunId();
+  const id = earlier?.runId ?? newRunId();
+  if (!flags.dryRun) undo.use(await lockRun(id, home));
   const log = flags.dryRun
     ? createMemoryLog({ clock: systemClock })
     : undo.use(
-        await openFileLog({
-          clock: systemClock,
-          parse: (json) => RunEvent.parse(json),
-          file: join(home, "runs", `${id}.jsonl`),
-        }),
+        await openFileLog({ clock: systemClock, parse: (json) => RunEvent.parse(json), file: runFile(id, home) }),
       );
+  const common = { id, env: { ...env, home }, parts, log, journal, print };
   const open = onGitHub ? openGitHubCase : openLocalCase;
-  const { created, publisher, projection, subjects } = await open({
-    id,
-    target,
-    repo: values.repo,
-    flags,
-    env: { ...env, home },
-    parts,
-    log,
-    journal,
-    print,
-    signal,
-  });
+  const { created, publisher, projection, subjects } = earlier
+    ? { created: earlier.created, ...(await edgesAgain(earlier.created, common)) }
+    : await open({ ...common, target, repo: values.repo, flags, signal });
   undo.defer(async () => projection[Symbol.asyncDispose]?.());
 
-  const following = undo.use(follow(log, (event, state) => tell(event, state).forEach(print)));
-  await log.create(created);
+  const following = undo.use(
+    follow(log, (event, state) => tell(event, state).forEach(print), earlier ? [earlier] : []),
+  );
+  if (!earlier) await log.create(created);
   // A run of its own process cannot go on in another one, so an interrupt ends it, and people are told.
-  void stopSignal().then(async () => {
+  const stopping = new AbortController();
+  const stopped = stopSignal().then(async () => {
     print("Stopping …");
+    stopping.abort();
     const stop = { type: "stop.requested", by: created.request.by, quote: "Ctrl+C" } as const;
     for (let version = 1; ;) {
       const answer = await log.append(id, version, [stop]);
@@ -124,19 +133,52 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
       version = answer.version;
     }
   });
+  const people = createPeople({
+    sayings,
+    terminal: terminalOf(values.json),
+    print,
+    by: created.request.by,
+    stopping: stopping.signal,
+  });
   const engine = parts.engine({ log, publisher, projection, history: noHistory, subjects });
-  await driveToItsEnd(created.runId, engine, signal);
-  const state = await following.ended(created.runId);
+  const rest = await driveToItsEnd(id, engine, {
+    people,
+    told: () => following.told(id),
+    stopping: stopping.signal,
+    stopped,
+    keeps: !flags.dryRun,
+  });
+  if (rest) {
+    await showHowToGoOn(rest, home, print);
+    if (values.json) console.log(JSON.stringify(summarise(rest)));
+    return WAITS;
+  }
+  const state = await following.ended(id);
   if (values.json) console.log(JSON.stringify(summarise(state)));
   if (state.finished?.code === "stopped") return 130;
   return state.finished?.outcome === "succeeded" ? 0 : 1;
 }
 
-/** Nobody else goes on with a one-shot run: a short wait is waited out, a longer one ends it, and says why. */
-async function driveToItsEnd(run: RunId, engine: Engine, signal: AbortSignal): Promise<void> {
+interface Waits {
+  readonly people: People;
+  /** Resolves once the story is told so far: a question comes behind it. */
+  readonly told: () => Promise<void>;
+  readonly stopping: AbortSignal;
+  /** Resolves when the log has the stop. */
+  readonly stopped: Promise<void>;
+  /** Whether a later process could go on with the run. */
+  readonly keeps: boolean;
+}
+
+/**
+ * Nobody else goes on with a one-shot run: a short wait is waited out, a longer one ends it, and says why. What it asks people they are
+ * asked here; gives the state of a run that is left waiting, because nobody says anything.
+ */
+async function driveToItsEnd(run: RunId, engine: Engine, waits: Waits): Promise<State | undefined> {
+  const { signal } = new AbortController();
   for (;;) {
     const driven = await drive(run, engine, signal);
-    if (driven === "ended") return;
+    if (driven === "ended") return undefined;
     if (driven !== "waiting") throw new Error(`the run was ${driven}`);
     const state = fold(await engine.log.read(run));
     const { waiting } = state;
@@ -145,9 +187,26 @@ async function driveToItsEnd(run: RunId, engine: Engine, signal: AbortSignal): P
       await delay(Math.max(0, wait), undefined, { signal });
       continue;
     }
+    const [ask] = openAsks(state);
+    const isAsked = ask !== undefined && waiting !== undefined && isForPeople(waiting.reason);
+    if (isAsked) await waits.told();
+    const said = isAsked ? await waits.people.say(state, ask) : undefined;
+    if (waits.stopping.aborted) {
+      await waits.stopped;
+      continue;
+    }
+    if (isAsked && !said && waits.keeps) return state;
     const message = waiting?.message ?? "The run was to wait for a person.";
-    const end = { type: "run.finished", outcome: "failed", code: waiting?.reason ?? "paused", message } as const;
-    await engine.log.append(run, state.version, [end]);
+    const hint = isAsked
+      ? " A dry run is not kept, so nobody can say so later: --approve and --answer do beforehand."
+      : "";
+    const end = {
+      type: "run.finished",
+      outcome: "failed",
+      code: waiting?.reason ?? "paused",
+      message: `${message}${hint}`,
+    } as const;
+    await engine.log.append(run, state.version, [said ?? end]);
   }
 }
 
@@ -157,7 +216,7 @@ async function temporaryFolder(undo: AsyncDisposableStack): Promise<string> {
   return folder;
 }
 
-function readArguments(argv: readonly string[]) {
+async function readArguments(argv: readonly string[]) {
   const { values, positionals } = parse(argv);
   const { budget, "max-time": maxTime, workflow, "dry-run": dryRun } = values;
   const words = Object.entries({ budget, "max-time": maxTime, workflow }).flatMap(([name, value]) =>
@@ -175,7 +234,13 @@ function readArguments(argv: readonly string[]) {
       "invalid-usage",
       `run takes one issue, not ${positionals.length}: ${positionals.join(" ")}\n\n${USAGE}`,
     );
-  return { target: positionals[0], values, flags: command.flags };
+  const target = positionals[0];
+  if (target !== undefined && isRunId(target) && (words.length > 0 || dryRun || values.repo !== "."))
+    throw new BatonError(
+      "invalid-usage",
+      `${target} goes on as it was begun, so it takes only words about its plan\n\n${USAGE}`,
+    );
+  return { target, values, flags: command.flags, sayings: await sayingsOf(values, USAGE) };
 }
 
 function parse(argv: readonly string[]) {
@@ -188,6 +253,11 @@ function parse(argv: readonly string[]) {
         workflow: { type: "string" },
         budget: { type: "string" },
         "max-time": { type: "string" },
+        approve: { type: "boolean", default: false },
+        "approve-with": { type: "string" },
+        reject: { type: "string" },
+        plan: { type: "string" },
+        answer: { type: "string" },
         "dry-run": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },

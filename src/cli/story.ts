@@ -73,6 +73,15 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
           `${styleText("cyan", "pull request")} ${event.number === 0 ? event.branch : `#${event.number}`} “${event.title}” ${dim(event.url)}`,
         ),
       ];
+    case "work.kept":
+      return [
+        ...event.branches.map(({ branch, holds }) =>
+          line(`${styleText("cyan", "kept")} on ${branch}: ${shorten(holds.join(", "))}`),
+        ),
+        ...event.missing.map(({ what, why }) => inner(styleText("yellow", `not kept: ${what}: ${shorten(why)}`))),
+      ];
+    case "kept.removed":
+      return event.removed.map((branch) => inner(dim(`${branch} is not needed any more, and removed`)));
     case "stop.requested":
       return [line(`@${event.by.login} asked to stop`)];
     case "subject.closed":
@@ -209,7 +218,8 @@ export function summarise(state: State): Record<string, unknown> {
   const { spend, finished, pullRequest, routed } = state;
   return {
     run: state.runId,
-    state: finished?.outcome ?? state.phase,
+    state: finished?.outcome ?? (state.waiting ? "waiting" : state.phase),
+    waitsFor: finished ? undefined : state.waiting?.reason,
     code: finished?.code,
     message: finished?.message,
     type: routed?.triage?.type,

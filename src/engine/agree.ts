@@ -89,7 +89,8 @@ function sign(effect: Effect): string {
 
 /** Whether `event` can come of `effect`. */
 function explains(effect: Effect, event: RunEvent, state: State): boolean {
-  if (event.type === "run.parked" && isWork(effect)) return true;
+  // Whatever ends the run may have kept before what was finished.
+  if ((event.type === "run.parked" || event.type === "work.kept") && isWork(effect)) return true;
   switch (effect.type) {
     case "triage":
       return event.type === "run.routed" || isBreakdown(event);
@@ -141,6 +142,11 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
       );
     case "publish":
       return event.type === "pull_request.opened" || event.type === "run.finished";
+    case "keep":
+      // Older runs kept nothing.
+      return explains(effect.end, event, state);
+    case "remove":
+      return event.type === "kept.removed" || (event.type === "run.finished" && event.outcome === "succeeded");
     case "finish":
       return (
         event.type === "run.finished" &&

@@ -9,6 +9,7 @@ import { formatDollars, microDollars } from "../core/ids.ts";
 import { advance } from "./advance.ts";
 import { isWaitingForOthers } from "./conducted.ts";
 import { finish, type Effect } from "./effect.ts";
+import { beforeEnd } from "./kept-work.ts";
 import { isDone, isPublished, planOf, stageOrder, used, type State } from "./state.ts";
 
 /** The next effects of a run at `now` (milliseconds since 1970), in order; `rest`, `wait`, `park`, `triage` and `finish` come alone. */
@@ -16,10 +17,10 @@ export function decide(state: State, now: number): readonly Effect[] {
   if (state.phase === "finished") return [{ type: "rest" }];
   // Too late to stop what is published: the run has done its work.
   if (state.stop && !isPublished(state))
-    return [finish("cancelled", "stopped", `Stopped by @${state.stop.by.login} (${state.stop.quote}).`)];
+    return ending(state, finish("cancelled", "stopped", `Stopped by @${state.stop.by.login} (${state.stop.quote}).`));
   if (state.closedBy && !isPublished(state)) {
     const message = `@${state.closedBy.login} closed the issue while the run was under way.`;
-    return [finish("cancelled", "issue-closed", message)];
+    return ending(state, finish("cancelled", "issue-closed", message));
   }
   if (state.lost && !isPublished(state)) return [finish("cancelled", state.lost.loss, state.lost.message)];
   if ((state.paused || state.waiting) && !isPublished(state)) return [{ type: "wait" }];
@@ -36,17 +37,24 @@ export function decide(state: State, now: number): readonly Effect[] {
     const message = state.pullRequest
       ? `Draft pull request opened from ${state.pullRequest.branch}.`
       : "Every stage is done.";
-    return [finish("succeeded", "verified", message)];
+    return ending(state, finish("succeeded", "verified", message));
   }
   const ready = open.filter(({ name }) => needsMet(state, name));
   const wanted = ready
     .flatMap((stage) => advance(state, stage))
     .map((effect) => overBudget(state, effect, now) ?? effect);
-  const end = wanted.find(({ type }) => type === "finish");
-  if (end) return [end];
+  const end = wanted.find((effect) => effect.type === "finish");
+  if (end) return ending(state, end);
   const effects = withinParallel(wanted, state);
   if (effects.length > 0) return effects;
   return [waitForPeople(state)];
+}
+
+/** What is finished is put on a branch before the run ends without a pull request. Where that must wait, so does the end. */
+function ending(state: State, end: Extract<Effect, { type: "finish" }>): Effect[] {
+  const before = beforeEnd(state, end);
+  if (before?.type === "keep" && state.waiting) return [{ type: "wait" }];
+  return [before ?? end];
 }
 
 function needsMet(state: State, name: string): boolean {

@@ -18,8 +18,8 @@ import type { Log } from "../core/log.ts";
 import { Parking } from "../core/parking.ts";
 import { patiently } from "./patience.ts";
 import { decide } from "./decide.ts";
-import { isStep, isWork, startedEvent, stepEvent, type Effect, type Step, type Work } from "./effect.ts";
-import type { EventOf, RunEvent } from "./events.ts";
+import { comesAlone, endsRun, isStep, isWork, stepEvent, type Effect, type Step, type Work } from "./effect.ts";
+import type { RunEvent } from "./events.ts";
 import { faultPoint } from "../core/fault-points.ts";
 import { perform, type Course, type Proposal } from "./perform.ts";
 import type {
@@ -34,12 +34,14 @@ import type {
   Triager,
   WorkflowSource,
 } from "./ports.ts";
+import { notDone } from "./keep.ts";
+import { beforeEnd } from "./kept-work.ts";
 import { recover } from "./recovery.ts";
 import { broken, isDone, isPublished, isRemembered, isSameEvent } from "./remembered.ts";
 import type { Files } from "./setup.ts";
-import { stageLimit } from "./stage-limit.ts";
+import { stageStart } from "./stage-start.ts";
 import { apply, fold } from "./fold.ts";
-import { mayGoOn, planOf, type State } from "./state.ts";
+import { mayGoOn, type State } from "./state.ts";
 import { UnderWay } from "./under-way.ts";
 
 export interface Engine {
@@ -118,12 +120,8 @@ class Driver {
 
   /** Does the next thing there is to do, or waits until something has changed. Says how the driving ends, if it does. */
   async #take(first: Effect, rest: readonly Effect[]): Promise<Driven | undefined> {
-    const comesAlone =
-      first.type === "rest" || first.type === "wait" || first.type === "park" || first.type === "finish";
-    if (comesAlone)
-      this.#interrupt.abort(
-        first.type === "rest" || first.type === "finish" ? new Error("the run ends") : new Parking("waiting"),
-      );
+    if (comesAlone(first))
+      this.#interrupt.abort(endsRun(first.type) ? new Error("the run ends") : new Parking("waiting"));
     // What was interrupted comes to its end before anything else begins, and may change what that is.
     if (this.#underWay.size > 0 && this.#interrupt.signal.aborted) {
       await this.#underWay.all();
@@ -180,12 +178,23 @@ class Driver {
   async #work(effect: Work, interrupt: AbortSignal, ended: AbortSignal): Promise<void> {
     const lost = effect.type === "publish" ? await this.#lost(0) : undefined;
     if (lost) return await this.#append([lost]);
-    const signal = AbortSignal.any([this.#signal, interrupt, ended]);
+    // What belongs to the end of a run is not interrupted by that end.
+    const signal = AbortSignal.any([this.#signal, ended, ...(endsRun(effect.type) ? [] : [interrupt])]);
     const events = await this.#patiently(effect, signal);
-    const kept = ended.aborted ? events.filter(isPublished) : signal.aborted ? events.filter(isDone) : events;
+    const done = ended.aborted ? events.filter(isPublished) : signal.aborted ? events.filter(isDone) : events;
+    const kept = await this.#keeping(done, AbortSignal.any([this.#signal, ended]));
     const parked = kept.find(({ type }) => type === "run.parked");
     if (parked?.type === "run.parked") this.#interrupt.abort(new Parking("waiting", parked.until));
     await this.#append(kept);
+  }
+
+  /** Work that ends the run by itself: what is finished is kept before, or all of it is done again when that must wait. */
+  async #keeping(events: RunEvent[], signal: AbortSignal): Promise<RunEvent[]> {
+    const end = events.find(({ type }) => type === "run.finished");
+    const before = end?.type === "run.finished" ? beforeEnd(this.#state, end) : undefined;
+    if (!before) return events;
+    const first = await this.#patiently(before, signal);
+    return first.length === 0 || first.some(({ type }) => type === "run.parked") ? first : [...first, ...events];
   }
 
   /** People's words, and an end that somebody else wrote, reach what is under way at once. */
@@ -213,32 +222,9 @@ class Driver {
   }
 
   async #eventOf(step: Step): Promise<RunEvent> {
-    if (step.type === "start") return (await this.#lost(BELIEVED_MS)) ?? (await this.#opened(step));
+    if (step.type === "start")
+      return (await this.#lost(BELIEVED_MS)) ?? (await stageStart(step, this.#state, this.#engine));
     return stepEvent(step);
-  }
-
-  async #opened(step: Extract<Step, { type: "start" }>): Promise<EventOf<"stage.started">> {
-    const { created, workflow } = this.#state;
-    const plan = planOf(this.#state, step.stage);
-    const milliseconds =
-      workflow === undefined ||
-      plan?.agent === undefined ||
-      plan.for_each !== undefined ||
-      // What those who conduct, and those they create, have to do is another thing each time.
-      plan.makes === "Conclusion" ||
-      this.#state.stages.get(step.stage)?.child
-        ? undefined
-        : stageLimit(await this.#times(workflow.name, step.stage), created.config.limits.stageTime);
-    return { ...startedEvent(step), ...(milliseconds === undefined ? {} : { milliseconds }) };
-  }
-
-  async #times(workflow: string, stage: string): Promise<readonly number[]> {
-    try {
-      return await this.#engine.history.stageTimes(this.#state.created.repo, workflow, stage);
-    } catch (error) {
-      this.#engine.journal.warn("the history of a stage could not be read", { stage, error: messageOf(error) });
-      return [];
-    }
   }
 
   /** Tries an effect again, parks the run or ends it, as `recovery.ts` says, when the outside failed. */
@@ -256,7 +242,10 @@ class Driver {
         const answer = recover(error, { tries, parks: this.#state.parks, now: clock.now() });
         const fields = { run: this.#run, effect: effect.type, tries, answer: answer.type, error: messageOf(error) };
         journal.warn("effect failed", fields);
-        if (answer.type === "fail") return [broken(effect, answer)];
+        if (answer.type === "fail")
+          return effect.type === "keep" || effect.type === "remove"
+            ? [notDone(effect, this.#state, answer.message)]
+            : [broken(effect, answer)];
         if (answer.type === "park") {
           const { reason, message, until } = answer;
           return [{ type: "run.parked", reason, message, until: Math.ceil(until) }];
@@ -342,10 +331,14 @@ class Driver {
   }
 
   async #catchUp(): Promise<void> {
-    const before = this.#state.version;
-    await this.#inTurn(() => this.#readTail());
+    // What this driver wrote itself was read in the turn in which it was written, and is no news.
+    const isNews = await this.#inTurn(async () => {
+      const before = this.#state.version;
+      await this.#readTail();
+      return this.#state.version !== before;
+    });
     this.#watch();
-    if (this.#state.version !== before) this.#announce();
+    if (isNews) this.#announce();
   }
 
   async #readTail(): Promise<void> {

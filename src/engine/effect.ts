@@ -1,7 +1,9 @@
 // What the engine may want done. Some are only an event to be recorded; the others take time and the outside world.
 import type { GateName } from "../workflows/schema.ts";
 import { assertNever } from "../core/errors.ts";
+import type { Sha } from "../core/ids.ts";
 import type { EventOf, Outcome, RunEvent, Task, WaitReason } from "./events.ts";
+import type { KeptBranch } from "./state.ts";
 
 interface Of {
   /** The unit: a stage, or a task of one. */
@@ -11,6 +13,13 @@ interface Of {
 
 /** Nothing, or nothing now. */
 export type Idle = { readonly type: "rest" } | { readonly type: "wait" };
+
+interface Finish {
+  readonly type: "finish";
+  readonly outcome: Outcome;
+  readonly code: string;
+  readonly message: string;
+}
 
 /** An event to be recorded. */
 export type Step =
@@ -22,7 +31,7 @@ export type Step =
   | ({ readonly type: "close" } & Of & Pick<EventOf<"tasks.closed">, "done" | "failed" | "skipped" | "commit">)
   /** Everything left waits for a person. */
   | { readonly type: "park"; readonly reason: WaitReason; readonly message: string }
-  | { readonly type: "finish"; readonly outcome: Outcome; readonly code: string; readonly message: string };
+  | Finish;
 
 /** What takes time. */
 export type Work =
@@ -36,7 +45,11 @@ export type Work =
   | ({ readonly type: "ask"; readonly about: string } & Of & Pick<EventOf<"people.asked">, "for" | "questions">)
   /** Makes files of the setup, and a commit of them. */
   | ({ readonly type: "write" } & Of)
-  | { readonly type: "publish"; readonly stage: string };
+  | { readonly type: "publish"; readonly stage: string }
+  /** Puts finished work on a branch, because the run is about to end so. */
+  | { readonly type: "keep"; readonly from: readonly Sha[]; readonly end: Finish }
+  /** Takes the branches of work that was kept away again. */
+  | { readonly type: "remove"; readonly branches: readonly KeptBranch[] };
 
 export type Effect = Idle | Step | Work;
 
@@ -48,7 +61,7 @@ export function keyOf(effect: Effect): string {
   return [type, "stage" in effect ? effect.stage : "", attempt, gate].join(" ");
 }
 
-export function finish(outcome: Outcome, code: string, message: string): Extract<Step, { type: "finish" }> {
+export function finish(outcome: Outcome, code: string, message: string): Finish {
   return { type: "finish", outcome, code, message: message.slice(0, 4_000) };
 }
 
@@ -61,10 +74,22 @@ const works = [
   "ask",
   "write",
   "publish",
+  "keep",
+  "remove",
 ] as const satisfies readonly Work["type"][];
 
 export function isWork(effect: Effect): effect is Work {
   return works.some((type) => type === effect.type);
+}
+
+/** True for what is done when everything else has come to its end. */
+export function comesAlone({ type }: Effect): boolean {
+  return ["rest", "wait", "park"].includes(type) || endsRun(type);
+}
+
+/** True for the end of a run, and what belongs to it. */
+export function endsRun(type: Effect["type"]): boolean {
+  return ["rest", "keep", "remove", "finish"].includes(type);
 }
 
 export function isStep(effect: Effect): effect is Step {

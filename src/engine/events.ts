@@ -10,6 +10,7 @@ import { allGates, waits, Workflow } from "../workflows/schema.ts";
 import { boardEvents } from "./board-events.ts";
 import { Amount, Sha, unitFields as stage, type Task as BoardTask } from "./event-fields.ts";
 import { fleetEvents } from "./fleet-events.ts";
+import { keptEvents } from "./kept-events.ts";
 import { setupEvents } from "./setup-events.ts";
 import { talkEvents } from "./talk-events.ts";
 
@@ -326,6 +327,7 @@ export const RunEvent = z.discriminatedUnion("type", [
     head: Sha,
     title: z.string(),
   }),
+  ...keptEvents,
   /** People's words that change a run, appended by the intake while a driver may be at work. */
   z.strictObject({ type: z.literal("stop.requested"), ...word }),
   z.strictObject({ type: z.literal("subject.closed"), by: Person }),

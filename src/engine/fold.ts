@@ -52,6 +52,7 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     parks: 0,
     raised: undefined,
     pullRequest: undefined,
+    kept: undefined,
     finished: undefined,
   };
 }
@@ -183,10 +184,15 @@ export function apply(before: State, recorded: RecordedEvent): State {
       const { type: _, ...pullRequest } = event;
       return { ...published(state, event.head, at), pullRequest };
     }
+    case "work.kept":
+      return { ...state, kept: keptSince(state.kept, event) };
+    case "kept.removed":
+      return { ...state, kept: state.kept && { ...state.kept, branches: [], left: event.left } };
+    // What a person ends waits for nothing any more.
     case "stop.requested":
-      return { ...state, stop: { by: event.by, quote: event.quote } };
+      return { ...heard(state), stop: { by: event.by, quote: event.quote } };
     case "subject.closed":
-      return { ...state, closedBy: event.by };
+      return { ...heard(state), closedBy: event.by };
     case "subject.edited":
       return { ...state, edited: true };
     case "subject.lost":
@@ -320,6 +326,13 @@ function mended(state: State, { stage: unit }: { stage: string }): State {
   return { ...state, stages: touchCurrent(state, stageOf(unit), state.updatedAt, () => ({ board })) };
 }
 
+/** A branch that is not spoken of any more is there all the same. */
+function keptSince(before: State["kept"], { from, branches, missing }: EventOf<"work.kept">): State["kept"] {
+  const names = new Set(branches.map(({ branch }) => branch));
+  const others = before?.branches.filter(({ branch }) => !names.has(branch)) ?? [];
+  return { from, missing, branches: [...branches, ...others], left: [], settled: true };
+}
+
 /** What a person says ends the wait for it. */
 function heard(state: State): State {
   return { ...state, waiting: undefined, parks: 0 };
@@ -377,6 +390,7 @@ function reopen(state: State, from: string | undefined, at: number): State {
     paused: undefined,
     waiting: undefined,
     parks: 0,
+    kept: state.kept && { ...state.kept, settled: false },
     finished: undefined,
     budgetFrom: { at, spend: state.spend, worked: workedMs(state, at) },
   };

@@ -10,6 +10,7 @@ import { losses, type Estimate, type EventOf, type RunEvent } from "./events.ts"
 import { createFleet, forgetFleet } from "./fleet.ts";
 import { gateRequest } from "./gate-request.ts";
 import { inputsOf } from "./handed.ts";
+import { keepWork, removeKept } from "./keep.ts";
 import type { AgentEvents, AgentTask, GateRequest } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
 import { isLastTry, writeSetup } from "./setup.ts";
@@ -54,6 +55,10 @@ export async function perform(effect: Work, course: Course, engine: Engine, sign
       return [await writeSetup(effect, state, engine.files, signal)];
     case "publish":
       return [await publish(state, engine, signal)];
+    case "keep":
+      return [await keepWork(effect, state, engine, signal)];
+    case "remove":
+      return [await removeKept(effect, state, engine, signal)];
     default:
       return assertNever(effect);
   }

@@ -21,6 +21,7 @@ import type {
   WaitReason,
 } from "./events.ts";
 import type { Fleet } from "./fleet-port.ts";
+import type { Keeping } from "./keeping.ts";
 import type { Part } from "./part.ts";
 import type { Reply } from "./reply.ts";
 import type { SetupSoFar } from "./setup.ts";
@@ -315,7 +316,7 @@ export interface WorkflowSource {
 }
 
 /** The only door to GitHub's write side. Every call has a key of its own making and may be made again: it happens once. */
-export interface Publisher {
+export interface Publisher extends Keeping {
   /** Opens the draft pull request for a run whose gates passed. Refused when the subject is closed or locked, or the branch belongs to somebody else. */
   openPullRequest(
     state: State,
@@ -332,6 +333,11 @@ export interface Publisher {
    * the run as it was when it ended with them.
    */
   openFindings(state: State, numbers: readonly number[], commentId: number): Promise<void>;
+  /** Puts Baton's comment back as it was `before` it was `edited`, unless somebody has written there since. */
+  putBack(
+    repo: RepoRef,
+    edit: { readonly id: number; readonly edited: string; readonly before: string },
+  ): Promise<void>;
   /** Takes a one-shot label off. */
   removeLabel(repo: RepoRef, subject: Subject, label: string): Promise<void>;
 }

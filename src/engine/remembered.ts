@@ -9,6 +9,8 @@ const remembered = new Set<RunEvent["type"]>([
   "agent.turn",
   "agent.finished",
   "pull_request.opened",
+  "work.kept",
+  "kept.removed",
 ]);
 
 export function isRemembered({ type }: RunEvent): boolean {
@@ -22,7 +24,7 @@ export function isDone({ type }: RunEvent): boolean {
 
 /** What may be recorded of work that is not wanted any more: what others can see. The result of an agent that was deleted is not. */
 export function isPublished({ type }: RunEvent): boolean {
-  return type === "pull_request.opened";
+  return type === "pull_request.opened" || type === "work.kept" || type === "kept.removed";
 }
 
 /** The end of a run that stands on something broken. */

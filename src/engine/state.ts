@@ -103,6 +103,17 @@ export interface PullRequestRef {
   readonly title: string;
 }
 
+export type KeptBranch = EventOf<"work.kept">["branches"][number];
+
+/** Where finished work is kept of a run that ended without a pull request. */
+export interface Kept extends Pick<EventOf<"work.kept">, "from" | "missing"> {
+  readonly branches: readonly KeptBranch[];
+  /** Branches that were to be removed and could not be. */
+  readonly left: EventOf<"kept.removed">["left"];
+  /** False when somebody has asked to try again since. */
+  readonly settled: boolean;
+}
+
 export interface State {
   readonly runId: RunId;
   readonly version: number;
@@ -138,6 +149,7 @@ export interface State {
   /** The ceiling in money that a person set, which goes before every other. */
   readonly raised: MicroDollars | undefined;
   readonly pullRequest: PullRequestRef | undefined;
+  readonly kept: Kept | undefined;
   readonly finished: (EventOf<"run.finished"> & { readonly at: number }) | undefined;
 }
 

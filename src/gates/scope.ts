@@ -35,10 +35,7 @@ export async function scope(context: GateContext): Promise<Verdict> {
   const changes = await workspaces.changes(repo, base, head, signal);
   const paths = changes.map(({ path }) => path);
   const work = paths.filter((path) => !isTestFile(path));
-  if (work.length === 0) {
-    const what = paths.length === 0 ? "Nothing was changed." : `Only tests were changed: ${few(paths)}.`;
-    return refused("empty-diff", what);
-  }
+  if (paths.length === 0) return refused("empty-diff", "Nothing was changed.");
 
   const isConfigured = config.protect.length === 0 ? () => false : picomatch([...config.protect], { dot: true });
   const own = await ownFiles(context);
@@ -74,6 +71,8 @@ export async function scope(context: GateContext): Promise<Verdict> {
 
   const modes = modeChanges(patch);
   if (modes.length > 0) return refused("mode-changed", `The kind of a file was changed: ${few(modes)}.`, modes);
+  // Said last: of tests alone everything else is known by then to be in bounds.
+  if (work.length === 0) return refused("empty-diff", `Only tests were changed: ${few(paths)}.`);
   const kept = own.size > 0 ? "nothing but what Baton itself wrote" : "no protected path";
   return passed("in-scope", `${count(changes.length, "file")}, ${(size / 1024).toFixed(1)} KiB, ${kept}.`);
 }

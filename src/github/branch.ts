@@ -44,6 +44,8 @@ export interface Branches {
     request: BranchRequest,
     signal: AbortSignal,
   ): Promise<{ type: "published"; branch: string; commit: Sha } | Refusal>;
+  /** Where a branch ends now; undefined when there is none. */
+  at(repo: RepoRef, branch: string, signal: AbortSignal): Promise<Sha | undefined>;
 }
 
 /** Larger files, and what is not text, go as blobs of their own. */
@@ -272,6 +274,7 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
   }
 
   return {
+    at: refOf,
     async publish(request, signal) {
       const { repo, name, base, tree } = request;
       const refusal = await upload(request, signal);

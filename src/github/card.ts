@@ -4,10 +4,11 @@ import type { Evidence, GateResult } from "../engine/events.ts";
 import { isForPeople, openAsks } from "../engine/asks.ts";
 import type { State } from "../engine/state.ts";
 import { askedLine, clock, heldLine } from "./held.ts";
+import { keptLines, leftLines } from "./kept-line.ts";
 import { bullets, commandText, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import { costLine, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
-import { checklist, degradations, keptLine, position, pullRequestLink, stageLines } from "./stages.ts";
+import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
 
 export interface CardOptions {
   readonly neutral: Neutral;
@@ -31,7 +32,7 @@ export function renderCard(state: State, options: CardOptions): string {
     triageLine(state, options.neutral),
     checklist(stageLines(state, options.neutral)),
     partialLine(state, options.neutral),
-    ending(state, options.neutral),
+    ending(state, options),
     heldLine(state, options.neutral, options.ask),
     askedLine(state, options.ask),
     editedLine(state),
@@ -94,7 +95,7 @@ function partialLine(state: State, neutral: Neutral): string {
   return `**Partial:** the run goes on without ${partial.map(({ stage, why }) => `**${stage}** (${neutral.line(why, 200)})`).join("; ")}.`;
 }
 
-function ending(state: State, neutral: Neutral): string {
+function ending(state: State, { neutral, links }: CardOptions): string {
   const { finished } = state;
   if (!finished) return "";
   if (finished.code === "asked" && state.routed?.decision.kind === "ask") {
@@ -105,11 +106,10 @@ function ending(state: State, neutral: Neutral): string {
       bullets(state.routed.decision.questions.map((question) => neutral.line(question))),
     );
   }
-  if (finished.outcome === "succeeded" || finished.outcome === "triaged") return "";
-  const kept = keptLine(state);
+  if (finished.outcome === "succeeded" || finished.outcome === "triaged") return leftLines(state, { neutral, links });
   return stack(
     `**Why it ended:** ${neutral.line(finished.message, 1_200)} (\`${finished.code}\`)`,
-    kept === "" || finished.code === "restarted" ? "" : `**Kept:** ${kept}`,
+    ...(finished.code === "restarted" ? [] : keptLines(state, { neutral, links })),
   );
 }
 

@@ -1,12 +1,13 @@
 // The one new comment a run may leave at its end: for a pull request, a failure, or a question. Everything else is told by the card alone.
+import { keptLines } from "./kept-line.ts";
 import { greeting, marker, stack } from "./markdown.ts";
 import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
 import { missingPart } from "./plan-outcome.ts";
 import { renderReport } from "./report.ts";
-import { isGuess, nextStep, stateWord } from "./progress.ts";
+import { isGuess, nextStep, stateWord, type Links } from "./progress.ts";
 import { setupSentence } from "./setup-part.ts";
-import { keptLine, pullRequestLink } from "./stages.ts";
+import { pullRequestLink } from "./stages.ts";
 
 /** What marks the comment of this very end; a retried run ends again and may speak again. */
 export function endingMarker(state: State): string {
@@ -16,7 +17,7 @@ export function endingMarker(state: State): string {
 /** The comment, or undefined when this end deserves none: sorted only, stopped by a person, a dry run. */
 export function renderEnding(
   state: State,
-  { neutral, card }: { neutral: Neutral; card: string | undefined },
+  { neutral, links, card }: { neutral: Neutral; links: Links; card: string | undefined },
 ): string | undefined {
   const { finished, created } = state;
   if (!finished) return undefined;
@@ -50,23 +51,23 @@ export function renderEnding(
           details,
         );
       }
-      return failure(state, `${asker}I need a person's decision.`, neutral, details);
+      return failure(state, `${asker}I need a person's decision.`, { neutral, links }, details);
     case "could-not-reproduce":
-      return failure(state, `${asker}I could not reproduce this.`, neutral, details);
+      return failure(state, `${asker}I could not reproduce this.`, { neutral, links }, details);
     case "failed":
     case "timed-out":
     case "out-of-budget":
       return failure(
         state,
         `${asker}this run has ended without a pull request: ${stateWord(state).word.toLowerCase()}.`,
-        neutral,
+        { neutral, links },
         details,
       );
     case "cancelled":
       // What a person did by hand on the issue needs no answer, and a locked conversation no more words.
       return created.request.door === "cli" || state.stop || state.closedBy || unspoken.has(finished.code)
         ? undefined
-        : failure(state, `${asker}I stopped.`, neutral, details);
+        : failure(state, `${asker}I stopped.`, { neutral, links }, details);
     case "triaged":
       return undefined;
     default:
@@ -77,13 +78,17 @@ export function renderEnding(
 /** Ends that nobody wants to hear of, or can: the issue is locked or gone, or a new run has begun. */
 const unspoken = new Set(["restarted", "issue-locked", "issue-gone", "issue-transferred", "repository-gone"]);
 
-function failure(state: State, opening: string, neutral: Neutral, details: string): string {
-  const kept = keptLine(state);
+function failure(
+  state: State,
+  opening: string,
+  { neutral, links }: { neutral: Neutral; links: Links },
+  details: string,
+): string {
   return stack(
     endingMarker(state),
     opening,
     `> ${neutral.line(state.finished?.message ?? "", 700)}`,
-    kept === "" ? "" : `**Kept:** ${kept}`,
+    ...keptLines(state, { neutral, links }),
     `**Next:** ${nextStep(state)}`,
     details,
   );

@@ -4,11 +4,13 @@ import { dirname } from "node:path";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Redact } from "../core/redact.ts";
 import type { Publisher } from "../engine/ports.ts";
+import type { State } from "../engine/state.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { branchName } from "./branch.ts";
 import { createNeutral } from "./neutral.ts";
 import type { Links } from "./progress.ts";
 import { pullRequestBody, pullRequestTitle } from "./pull-request.ts";
+import { keptSuffix, notKeepable } from "./kept-branches.ts";
 import { forbiddenChange, verifiedHead } from "./publishable.ts";
 import { renderReply } from "./replies.ts";
 
@@ -29,18 +31,21 @@ const NAMES = ["", "-2", "-3", "-4", "-5", "-6", "-7", "-8", "-9"];
 export function createLocalPublisher(options: LocalPublisherOptions): Publisher {
   const { workspaces, redact, links, target, textFile, print } = options;
   const neutral = createNeutral(redact);
+  const nameOf = ({ subject, input }: State["created"]) =>
+    branchName(subject.number > 0 ? "issue" : "local", subject.number, neutral.plain(input.title));
   return {
     async openPullRequest(state, signal) {
       const head = verifiedHead(state);
       if (typeof head !== "string") return head;
-      const { repo, base, subject, input } = state.created;
+      const { repo, base } = state.created;
       const changes = await workspaces.changes(repo, base.commit, head, signal);
       const forbidden = forbiddenChange(state, head, changes);
       if (forbidden) return forbidden;
       const tree = await workspaces.tree(repo, head, signal);
       const title = pullRequestTitle(state, [], neutral);
-      const name = branchName(subject.number > 0 ? "issue" : "local", subject.number, neutral.plain(input.title));
-      const branch = await deliver(name, (candidate) => workspaces.deliver(repo, head, target, candidate, signal));
+      const branch = await deliver(nameOf(state.created), (candidate) =>
+        workspaces.deliver(repo, head, target, candidate, signal),
+      );
       const body = pullRequestBody(state, {
         head,
         tree,
@@ -55,12 +60,24 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
       print(`Branch ${branch} is in ${target}; its pull-request text is in ${textFile}`);
       return { type: "opened", event: { type: "pull_request.opened", number: 0, url: "", branch, head, title } };
     },
+    async keep(state, { head, part, gates }, signal) {
+      const no = notKeepable(state, { gates });
+      if (no) return no;
+      const { repo, base } = state.created;
+      const forbidden = forbiddenChange(state, head, await workspaces.changes(repo, base.commit, head, signal));
+      if (forbidden) return forbidden;
+      const name = `${nameOf(state.created)}${keptSuffix(part)}`;
+      const branch = await deliver(name, (candidate) => workspaces.deliver(repo, head, target, candidate, signal));
+      return { type: "kept", branch, head };
+    },
+    removeKept: () => Promise.resolve({ type: "left", why: "it is in your own clone, so it is yours to delete" }),
     reply(_repo, _subject, _key, reply) {
       print(renderReply(reply, { neutral, links, now: Date.now() }));
       return Promise.resolve();
     },
     acknowledge: () => Promise.resolve(),
     openFindings: () => Promise.resolve(),
+    putBack: () => Promise.resolve(),
     removeLabel: () => Promise.resolve(),
   };
 }

@@ -300,7 +300,7 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
 
   async function showEnding(state: State, entry: Shown): Promise<void> {
     const { repo, subject, request } = state.created;
-    const body = entry.gone ? undefined : renderEnding(state, { neutral, card: entry.card?.url });
+    const body = entry.gone ? undefined : renderEnding(state, { neutral, links, card: entry.card?.url });
     if (body !== undefined) {
       const marker = endingMarker(state);
       const key = `end:${state.runId}:${state.finished?.at ?? 0}`;

@@ -1,5 +1,6 @@
 // What may be published at all, decided from the run's own state: Baton's last look before anything is written.
 import { headOf } from "../engine/commits.ts";
+import { guards } from "../engine/keep.ts";
 import { stageOrder, type State } from "../engine/state.ts";
 import { setupOf } from "../engine/setup.ts";
 import { isSetupFile } from "../workflows/setup-files.ts";
@@ -7,9 +8,6 @@ import type { Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import type { GateName } from "../workflows/schema.ts";
 import { refused, type Refusal } from "./refusal.ts";
-
-/** What every workflow must check of a change before it is published: that it stays in bounds and weakens no test. */
-const ALWAYS = ["scope", "integrity"] as const satisfies readonly GateName[];
 
 /** Gates that judge the base, alone or with tests on top, not the work. */
 const onTests: ReadonlySet<GateName> = new Set(["red", "pinned", "tried"]);
@@ -41,7 +39,7 @@ export function verifiedHead(state: State): Sha | Refusal {
       passedThere.add(gate);
     }
   }
-  const missing = ALWAYS.find((gate) => !passedThere.has(gate));
+  const missing = guards.find((gate) => !passedThere.has(gate));
   if (missing === undefined) return head;
   return refused(
     "not-verified",

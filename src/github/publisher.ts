@@ -18,12 +18,14 @@ import { isRefused } from "./failure.ts";
 import { createFindings } from "./open-findings.ts";
 import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
+import { createKeptBranches } from "./kept-branches.ts";
 import type { Links } from "./progress.ts";
 import { forbiddenChange, verifiedHead } from "./publishable.ts";
 import { pullRequestBody, pullRequestMarker, pullRequestTitle } from "./pull-request.ts";
 import { addReaction } from "./reactions.ts";
 import { refusalOf, refused, type Refusal } from "./refusal.ts";
 import { renderReply } from "./replies.ts";
+import { createPutBack } from "./put-back.ts";
 import { askForReview } from "./review-request.ts";
 import { createRequests, place, systemTiming, type RequestsOptions } from "./requests.ts";
 
@@ -272,7 +274,18 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return opened;
   }
 
+  const kept = createKeptBranches({
+    requests,
+    once,
+    outbox,
+    branches,
+    workspaces,
+    neutral,
+    links,
+    nameOf: stableBranchName,
+  });
   return {
+    ...kept,
     async openPullRequest(state, signal) {
       const before = await outbox.read(pullKey(state));
       if (before?.doneAt !== undefined) {
@@ -323,6 +336,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       await addReaction({ requests, once, self }, repo, commentId, "eyes");
     },
 
+    putBack: createPutBack({ requests, comments, outbox }),
     openFindings: createFindings({ requests, once, outbox, comments, neutral, self }),
     async removeLabel(repo, subject, label) {
       try {

@@ -1,4 +1,4 @@
-// The checklist of a run: each stage with its one-line result, and the tasks of a fan-out under it; where the run is in it; what is kept.
+// The checklist of a run: each stage with its one-line result, and the tasks of a fan-out under it; where the run is in it.
 import { assertNever } from "../core/errors.ts";
 import { statusOf } from "../engine/conducted.ts";
 import { behind, stuckFor } from "../engine/locks.ts";
@@ -15,7 +15,7 @@ import {
 } from "../engine/state.ts";
 import { childUnit } from "../engine/unit.ts";
 import type { Artifact } from "../workflows/artifacts.ts";
-import { boardText, keptTasks, lostTasks, taskLines } from "./tasks.ts";
+import { boardText, lostTasks, taskLines } from "./tasks.ts";
 import { count } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 
@@ -101,29 +101,6 @@ export function position(state: State): string | undefined {
   const last = numbers.pop() ?? "";
   const which = numbers.length === 0 ? `stage ${last}` : `stages ${numbers.join(", ")} and ${last}`;
   return `${which} of ${order.length} (${open.join(", ")})`;
-}
-
-/** What of an ended run is there to go on with: "**reproduce**, **diagnose** · the last work is commit `0123456789`"; "" when there is nothing. */
-export function keptLine(state: State): string {
-  const order = stageOrder(state.workflow);
-  const done = order.flatMap((name) => {
-    const stage = state.stages.get(name);
-    if (stage !== undefined && isDone(state, stage)) return [`**${name}**`];
-    const tasks = stage?.current ? keptTasks(state, name, stage.current) : [];
-    return tasks.length === 0 ? [] : [`of **${name}** ${tasks.map((id) => `\`${id}\``).join(", ")}`];
-  });
-  const commit = order
-    .map((name) => {
-      const stage = state.stages.get(name);
-      return stage?.current?.board?.head ?? stage?.attempts.findLast((attempt) => attempt.commit !== undefined)?.commit;
-    })
-    .findLast((at) => at !== undefined && at !== state.created.base.commit);
-  if (done.length === 0 && commit === undefined) return "";
-  return [
-    done.length === 0 ? "no stage is done" : done.join(", "),
-    ...(commit === undefined ? [] : [`the last work is commit \`${commit.slice(0, 10)}\`, kept by Baton`]),
-    ...(state.pullRequest ? [pullRequestLink(state)] : []),
-  ].join(" · ");
 }
 
 function resultOf(state: State, stage: StageState, attempt: Attempt, neutral: Neutral): string {

@@ -40,7 +40,7 @@ export interface IntakeParts {
   readonly log: EventLog;
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
-  readonly publisher: Pick<Publisher, "reply" | "acknowledge" | "removeLabel" | "openFindings">;
+  readonly publisher: Pick<Publisher, "reply" | "acknowledge" | "removeLabel" | "openFindings" | "putBack">;
   readonly workflows: WorkflowSource;
   /** What people see of a run on which nobody works. */
   readonly projection?: Pick<Projection, "touch"> | undefined;

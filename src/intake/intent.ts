@@ -51,6 +51,8 @@ export type Intent = Place &
         readonly marker: string;
         /** The comment as it is now. */
         readonly body: string;
+        /** As it was before that edit. */
+        readonly before: string;
       }
     | {
         /** A person ticked findings in a comment in which Baton reports them. */

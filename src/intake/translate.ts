@@ -6,7 +6,6 @@
 import type { z } from "zod";
 import { planMarkerIn } from "../engine/asks.ts";
 import { reportedEnd, ticksIn } from "../engine/findings.ts";
-import { blockIn } from "../engine/plan-text.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
 import type { Actor, Ground, Intent, Self } from "./intent.ts";
@@ -150,8 +149,9 @@ function fromEdit(event: CommentEvent, self: Self): Translation {
   }
   const marker = planMarkerIn(body) ?? planMarkerIn(before);
   if (marker === undefined) return nothing("nothing is done about issue_comment.edited: it shows no plan");
-  if (blockIn(body) === blockIn(before)) return nothing("the plan in it is as it was");
-  return { type: "intent", intent: { ...placeOf(event), door: "plan", actor, commentId: comment.id, marker, body } };
+  if (body === before) return nothing("the plan in it is as it was");
+  const edit = { commentId: comment.id, marker, body, before };
+  return { type: "intent", intent: { ...placeOf(event), door: "plan", actor, ...edit } };
 }
 
 function placeOf({ repository, issue, installation }: IssueEvent | CommentEvent): Pick<Intent, "repo" | "subject"> {

@@ -2,6 +2,7 @@
 // and the card says why. Everything is real but the model: webhooks, git, sandboxes, gates.
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { AgentScript, ScriptedTurn } from "#src/playground/scripted-model.ts";
+import { sampleFiles } from "#src/playground/sample-script.ts";
 import { openWorld, person, type Played, type Scene, type World } from "#test/support/baton-world.ts";
 
 const bash = (command: string) => ({ name: "bash", input: { command } });
@@ -32,7 +33,7 @@ const hangs: AgentScript = [[{ hang: "before" }]];
 async function untilFixing({ world, repo }: { world: World; repo: string }): Promise<void> {
   const scene = `scene ${repo.split("/")[1]}`;
   await vi.waitUntil(() => world.model.calls.some(({ agent, brief }) => agent === "fixer" && brief.includes(scene)), {
-    timeout: 120_000,
+    timeout: 500_000,
   });
 }
 
@@ -115,6 +116,25 @@ const scenes = {
     name: "budget-too-small",
     files: { ".github/baton.yml": "triggers: { autoStart: [bug] }\nbudget: { run: 0.02 }\n" },
   },
+  budgetBetween: {
+    name: "budget-between",
+    files: { ".github/baton.yml": "triggers: { autoStart: [bug] }\nbudget: { run: 0.50 }\n" },
+    agents: {
+      debugger: [
+        [
+          {
+            ...finish({ rootCause: "floor drops the rest", locations: [], approach: "hand it out", risk: "low" }),
+            usage: { outputTokens: 100_000 },
+          },
+        ],
+      ],
+    },
+  },
+  budgetInside: {
+    name: "budget-inside",
+    files: { ".github/baton.yml": "triggers: { autoStart: [bug] }\nbudget: { run: 0.50 }\n" },
+    agents: { fixer: ({ turn }) => ({ tools: [bash(`echo ${turn}`)], usage: { outputTokens: 100_000 } }) },
+  },
   stopped: {
     name: "stopped",
     agents: { fixer: hangs },
@@ -149,7 +169,7 @@ beforeAll(async () => {
     const result = results[index];
     if (result) played.set(name, result);
   }
-}, 240_000);
+}, 600_000);
 
 afterAll(async () => world[Symbol.asyncDispose]());
 
@@ -174,7 +194,9 @@ describe("no pull request, the right end, and the reason on the card", () => {
     ["emptyDiff", "needs-a-decision", "empty-diff", "Needs a decision"],
     ["endlessLoop", "failed", "turn-limit", "Failed"],
     ["invalidFinish", "failed", "invalid-output", "Failed"],
-    ["budgetTooSmall", "out-of-budget", "budget-dollars", "budget"],
+    ["budgetTooSmall", "out-of-budget", "budget", "budget"],
+    ["budgetBetween", "out-of-budget", "budget-dollars", "budget"],
+    ["budgetInside", "out-of-budget", "budget", "budget"],
     ["stopped", "cancelled", "stopped", "Cancelled"],
     ["closed", "cancelled", "issue-closed", "Cancelled"],
   ] as const)("%s", (name, outcome, code, word) => {
@@ -192,6 +214,13 @@ describe("no pull request, the right end, and the reason on the card", () => {
     expect(result("couldNotReproduce").card).toMatch(/I tried 1000 over 3 and 7/);
     expect(result("stopped").card).toMatch(/maria/);
     expect(result("budgetTooSmall").card).toMatch(/\$0\.02/);
+    expect(result("budgetInside").card).toMatch(/\$0\.50/);
+  });
+
+  test("money runs out between two attempts, and in the middle of one", () => {
+    const open = (name: keyof typeof scenes) =>
+      [...result(name).state.stages.values()].find(({ current }) => current?.failure?.code === "budget")?.name;
+    expect([open("budgetBetween"), open("budgetInside")]).toEqual([undefined, "fix"]);
   });
 
   test("stop and close reach the model call in the middle of its turn", () => {
@@ -205,6 +234,46 @@ describe("no pull request, the right end, and the reason on the card", () => {
     expect(result("wrongFix").state.stages.get("fix")?.attempts).toHaveLength(4);
     expect(result("passesOnBase").state.stages.get("reproduce")?.attempts).toHaveLength(3);
   });
+
+  test.each([
+    ["wrongFix", "// mended", "told"],
+    ["breaksAnother", "const rest", "told"],
+    ["endlessLoop", "Math.floor", "told"],
+    ["budgetTooSmall", "Math.floor", "told"],
+    ["budgetInside", "Math.floor", "told"],
+    // What a person ended needs no comment.
+    ["stopped", "Math.floor", "silent"],
+    ["closed", "Math.floor", "silent"],
+  ] as const)("%s: what was finished is on a branch that the card names, and the comment", async (name, text, end) => {
+    const { state, card, repo, comments } = result(name);
+    const branches = state.kept?.branches.map(({ branch }) => branch);
+    expect(branches).toEqual([expect.stringMatching(/^baton\/issue-1-.*-kept$/)]);
+    const [branch = ""] = branches ?? [];
+    expect(card).toContain(branch);
+    const spoken = comments.filter(({ body }) => body.startsWith("<!-- baton:end:") && body.includes(branch));
+    expect(spoken).toHaveLength(end === "told" ? 1 : 0);
+    expect(await world.playground.file(repo, branch, "test/split.test.js")).toContain("1000");
+    expect(await world.playground.file(repo, branch, "src/split.js")).toContain(text);
+  });
+
+  test.each([
+    ["weakens", "test/tip.test.js"],
+    ["skips", "test/tip.test.js"],
+    ["deletes", "test/tip.test.js"],
+    ["protectedPath", ".github/workflows/ci.yml"],
+  ] as const)("%s: what the guards refused is on no branch, and the card says why", async (name, path) => {
+    const { state, card, repo } = result(name);
+    const [kept] = state.kept?.branches ?? [];
+    expect(kept?.holds).toEqual(["reproduce"]);
+    expect(await world.playground.file(repo, kept?.branch ?? "", path)).toBe((await sampleFiles())[path]);
+    expect(state.kept?.missing).toMatchObject([{ what: "fix" }]);
+    expect(card).toMatch(/\*\*On no branch:\*\* `fix` \((?:scope|integrity): /);
+  });
+
+  test.each(["passesOnBase", "syntaxError", "flaky", "couldNotReproduce"] as const)(
+    "%s: nothing was finished, so there is no branch",
+    (name) => expect(result(name).state.kept).toBeUndefined(),
+  );
 
   test("no agent was asked anything nobody scripted", () => {
     expect(world.model.unscripted).toEqual([]);

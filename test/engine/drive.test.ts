@@ -5,7 +5,7 @@ import { dollars } from "#src/core/ids.ts";
 import { firstDifference } from "#src/engine/agree.ts";
 import { drive, type Engine } from "#src/engine/drive.ts";
 import type { EventOf, RecordedEvent, RunEvent } from "#src/engine/events.ts";
-import type { EventLog } from "#src/engine/ports.ts";
+import type { AgentEvents, AgentResult, AgentTask, EventLog } from "#src/engine/ports.ts";
 import { budgetOf } from "#src/engine/route.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
@@ -25,6 +25,7 @@ import {
   memoryLog,
   ScriptedAgents,
   ScriptedGates,
+  turn,
 } from "#test/support/engine-world.ts";
 
 const never = new AbortController().signal;
@@ -219,7 +220,7 @@ describe("what says no", () => {
 
   test("gates stop at the first no", async () => {
     const no = gate("scope", false, "protected-path");
-    const gates = new ScriptedGates({ scope: [no, no, no, no] });
+    const gates = new ScriptedGates({ scope: [no, no, no, no, no, no, no] });
     await play({ gates });
     expect(new Set(gates.requests.map(({ gate: name }) => name))).toEqual(new Set(["red", "scope"]));
   });
@@ -255,6 +256,21 @@ describe("what says no", () => {
   ])("an agent's failure ends the run by its name: %o", async (failure, expected) => {
     const { state } = await play({ agents: new ScriptedAgents({ fix: [failure] }) });
     expect(ending(state)).toBe(expected);
+  });
+
+  test("an agent whose own turn spends the last of it ends by itself: what its driver records is no news to the driver", async () => {
+    /** Takes a while to see that the money is spent. */
+    class Slow extends ScriptedAgents {
+      override async run(task: AgentTask, events: AgentEvents, signal: AbortSignal): Promise<AgentResult> {
+        await events.turn(turn(1, dollars(9)));
+        for (let patience = 0; patience < 50 && !signal.aborted; patience += 1)
+          await new Promise((resolve) => setImmediate(resolve));
+        const code = signal.aborted ? "cancelled" : "budget";
+        return { type: "failed", failure: { code, message: `${task.stage} has spent it` } };
+      }
+    }
+    const { state } = await play({ agents: new Slow() });
+    expect(ending(state)).toBe("out-of-budget: budget");
   });
 
   test("a budget too small stops before the next agent, and says the amounts", async () => {

@@ -29,6 +29,7 @@ describe("scope", () => {
     ["too-many-files", { "src/a.js": "", "src/b.js": "", "src/c.js": "" }, { limits: { files: 2 } }],
     ["patch-too-large", { "src/a.js": "x".repeat(4_000) }, { limits: { patchKb: 2 } }],
     ["binary-added", { "src/a.bin": "a\0b\0" }, {}],
+    ["protected-path", { ".github/test/x.test.js": "" }, {}],
     ["protected-path", { "src/pay/.hidden.js": "" }, { protect: ["src/pay/**"] }],
   ])("says no: %s (%#)", async (code, change, config) => {
     expect(await scope(change, config)).toMatchObject({ passed: false, code });

@@ -146,7 +146,9 @@ describe("a question", () => {
     const guessed: State = { ...state, routed: { ...state.routed, source: "heuristic" } };
     expect(card(guessed)).toMatch(/No model answered, so I sorted this by rules of thumb[^\n]*need to know/);
     expect(card(guessed)).toMatch(/\*\*Next:\*\* no model answered/);
-    expect(renderEnding(guessed, { neutral, card: undefined })).toMatch(/no model answered[^\n]*need to know/);
+    expect(renderEnding(guessed, { neutral, links: { serverUrl: "https://github.com" }, card: undefined })).toMatch(
+      /no model answered[^\n]*need to know/,
+    );
     expect(card(state)).not.toMatch(/no model answered/i);
   });
 });

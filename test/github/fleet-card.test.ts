@@ -296,7 +296,7 @@ describe("hostile words of agents", () => {
         card(state, ASK),
         status(state),
         pullRequestBody(state, facts(state)),
-        renderEnding(state, { neutral, card: ASK }) ?? "",
+        renderEnding(state, { neutral, links, card: ASK }) ?? "",
       ];
       for (const text of texts) {
         const html = renderMarkdown(text, { repository: "https://github.com/octo/tab", comment: true });

@@ -16,7 +16,7 @@ const neutral = createNeutral((text) => text);
 const links = { serverUrl: "https://github.com" };
 const card = (state: State, now = state.updatedAt) => renderCard(state, { neutral, links, now });
 const status = (state: State, now = state.updatedAt) => renderReply({ kind: "status", state }, { neutral, links, now });
-const ending = (state: State) => renderEnding(state, { neutral, card: "https://github.com/card" });
+const ending = (state: State) => renderEnding(state, { neutral, links, card: "https://github.com/card" });
 const by = { login: "ada", id: 8 };
 const pause: RunEvent = { type: "pause.requested", by, quote: "/agent pause" };
 const resume: RunEvent = { type: "resume.requested", by, quote: "/agent resume" };

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { createLocalPublisher } from "#src/github/local-publisher.ts";
 import { bareRepository, git, writeCommit } from "#test/support/breaking-github.ts";
 import { GitWorkspaces } from "#test/support/git-workspaces.ts";
-import { RunScript } from "#test/support/recorded-run.ts";
+import { gateResult, RunScript } from "#test/support/recorded-run.ts";
 
 test("delivers the verified commit as a branch that was free, and the text beside it", async () => {
   const mirror = bareRepository();
@@ -61,6 +61,18 @@ test("delivers the verified commit as a branch that was free, and the text besid
     expect(await publisher.openPullRequest(unchanged, new AbortController().signal)).toMatchObject({
       type: "refused",
       code: "empty-diff",
+    });
+    const gates = [gateResult("scope"), gateResult("integrity")];
+    const work = { head, part: undefined, holds: ["fix"], gates };
+    expect(await publisher.keep(state, work, new AbortController().signal)).toEqual({
+      type: "kept",
+      branch: "baton/local-splitting-loses-a-cent-kept",
+      head,
+    });
+    expect(git(target, ["rev-parse", "baton/local-splitting-loses-a-cent-kept"])).toBe(head);
+    expect(await publisher.keep(state, { ...work, gates: [] }, new AbortController().signal)).toMatchObject({
+      type: "refused",
+      code: "not-verified",
     });
     await publisher.reply(state.created.repo, state.created.subject, "k", {
       kind: "not-yet",

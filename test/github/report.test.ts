@@ -39,7 +39,12 @@ async function ended(name: string, scripts: Record<string, Script[]>) {
   const { go, events } = await fleetWorld(agents, { publisher, workflows }, { workflow: name });
   const state: State = await go();
   expect(firstDifference(await events())).toBeUndefined();
-  return { state, publisher, agents, ending: renderEnding(state, { neutral, card: undefined }) };
+  return {
+    state,
+    publisher,
+    agents,
+    ending: renderEnding(state, { neutral, links: { serverUrl: "https://github.com" }, card: undefined }),
+  };
 }
 
 const approve: Script = { end: { name: "Review", value: { verdict: "approve", findings: [] } } };

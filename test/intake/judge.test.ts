@@ -330,14 +330,17 @@ describe("an edit of the plan", () => {
     expect(await judged(world)).toHaveLength(1);
   });
 
-  test("by somebody who does not maintain is refused once for the comment, and not read", async () => {
+  test("by somebody who does not maintain is refused once for the comment, not read, and put back", async () => {
     const world = await asking();
+    const before = await commentOf(world);
     await edit(world, await commentOf(world, mine), { by: ada });
+    expect(world.publisher.restored).toMatchObject([{ edited: await commentOf(world, mine), before }]);
     await edit(world, `${await commentOf(world, mine)}\n\`\`\`yaml\nbroken: [\n\`\`\``, { by: ada });
     expect(world.publisher.only("refused")).toMatchObject({
       why: "@ada has the role write in this repository, and this needs maintain",
-      next: expect.stringContaining("The plan that counts is the one I wrote"),
+      next: expect.stringContaining("I have put it back"),
     });
+    expect(world.publisher.restored).toHaveLength(2);
     expect(await judged(world)).toEqual([]);
     await say(world, "/agent approve");
     expect((await world.only()).stages.get("plan")?.current?.artifact?.value).toEqual(samplePlan);
@@ -348,7 +351,7 @@ describe("an edit of the plan", () => {
     world.reader.roles = { maria: "error" };
     await edit(world, await commentOf(world, mine));
     expect(world.publisher.only("refused").why).toContain("GitHub did not say");
-    expect(await judged(world)).toEqual([]);
+    expect([await judged(world), world.publisher.restored]).toEqual([[], []]);
   });
 
   test("that cannot be worked is answered with each problem and its line, and changes nothing", async () => {
@@ -382,8 +385,16 @@ describe("an edit of the plan", () => {
   test("that changes only the words around it, or only how the YAML is written, is nothing", async () => {
     const world = await asking();
     const body = await commentOf(world);
-    expect(await edit(world, body.replace("A plan", "Our plan"), { by: ada })).toContain("the plan in it is as it was");
+    expect(await edit(world, body.replace("A plan", "Our plan"))).toContain("the plan in it is as it was");
     expect(await edit(world, body.replace("title: Parse", 'title:   "Parse"  # a remark'))).toContain("as it was");
+    expect([world.publisher.replies, await judged(world)]).toEqual([[], []]);
+  });
+
+  test("is put back without a word when somebody who does not maintain changes only the words around it", async () => {
+    const world = await asking();
+    const body = await commentOf(world);
+    expect(await edit(world, body.replace("A plan", "Approved by maria"), { by: ada })).toContain("put back");
+    expect(world.publisher.restored).toMatchObject([{ before: body }]);
     expect([world.publisher.replies, await judged(world)]).toEqual([[], []]);
   });
 

@@ -233,10 +233,11 @@ export class BreakingGitHub implements AsyncDisposable {
       this.comments.push(comment);
       return [201, this.#comment(comment)];
     }
-    if ((found = match(/^(PATCH|DELETE) \/issues\/comments\/(\d+)$/))) {
+    if ((found = match(/^(GET|PATCH|DELETE) \/issues\/comments\/(\d+)$/))) {
       const index = this.comments.findIndex(({ id }) => id === Number(found?.[2]));
       const comment = this.comments[index];
       if (!comment) return [404, { message: "Not Found" }];
+      if (found[1] === "GET") return [200, this.#comment(comment)];
       if (found[1] === "DELETE") {
         this.comments.splice(index, 1);
         return [204, undefined];
@@ -324,6 +325,11 @@ export class BreakingGitHub implements AsyncDisposable {
       }
       git(this.folder, ["update-ref", `refs/heads/${found[1]}`, string("sha")]);
       return [200, { ref: `refs/heads/${found[1]}`, object: { sha: string("sha") } }];
+    }
+    if ((found = match(/^DELETE \/git\/refs\/heads\/(.+)$/))) {
+      if (this.#ref(found[1] ?? "") === undefined) return [422, { message: "Reference does not exist" }];
+      git(this.folder, ["update-ref", "-d", `refs/heads/${found[1]}`]);
+      return [204, undefined];
     }
     if (match(/^GET \/pulls$/)) {
       const head = query.get("head")?.split(":")[1];

@@ -25,7 +25,8 @@ import type {
   Triager,
   Turn,
 } from "#src/engine/ports.ts";
-import type { State } from "#src/engine/state.ts";
+import type { KeepRequest } from "#src/engine/keeping.ts";
+import type { KeptBranch, State } from "#src/engine/state.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
 import type { Artifact, Plan, Triage } from "#src/workflows/artifacts.ts";
 import { defaultRepoConfig } from "#src/workflows/repo-config.ts";
@@ -346,10 +347,25 @@ export class CountingPublisher implements Publisher {
       event: { type: "pull_request.opened", number, url, branch, head: commit(9), title: "fix: split" },
     });
   }
+  /** What was to be kept. */
+  readonly kept: KeepRequest[] = [];
+  readonly removed: KeptBranch[] = [];
+  keepRefusal: { code: string; message: string } | undefined;
+  keep(_state: State, request: KeepRequest): ReturnType<Publisher["keep"]> {
+    if (this.keepRefusal) return Promise.resolve({ type: "refused", ...this.keepRefusal });
+    this.kept.push(request);
+    const branch = `baton/issue-12-split-kept${request.part === undefined ? "" : `-of-${request.part}`}`;
+    return Promise.resolve({ type: "kept", branch, head: request.head });
+  }
+  removeKept(_state: State, branch: KeptBranch): ReturnType<Publisher["removeKept"]> {
+    this.removed.push(branch);
+    return Promise.resolve({ type: "removed" });
+  }
   reply = () => Promise.resolve();
   acknowledge = () => Promise.resolve();
   removeLabel = () => Promise.resolve();
   openFindings = () => Promise.resolve();
+  putBack = () => Promise.resolve();
 }
 
 export const quietProjection: Projection = { touch() {}, settle: () => Promise.resolve() };

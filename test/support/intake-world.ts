@@ -107,12 +107,21 @@ export class StagedReader implements GitHubReader {
 }
 
 /** Keeps what was said, once per key, as the real publisher does. */
-export class RecordingPublisher implements Pick<Publisher, "reply" | "acknowledge" | "removeLabel" | "openFindings"> {
+export class RecordingPublisher implements Pick<
+  Publisher,
+  "reply" | "acknowledge" | "removeLabel" | "openFindings" | "putBack"
+> {
   readonly replies: { key: string; number: number; reply: Reply }[] = [];
   readonly acknowledged: number[] = [];
   readonly removed: string[] = [];
   /** Numbers of findings of which issues were opened, with the title that the run knows of each. */
   readonly findings: [number: number, title: string | undefined][] = [];
+  readonly restored: { readonly id: number; readonly edited: string; readonly before: string }[] = [];
+
+  putBack(_: RepoRef, edit: { readonly id: number; readonly edited: string; readonly before: string }): Promise<void> {
+    this.restored.push(edit);
+    return Promise.resolve();
+  }
 
   openFindings(state: State, numbers: readonly number[]): Promise<void> {
     for (const number of numbers) this.findings.push([number, findingsOf(state)?.findings[number - 1]?.title]);

@@ -14,6 +14,7 @@ export type Need =
   | "chromium"
   | "python3"
   | "pytest"
+  | "script"
   | "tmpfs";
 
 const found = new Map<Need, boolean>();
@@ -46,6 +47,7 @@ export async function needs(need: Need): Promise<boolean> {
     chromium: () => runs("chromium", "--version"),
     python3: () => runs("python3", "-c", "import tomllib"),
     pytest: () => runs("python3", "-m", "pytest", "--version"),
+    script: () => runs("script", "--version"),
     tmpfs: () => mountsDisks(),
   }[need];
   const answer = await here();

@@ -75,7 +75,7 @@ describe("the examples", () => {
     expect(state.finished, file).toMatchObject({ outcome: "succeeded" });
     expect(firstDifference(events)).toBeUndefined();
     // What came of it is told where it was asked for.
-    const told = renderEnding(state, { neutral, card: undefined });
+    const told = renderEnding(state, { neutral, links: { serverUrl: "https://github.com" }, card: undefined });
     expect(told).toContain(state.pullRequest ? "draft pull request" : summaryOf(state));
     const working = Object.entries(workflow.stages).filter(
       ([, { agent, when }]) => agent !== undefined && when === undefined,
