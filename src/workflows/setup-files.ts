@@ -138,6 +138,6 @@ function saysTheSame(text: string, path: string, { name, description, tier, tool
   if (parsed.type === "invalid" || parsed.warnings.length > 0) return false;
   const { file: _, ...said } = parsed.agent;
   const sorted = { ...said, tools: said.tools.toSorted() };
-  const wanted = { name, description, model: tier, tools: [...new Set(tools)].toSorted(), prompt };
+  const wanted = { name, description, model: tier, tools: [...new Set(tools)].toSorted(), servers: [], prompt };
   return isDeepStrictEqual(sorted, wanted);
 }
