@@ -5,6 +5,7 @@ import { createProjection } from "../github/projection.ts";
 import { createPublisher } from "../github/publisher.ts";
 import { createSubjects } from "../github/subjects.ts";
 import { createRunEvent, pinInput, withoutOwn } from "../intake/pin.ts";
+import { sanitizeMarkdown } from "../intake/sanitize.ts";
 import { createMemoryOutbox } from "../store/outbox.ts";
 import { openGround, openIssueOf } from "./github-ground.ts";
 import type { Case, CaseOptions } from "./run.ts";
@@ -40,6 +41,14 @@ export async function openGitHubCase({ id, target, flags, env, parts, log, journ
     }),
     publisher: createPublisher({ octokitFor, outbox, throttle, workspaces, redact, self, links, log: journal }),
     projection: createProjection({ log, octokitFor, outbox, throttle, redact, self, links, journal }),
-    subjects: createSubjects({ octokitFor, throttle, workspaces, log: journal }),
+    subjects: createSubjects({
+      octokitFor,
+      throttle,
+      workspaces,
+      runs: log,
+      self,
+      visible: (text) => sanitizeMarkdown(text, {}),
+      log: journal,
+    }),
   };
 }

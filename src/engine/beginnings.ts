@@ -44,6 +44,7 @@ export function newAttempt(
     fleet: undefined,
     board: undefined,
     written: undefined,
+    hindsight: undefined,
     asked: undefined,
     said: undefined,
   };

@@ -30,13 +30,13 @@ import type {
   Merges,
   Publisher,
   Projection,
-  Subjects,
   Triager,
   WorkflowSource,
 } from "./ports.ts";
 import { recover } from "./recovery.ts";
 import { broken, isDone, isPublished, isRemembered, isSameEvent } from "./remembered.ts";
-import type { Files } from "./setup.ts";
+import type { Files } from "./proposal.ts";
+import type { Subjects } from "./subjects-port.ts";
 import { stageLimit } from "./stage-limit.ts";
 import { apply, fold } from "./fold.ts";
 import { mayGoOn, planOf, type State } from "./state.ts";

@@ -33,7 +33,9 @@ export type Work =
   | ({ readonly type: "merge"; readonly wave: number; readonly tasks: readonly string[] } & Of)
   /** Asks people about a plan. */
   | ({ readonly type: "ask"; readonly about: string } & Of & Pick<EventOf<"people.asked">, "for" | "questions">)
-  /** Makes files of the setup, and a commit of them. */
+  /** Looks at what became of earlier runs. */
+  | ({ readonly type: "collect" } & Of)
+  /** Makes files of what is proposed, and a commit of them. */
   | ({ readonly type: "write" } & Of)
   | { readonly type: "publish"; readonly stage: string };
 
@@ -58,6 +60,7 @@ const works = [
   "gate",
   "merge",
   "ask",
+  "collect",
   "write",
   "publish",
 ] as const satisfies readonly Work["type"][];

@@ -10,7 +10,7 @@ import { allGates, waits, Workflow } from "../workflows/schema.ts";
 import { boardEvents } from "./board-events.ts";
 import { Amount, Sha, unitFields as stage, type Task as BoardTask } from "./event-fields.ts";
 import { fleetEvents } from "./fleet-events.ts";
-import { setupEvents } from "./setup-events.ts";
+import { proposalEvents } from "./proposal-events.ts";
 
 const text = z.string().max(100_000);
 
@@ -308,7 +308,7 @@ export const RunEvent = z.discriminatedUnion("type", [
     estimate: Estimate.optional(),
   }),
   ...fleetEvents,
-  ...setupEvents,
+  ...proposalEvents,
   z.strictObject({ type: z.literal("gate.checked"), ...stage, result: GateResult }),
   z.strictObject({
     type: z.literal("pull_request.opened"),

@@ -60,6 +60,8 @@ const progress = new Set<RecordedEvent["event"]["type"]>([
   "agent.failed",
   "gate.checked",
   "setup.written",
+  "lessons.written",
+  "hindsight.collected",
   "wave.merged",
   "plan.judged",
   "answer.given",
@@ -151,7 +153,10 @@ export function apply(before: State, recorded: RecordedEvent): State {
       const next = touch(state, event, at, (attempt) => fleetChange(state, attempt, event));
       return next === state ? state : { ...next, stages: withChild(next, event) };
     }
+    case "hindsight.collected":
+      return touch(state, event, at, () => ({ hindsight: event.hindsight }));
     case "setup.written":
+    case "lessons.written":
       return touch(state, event, at, () => ({ written: event, commit: event.commit, changes: event.changes }));
     case "people.asked":
       return touch(state, event, at, () => ({ asked: { ...event, at } }));

@@ -3,6 +3,7 @@
 import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
 import type { Artifact, ArtifactName } from "../workflows/artifacts.ts";
 import type { FileChange } from "../workspace/file-change.ts";
+import type { Hindsight } from "../workflows/hindsight.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
 import type { ModelTier } from "../workflows/names.ts";
 import type { GateName, Workflow } from "../workflows/schema.ts";
@@ -23,6 +24,7 @@ import type {
 import type { Fleet } from "./fleet-port.ts";
 import type { Part } from "./part.ts";
 import type { Reply } from "./reply.ts";
+import type { LessonsSoFar } from "./hindsight.ts";
 import type { SetupSoFar } from "./setup.ts";
 import type { State } from "./state.ts";
 
@@ -116,15 +118,6 @@ export interface Merges {
   >;
 }
 
-/** What a run is about, looked at now. */
-export interface Subjects {
-  /** What was lost of the ground the run stands on, or that it is closed; undefined while all is well. Throws when GitHub does not answer. */
-  look(
-    created: EventOf<"run.created">,
-    signal: AbortSignal,
-  ): Promise<EventOf<"subject.lost"> | EventOf<"subject.closed"> | undefined>;
-}
-
 /** "Look at this": the queue is only a bell. A lost ring costs time, never a run. */
 export type BellTopic = "delivery" | "run";
 export interface Bell {
@@ -174,6 +167,8 @@ export interface AgentTask {
   readonly words?: readonly { readonly by: Person; readonly about: string; readonly words: string }[] | undefined;
   /** Artifacts of earlier stages, in stage order. */
   readonly inputs: readonly { stage: string; artifact: Artifact }[];
+  /** What became of earlier runs, where a stage before it has collected that. */
+  readonly hindsight?: Hindsight | undefined;
   /** Why the stage is worked again; empty the first time. */
   readonly reasons: readonly string[];
   readonly config: RepoConfig;
@@ -283,6 +278,7 @@ export interface GateRequest {
   readonly conflict?: readonly string[] | undefined;
   /** What is proposed for the repository itself. */
   readonly setup?: SetupSoFar | undefined;
+  readonly lessons?: LessonsSoFar | undefined;
   /** True when no other attempt would come behind a no. */
   readonly last?: boolean | undefined;
   /** The tests that pin today's behaviour, with the commit (base plus test files) that carries them. Absent in workflows without them. */

@@ -4,6 +4,7 @@ import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
 import { renderReport } from "./report.ts";
 import { isGuess, nextStep, stateWord } from "./progress.ts";
+import { lessonsSentence } from "./lessons-part.ts";
 import { setupSentence } from "./setup-part.ts";
 import { keptLine, pullRequestLink } from "./stages.ts";
 
@@ -31,6 +32,7 @@ export function renderEnding(
         endingMarker(state),
         `${asker}I opened a draft pull request: ${pullRequestLink(state)} **${neutral.line(state.pullRequest.title, 150)}**. It says what was verified and what is only claimed.`,
         setupSentence(state),
+        lessonsSentence(state),
         renderReport(state, neutral),
         details,
       );

@@ -1,6 +1,7 @@
 // What each kind of stage hands on, as schemas: the input of the tool `finish` is one of these.
 // Strings are bounded and extra fields refused, because a model fills them in.
 import { z } from "zod";
+import { Lessons } from "./lessons.ts";
 import { Setup } from "./setup.ts";
 
 const line = (max = 300) => z.string().trim().min(1).max(max);
@@ -158,6 +159,7 @@ export const artifactSchemas = {
   Characterization,
   Conclusion,
   Setup,
+  Lessons,
 } as const;
 export type ArtifactName = keyof typeof artifactSchemas;
 export const artifactNames = [
@@ -172,6 +174,7 @@ export const artifactNames = [
   "Characterization",
   "Conclusion",
   "Setup",
+  "Lessons",
 ] as const satisfies readonly ArtifactName[];
 
 /** An artifact with its name, so that one value says what it is. */
@@ -187,6 +190,7 @@ export const Artifact = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("Characterization"), value: Characterization }),
   z.strictObject({ name: z.literal("Conclusion"), value: Conclusion }),
   z.strictObject({ name: z.literal("Setup"), value: Setup }),
+  z.strictObject({ name: z.literal("Lessons"), value: Lessons }),
 ]);
 export type Artifact = z.infer<typeof Artifact>;
 
