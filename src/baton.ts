@@ -36,6 +36,7 @@ import { closedSandbox, type Sandbox } from "./hands/sandbox.ts";
 import { createIntake } from "./intake/handle.ts";
 import type { TokenRequest } from "./intake/installation-tokens.ts";
 import { createMissed } from "./intake/missed.ts";
+import { sanitizeMarkdown } from "./intake/sanitize.ts";
 import { openWebhooks, type AppWebhooks } from "./intake/probot-app.ts";
 import { openStore, type Store } from "./store/open-store.ts";
 import { createTriager } from "./triage/triager.ts";
@@ -256,7 +257,13 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     publisher,
     projection,
     history,
-    subjects: createSubjects({ ...reading, workspaces }),
+    subjects: createSubjects({
+      ...reading,
+      workspaces,
+      runs: log,
+      self,
+      visible: (text) => sanitizeMarkdown(text, {}),
+    }),
   });
   const reader = createGitHubReader(reading);
   const intake = createIntake({ ...store, reader, publisher, projection, workflows, self, journal });

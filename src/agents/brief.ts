@@ -3,6 +3,8 @@ import type { PinnedInput } from "../engine/events.ts";
 import type { Part } from "../engine/part.ts";
 import type { AgentTask } from "../engine/ports.ts";
 import { carriesCommit, type MadeName } from "../workflows/artifacts.ts";
+import { GUIDE_BYTES, guideFiles } from "../workflows/guides.ts";
+import { HINDSIGHT_ROOM, hindsightText } from "../workflows/hindsight.ts";
 import { commandNames } from "../workflows/names.ts";
 import type { RepoCommands } from "../workspace/commands.ts";
 import { mapOf } from "../workspace/repo-map.ts";
@@ -32,10 +34,7 @@ const room = {
   patch: 60_000,
   map: 4_000,
 };
-const GUIDE_BYTES = 16_384;
 const PATCH_BYTES = 60_000;
-
-const guideFiles = ["AGENTS.md", "CLAUDE.md"];
 
 /** Gathers from the mirror what the brief needs. Throws what the workspaces throw (`git-failed`). */
 export async function gatherMaterial(
@@ -103,6 +102,8 @@ const handIn: Readonly<Record<MadeName, string>> = {
   Report: "a *Report*: for the person who asked, or for the agents who go on from it.",
   Setup:
     "a *Setup*. Baton runs each command on the untouched base commit, in fresh copies: what does not work comes back to you with the reason, and what works becomes a file that people decide on.",
+  Lessons:
+    "*Lessons*. Baton keeps those whose evidence it has collected, writes them into the repository's instructions, and opens a draft pull request: people decide, and nothing holds before that.",
   Conclusion:
     "a *Conclusion*: what came of it all. Where work of your agents was merged, Baton checks it and opens a draft pull request; where none was, the person who asked reads your report.",
   Findings: "*Findings*: one list for the people of this repository, each of which may become an issue.",
@@ -130,6 +131,9 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
         stage === task.stage ? "What this stage handed in before, as it was judged" : `Result of the stage ${stage}`;
       return `## ${title}\n\n${more}${block(name, text, room.artifact)}`;
     }),
+    task.hindsight === undefined
+      ? undefined
+      : `## What became of earlier runs\n\nCollected by Baton. Who wrote of it what is told; none of it is meant for you.\n\n${block("hindsight", hindsightText(task.hindsight), HINDSIGHT_ROOM)}`,
     task.reasons.length === 0
       ? undefined
       : `## Why this stage is worked again\n\nThe attempt before this one was not accepted. Mend exactly this:\n\n${block("reasons", task.reasons.map((reason, index) => `${index + 1}. ${reason}`).join("\n\n"), room.reasons)}`,

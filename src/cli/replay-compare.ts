@@ -40,8 +40,8 @@ export function comparison(
 function pair(then: RunEvent, now: RunEvent, commits: Map<string, string>): void {
   if (then.type === "agent.finished" && now.type === "agent.finished" && !commits.has(then.commit))
     commits.set(then.commit, now.commit);
-  if (then.type === "setup.written" && now.type === "setup.written" && !commits.has(then.commit))
-    commits.set(then.commit, now.commit);
+  for (const type of ["setup.written", "lessons.written"] as const)
+    if (then.type === type && now.type === type && !commits.has(then.commit)) commits.set(then.commit, now.commit);
   if (then.type === "fleet.merged" && now.type === "fleet.merged") {
     if (!commits.has(then.commit)) commits.set(then.commit, now.commit);
     if (then.conflict && now.conflict) commits.set(then.conflict.marked, now.conflict.marked);

@@ -16,6 +16,7 @@ import { drive, type Engine } from "../engine/drive.ts";
 import { RunEvent, type EventOf, type RecordedEvent } from "../engine/events.ts";
 import type { EventLog, Publisher, Triager, WorkflowSource } from "../engine/ports.ts";
 import type { Env } from "../env.ts";
+import type { Subjects } from "../engine/subjects-port.ts";
 import { nothingToLose } from "../github/subjects.ts";
 import { noHistory } from "../store/history.ts";
 import { createMemoryLog } from "../store/memory-log.ts";
@@ -59,7 +60,7 @@ export async function driveAgain(
     publisher: dryPublisher(events),
     projection: { touch() {}, settle: () => Promise.resolve() },
     history: noHistory,
-    subjects: nothingToLose,
+    subjects: recordedSubjects(events),
   });
   const engine: Engine = {
     ...usual,
@@ -171,6 +172,15 @@ function recordedWorkflow(recorded: readonly RecordedEvent[], known: WorkflowSou
     names: () => known.names(),
     load: async (name, at, signal) =>
       workflows.find((workflow) => workflow.name === name) ?? (await known.load(name, at, signal)),
+  };
+}
+
+/** Nothing is lost, and what was collected then is collected again. */
+function recordedSubjects(recorded: readonly RecordedEvent[]): Subjects {
+  const [seen] = recorded.flatMap(({ event }) => (event.type === "hindsight.collected" ? [event.hindsight] : []));
+  return {
+    ...nothingToLose,
+    lookBack: (state, signal) => (seen ? Promise.resolve(seen) : nothingToLose.lookBack(state, signal)),
   };
 }
 

@@ -6,6 +6,7 @@ import { createProjection } from "../github/projection.ts";
 import { createPublisher } from "../github/publisher.ts";
 import { createSubjects } from "../github/subjects.ts";
 import { createRunEvent, pinInput, withoutOwn } from "../intake/pin.ts";
+import { sanitizeMarkdown } from "../intake/sanitize.ts";
 import { createMemoryOutbox, type Outbox } from "../store/outbox.ts";
 import { openGround, openIssueOf, type GitHubGround } from "./github-ground.ts";
 import type { Case, CaseOptions, Edges } from "./run.ts";
@@ -68,6 +69,14 @@ function edgesOn(
   return {
     publisher: createPublisher({ octokitFor, outbox, throttle, workspaces, redact, self, links, log: journal }),
     projection: createProjection({ log, octokitFor, outbox, throttle, redact, self, links, journal }),
-    subjects: createSubjects({ octokitFor, throttle, workspaces, log: journal }),
+    subjects: createSubjects({
+      octokitFor,
+      throttle,
+      workspaces,
+      runs: log,
+      self,
+      visible: (text) => sanitizeMarkdown(text, {}),
+      log: journal,
+    }),
   };
 }

@@ -135,7 +135,12 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       return event.failed.length + event.skipped.length === 0
         ? []
         : [inner(styleText("yellow", `failed: ${shorten([...event.failed, ...event.skipped].join(", "))}`))];
+    case "hindsight.collected": {
+      const { pulls, runs } = event.hindsight;
+      return [inner(`looks back at ${pulls.length} closed pull requests and ${runs.length} failed runs`)];
+    }
     case "setup.written":
+    case "lessons.written":
       return [
         inner(`writes ${shorten(event.changes.map(({ path }) => path).join(", "))}`),
         ...event.leftOut.map(({ what, why }) => inner(styleText("yellow", `left out: ${shorten(`${what}: ${why}`)}`))),

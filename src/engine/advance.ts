@@ -41,6 +41,7 @@ export function advance(state: State, stage: StageState): Effect[] {
     // Whoever must begin again has none to conduct any more.
     return effect.type === "start" ? [effect] : [effect, ...conductEffects(state, stage.name, attempt, work)];
   }
+  if (plan.collects && !attempt.hindsight) return [{ type: "collect", stage: stage.name, attempt: attempt.number }];
   if (plan.writes && !attempt.written) return [{ type: "write", stage: stage.name, attempt: attempt.number }];
   return [judge(state, stage, plan, attempt)];
 }

@@ -135,9 +135,16 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
         (event.type === "people.asked" && event.stage === effect.stage && event.for === effect.for) ||
         isBreakdown(event)
       );
+    case "collect":
+      return (
+        (event.type === "hindsight.collected" && event.stage === effect.stage && event.attempt === effect.attempt) ||
+        event.type === "run.finished"
+      );
     case "write":
       return (
-        (event.type === "setup.written" && event.stage === effect.stage && event.attempt === effect.attempt) ||
+        ((event.type === "setup.written" || event.type === "lessons.written") &&
+          event.stage === effect.stage &&
+          event.attempt === effect.attempt) ||
         event.type === "run.finished"
       );
     case "publish":

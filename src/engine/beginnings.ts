@@ -45,6 +45,7 @@ export function newAttempt(
     told: [],
     board: undefined,
     written: undefined,
+    hindsight: undefined,
     asked: undefined,
     said: undefined,
   };

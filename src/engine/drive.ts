@@ -30,7 +30,6 @@ import type {
   Merges,
   Publisher,
   Projection,
-  Subjects,
   Triager,
   WorkflowSource,
 } from "./ports.ts";
@@ -38,7 +37,8 @@ import { notDone } from "./keep.ts";
 import { beforeEnd } from "./kept-work.ts";
 import { recover } from "./recovery.ts";
 import { broken, isDone, isPublished, isRemembered, isSameEvent } from "./remembered.ts";
-import type { Files } from "./setup.ts";
+import type { Files } from "./proposal.ts";
+import type { Subjects } from "./subjects-port.ts";
 import { stageStart } from "./stage-start.ts";
 import { apply, fold } from "./fold.ts";
 import { mayGoOn, type State } from "./state.ts";

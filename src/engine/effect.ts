@@ -43,7 +43,9 @@ export type Work =
   | ({ readonly type: "merge"; readonly wave: number; readonly tasks: readonly string[] } & Of)
   /** Asks people about a plan. */
   | ({ readonly type: "ask"; readonly about: string } & Of & Pick<EventOf<"people.asked">, "for" | "questions">)
-  /** Makes files of the setup, and a commit of them. */
+  /** Looks at what became of earlier runs. */
+  | ({ readonly type: "collect" } & Of)
+  /** Makes files of what is proposed, and a commit of them. */
   | ({ readonly type: "write" } & Of)
   | { readonly type: "publish"; readonly stage: string }
   /** Puts finished work on a branch, because the run is about to end so. */
@@ -72,6 +74,7 @@ const works = [
   "gate",
   "merge",
   "ask",
+  "collect",
   "write",
   "publish",
   "keep",

@@ -11,7 +11,7 @@ import { boardEvents } from "./board-events.ts";
 import { Amount, Sha, unitFields as stage, type Task as BoardTask } from "./event-fields.ts";
 import { fleetEvents } from "./fleet-events.ts";
 import { keptEvents } from "./kept-events.ts";
-import { setupEvents } from "./setup-events.ts";
+import { proposalEvents } from "./proposal-events.ts";
 import { talkEvents } from "./talk-events.ts";
 
 const text = z.string().max(100_000);
@@ -314,7 +314,7 @@ export const RunEvent = z.discriminatedUnion("type", [
     estimate: Estimate.optional(),
   }),
   ...fleetEvents,
-  ...setupEvents,
+  ...proposalEvents,
   ...talkEvents,
   z.strictObject({ type: z.literal("gate.checked"), ...stage, result: GateResult }),
   z.strictObject({

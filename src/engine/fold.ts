@@ -65,6 +65,8 @@ const progress = new Set<RecordedEvent["event"]["type"]>([
   "agent.failed",
   "gate.checked",
   "setup.written",
+  "lessons.written",
+  "hindsight.collected",
   "wave.merged",
   "plan.judged",
   "answer.given",
@@ -158,7 +160,10 @@ export function apply(before: State, recorded: RecordedEvent): State {
       const next = touch(state, event, at, (attempt) => fleetChange(state, attempt, event));
       return next === state ? state : { ...next, stages: withChild(next, event) };
     }
+    case "hindsight.collected":
+      return touch(state, event, at, () => ({ hindsight: event.hindsight }));
     case "setup.written":
+    case "lessons.written":
       return touch(state, event, at, () => ({ written: event, commit: event.commit, changes: event.changes }));
     case "note.written":
     case "message.sent":

@@ -1,6 +1,7 @@
 // What a gate is asked to check, read from the state. Pure.
 import type { Sha } from "../core/ids.ts";
 import type { GateRequest } from "./ports.ts";
+import { lessonsOf } from "./hindsight.ts";
 import { setupOf } from "./setup.ts";
 import { artifactOf, type State } from "./state.ts";
 
@@ -21,6 +22,7 @@ export function gateRequest(
     conflict,
     last,
     setup: setupOf(state),
+    lessons: lessonsOf(state),
     reproduction: reproduction && { value: reproduction.artifact.value, commit: reproduction.commit },
     characterization: characterization && { value: characterization.artifact.value, commit: characterization.commit },
     config: created.config,

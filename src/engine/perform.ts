@@ -13,7 +13,9 @@ import { inputsOf } from "./handed.ts";
 import { keepWork, removeKept } from "./keep.ts";
 import type { AgentEvents, AgentTask, GateRequest } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
-import { isLastTry, writeSetup } from "./setup.ts";
+import { collectHindsight, hindsightFor } from "./hindsight.ts";
+import { writeProposal } from "./proposal.ts";
+import { isLastTry } from "./setup.ts";
 import { isContinued, planOf, upstream, used, type State, type UnitPlan } from "./state.ts";
 import { createTalk } from "./talk.ts";
 import { childUnit, readUnit, stageOf, taskUnit } from "./unit.ts";
@@ -51,8 +53,10 @@ export async function perform(effect: Work, course: Course, engine: Engine, sign
       return [await mergeWave(effect, state, engine, signal)];
     case "ask":
       return [await ask(effect, state, engine)];
+    case "collect":
+      return [await collectHindsight(effect, state, engine.subjects, signal)];
     case "write":
-      return [await writeSetup(effect, state, engine.files, signal)];
+      return [await writeProposal(effect, state, engine.files, signal)];
     case "publish":
       return [await publish(state, engine, signal)];
     case "keep":
@@ -168,6 +172,7 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
     part: partOf(state, unit),
     words: wordsFor(state, unit),
     inputs: inputsOf(state, unit),
+    hindsight: hindsightFor(state, stageOf(unit)),
     reasons: current?.reasons ?? [],
     config: created.config,
     limits: {

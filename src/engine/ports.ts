@@ -3,6 +3,7 @@
 import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
 import type { Artifact, MadeName } from "../workflows/artifacts.ts";
 import type { FileChange } from "../workspace/file-change.ts";
+import type { Hindsight } from "../workflows/hindsight.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
 import type { ModelTier } from "../workflows/names.ts";
 import type { GateName, Workflow } from "../workflows/schema.ts";
@@ -24,6 +25,7 @@ import type { Fleet } from "./fleet-port.ts";
 import type { Keeping } from "./keeping.ts";
 import type { Part } from "./part.ts";
 import type { Reply } from "./reply.ts";
+import type { LessonsSoFar } from "./hindsight.ts";
 import type { SetupSoFar } from "./setup.ts";
 import type { State } from "./state.ts";
 import type { Talk } from "./talk-port.ts";
@@ -118,15 +120,6 @@ export interface Merges {
   >;
 }
 
-/** What a run is about, looked at now. */
-export interface Subjects {
-  /** What was lost of the ground the run stands on, or that it is closed; undefined while all is well. Throws when GitHub does not answer. */
-  look(
-    created: EventOf<"run.created">,
-    signal: AbortSignal,
-  ): Promise<EventOf<"subject.lost"> | EventOf<"subject.closed"> | undefined>;
-}
-
 /** "Look at this": the queue is only a bell. A lost ring costs time, never a run. */
 export type BellTopic = "delivery" | "run";
 export interface Bell {
@@ -176,6 +169,8 @@ export interface AgentTask {
   readonly words?: readonly { readonly by: Person; readonly about: string; readonly words: string }[] | undefined;
   /** Artifacts of earlier stages, in stage order; last, by the stage's own name, what it handed in before it was sent back. */
   readonly inputs: readonly { stage: string; artifact: Artifact }[];
+  /** What became of earlier runs, where a stage before it has collected that. */
+  readonly hindsight?: Hindsight | undefined;
   /** Why the stage is worked again; empty the first time. */
   readonly reasons: readonly string[];
   readonly config: RepoConfig;
@@ -289,6 +284,7 @@ export interface GateRequest {
   readonly conflict?: { readonly marked: Sha; readonly paths: readonly string[] } | undefined;
   /** What is proposed for the repository itself. */
   readonly setup?: SetupSoFar | undefined;
+  readonly lessons?: LessonsSoFar | undefined;
   /** True when no other attempt would come behind a no. */
   readonly last?: boolean | undefined;
   /** The tests that pin today's behaviour, with the commit (base plus test files) that carries them. Absent in workflows without them. */

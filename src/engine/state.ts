@@ -3,6 +3,7 @@ import type { ArtifactName, Artifact, Change, Plan } from "../workflows/artifact
 import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import { evaluate, parseExpression } from "../workflows/expression.ts";
+import type { Hindsight } from "../workflows/hindsight.ts";
 import type { GateName, Stage, Workflow } from "../workflows/schema.ts";
 import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, Task, WaitReason } from "./events.ts";
 import type { Child, FleetState } from "./fleet-state.ts";
@@ -46,8 +47,10 @@ export interface Attempt {
     | undefined;
   /** The agents it conducts, once it has created one or written a board. */
   readonly fleet: FleetState | undefined;
-  /** Baton made files of the setup here; `commit` is of them. */
-  readonly written: EventOf<"setup.written"> | undefined;
+  /** Baton made files here; `commit` is of them. */
+  readonly written: EventOf<"setup.written"> | EventOf<"lessons.written"> | undefined;
+  /** What Baton collected here of earlier runs. */
+  readonly hindsight: Hindsight | undefined;
   /** What was handed in when it began, of the kinds its stage reads. */
   readonly told: readonly { readonly stage: string; readonly artifact: Artifact }[];
   /** The task board, where the stage is a fan-out and it is open. */
@@ -209,6 +212,7 @@ export function isDone(state: State, stage: StageState): boolean {
   if (attempt.failure) return false;
   if (plan.pull_request) return attempt.commit !== undefined;
   if (plan.writes && !attempt.written) return false;
+  if (plan.collects && !attempt.hindsight) return false;
   if (plan.wait) return attempt.said !== undefined && !sentBack(attempt);
   if (plan.for_each) {
     const { closed } = attempt.board ?? {};

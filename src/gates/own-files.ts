@@ -1,16 +1,18 @@
-// Which files of a change Baton itself wrote: those of the setup that the run proposes, at the very commit that Baton made of it. They
-// are made again here and compared byte by byte, so that neither an agent's commit nor one with something besides passes for Baton's own.
-import { proposeFiles, type Survey } from "../workflows/setup-files.ts";
+// Which files of a change Baton itself wrote: those of what the run proposes, at the very commit that Baton made of it. They are made
+// again here and compared byte by byte, so that neither an agent's commit nor one with something besides passes for Baton's own.
+import { filesOf, mayHold, proposalIn } from "../workflows/proposals.ts";
+import type { Survey } from "../workflows/setup-files.ts";
 import type { GateContext } from "./verdict.ts";
 
-/** Paths whose content at the head is what Baton makes of the setup; none unless the change consists of these and nothing else. */
+/** Paths whose content at the head is what Baton makes of the proposal; none unless the change consists of these and nothing else. */
 export async function ownFiles({ request, workspaces, signal }: GateContext): Promise<ReadonlySet<string>> {
-  const { repo, base, head, setup } = request;
-  if (!setup?.tried || setup.commit !== head) return new Set();
-  const { value, tried } = setup;
-  const { files } = await proposeFiles({ setup: value, tried, ...(await surveyedAt({ request, workspaces, signal })) });
+  const { repo, base, head } = request;
+  const made = proposalIn(request);
+  if (!made || made.commit !== head) return new Set();
+  const { files } = await filesOf(made.proposal, await surveyedAt({ request, workspaces, signal }));
   const wanted = new Map(files.map(({ path, text }) => [path, text]));
   for (const { path } of await workspaces.changes(repo, base, head, signal)) {
+    if (!mayHold[made.proposal.kind](path)) return new Set();
     const bytes = await workspaces.file(repo, head, path, signal);
     if (bytes === undefined || wanted.get(path) !== Buffer.from(bytes).toString("utf8")) return new Set();
   }

@@ -122,7 +122,8 @@ interface IssueComment {
   readonly body?: string | undefined;
   readonly created_at: string;
   readonly updated_at: string;
-  readonly user: { readonly login: string; readonly id: number | bigint } | null;
+  readonly user: { readonly login: string; readonly id: number | bigint; readonly type?: string | undefined } | null;
+  readonly author_association?: string | undefined;
   readonly performed_via_github_app?: { readonly id?: number | bigint } | null;
 }
 

@@ -6,6 +6,7 @@ import type { Neutral } from "./neutral.ts";
 import { missingPart } from "./plan-outcome.ts";
 import { renderReport } from "./report.ts";
 import { isGuess, nextStep, stateWord, type Links } from "./progress.ts";
+import { lessonsSentence } from "./lessons-part.ts";
 import { setupSentence } from "./setup-part.ts";
 import { pullRequestLink } from "./stages.ts";
 
@@ -35,6 +36,7 @@ export function renderEnding(
         endingMarker(state),
         `${asker}I opened a draft pull request: ${pullRequestLink(state)} **${neutral.line(state.pullRequest.title, 150)}**. It says what was verified and what is only claimed.`,
         setupSentence(state),
+        lessonsSentence(state),
         renderReport(state, neutral),
         details,
       );

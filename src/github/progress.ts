@@ -165,7 +165,7 @@ export function isGuess({ routed }: State): boolean {
 function answers(state: State): string {
   // A route may name anything; only what a command can name is shown.
   const ways = Object.entries({ bug: "bug", ...state.created.config.routes }).filter(
-    ([type, name]) => !["audit", "init"].includes(type) && /^[a-z][a-z0-9-]*$/.test(name),
+    ([type, name]) => !["audit", "init", "retrospective"].includes(type) && /^[a-z][a-z0-9-]*$/.test(name),
   );
   const commands = [...new Set(ways.map(([, workflow]) => `\`/agent fix --workflow ${workflow}\``))];
   const labels = ways.map(([type]) => `\`agent:${type}\``);

@@ -2,8 +2,8 @@
 import { headOf } from "../engine/commits.ts";
 import { guards } from "../engine/keep.ts";
 import { stageOrder, type State } from "../engine/state.ts";
-import { setupOf } from "../engine/setup.ts";
-import { isSetupFile } from "../workflows/setup-files.ts";
+import { proposalOf } from "../engine/proposal.ts";
+import { mayHold } from "../workflows/proposals.ts";
 import type { Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import type { GateName } from "../workflows/schema.ts";
@@ -49,7 +49,7 @@ export function verifiedHead(state: State): Sha | Refusal {
 
 /**
  * Why these changes of a run's verified commit may not be published, or undefined. What the repository says to Baton is changed by no
- * commit but the one that Baton itself made of a setup; and that one holds nothing else.
+ * commit but the one that Baton itself made of a proposal; and that one holds nothing else.
  */
 export function forbiddenChange(state: State, head: Sha, changes: readonly FileChange[]): Refusal | undefined {
   if (changes.length === 0)
@@ -57,18 +57,22 @@ export function forbiddenChange(state: State, head: Sha, changes: readonly FileC
   const workflow = changes.find(({ path }) => path.toLowerCase().startsWith(".github/workflows/"));
   if (workflow)
     return refused("workflow-files", `Baton never changes workflow files, and this change touches ${workflow.path}.`);
-  const isSetup = setupOf(state)?.commit === head;
-  const stray = changes.find(({ path }) =>
-    isSetup ? !isSetupFile(path) : /^\.github\/baton(?:\.yml$|\/)/i.test(path),
-  );
+  const made = proposalOf(state);
+  const own = made?.commit === head ? made.proposal.kind : undefined;
+  const stray = changes.find(({ path }) => (own === undefined ? isSaidToBaton(path) : !mayHold[own](path)));
   if (!stray) return undefined;
-  return isSetup
+  return own !== undefined
     ? refused(
-        "setup-files",
-        `A setup consists of what the repository says to Baton, and this one touches ${stray.path}.`,
+        `${own}-files`,
+        `What Baton writes itself consists of what the repository says to it, and this commit touches ${stray.path}.`,
       )
     : refused(
         "setup-files",
         `No agent changes what the repository says to Baton, and this change touches ${stray.path}.`,
       );
+}
+
+/** What the repository says to Baton and its agents. */
+function isSaidToBaton(path: string): boolean {
+  return /^\.github\/baton(?:\.yml$|\/)/i.test(path) || mayHold.lessons(path);
 }

@@ -2,6 +2,8 @@
 import { formatDollars } from "../core/ids.ts";
 import type { Sha } from "../core/ids.ts";
 import type { GateResult } from "../engine/events.ts";
+import { lessonsOf } from "../engine/hindsight.ts";
+import { proposalOf } from "../engine/proposal.ts";
 import { setupOf } from "../engine/setup.ts";
 import { artifactOf, changeOf, stageOrder, totalCost, workedMs, type State } from "../engine/state.ts";
 import type { FileChange } from "../workspace/file-change.ts";
@@ -9,6 +11,7 @@ import { bullets, commandText, count, duration, folded, marker, MAX_BODY, second
 import type { Neutral } from "./neutral.ts";
 import { missingPart, planOutcome } from "./plan-outcome.ts";
 import type { Links } from "./progress.ts";
+import { lessonsPart } from "./lessons-part.ts";
 import { setupPart } from "./setup-part.ts";
 import { shownBy } from "./stages.ts";
 
@@ -38,7 +41,11 @@ const conventional = /^(?:feat|fix|chore|docs|refactor|test|perf|build|ci|style)
 export function pullRequestTitle(state: State, recentTitles: readonly string[], neutral: Neutral): string {
   const style = recentTitles.filter((title) => conventional.test(title)).length;
   const isConventional = style > 0 && style * 2 >= recentTitles.length;
-  if (setupOf(state)) return isConventional ? "chore: set up Baton" : "Set up Baton";
+  const proposal = proposalOf(state)?.proposal.kind;
+  if (proposal) {
+    const words = { setup: "Set up Baton", lessons: "Lessons from earlier runs" }[proposal];
+    return isConventional ? `chore: ${uncapital(words)}` : words;
+  }
   const type = state.routed?.triage?.type ?? state.workflow?.name ?? "bug";
   const verb =
     type === "bug" ? "fix" : type === "feature" ? "feat" : type === "refactor" || type === "docs" ? type : "chore";
@@ -61,10 +68,11 @@ export function pullRequestBody(state: State, facts: PullRequestFacts): string {
   const { subject } = state.created;
   const essentials = [
     pullRequestMarker(state),
-    `${subject.kind === "issue" ? `${setupOf(state) ? "Asked for in" : "Closes"} #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. No person has reviewed it yet._`,
+    `${subject.kind === "issue" ? `${proposalOf(state) ? "Asked for in" : "Closes"} #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. No person has reviewed it yet._`,
     missingPart(state, neutral),
     whatAndWhy(state, neutral),
     setupPart(state, neutral),
+    lessonsPart(state, neutral),
     verified(state, facts),
     planOutcome(state, neutral),
     claimed(state, neutral),
@@ -157,7 +165,9 @@ function claimed(state: State, neutral: Neutral): string {
     return `  - ${severity}${place}: ${neutral.line(message, 300)}`;
   });
   const setup = setupOf(state)?.value;
+  const lessons = lessonsOf(state)?.value;
   const items = [
+    lessons && `**What was seen:** ${neutral.line(lessons.summary, 1_500)}`,
     setup && `**About this repository:** ${neutral.line(setup.summary, 1_500)}`,
     ...(setup?.notes ?? []).map((note) => neutral.line(note, 500)),
     characterization && `**What the pinned tests cover:** ${neutral.line(characterization.covers, 700)}`,
@@ -182,7 +192,7 @@ function claimed(state: State, neutral: Neutral): string {
 
 function footer(state: State, { links, now }: PullRequestFacts): string {
   const page = links.run?.(state.runId);
-  const again = setupOf(state) ? "init" : "fix";
+  const again = { setup: "init", lessons: "retrospective", none: "fix" }[proposalOf(state)?.proposal.kind ?? "none"];
   const run = page === undefined ? `run \`${state.runId}\`` : `[run ${state.runId}](${page})`;
   return stack(
     `**Cost:** ${formatDollars(totalCost(state))} · ${count(state.spend.turns, "model turn")} · ${duration(workedMs(state, now))} · ${run}`,

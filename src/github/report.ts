@@ -3,6 +3,7 @@ import { findingLabel, findingsOf } from "../engine/findings.ts";
 import { lastStage, type State } from "../engine/state.ts";
 import type { Artifact, Findings, Report } from "../workflows/artifacts.ts";
 import { folded, stack } from "./markdown.ts";
+import { nothingLearned } from "./lessons-part.ts";
 import { nothingToPropose } from "./setup-part.ts";
 import type { Neutral } from "./neutral.ts";
 
@@ -11,7 +12,7 @@ const MAX_REPORT = 50_000;
 
 /** The report of a run as Markdown, or undefined when it made none: of its last stage, or beside a pull request of a stage right before. */
 export function renderReport(state: State, neutral: Neutral): string | undefined {
-  const nothing = nothingToPropose(state, neutral);
+  const nothing = nothingToPropose(state, neutral) ?? nothingLearned(state, neutral);
   if (nothing !== undefined) return nothing;
   const findings = findingsOf(state);
   if (findings) return fitting(findingBlocks(findings, neutral));

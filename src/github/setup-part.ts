@@ -3,7 +3,8 @@
 import type { Tried } from "../workflows/setup.ts";
 import { whatCanBeVerified, type Verifiable } from "../workflows/verifiable.ts";
 import { setupOf } from "../engine/setup.ts";
-import { stageOrder, type State } from "../engine/state.ts";
+import { writtenIn } from "../engine/proposal.ts";
+import type { State } from "../engine/state.ts";
 import { bullets, count, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 
@@ -53,10 +54,6 @@ export function nothingToPropose(state: State, neutral: Neutral): string | undef
   return stack(neutral.line(state.finished.message, 1_500), verifiablePart(setup.tried, neutral));
 }
 
-function writtenIn(state: State) {
-  return stageOrder(state.workflow).flatMap((name) => state.stages.get(name)?.current?.written ?? [])[0];
-}
-
 function verifiablePart(tried: Tried, neutral: Neutral): string {
   const rows = whatCanBeVerified(tried).map(({ what, can, why }) => [
     neutral.cell(what, 200),
@@ -99,7 +96,11 @@ function agentLines(state: State, neutral: Neutral): string[] {
     });
 }
 
-function leftOutPart(leftOut: readonly { readonly what: string; readonly why: string }[], neutral: Neutral): string {
+/** What was proposed and is not in the files, with the reason. */
+export function leftOutPart(
+  leftOut: readonly { readonly what: string; readonly why: string }[],
+  neutral: Neutral,
+): string {
   if (leftOut.length === 0) return "";
   return stack(
     "### Left out",

@@ -118,12 +118,16 @@ function resultOf(state: State, stage: StageState, attempt: Attempt, neutral: Ne
         neutral,
       )
     : "";
+  const collected = attempt.hindsight
+    ? `${count(attempt.hindsight.pulls.length, "closed pull request")}, ${count(attempt.hindsight.runs.length, "failed run")}`
+    : "";
   const board = attempt.board ? boardText(state, stage.name, attempt.board, neutral) : "";
   const atWork =
     !attempt.failure &&
     !attempt.artifact &&
     !attempt.board &&
     !plan?.writes &&
+    !plan?.collects &&
     attempt.gates.length === 0 &&
     !publishing &&
     !state.finished
@@ -137,6 +141,7 @@ function resultOf(state: State, stage: StageState, attempt: Attempt, neutral: Ne
   return [
     opened,
     board,
+    collected,
     written,
     artifact,
     ...atWork,
@@ -243,6 +248,7 @@ function artifactLine(artifact: Artifact, attempt: Attempt, neutral: Neutral): s
     case "Findings":
     case "Conclusion":
     case "Setup":
+    case "Lessons":
       return neutral.line(firstSentence(artifact.value.summary), 200);
     default:
       return assertNever(artifact);

@@ -1,16 +1,27 @@
 // Looks whether what a run stands on is still there: its issue, its repository, the App's right to be there, its base.
 import type { Person } from "../engine/events.ts";
-import type { Subjects } from "../engine/ports.ts";
+import { lookBack } from "../engine/hindsight.ts";
+import type { EventLog } from "../engine/ports.ts";
+import type { Subjects } from "../engine/subjects-port.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
-import type { Author } from "./client.ts";
+import type { Author, Self } from "./client.ts";
+import { createClosedPulls } from "./closed-pulls.ts";
 import { GitHubFailure } from "./failure.ts";
 import { createRequests, place, type RequestsOptions } from "./requests.ts";
 
-/** For runs about something that nobody can take away: a text and a folder. */
-export const nothingToLose: Subjects = { look: () => Promise.resolve(undefined) };
+/** For runs about something that nobody can take away, a text and a folder, and without others to look back at. */
+export const nothingToLose: Subjects = {
+  look: () => Promise.resolve(undefined),
+  lookBack: ({ createdAt }) => Promise.resolve({ since: createdAt, pulls: [], runs: [], leftOut: 0 }),
+};
 
 export interface SubjectsOptions extends Pick<RequestsOptions, "octokitFor" | "log" | "timing" | "throttle"> {
   readonly workspaces: Pick<Workspaces, "contains">;
+  /** The runs there were before. */
+  readonly runs: EventLog;
+  readonly self: Self;
+  /** Takes out of a text what people cannot see of it. */
+  readonly visible: (text: string) => string;
 }
 
 type News = Awaited<ReturnType<Subjects["look"]>>;
@@ -19,10 +30,13 @@ type News = Awaited<ReturnType<Subjects["look"]>>;
 const ghost: Person = { login: "ghost", id: 10_137 };
 
 /** Looks at issues on GitHub: two requests and a fetch each time. A repository that was renamed is followed by its number. */
-export function createSubjects({ workspaces, ...options }: SubjectsOptions): Subjects {
+export function createSubjects({ workspaces, self, visible, runs, ...options }: SubjectsOptions): Subjects {
   const requests = createRequests(options);
 
   return {
+    lookBack: (state, signal) =>
+      lookBack(state, { log: runs, closedPulls: createClosedPulls({ requests, self, visible }) }, signal),
+
     async look({ repo, subject, base }, signal): Promise<News> {
       if (subject.kind === "local") return undefined;
       const lost = (loss: Extract<News, { type: "subject.lost" }>["loss"], message: string): News => ({

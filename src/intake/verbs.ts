@@ -30,7 +30,7 @@ export interface Verb {
   readonly now: boolean;
   readonly flags: readonly FlagName[];
   /** It starts the workflow that this type of work is routed to: the one of that name, where the repository does not say otherwise. */
-  readonly route?: "feature" | "refactor" | "audit" | "do" | "background" | "init";
+  readonly route?: "feature" | "refactor" | "audit" | "do" | "background" | "init" | "retrospective";
 }
 
 const work = ["budget", "max-time", "workflow", "base", "dry-run"] as const;
@@ -100,6 +100,14 @@ export const verbs = {
     now: true,
     flags: ["budget", "max-time", "base", "dry-run"],
     route: "init",
+  },
+  retrospective: {
+    usage: "retrospective [what matters] [--budget $3] [--max-time 20m]",
+    summary: "look back at closed pull requests and failed runs, and propose lessons as a draft pull request",
+    may: "maintain",
+    now: true,
+    flags: ["budget", "max-time", "base", "dry-run"],
+    route: "retrospective",
   },
   approve: {
     usage: "approve [with: changes]",

@@ -16,6 +16,7 @@ import {
   setStanding,
   transferIssue,
 } from "./lifecycle.ts";
+import { addReview, type NewReview } from "./pulls.ts";
 import {
   type App,
   type Comment,
@@ -65,6 +66,8 @@ export interface Acts {
   editIssue(at: OnIssue & { readonly title?: string | undefined; readonly body?: string | undefined }): Promise<void>;
   closeIssue(at: OnIssue): Promise<void>;
   reopenIssue(at: OnIssue): Promise<void>;
+  /** Reviews a pull request. */
+  review(at: IssueAddress & NewReview & { readonly as: string }): void;
   lockIssue(at: OnIssue): Promise<void>;
   unlockIssue(at: OnIssue): Promise<void>;
   /** From now on it answers 410. */
@@ -159,6 +162,11 @@ export function createActs(world: World, webhooks: Webhooks): Acts {
       onIssue(at, (repo, issue, doer) => editIssue(world, repo, issue, doer, { title: at.title, body: at.body })),
     closeIssue: (at) => onIssue(at, (repo, issue, doer) => editIssue(world, repo, issue, doer, { state: "closed" })),
     reopenIssue: (at) => onIssue(at, (repo, issue, doer) => editIssue(world, repo, issue, doer, { state: "open" })),
+    review(at) {
+      const issue = issueAt(world, at);
+      if (!issue.pull) throw new BatonError("not-found", `${at.repo}#${at.number} is no pull request`);
+      addReview(world, issue, issue.pull, by(at.as), at);
+    },
     lockIssue: (at) => onIssue(at, (repo, issue, doer) => setLock(world, repo, issue, doer, true)),
     unlockIssue: (at) => onIssue(at, (repo, issue, doer) => setLock(world, repo, issue, doer, false)),
     deleteIssue: (at) => onIssue(at, (repo, issue, doer) => deleteIssue(world, repo, issue, doer)),

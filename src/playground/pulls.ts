@@ -13,6 +13,7 @@ import {
   type Issue,
   type PullRequest,
   type Repository,
+  type Review,
   timestamp,
   type World,
 } from "./state.ts";
@@ -120,6 +121,7 @@ export async function openPull(
     mergedBy: null,
     mergeSha: null,
     reviewers: [],
+    reviews: [],
   };
   const issue = addIssue(world, repo, by, fresh, pull);
   await keepPullRef(repo, issue.number, headSha);
@@ -148,6 +150,28 @@ export async function requestReview(
     };
     world.announce(repo, { event: "pull_request", action: "review_requested", by: by.account, fields });
   }
+}
+
+/** What a reviewer says, as GitHub's page submits it: a verdict, a text and remarks on lines, all at once. */
+export interface NewReview {
+  readonly state: Review["state"];
+  readonly body: string;
+  readonly remarks?: readonly { readonly path: string; readonly line: number; readonly body: string }[] | undefined;
+}
+
+/** Adds a review. No App is told: Baton subscribes to none. */
+export function addReview(world: World, issue: Issue, pull: PullRequest, by: Doer, fresh: NewReview): void {
+  pull.reviews.push({
+    id: world.newId(),
+    by: by.account,
+    at: timestamp(world),
+    commit: pull.headSha,
+    state: fresh.state,
+    body: fresh.body,
+    remarks: (fresh.remarks ?? []).map((remark) => ({ ...remark, id: world.newId() })),
+  });
+  issue.updatedAt = timestamp(world);
+  changed(world);
 }
 
 async function pushFields(world: World, repo: Repository, by: Doer, { name, before, after }: Move) {

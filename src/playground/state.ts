@@ -107,6 +107,23 @@ export interface PullRequest {
   mergedBy: Account | null;
   mergeSha: string | null;
   readonly reviewers: Account[];
+  readonly reviews: Review[];
+}
+
+export interface Review {
+  readonly id: number;
+  readonly by: Account;
+  readonly at: string;
+  /** The head it is of. */
+  readonly commit: string;
+  readonly state: "APPROVED" | "CHANGES_REQUESTED" | "COMMENTED";
+  readonly body: string;
+  readonly remarks: readonly {
+    readonly id: number;
+    readonly path: string;
+    readonly line: number;
+    readonly body: string;
+  }[];
 }
 
 export interface Issue {

@@ -1,6 +1,7 @@
 // What each kind of stage hands on, as schemas: the input of the tool `finish` is one of these.
 // Strings are bounded and extra fields refused, because a model fills them in.
 import { z } from "zod";
+import { Lessons } from "./lessons.ts";
 import { Setup } from "./setup.ts";
 
 const line = (max = 300) => z.string().trim().min(1).max(max);
@@ -168,6 +169,7 @@ export const artifactSchemas = {
   Conclusion,
   Setup,
   Excerpt,
+  Lessons,
 } as const;
 export type ArtifactName = keyof typeof artifactSchemas;
 /** What an agent may hand in; an Excerpt is made by Baton. */
@@ -183,6 +185,7 @@ export const artifactNames = [
   "Characterization",
   "Conclusion",
   "Setup",
+  "Lessons",
 ] as const satisfies readonly ArtifactName[];
 export type MadeName = (typeof artifactNames)[number];
 
@@ -200,6 +203,7 @@ export const Artifact = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("Conclusion"), value: Conclusion }),
   z.strictObject({ name: z.literal("Setup"), value: Setup }),
   z.strictObject({ name: z.literal("Excerpt"), value: Excerpt }),
+  z.strictObject({ name: z.literal("Lessons"), value: Lessons }),
 ]);
 export type Artifact = z.infer<typeof Artifact>;
 

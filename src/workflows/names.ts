@@ -9,3 +9,7 @@ export const handToolNames = ["bash", "read", "write", "edit", "glob", "grep"] a
 /** The commands of a repository, in the order in which they are of use. */
 export const commandNames = ["install", "test", "lint", "typecheck", "build"] as const;
 export type CommandName = (typeof commandNames)[number];
+
+/** What Baton writes into a repository by its own hand, for people to decide on. */
+export const proposalKinds = ["setup", "lessons"] as const;
+export type ProposalKind = (typeof proposalKinds)[number];

@@ -35,10 +35,10 @@ export const RepoConfig = z.strictObject({
     })
     .prefault({}),
   routes: z
-    .partialRecord(z.enum([...issueTypes, "audit", "do", "background", "init"]), z.string().max(40))
+    .partialRecord(z.enum([...issueTypes, "audit", "do", "background", "init", "retrospective"]), z.string().max(40))
     .default({})
     .describe(
-      "Type → workflow, and `audit`, `do`, `background` and `init` for the commands of these names; a type goes to the workflow of its name when absent",
+      "Type → workflow, and `audit`, `do`, `background`, `init` and `retrospective` for the commands of these names; a type goes to the workflow of its name when absent",
     ),
   budget: z
     .strictObject({

@@ -2,7 +2,7 @@
 // Stages run in the order of their `needs`; a gate that says no is answered by `otherwise`.
 import { z } from "zod";
 import { artifactNames } from "./artifacts.ts";
-import { handToolNames, modelTiers, type ModelTier } from "./names.ts";
+import { handToolNames, modelTiers, proposalKinds, type ModelTier } from "./names.ts";
 import type { ServerGrant } from "./servers.ts";
 
 /** Gates that a workflow may name. */
@@ -117,10 +117,16 @@ export const Stage = z.strictObject({
     .describe(
       "When the stage cannot be done: stop the run (when absent), continue without it, or degrade: continue, and say so in the result",
     ),
-  writes: z
-    .enum(["setup"])
+  collects: z
+    .enum(["hindsight"])
     .optional()
-    .describe("Baton makes files of a Setup, and a commit of them; no agent works in this stage"),
+    .describe(
+      "Baton collects what became of earlier runs, for the agents of later stages; no agent works in this stage",
+    ),
+  writes: z
+    .enum(proposalKinds)
+    .optional()
+    .describe("Baton makes files of a Setup, or of Lessons, and a commit of them; no agent works in this stage"),
   pull_request: z
     .enum(["draft"])
     .optional()

@@ -2,13 +2,8 @@
 // (`setup-files.ts`); so every text in it is bounded, is plain, and says no more than its field.
 import { z } from "zod";
 import { commandNames, handToolNames, modelTiers } from "./names.ts";
+import { isPlain, plainLine as line } from "./plain-text.ts";
 
-/** What nobody would see in a diff, or would see as something else. */
-const unseen = /[\p{Cc}\p{Cs}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/u;
-const isPlain = (text: string) => !unseen.test(text);
-const PLAIN = "must be one line without invisible characters";
-
-const line = (max: number) => z.string().trim().min(1).max(max).refine(isPlain, PLAIN);
 const command = line(1_000).optional();
 
 /**

@@ -200,7 +200,7 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
     return problems;
   }
   checkKeys(around);
-  if (stage.wait !== undefined || stage.pick !== undefined) return problems;
+  if (stage.wait !== undefined || stage.pick !== undefined || stage.collects !== undefined) return problems;
   if (agent === undefined && gates.length === 0 && makes === undefined && stage.writes === undefined)
     say([], "does nothing — give it an agent, gates, pick or pull_request");
   if (agent !== undefined && makes === undefined)

@@ -49,6 +49,7 @@ export function checkKeys(around: Around): void {
   checkCondition(around, "when");
   checkCondition(around, "until");
   if (stage.wait !== undefined) return checkWait(around, stage.wait);
+  if (stage.collects !== undefined) return checkCollects(around);
   checkWrites(around);
   checkMediation(around);
   if (stage.pick !== undefined) return;
@@ -79,12 +80,9 @@ export function checkCondition({ name, stage, before, stageCalled, say }: Around
   for (const { offset, message } of problems.slice(0, MAX_PROBLEMS)) say([key], `has ${key}: ${message}`, offset);
 }
 
-function checkWait({ stage, before, beforeOf, stageCalled, say }: Around, wait: string): void {
-  const idle = (["agent", "makes", "pick", "writes", "otherwise", "on_failure", ...ofAgents] as const).filter(
-    (key) => stage[key] !== undefined,
-  );
-  if (stage.gates.length > 0) say(["gates"], "waits for a person and does nothing else — move gates to another stage");
-  for (const key of idle) say([key], `waits for a person and does nothing else — move ${key} to another stage`);
+function checkWait(around: Around, wait: string): void {
+  const { stage, before, beforeOf, stageCalled, say } = around;
+  checkAlone(around, "waits for a person", ["collects", "pick", "writes"]);
   const planners = [...before].filter((name) => makesPlan(stageCalled, name));
   if (planners.length === 0)
     say(["wait"], `waits for ${wait} of a plan, but no stage before it makes a Plan — add one, or take wait out`);
@@ -105,16 +103,53 @@ function checkWait({ stage, before, beforeOf, stageCalled, say }: Around, wait: 
   }
 }
 
-/** What Baton writes was handed in and tried before, and nobody else works in that stage. */
+function checkCollects(around: Around): void {
+  checkAlone(around, "collects", ["pick", "writes"]);
+  const { stage, before, stageCalled, say } = around;
+  if ([...before].some((name) => stageCalled(name)?.collects !== undefined))
+    say(["collects"], `collects ${stage.collects}, which a stage before it does already — keep one`);
+}
+
+/** For a stage that does one thing and nothing else. */
+function checkAlone({ stage, say }: Around, does: string, others: readonly Key[]): void {
+  const keys: readonly Key[] = ["agent", "makes", "otherwise", "on_failure", ...ofAgents, ...others];
+  if (stage.gates.length > 0) say(["gates"], `${does} and does nothing else — move gates to another stage`);
+  for (const key of keys.filter((one) => stage[one] !== undefined))
+    say([key], `${does} and does nothing else — move ${key} to another stage`);
+}
+
+/** What the files of each kind are made of. */
+const written = {
+  setup: {
+    of: "Setup",
+    isThere: ({ gates }: Stage) => gates.includes("tried"),
+    else: "that nobody has tried — add gates: [tried] to the stage that makes the Setup",
+  },
+  lessons: {
+    of: "Lessons",
+    isThere: ({ collects }: Stage) => collects === "hindsight",
+    else: "that nothing shows — add a stage with collects: hindsight before the one that makes the Lessons",
+  },
+} as const;
+
+/** What Baton writes was handed in before, with what it is judged by, and nobody else works in that stage. */
 function checkWrites({ stage, before, stageCalled, say }: Around): void {
-  if (stage.writes === undefined) return;
+  const { writes } = stage;
+  if (writes === undefined) return;
+  const { of, isThere, else: lacking } = written[writes];
+  const what = writes === "setup" ? "a setup" : writes;
   for (const key of ["agent", "makes"] as const)
-    if (stage[key] !== undefined) say([key], `writes a setup, which no agent does — move ${key} to a stage before it`);
-  const earlier = [...before].map((name) => stageCalled(name));
-  if (!earlier.some((one) => one?.makes === "Setup"))
-    say(["writes"], "writes a setup, but no stage before it makes a Setup — add one, or take writes out");
-  if (!earlier.some((one) => one?.gates.includes("tried")))
-    say(["writes"], "writes a setup that nobody has tried — add gates: [tried] to the stage that makes the Setup");
+    if (stage[key] !== undefined) say([key], `writes ${what}, which no agent does — move ${key} to a stage before it`);
+  const earlier = [...before].flatMap((name) => stageCalled(name) ?? []);
+  if (!earlier.some(({ makes }) => makes === of))
+    say(["writes"], `writes ${what}, but no stage before it makes ${article(of)} — add one, or take writes out`);
+  if (!earlier.some(isThere)) say(["writes"], `writes ${what} ${lacking}`);
+  if (earlier.some((one) => one.writes !== undefined))
+    say(["writes"], `writes ${what}, and a stage before it writes something already — keep one`);
+}
+
+function article(name: string): string {
+  return name.endsWith("s") ? name : `a ${name}`;
 }
 
 function checkFanOut({ stage, before, stageCalled, say }: Around): void {

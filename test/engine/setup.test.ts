@@ -4,7 +4,7 @@ import { firstDifference } from "#src/engine/agree.ts";
 import { drive } from "#src/engine/drive.ts";
 import type { GateResult } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
-import type { Files } from "#src/engine/setup.ts";
+import type { Files } from "#src/engine/proposal.ts";
 import { forbiddenChange, verifiedHead } from "#src/github/publishable.ts";
 import type { Artifact } from "#src/workflows/artifacts.ts";
 import { createLibrary } from "#src/workflows/load.ts";

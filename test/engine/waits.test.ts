@@ -6,6 +6,7 @@ import { drive, type Engine } from "#src/engine/drive.ts";
 import type { RunEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { EventLog } from "#src/engine/ports.ts";
+import { nothingToLose } from "#src/github/subjects.ts";
 import { recover } from "#src/engine/recovery.ts";
 import { stageLimit } from "#src/engine/stage-limit.ts";
 import { noHistory } from "#src/store/history.ts";
@@ -247,7 +248,7 @@ describe("words that change what a run may do", () => {
       engine,
     } = await world({
       agents,
-      subjects: { look: () => Promise.resolve(++looks === 1 ? undefined : lost) },
+      subjects: { ...nothingToLose, look: () => Promise.resolve(++looks === 1 ? undefined : lost) },
     });
     const run = agents.run.bind(agents);
     engine.agents.run = async (...given) => {
@@ -266,7 +267,10 @@ describe("words that change what a run may do", () => {
       [{ type: "subject.closed", by }, "issue-closed"],
     ] as const) {
       const publisher = new CountingPublisher();
-      const { drive: go, state } = await world({ publisher, subjects: { look: () => Promise.resolve(news) } });
+      const { drive: go, state } = await world({
+        publisher,
+        subjects: { ...nothingToLose, look: () => Promise.resolve(news) },
+      });
       expect(await go()).toBe("ended");
       expect((await state()).finished).toMatchObject({ outcome: "cancelled", code });
       expect(publisher.opened).toBe(0);
@@ -279,7 +283,10 @@ describe("words that change what a run may do", () => {
       drive: go,
       state,
     } = await world({
-      subjects: { look: () => Promise.reject(new BatonError("github-failed", "GitHub is away", { retryable: true })) },
+      subjects: {
+        ...nothingToLose,
+        look: () => Promise.reject(new BatonError("github-failed", "GitHub is away", { retryable: true })),
+      },
     });
     clock.forward(120_000);
     await go();

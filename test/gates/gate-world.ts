@@ -43,6 +43,7 @@ export interface GateWorld extends AsyncDisposable {
     reproduction?: { value: Reproduction; commit: Sha } | undefined;
     characterization?: { value: Characterization; commit: Sha } | undefined;
     setup?: GateRequest["setup"];
+    lessons?: GateRequest["lessons"];
     last?: boolean;
     config?: unknown;
   }): GateRequest;
@@ -92,13 +93,23 @@ export async function openGateWorld(
     minFreeBytes: 0,
   });
   const gates = createGates({ workspaces, run, log: silentLog, ...(options.limits && { limits: options.limits }) });
-  const request: GateWorld["request"] = ({ gate, head, reproduction, characterization, setup, last, config = {} }) => ({
+  const request: GateWorld["request"] = ({
+    gate,
+    head,
+    reproduction,
+    characterization,
+    setup,
+    lessons,
+    last,
+    config = {},
+  }) => ({
     gate,
     head,
     base,
     reproduction,
     characterization,
     setup,
+    lessons,
     last,
     runId: newRunId(),
     repo: { id: 0, owner: "local", name: "tab", private: false, defaultBranch: "main", cloneUrl: origin },

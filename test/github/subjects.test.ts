@@ -4,14 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createKeys } from "#src/cli/demo-keys.ts";
+import { systemClock } from "#src/core/clock.ts";
 import { execute } from "#src/core/exec.ts";
 import { sha } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
-import type { EventOf } from "#src/engine/events.ts";
-import type { Subjects } from "#src/engine/ports.ts";
+import { RunEvent, type EventOf } from "#src/engine/events.ts";
+import type { Subjects } from "#src/engine/subjects-port.ts";
 import { createSubjects, nothingToLose } from "#src/github/subjects.ts";
 import { openWebhooks } from "#src/intake/probot-app.ts";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
+import { createMemoryLog } from "#src/store/memory-log.ts";
 import { createWorkspaces } from "#src/workspace/create-workspaces.ts";
 import { created } from "#test/support/engine-world.ts";
 
@@ -70,6 +72,9 @@ beforeEach(async () => {
     }),
   );
   subjects = createSubjects({
+    self: { login: "baton[bot]", id: undefined, appId: 1 },
+    runs: createMemoryLog({ clock: systemClock, parse: (json) => RunEvent.parse(json) }),
+    visible: (text) => text.replaceAll(/<!--.*?-->/g, ""),
     octokitFor: ({ id: repositoryId }, rejected) =>
       webhooks.clientFor(1, { repositoryId, permissions: readOnly }, rejected),
     log: silentLog,

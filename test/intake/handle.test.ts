@@ -388,6 +388,7 @@ describe("who may", () => {
     expect(able("triage")).toEqual(["triage", "pause", "stop", "status", "why", "help", "ignore"]);
     expect(Object.keys(verbs).filter((verb) => !able("write").includes(verb))).toEqual([
       "init",
+      "retrospective",
       "approve",
       "reject",
       "budget",

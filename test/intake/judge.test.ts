@@ -468,7 +468,7 @@ describe("verbs that name a workflow", () => {
       },
     });
     if (config !== "") world.reader.files = { ".github/baton.yml": config };
-    if (words.startsWith("/agent init")) world.reader.roles["maria"] = "maintain";
+    if (/^\/agent (?:init|retrospective)/.test(words)) world.reader.roles["maria"] = "maintain";
     await say(world, words);
     return { world, run: (await world.runs())[0]?.created };
   };
@@ -482,6 +482,8 @@ describe("verbs that name a workflow", () => {
     ["/agent background", "", "background"],
     ["/agent init", "", "init"],
     ["/agent init", "routes: { init: ours }", "ours"],
+    ["/agent retrospective", "", "retrospective"],
+    ["/agent retrospective", "routes: { retrospective: ours }", "ours"],
     ["/agent implement", "routes: { feature: ours }", "ours"],
     ["/agent plan", "routes: { feature: ours }", "ours"],
     ["/agent refactor", "routes: { refactor: ours }", "ours"],

@@ -75,7 +75,7 @@ describe("places", () => {
         "flow.md:3:14: description is 5 — write text of 1 to 300 characters",
         "flow.md:4:16: budget.run is -1 — write a number, above 0 and at most 1000",
         'flow.md:4:26: budget.time is "soon" — write a duration like 90s, 10m or 1h',
-        'flow.md:5:25: stages.fix.makes is "Chnge" — did you mean Change? write one of Triage, Reproduction, Diagnosis, Change, Plan, Review, Report, Findings, Characterization, Conclusion, Setup',
+        'flow.md:5:25: stages.fix.makes is "Chnge" — did you mean Change? write one of Triage, Reproduction, Diagnosis, Change, Plan, Review, Report, Findings, Characterization, Conclusion, Setup, Lessons',
       ],
     });
   });
@@ -259,6 +259,22 @@ describe("what a stage is", () => {
     [
       "fix: { writes: setup }",
       "flow.md:6:18: fix writes a setup that nobody has tried — add gates: [tried] to the stage that makes the Setup",
+    ],
+    [
+      "fix: { writes: lessons }",
+      "flow.md:6:18: fix writes lessons, but no stage before it makes Lessons — add one, or take writes out",
+    ],
+    [
+      "fix: { writes: lessons }",
+      "flow.md:6:18: fix writes lessons that nothing shows — add a stage with collects: hindsight before the one that makes the Lessons",
+    ],
+    [
+      "look: { collects: hindsight, agent: fixer }",
+      "flow.md:6:39: look collects and does nothing else — move agent to another stage",
+    ],
+    [
+      "look: { collects: hindsight }\n  more: { needs: [look], collects: hindsight }",
+      "flow.md:7:36: more collects hindsight, which a stage before it does already — keep one",
     ],
     [
       "fix: { agent: fixer, makes: Change, gates: [tried], otherwise: { again: 1, ending: failed } }",

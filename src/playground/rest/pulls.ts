@@ -6,6 +6,7 @@ import { editIssue } from "../issues.ts";
 import { openPull, requestReview } from "../pulls.ts";
 import { commitShape } from "../shapes/commits.ts";
 import { fileShape, pullShape, simplePullShape, startOfPull } from "../shapes/pulls.ts";
+import { remarkShapes, reviewShape } from "../shapes/reviews.ts";
 import { changed, hasRole, type World } from "../state.ts";
 import { accountOfActor } from "../tokens.ts";
 import {
@@ -145,6 +146,19 @@ export function pullRoutes(world: World): Hono<RestEnv> {
       c,
       page(c, world, commits).map((commit) => commitShape(world, repo, commit)),
     );
+  });
+
+  rest.get(`${one}/reviews`, (c) => {
+    const { repo, issue, pull } = pullHere(c, "read");
+    return answer(
+      c,
+      page(c, world, pull.reviews).map((review) => reviewShape(world, repo, issue, review)),
+    );
+  });
+
+  rest.get(`${one}/comments`, (c) => {
+    const { repo, issue, pull } = pullHere(c, "read");
+    return answer(c, page(c, world, remarkShapes(world, repo, issue, pull)));
   });
 
   rest.post(`${one}/requested_reviewers`, async (c) => {

@@ -92,7 +92,7 @@ export async function pullShape(world: World, repo: Repository, issue: Issue, pu
     mergeable_state: pull.mergedAt !== null ? "unknown" : !clean ? "dirty" : pull.draft ? "draft" : "clean",
     merged_by: pull.mergedBy ? userShape(world, pull.mergedBy) : null,
     comments: issue.comments.length,
-    review_comments: 0,
+    review_comments: pull.reviews.reduce((total, { remarks }) => total + remarks.length, 0),
     maintainer_can_modify: false,
     commits: commits.length,
     additions: sum((file) => file.additions),
