@@ -166,7 +166,16 @@ export function planOf(state: State, unit: string): UnitPlan | undefined {
     return { agent, makes, model, needs: [], gates: [], turns: plan.turns, time: plan.time };
   }
   if (!plan || task === undefined) return plan;
-  const { for_each: _, merge, until: _until, otherwise: _otherwise, ...alone } = plan;
+  // What a fan-out may do without it says of its whole: neither a task nor a mending is passed over.
+  const {
+    for_each: _,
+    merge,
+    until: _until,
+    otherwise: _otherwise,
+    when: _when,
+    on_failure: _onFailure,
+    ...alone
+  } = plan;
   // What is merged is judged whole, by the gates of the fan-out.
   if (!mends) return { ...alone, gates: [] };
   return {

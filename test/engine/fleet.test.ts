@@ -258,6 +258,29 @@ describe("a conflict", () => {
     expect(stagesOf(agents.tasks).filter((stage) => stage === "build:merge.printer")).toHaveLength(2);
     expect(state.finished?.message).toContain("unresolved");
   });
+
+  describe.each(["degrade", "continue"])("of a fan-out that may %s", (on_failure) => {
+    const workflow = changed({ build: { ...featureWorkflow.stages["build"], on_failure } });
+    const no = gate("resolved", false, "unresolved");
+    test.each([
+      [
+        "whose mending fails",
+        { agents: new ScriptedAgents({ "build:merge.printer": [failure("no-finish"), failure("no-finish")] }) },
+      ],
+      ["whose markers are left", { gates: new ScriptedGates({ resolved: [no, no] }) }],
+    ])("and %s is a person's to decide all the same", async (_how, parts) => {
+      const { log, run, go, say, events } = await world({ workflow, merges: conflicting(), ...parts });
+      await go();
+      await say(approved());
+      const append = log.append.bind(log);
+      vi.spyOn(log, "append").mockImplementation(async (...what) => {
+        if (what[1] > 200) throw new Error(`${run} has no end`);
+        return await append(...what);
+      });
+      expect(ending(await go())).toBe("needs-a-decision: merge-conflict");
+      expect(firstDifference(await events())).toBeUndefined();
+    });
+  });
 });
 
 describe("what fails", () => {
