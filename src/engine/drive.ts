@@ -18,9 +18,10 @@ import type { Log } from "../core/log.ts";
 import { Parking } from "../core/parking.ts";
 import { patiently } from "./patience.ts";
 import { decide } from "./decide.ts";
-import { isStep, isWork, startedEvent, stepEvent, type Effect, type Step, type Work } from "./effect.ts";
-import type { EventOf, RunEvent } from "./events.ts";
+import { isStep, isWork, stepEvent, type Effect, type Step, type Work } from "./effect.ts";
+import type { RunEvent } from "./events.ts";
 import { faultPoint } from "../core/fault-points.ts";
+import { openedEvent } from "./opened.ts";
 import { perform, type Course, type Proposal } from "./perform.ts";
 import type {
   AgentRunner,
@@ -36,9 +37,8 @@ import type {
 } from "./ports.ts";
 import { recover } from "./recovery.ts";
 import { broken, isDone, isPublished, isRemembered, isSameEvent } from "./remembered.ts";
-import { stageLimit } from "./stage-limit.ts";
 import { apply, fold } from "./fold.ts";
-import { mayGoOn, planOf, type State } from "./state.ts";
+import { mayGoOn, type State } from "./state.ts";
 import { UnderWay } from "./under-way.ts";
 
 export interface Engine {
@@ -62,13 +62,23 @@ export type Driven = "ended" | "waiting" | "parked" | "lost" | "unknown";
 /** How long the news that an issue is still there and open is believed. */
 const BELIEVED_MS = 60_000;
 
-/** Drives `run` until it ends, waits, or `signal` fires (then it is parked and can be driven again). Throws only for a broken database. */
-export async function drive(run: RunId, engine: Engine, signal: AbortSignal): Promise<Driven> {
+/**
+ * Drives `run` until it ends, waits, or `signal` fires (then it is parked and can be driven again). `rests` is told the version at which
+ * there was nothing to do and no time to wait for. Throws only for a broken database.
+ */
+export async function drive(
+  run: RunId,
+  engine: Engine,
+  signal: AbortSignal,
+  rests: (version: number) => void = () => {},
+): Promise<Driven> {
   const events = await engine.log.read(run);
   if (events.length === 0) return "unknown";
   const driver = new Driver(run, fold(events), engine, signal);
   try {
-    return await driver.run();
+    const driven = await driver.run();
+    if ((driven === "ended" || driven === "waiting") && driver.restsForGood) rests(driver.version);
+    return driven;
   } catch (error) {
     if (error instanceof BatonError && error.code === "fence-lost") return "lost";
     throw error;
@@ -92,6 +102,16 @@ class Driver {
     this.#lookedAt = state.driver === undefined ? state.createdAt : 0;
     this.#engine = engine;
     this.#signal = signal;
+  }
+
+  get version(): number {
+    return this.#state.version;
+  }
+
+  /** No time wakes it. */
+  get restsForGood(): boolean {
+    const { paused, waiting, finished } = this.#state;
+    return finished !== undefined || paused !== undefined || waiting?.until === undefined;
   }
 
   async run(): Promise<Driven> {
@@ -211,32 +231,9 @@ class Driver {
   }
 
   async #eventOf(step: Step): Promise<RunEvent> {
-    if (step.type === "start") return (await this.#lost(BELIEVED_MS)) ?? (await this.#opened(step));
+    if (step.type === "start")
+      return (await this.#lost(BELIEVED_MS)) ?? (await openedEvent(step, this.#state, this.#engine));
     return stepEvent(step);
-  }
-
-  async #opened(step: Extract<Step, { type: "start" }>): Promise<EventOf<"stage.started">> {
-    const { created, workflow } = this.#state;
-    const plan = planOf(this.#state, step.stage);
-    const milliseconds =
-      workflow === undefined ||
-      plan?.agent === undefined ||
-      plan.for_each !== undefined ||
-      // What those who conduct, and those they create, have to do is another thing each time.
-      plan.makes === "Conclusion" ||
-      this.#state.stages.get(step.stage)?.child
-        ? undefined
-        : stageLimit(await this.#times(workflow.name, step.stage), created.config.limits.stageTime);
-    return { ...startedEvent(step), ...(milliseconds === undefined ? {} : { milliseconds }) };
-  }
-
-  async #times(workflow: string, stage: string): Promise<readonly number[]> {
-    try {
-      return await this.#engine.history.stageTimes(this.#state.created.repo, workflow, stage);
-    } catch (error) {
-      this.#engine.journal.warn("the history of a stage could not be read", { stage, error: messageOf(error) });
-      return [];
-    }
   }
 
   /** Tries an effect again, parks the run or ends it, as `recovery.ts` says, when the outside failed. */
