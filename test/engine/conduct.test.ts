@@ -704,6 +704,71 @@ describe("what is known of agents", () => {
   });
 });
 
+describe("whoever goes on and is told otherwise by the model than whoever was before", () => {
+  const build = send("b", "build", { agent: "builder", makes: "Change" });
+  const merge: FleetTurn = async (fleet) => expect(await fleet.merge("b", never)).toMatchObject({ type: "done" });
+  const again: FleetTurn = async (fleet) =>
+    expect(await fleet.command("b", "mend the tests")).toMatchObject({ type: "done", number: 2 });
+  const merged: FleetTurn = (fleet) => expect(viewOf(fleet, "b")).toMatchObject({ work: "merged", commands: 2 });
+
+  /** What is recorded until the first event of this type, whose turn is not. */
+  async function lost(type: RunEvent["type"], agents: FleetAgents) {
+    const whole = await fleetWorld(agents);
+    await whole.go();
+    const events = await whole.events();
+    return { run: whole.run, log: await prefixOf(events, events.findIndex(({ event }) => event.type === type) + 1) };
+  }
+
+  test.each<[string, FleetTurn[]]>([
+    ["in a later turn", [again, ended("b"), merge, merged]],
+    [
+      "in the same turn",
+      [
+        async (fleet, signal) => {
+          await again(fleet, signal);
+          await fleet.wait(["b"], long, signal);
+          await merge(fleet, signal);
+          await merged(fleet, signal);
+        },
+      ],
+    ],
+  ])("has merged what it asks to have merged, %s", async (_when, otherwise) => {
+    const { run, log } = await lost(
+      "fleet.merged",
+      new FleetAgents({ conduct: [{ turns: [build, ended("b"), merge] }] }),
+    );
+    const agents = new FleetAgents({ conduct: [{ turns: [build, ended("b"), ...otherwise] }], "conduct:b": [{}, {}] });
+    await drive(run, fleetEngine(log, agents), never);
+    const recorded = await log.read(run);
+    expect(fold(recorded).finished).toMatchObject(good);
+    expect(count(recorded, "fleet.merged")).toBe(2);
+    expect(firstDifference(recorded)).toBeUndefined();
+  });
+
+  test("interrupts whom it asks to have interrupted", async () => {
+    const scripts = (hanging: Promise<void>, ...otherwise: FleetTurn[]): Record<string, Script[]> => ({
+      conduct: [{ turns: [send("b"), () => hanging, ...otherwise] }],
+      "conduct:b": [{ end: "hang" }, { end: "hang" }],
+    });
+    const interrupt: FleetTurn = async (fleet) => {
+      expect(viewOf(fleet, "b")?.status).toBe("executing");
+      expect(await fleet.interrupt("b")).toMatchObject({ type: "done" });
+      expect(viewOf(fleet, "b")?.status).toBe("idle");
+    };
+    const first = Promise.withResolvers<void>();
+    const before = new FleetAgents(scripts(first.promise, interrupt));
+    before.onHang = () => first.resolve();
+    const { run, log } = await lost("agent.interrupted", before);
+    const second = Promise.withResolvers<void>();
+    const agents = new FleetAgents(scripts(Promise.resolve(), again, () => second.promise, interrupt));
+    agents.onHang = () => second.resolve();
+    await drive(run, fleetEngine(log, agents), never);
+    const recorded = await log.read(run);
+    expect(fold(recorded).finished).toMatchObject(good);
+    expect(count(recorded, "agent.interrupted")).toBe(2);
+  });
+});
+
 describe("from every prefix of its log", () => {
   const scripts = (hanging: Promise<void>): Record<string, Script[]> => ({
     conduct: [
