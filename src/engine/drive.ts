@@ -126,6 +126,9 @@ class Driver {
         const end = await this.#take(first, rest);
         if (end) return end;
       }
+    } catch (error) {
+      this.#broke(error);
+      throw error;
     } finally {
       // Whoever goes on must find nobody at work here.
       await this.#underWay.all();

@@ -370,6 +370,25 @@ describe("what fails", () => {
     expect(ending(await going)).toBe("cancelled: stopped");
   });
 
+  test("a step that cannot be recorded ends everybody at work: nobody decides for them any more", async () => {
+    const workflow = changed({
+      lint: { agent: "scout", makes: "Report" },
+      docs: { agent: "scout", needs: ["lint"], makes: "Report" },
+    });
+    const agents = new ScriptedAgents({ "scout:code": ["hang"] });
+    const hanging = Promise.withResolvers<void>();
+    agents.onHang = () => hanging.resolve();
+    const { log, go, events } = await world({ workflow, agents });
+    const append = log.append.bind(log);
+    log.append = async (run, version, what) => {
+      if (what[0]?.type !== "stage.started" || what[0].stage !== "docs") return await append(run, version, what);
+      await hanging.promise;
+      throw new Error("the disk is gone");
+    };
+    await expect(go()).rejects.toThrow("the disk is gone");
+    expect((await events()).filter(({ event }) => event.type === "agent.failed")).toEqual([]);
+  });
+
   test("one who must wait holds the others too, and all go on afterwards", async () => {
     const wait = { type: "wait", reason: "model-limit", message: "slow down", until: 2_000_000 } as const;
     const agents = new ScriptedAgents({ "scout:code": [wait], "scout:tests": ["hang"] });
