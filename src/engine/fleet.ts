@@ -99,9 +99,9 @@ export async function createFleet(course: Course, { log, merges, gates }: Parts,
     if (orphan?.type === "fleet.merged") return mergeAnswer(orphan);
     const state = course.now();
     const into = head(state);
-    const at = { type: "fleet.merged" as const, ...of, id };
-    const no = refusalOf(state, { ...at, commit: into });
     const theirs = workOf(state, of.stage, id);
+    const at = { type: "fleet.merged" as const, ...of, id, ...(theirs === undefined ? {} : { work: theirs }) };
+    const no = refusalOf(state, { ...at, commit: into });
     if (no !== undefined || theirs === undefined) return refusal(no ?? `${id} has handed in no change`);
     const conflict = state.stages.get(unitOf(id))?.child?.conflict?.paths;
     if (conflict) {
@@ -117,7 +117,12 @@ export async function createFleet(course: Course, { log, merges, gates }: Parts,
       answer.type === "merged"
         ? { ...at, commit: answer.commit }
         : { ...at, commit: into, conflict: { marked: answer.marked, paths: answer.paths.slice(0, 200) } };
-    const recorded = await ask((by) => proposal(by, event, {}));
+    let overtaken = false;
+    const recorded = await ask((by) => {
+      overtaken = head(by) !== into;
+      return overtaken ? refusing("other work was merged meanwhile") : proposal(by, event, {});
+    });
+    if (overtaken) return await merge(id, signal);
     return recorded.type === "refused" ? recorded : mergeAnswer(event);
   }
 

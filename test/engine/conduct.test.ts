@@ -345,6 +345,65 @@ describe("an agent that conducts", () => {
     expect((await go()).finished).toMatchObject(good);
   });
 
+  test("what is handed in while git merges what was handed in before is not taken for merged", async () => {
+    const merging = Promise.withResolvers<void>();
+    const handedIn = Promise.withResolvers<void>();
+    class SlowMerges extends ScriptedMerges {
+      override async merge(...what: Parameters<ScriptedMerges["merge"]>): ReturnType<ScriptedMerges["merge"]> {
+        merging.resolve();
+        await handedIn.promise;
+        return await super.merge(...what);
+      }
+    }
+    const merges = new SlowMerges();
+    const agents = new FleetAgents({
+      conduct: [
+        {
+          turns: [
+            send("b", "build", { agent: "builder", makes: "Change" }),
+            ended("b"),
+            async (fleet) => void (await fleet.command("b", "mend")),
+            async (fleet, signal) => {
+              const merged = fleet.merge("b", never);
+              await ended("b")(fleet, signal);
+              handedIn.resolve();
+              expect(await merged).toMatchObject({ type: "done" });
+              expect(viewOf(fleet, "b")?.work).toBe("to merge");
+            },
+          ],
+        },
+      ],
+      "conduct:b": [{}, { turns: [() => merging.promise] }],
+    });
+    const world = await fleetWorld(agents, { merges });
+    expect((await world.go()).finished).toMatchObject(good);
+    expect(merges.asked.map(({ theirs }) => theirs)).toEqual([commitNamed("conduct:b 1")]);
+  });
+
+  test("two that are merged at once are both in what is left", async () => {
+    const merges = new ScriptedMerges();
+    const change = { agent: "builder", makes: "Change" } as const;
+    const agents = new FleetAgents({
+      conduct: [
+        {
+          turns: [
+            send("a", "build", change),
+            send("b", "build", change),
+            ended("a"),
+            ended("b"),
+            async (fleet) => void (await Promise.all([fleet.merge("a", never), fleet.merge("b", never)])),
+          ],
+        },
+      ],
+    });
+    const world = await fleetWorld(agents, { merges });
+    const state = await world.go();
+    const [first] = (await world.events()).flatMap(({ event }) =>
+      event.type === "fleet.merged" ? [event.commit] : [],
+    );
+    expect(state.stages.get("conduct")?.current?.commit).toBe(commitNamed(`${first} ${commitNamed("conduct:b 1")}`));
+  });
+
   test("sent back it begins with nobody, from what was merged, and may use the same names", async () => {
     const build = [
       send("builder", "build", { agent: "builder", makes: "Change" }),
