@@ -15,7 +15,17 @@ import { boardChange, mendedBoard } from "./fold-board.ts";
 import { fleetChange, isHeard, withChild } from "./fold-fleet.ts";
 import { newAttempt, newStage } from "./beginnings.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
-import { dependants, isDone, isIdle, isUnderWay, stageThatEnded, workedMs, type Attempt, type State } from "./state.ts";
+import {
+  dependants,
+  isDone,
+  isFailedForGood,
+  isIdle,
+  isUnderWay,
+  stageThatEnded,
+  workedMs,
+  type Attempt,
+  type State,
+} from "./state.ts";
 
 /** Folds a whole log. Throws when the log does not begin with `run.created`. */
 export function fold(events: readonly RecordedEvent[]): State {
@@ -359,7 +369,18 @@ function reopen(state: State, from: string | undefined, at: number): State {
       if (stageOf(unit) === name && unit !== name && !isDone(state, { current, ...rest }))
         stages.set(unit, { ...rest, current: undefined });
   }
-  return { ...open, phase: "working", stages };
+  const reopened: State = { ...open, phase: "working", stages };
+  const another = [...stages.keys()].find((name) => isInVain(reopened, name));
+  return another === undefined ? reopened : reopen(reopened, another, at);
+}
+
+/** True when the stage would end the run as soon as it goes on. */
+function isInVain(state: State, name: string): boolean {
+  const stage = state.stages.get(name);
+  const plan = state.workflow?.stages[name];
+  if (!plan || !stage?.current || isDone(state, stage)) return false;
+  const units = [...state.stages.values()].filter((unit) => stageOf(unit.name) === name && !unit.child);
+  return stage.current.board?.closed !== undefined || units.some((unit) => isFailedForGood(unit, plan));
 }
 
 /** A board on which what is not done may be begun again, in new waves. */

@@ -370,6 +370,29 @@ describe("what fails", () => {
     expect(ending(await going)).toBe("cancelled: stopped");
   });
 
+  test("what failed beside it for good is retried too: else it would end the run again at once", async () => {
+    const workflow = changed({
+      lint: { agent: "scout", makes: "Report" },
+      docs: { agent: "scout", makes: "Report" },
+    });
+    const spent = failure("budget");
+    const agents = new ScriptedAgents({ lint: [spent], docs: [spent] });
+    const { config } = created();
+    const { go, say, events } = await world(
+      { workflow, agents },
+      { config: { ...config, limits: { ...config.limits, parallel: 4 } } },
+    );
+    const before = await go();
+    expect(before.finished?.outcome).toBe("out-of-budget");
+    expect(["lint", "docs"].map((name) => before.stages.get(name)?.current?.failure?.code)).toEqual([
+      "budget",
+      "budget",
+    ]);
+    await say({ type: "retry.requested", ...word("/agent retry") });
+    expect((await go()).waiting?.reason).toBe("approval");
+    expect(firstDifference(await events())).toBeUndefined();
+  });
+
   test("a step that cannot be recorded ends everybody at work: nobody decides for them any more", async () => {
     const workflow = changed({
       lint: { agent: "scout", makes: "Report" },
