@@ -497,6 +497,8 @@ describe("limits say no", () => {
               expect(await fleet.create(agent("b", { fromConflict: true }))).toEqual(no("no conflict"));
               await fleet.create(agent("idle"));
               expect(await fleet.interrupt("idle")).toEqual(no("nothing to do"));
+              await fleet.delete("idle");
+              expect(await fleet.create(agent("idle"))).toEqual(no("is deleted: choose another name"));
             },
           ],
         },
