@@ -2,7 +2,7 @@
 import { newBoundary } from "../agents/data-block.ts";
 import { modelIds } from "../agents/models.ts";
 import { BatonError } from "../core/errors.ts";
-import type { ListedIssue } from "../engine/ports.ts";
+import type { ListedIssue } from "../engine/github-port.ts";
 import { pinInput, withoutOwn } from "../intake/pin.ts";
 import { textOf } from "../triage/backlog-choice.ts";
 import { triageRequest, type Asking } from "../triage/backlog-requests.ts";

@@ -3,7 +3,7 @@ import { systemClock } from "../core/clock.ts";
 import { BatonError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
-import type { GitHubReader, IssueList } from "../engine/ports.ts";
+import type { GitHubReader, IssueList } from "../engine/github-port.ts";
 import type { Env } from "../env.ts";
 import { createClient, whoIs, type OctokitFor, type Self } from "../github/client.ts";
 import { createGitHubReader } from "../github/reader.ts";

@@ -108,6 +108,9 @@ function essence(event: RunEvent): object {
         commands: evidence.map(({ label, argv, commit, exitCode }) => ({ label, argv, commit, exitCode })),
       };
     }
+    case "fleet.merged":
+      // Older logs do not have it.
+      return { ...event, work: undefined };
     case "run.finished":
       return { type: event.type, outcome: event.outcome, code: event.code, message: withoutTime(event.message) };
     default:

@@ -11,54 +11,29 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
-import type { Log } from "../core/log.ts";
 import { Parking } from "../core/parking.ts";
 import { patiently } from "./patience.ts";
 import { decide } from "./decide.ts";
+import type { Engine } from "./engine.ts";
 import { comesAlone, endsRun, isStep, isWork, stepEvent, type Effect, type Step, type Work } from "./effect.ts";
 import type { RunEvent } from "./events.ts";
 import { faultPoint } from "../core/fault-points.ts";
+import { appendOnce } from "./append-once.ts";
 import { perform, type Course, type Proposal } from "./perform.ts";
-import type {
-  AgentRunner,
-  EventLog,
-  Gates,
-  History,
-  Merges,
-  Publisher,
-  Projection,
-  Triager,
-  WorkflowSource,
-} from "./ports.ts";
+import type { EventLog } from "./ports.ts";
 import { notDone } from "./keep.ts";
 import { beforeEnd } from "./kept-work.ts";
 import { recover } from "./recovery.ts";
-import { broken, isDone, isPublished, isRemembered, isSameEvent } from "./remembered.ts";
-import type { Files } from "./proposal.ts";
-import type { Subjects } from "./subjects-port.ts";
+import { broken, isDone, isPublished, isRemembered } from "./remembered.ts";
 import { stageStart } from "./stage-start.ts";
+import type { Subjects } from "./subjects-port.ts";
 import { apply, fold } from "./fold.ts";
 import { mayGoOn, type State } from "./state.ts";
 import { UnderWay } from "./under-way.ts";
 
-export interface Engine {
-  readonly log: EventLog;
-  readonly triager: Triager;
-  readonly agents: AgentRunner;
-  readonly gates: Gates;
-  readonly merges: Merges;
-  readonly files: Files;
-  readonly publisher: Publisher;
-  readonly projection: Projection;
-  readonly workflows: WorkflowSource;
-  readonly history: History;
-  readonly subjects: Subjects;
-  readonly clock: Clock;
-  readonly journal: Log;
-}
+export type { Engine };
 
 /** What a run was doing when its driver stopped: it ended, it waits, the driver was told to leave it, or another driver has it. */
 export type Driven = "ended" | "waiting" | "parked" | "lost" | "unknown";
@@ -66,13 +41,23 @@ export type Driven = "ended" | "waiting" | "parked" | "lost" | "unknown";
 /** How long the news that an issue is still there and open is believed. */
 const BELIEVED_MS = 60_000;
 
-/** Drives `run` until it ends, waits, or `signal` fires (then it is parked and can be driven again). Throws only for a broken database. */
-export async function drive(run: RunId, engine: Engine, signal: AbortSignal): Promise<Driven> {
+/**
+ * Drives `run` until it ends, waits, or `signal` fires (then it is parked and can be driven again). `rests` is told the version at which
+ * there was nothing to do and no time to wait for. Throws only for a broken database.
+ */
+export async function drive(
+  run: RunId,
+  engine: Engine,
+  signal: AbortSignal,
+  rests: (version: number) => void = () => {},
+): Promise<Driven> {
   const events = await engine.log.read(run);
   if (events.length === 0) return "unknown";
   const driver = new Driver(run, fold(events), engine, signal);
   try {
-    return await driver.run();
+    const driven = await driver.run();
+    if ((driven === "ended" || driven === "waiting") && driver.restsForGood) rests(driver.version);
+    return driven;
   } catch (error) {
     if (error instanceof BatonError && error.code === "fence-lost") return "lost";
     throw error;
@@ -98,6 +83,16 @@ class Driver {
     this.#signal = signal;
   }
 
+  get version(): number {
+    return this.#state.version;
+  }
+
+  /** No time wakes it. */
+  get restsForGood(): boolean {
+    const { paused, waiting, finished } = this.#state;
+    return finished !== undefined || paused !== undefined || waiting?.until === undefined;
+  }
+
   async run(): Promise<Driven> {
     if (this.#state.phase !== "finished") await this.#append([{ type: "run.driven", driver: this.#name }]);
     using _following = this.#engine.log.follow((run) => {
@@ -110,6 +105,9 @@ class Driver {
         const end = await this.#take(first, rest);
         if (end) return end;
       }
+    } catch (error) {
+      this.#broke(error);
+      throw error;
     } finally {
       // Whoever goes on must find nobody at work here.
       await this.#underWay.all();
@@ -358,18 +356,8 @@ class Driver {
   async #write(events: readonly RunEvent[]): ReturnType<EventLog["append"]> {
     const { log } = this.#engine;
     const expected = this.#state.version;
-    const append = async (what: readonly RunEvent[]): ReturnType<EventLog["append"]> => {
-      let tries = 0;
-      const answer = await this.#patient(() => {
-        tries += 1;
-        return log.append(this.#run, expected, what);
-      });
-      if (answer.type === "appended" || tries === 1) return answer;
-      // An earlier try may have been written although its answer was lost: then it is in the log as it was sent.
-      const written = await this.#patient(() => log.read(this.#run, expected));
-      const mine = what.every((event, index) => isSameEvent(event, written[index]?.event));
-      return mine ? { type: "appended", version: expected + what.length } : answer;
-    };
+    const append = (what: readonly RunEvent[]) =>
+      appendOnce(log, this.#run, expected, what, (ask) => this.#patient(ask));
     try {
       return await append(events);
     } catch (error) {

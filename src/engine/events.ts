@@ -8,11 +8,14 @@ import { RepoConfig } from "../workflows/repo-config.ts";
 import { Tried } from "../workflows/setup.ts";
 import { allGates, waits, Workflow } from "../workflows/schema.ts";
 import { boardEvents } from "./board-events.ts";
+import { waitReasons, losses, sessionReasons, Failure, outcomes } from "./event-words.ts";
 import { Amount, Sha, unitFields as stage, type Task as BoardTask } from "./event-fields.ts";
 import { fleetEvents } from "./fleet-events.ts";
 import { keptEvents } from "./kept-events.ts";
 import { proposalEvents } from "./proposal-events.ts";
 import { talkEvents } from "./talk-events.ts";
+
+export * from "./event-words.ts";
 
 const text = z.string().max(100_000);
 
@@ -114,75 +117,8 @@ export const GateResult = z.strictObject({
 });
 export type GateResult = z.infer<typeof GateResult>;
 
-/** Why a run waits: it holds no worker, and goes on by itself at a known time or when somebody mends what it waits for. */
-export const waitReasons = [
-  "model-limit",
-  "model-account",
-  "model-away",
-  "circuit-open",
-  "github-limit",
-  "github-away",
-  "broken",
-  "approval",
-  "answer",
-] as const;
-export type WaitReason = (typeof waitReasons)[number];
-
-/** What of the ground a run stands on may go away under it. */
-export const losses = [
-  "issue-gone",
-  "issue-transferred",
-  "issue-locked",
-  "repository-gone",
-  "repository-archived",
-  "installation-suspended",
-  "installation-removed",
-  "base-rewritten",
-  "base-gone",
-] as const;
-export type Loss = (typeof losses)[number];
-
 /** Blocks of a message as the Messages API has them, kept as they were sent. */
 const blocks = z.array(z.record(z.string(), z.json())).max(1_000);
-
-/** Why a conversation with a model began: the first of its attempt, or anew because the one before could not go on. */
-export const sessionReasons = [
-  "first",
-  "too-long",
-  "other-model",
-  "invalid-output",
-  "tools-broken",
-  "workspace-gone",
-] as const;
-
-/** Why an agent's attempt brought nothing. */
-export const failureCodes = [
-  "invalid-output",
-  "no-finish",
-  "turn-limit",
-  "token-limit",
-  "time-limit",
-  "budget",
-  "model-unreachable",
-  "model-refused",
-  "tools-broken",
-  "import-refused",
-  "cancelled",
-] as const;
-export const Failure = z.strictObject({ code: z.enum(failureCodes), message: z.string().max(2_000) });
-export type Failure = z.infer<typeof Failure>;
-
-export const outcomes = [
-  "succeeded",
-  "triaged",
-  "needs-a-decision",
-  "could-not-reproduce",
-  "failed",
-  "timed-out",
-  "out-of-budget",
-  "cancelled",
-] as const;
-export type Outcome = (typeof outcomes)[number];
 
 /** A task of a fan-out: one line of the task board. */
 export type Task = z.infer<typeof BoardTask>;

@@ -56,6 +56,8 @@ export const fleetEvents = [
     ...unitFields,
     id: AgentId,
     commit: Sha,
+    /** What of it was merged; absent in older logs, where it is what it had handed in by then. */
+    work: Sha.optional(),
     conflict: z.strictObject({ marked: Sha, paths }).optional(),
   }),
   /** Lines on the board of the agent that conducts. */

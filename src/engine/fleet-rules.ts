@@ -41,8 +41,12 @@ export function refusalOf(state: State, event: FleetEvent): string | undefined {
 function creating(state: State, event: EventOf<"agent.created">): string | undefined {
   const { limits } = state.created.config;
   const fleet = fleetOf(state, event.stage);
-  if (fleet?.agents.includes(event.id))
-    return `there is an agent "${event.id}" already, ${statusOf(state, childUnit(event.stage, event.id))} now: command it, or choose another name`;
+  if (fleet?.agents.includes(event.id)) {
+    const status = statusOf(state, childUnit(event.stage, event.id));
+    return status === "deleted"
+      ? `an agent "${event.id}" was there and is deleted: choose another name`
+      : `there is an agent "${event.id}" already, ${status} now: command it, or choose another name`;
+  }
   const depth = depthOf(state, event.stage);
   if (depth >= limits.depth)
     return `agents may be created ${limits.depth} deep in this repository (limits.depth), and you are at ${depth}: do it yourself, or say in your result what is left`;

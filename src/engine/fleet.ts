@@ -3,7 +3,7 @@
 //
 // A process that dies between a call and the record of the turn it belongs to leaves events that nobody knows of who goes on: the model
 // is asked again, and says it again. So what was recorded behind the agent's last turn is answered as it was then, once, when it is
-// asked for again.
+// asked for again in the next turn. What the model says otherwise this time is done, and then goes before what was recorded of that agent.
 import { isDeepStrictEqual } from "node:util";
 import type { Sha } from "../core/ids.ts";
 import { originCommit, startCommit } from "./commits.ts";
@@ -26,26 +26,42 @@ type Parts = Pick<Engine, "log" | "merges" | "gates" | "agents">;
 
 /** The fleet of an attempt that is about to be worked. */
 export async function createFleet(course: Course, { log, merges, gates, agents }: Parts, of: Of): Promise<Fleet> {
-  const orphans = await orphansOf(course.now(), log, of);
+  let orphans = await orphansOf(course.now(), log, of);
+  const turnsOfOwn = (): number => course.now().stages.get(of.stage)?.current?.turns ?? 0;
+  const turnsBefore = turnsOfOwn();
   const unitOf = (id: string) => childUnit(of.stage, id);
   const known = (): FleetState | undefined => fleetOf(course.now(), of.stage);
   const head = (state: State): Sha => fleetOf(state, of.stage)?.head ?? startCommit(state, of.stage);
 
   /** The event that a lost reply had asked for, if it was this one. */
   function taken(is: (event: FleetEvent) => boolean): FleetEvent | undefined {
+    if (turnsOfOwn() > turnsBefore) return undefined;
     const index = orphans.findIndex(is);
     return index === -1 ? undefined : orphans.splice(index, 1)[0];
   }
 
+  /** Records what is newly asked for. What a lost reply had asked for of the same agent is past then. */
+  async function ask<T extends Answer<object>>(make: (state: State) => Proposal<T>): Promise<T> {
+    let about: string | undefined;
+    const answer = await course.propose((state) => {
+      const proposed = make(state);
+      const [event] = proposed.events;
+      about = event && "id" in event ? event.id : undefined;
+      return proposed;
+    });
+    if (about !== undefined) orphans = orphans.filter((orphan) => !("id" in orphan) || orphan.id !== about);
+    return answer;
+  }
+
   async function record(event: FleetEvent): Promise<Answer> {
     if (taken((orphan) => isDeepStrictEqual(orphan, event))) return { type: "done" };
-    return await course.propose((state) => proposal(state, event, {}));
+    return await ask((state) => proposal(state, event, {}));
   }
 
   async function create(asked: NewAgent): Promise<Answer<{ id: string; base: Sha }>> {
     const orphan = taken((event) => event.type === "agent.created" && isAskedFor(event, asked));
     if (orphan?.type === "agent.created") return { type: "done", id: orphan.id, base: orphan.base };
-    return await course.propose((state): Proposal<Answer<{ id: string; base: Sha }>> => {
+    return await ask((state): Proposal<Answer<{ id: string; base: Sha }>> => {
       const conflict = fleetOf(state, of.stage)?.conflict;
       if (asked.fromConflict && !conflict) return refusing("there is no conflict to begin from");
       const event = createdEvent(state, asked, asked.fromConflict ? conflict : undefined);
@@ -73,7 +89,7 @@ export async function createFleet(course: Course, { log, merges, gates, agents }
   async function command(id: string, words: string): Promise<Answer<{ number: number }>> {
     const orphan = taken((event) => event.type === "agent.commanded" && event.id === id && event.words === words);
     if (orphan?.type === "agent.commanded") return { type: "done", number: orphan.number };
-    return await course.propose((state) => {
+    return await ask((state) => {
       const number = (state.stages.get(unitOf(id))?.child?.commands ?? 0) + 1;
       return proposal(state, { type: "agent.commanded", ...of, id, number, words }, { number });
     });
@@ -84,9 +100,9 @@ export async function createFleet(course: Course, { log, merges, gates, agents }
     if (orphan?.type === "fleet.merged") return mergeAnswer(orphan);
     const state = course.now();
     const into = head(state);
-    const at = { type: "fleet.merged" as const, ...of, id };
-    const no = refusalOf(state, { ...at, commit: into });
     const theirs = workOf(state, of.stage, id);
+    const at = { type: "fleet.merged" as const, ...of, id, ...(theirs === undefined ? {} : { work: theirs }) };
+    const no = refusalOf(state, { ...at, commit: into });
     if (no !== undefined || theirs === undefined) return refusal(no ?? `${id} has handed in no change`);
     const mender = state.stages.get(unitOf(id))?.child;
     if (mender?.conflict) {
@@ -103,7 +119,12 @@ export async function createFleet(course: Course, { log, merges, gates, agents }
       answer.type === "merged"
         ? { ...at, commit: answer.commit }
         : { ...at, commit: into, conflict: { marked: answer.marked, paths: [...answer.paths] } };
-    const recorded = await course.propose((by) => proposal(by, event, {}));
+    let overtaken = false;
+    const recorded = await ask((by) => {
+      overtaken = head(by) !== into;
+      return overtaken ? refusing("other work was merged meanwhile") : proposal(by, event, {});
+    });
+    if (overtaken) return await merge(id, signal);
     return recorded.type === "refused" ? recorded : mergeAnswer(event);
   }
 

@@ -68,11 +68,11 @@ function changed(line: BoardLine, { id, status, agent, note }: EventOf<"task.cha
 function merged(
   state: State,
   before: FleetState,
-  { stage, id, commit, conflict }: EventOf<"fleet.merged">,
+  { stage, id, commit, work, conflict }: EventOf<"fleet.merged">,
 ): Partial<Attempt> {
   if (conflict) return { fleet: { ...before, conflict: { of: id, ...conflict } } };
   const mends = state.stages.get(childUnit(stage, id))?.child?.conflict;
-  const theirs = workOf(state, stage, id);
+  const theirs = work ?? workOf(state, stage, id);
   const open = before.conflict && (mends?.of === before.conflict.of || id === before.conflict.of);
   return {
     commit,

@@ -17,8 +17,9 @@ import { broadcastTo } from "./handed.ts";
 import { restedLocks, talkAfter } from "./fold-talk.ts";
 import { silence } from "./talk-state.ts";
 import { newAttempt, newStage } from "./beginnings.ts";
+import { reopen } from "./reopen.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
-import { dependants, isDone, isIdle, isUnderWay, stageThatEnded, workedMs, type Attempt, type State } from "./state.ts";
+import { dependants, isIdle, isUnderWay, type Attempt, type State } from "./state.ts";
 
 /** Folds a whole log. Throws when the log does not begin with `run.created`. */
 export function fold(events: readonly RecordedEvent[]): State {
@@ -383,42 +384,4 @@ function touchCurrent(
   if (!stage?.current) return state.stages;
   const attempt: Attempt = { ...stage.current, ...change(stage.current), touchedAt: at };
   return new Map(state.stages).set(name, { ...stage, current: attempt, attempts: stage.attempts.with(-1, attempt) });
-}
-
-function reopen(state: State, from: string | undefined, at: number): State {
-  const open: State = {
-    ...state,
-    driver: undefined,
-    stop: undefined,
-    closedBy: undefined,
-    lost: undefined,
-    paused: undefined,
-    waiting: undefined,
-    parks: 0,
-    kept: state.kept && { ...state.kept, settled: false },
-    finished: undefined,
-    budgetFrom: { at, spend: state.spend, worked: workedMs(state, at) },
-  };
-  if (!state.workflow) return { ...open, phase: "routing", routed: undefined };
-  const first = from ?? stageThatEnded(state);
-  const again = first === undefined ? [] : [first, ...dependants(state.workflow, first)];
-  const stages = new Map([...state.stages].map(([name, stage]) => [name, { ...stage, rounds: 0, failures: 0 }]));
-  for (const name of again) {
-    const stage = stages.get(name);
-    const kept = stage && name === first && !isDone(state, stage) ? reopenedBoard(stage.current) : undefined;
-    // An approval with words was of a plan that is not made now: who comes next has not been told them.
-    if (stage) stages.set(name, { ...stage, current: kept, approved: undefined });
-    if (!kept) continue;
-    // Of a fan-out only what is not done is worked again.
-    for (const [unit, { current, ...rest }] of stages)
-      if (stageOf(unit) === name && unit !== name && !isDone(state, { current, ...rest }))
-        stages.set(unit, { ...rest, current: undefined });
-  }
-  return { ...open, phase: "working", stages };
-}
-
-/** A board on which what is not done may be begun again, in new waves. */
-function reopenedBoard(attempt: Attempt | undefined): Attempt | undefined {
-  if (!attempt?.board || attempt.gates.length > 0) return undefined;
-  return { ...attempt, failure: undefined, board: { ...attempt.board, closed: undefined } };
 }

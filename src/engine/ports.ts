@@ -79,14 +79,20 @@ export interface RunLine {
  * Whose turn it is, across all workers of a database. A claimed run is this worker's as long as the worker shows that it lives;
  * time is the database's clock, never a worker's.
  */
+/**
+ * `afterMs`: it is not due before that. `rests`: the version at which its driver found nothing to do and no time to wait for: it is not
+ * due before something else is said of it.
+ */
+export type Release = { readonly afterMs: number } | { readonly rests: number };
+
 export interface Claims {
   /**
    * Takes the due run that nobody holds and whose repository and installation have waited longest; undefined when there is none, or the
    * limits say no. Never one that it gave before and that was not released since, even when others could have taken it meanwhile.
    */
   next(): Promise<RunId | undefined>;
-  /** Gives a run back. When it is due again its last event says; with `afterMs` not before that. */
-  release(run: RunId, afterMs?: number): Promise<void>;
+  /** Gives a run back. When it is due again its last event says, but for what the release says of it. */
+  release(run: RunId, until?: Release): Promise<void>;
   /** Throws `fence-lost` unless this worker holds the run now. */
   assure(run: RunId): Promise<void>;
   /** Shows that this worker lives, and says in how many milliseconds the next unheld run is due (0: now; undefined: none is). */
@@ -344,63 +350,4 @@ export interface Projection {
   touch(run: RunId): void;
   /** Shows the latest state now and waits for it. */
   settle(run: RunId): Promise<void>;
-}
-
-/** The read side of GitHub, for the intake. Every method throws `github-failed` when GitHub does not answer; callers treat that as no. */
-export interface GitHubReader {
-  repository(owner: string, name: string): Promise<RepoRef>;
-  /** The collaborator permission of a person, looked up now and checked against the numeric id: a renamed or impersonated login gives "none". */
-  permission(repo: RepoRef, person: Person): Promise<"none" | "read" | "triage" | "write" | "maintain" | "admin">;
-  /** A file of the default branch, or undefined. */
-  file(repo: RepoRef, path: string): Promise<string | undefined>;
-  issue(
-    repo: RepoRef,
-    number: number,
-  ): Promise<
-    | {
-        title: string;
-        body: string;
-        author: Person;
-        state: "open" | "closed";
-        locked: boolean;
-        isPull: boolean;
-        url: string;
-        labels: string[];
-        assignees: Person[];
-      }
-    | undefined
-  >;
-  /** Comments oldest first, at most the latest 100. */
-  comments(
-    repo: RepoRef,
-    number: number,
-  ): Promise<{ id: number; author: Person; body: string; createdAt: number; updatedAt?: number }[]>;
-  labels(repo: RepoRef): Promise<string[]>;
-  /** The commit of a branch. */
-  head(repo: RepoRef, branch: string): Promise<Sha>;
-  /** Numbers of open pull requests whose body closes the issue. */
-  pullRequestsClosing(repo: RepoRef, number: number): Promise<number[]>;
-}
-
-/** An open issue as a list of them tells it; a pull request is one too. */
-export interface ListedIssue {
-  readonly number: number;
-  readonly title: string;
-  readonly body: string;
-  readonly author: Person;
-  readonly locked: boolean;
-  readonly isPull: boolean;
-  readonly url: string;
-  readonly labels: readonly string[];
-  /** How many it has. */
-  readonly comments: number;
-}
-
-/** The open issues of a repository, for whoever works its backlog. */
-export interface IssueList {
-  /** Newest first, at most `most`; `since` (milliseconds since 1970): only those changed then or later. `more`: there are others. Throws `github-failed`. */
-  openIssues(
-    repo: RepoRef,
-    options: { readonly most: number; readonly since?: number | undefined },
-  ): Promise<{ readonly issues: readonly ListedIssue[]; readonly more: boolean }>;
 }

@@ -9,6 +9,9 @@ import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, Task, W
 import type { Child, FleetState } from "./fleet-state.ts";
 import type { TalkState } from "./talk-state.ts";
 import { readUnit, taskUnit } from "./unit.ts";
+import { dependants, stageOrder, upstream } from "./stage-order.ts";
+
+export { dependants, stageOrder, upstream };
 
 export interface Attempt {
   readonly number: number;
@@ -188,7 +191,16 @@ export function planOf(state: State, unit: string): UnitPlan | undefined {
     return { agent, makes, model, needs: [], gates: [], turns: plan.turns, time: plan.time };
   }
   if (!plan || task === undefined) return plan;
-  const { for_each: _, merge, until: _until, otherwise: _otherwise, ...alone } = plan;
+  // What a fan-out may do without it says of its whole: neither a task nor a mending is passed over.
+  const {
+    for_each: _,
+    merge,
+    until: _until,
+    otherwise: _otherwise,
+    when: _when,
+    on_failure: _onFailure,
+    ...alone
+  } = plan;
   // What is merged is judged whole, by the gates of the fan-out.
   if (!mends) return { ...alone, gates: [] };
   return {
@@ -307,46 +319,9 @@ export function valuesOf(state: State): Record<string, unknown> {
   return values;
 }
 
-/** Stage names so that each comes after what it needs; stages that do not depend on each other keep the file's order. */
-export function stageOrder(workflow: Workflow | undefined): string[] {
-  if (!workflow) return [];
-  const order: string[] = [];
-  const visit = (name: string, path: readonly string[]): void => {
-    if (order.includes(name) || path.includes(name)) return;
-    for (const need of workflow.stages[name]?.needs ?? []) visit(need, [...path, name]);
-    order.push(name);
-  };
-  for (const name of Object.keys(workflow.stages)) visit(name, []);
-  return order;
-}
-
 /** The last stage that was not passed over: what it made is what the run comes to. */
 export function lastStage(state: State): string | undefined {
   return stageOrder(state.workflow).findLast((name) => !state.stages.get(name)?.current?.skipped);
-}
-
-/** Every stage that needs `name`, directly or through others. */
-export function dependants(workflow: Workflow | undefined, name: string): string[] {
-  const found = new Set<string>();
-  for (const candidate of stageOrder(workflow)) {
-    const needs = workflow?.stages[candidate]?.needs ?? [];
-    if (needs.includes(name) || needs.some((need) => found.has(need))) found.add(candidate);
-  }
-  return [...found];
-}
-
-/** Every stage that `name` needs, directly or through others, in the order they are worked. */
-export function upstream(workflow: Workflow | undefined, name: string): string[] {
-  const found = new Set<string>();
-  const visit = (stage: string): void => {
-    for (const need of workflow?.stages[stage]?.needs ?? []) {
-      if (found.has(need)) continue;
-      found.add(need);
-      visit(need);
-    }
-  };
-  visit(name);
-  return stageOrder(workflow).filter((stage) => found.has(stage));
 }
 
 /** The current artifact of that kind, of the latest stage that made one, with the commit it came with. */

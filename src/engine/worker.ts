@@ -6,7 +6,7 @@ import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
 import { Parking } from "../core/parking.ts";
 import { drive, type Engine } from "./drive.ts";
-import type { Claims } from "./ports.ts";
+import type { Claims, Release } from "./ports.ts";
 
 /** A run whose driving threw is left alone this long: its log may be broken. */
 const PENALTY_MS = 30_000;
@@ -36,7 +36,7 @@ export function startWorker({ engine, claims, parallel, beatMs }: WorkerOptions)
   const { journal } = engine;
   const driving = new Set<Promise<void>>();
   /** Runs to be given back as soon as the database answers, and how long they are to be left alone. */
-  const owed = new Map<RunId, number | undefined>();
+  const owed = new Map<RunId, Release | undefined>();
   let giving: Promise<void> = Promise.resolve();
   let looking: Promise<void> | undefined;
   let again = false;
@@ -44,15 +44,17 @@ export function startWorker({ engine, claims, parallel, beatMs }: WorkerOptions)
   let beating: Promise<void> = Promise.resolve();
 
   async function work(run: RunId): Promise<void> {
-    let afterMs: number | undefined;
+    let until: Release | undefined;
     try {
-      await drive(run, engine, signal);
+      await drive(run, engine, signal, (version) => {
+        until = { rests: version };
+      });
     } catch (error) {
       journal.error("a run could not be driven", { run, error: messageOf(error) });
       const away = error instanceof BatonError && error.code === "database-failed";
-      if (!signal.aborted) afterMs = away ? AWAY_MS : PENALTY_MS;
+      if (!signal.aborted) until = { afterMs: away ? AWAY_MS : PENALTY_MS };
     }
-    owed.set(run, afterMs);
+    owed.set(run, until);
     await giveBack();
   }
 
@@ -62,9 +64,9 @@ export function startWorker({ engine, claims, parallel, beatMs }: WorkerOptions)
    */
   function giveBack(): Promise<void> {
     giving = giving.then(async () => {
-      for (const [run, afterMs] of owed) {
+      for (const [run, until] of owed) {
         try {
-          await claims.release(run, afterMs);
+          await claims.release(run, until);
           owed.delete(run);
         } catch (error) {
           journal.warn("a run could not be given back yet", { run, error: messageOf(error) });

@@ -1,6 +1,6 @@
 // The open issues of a repository, page by page, and who and what an issue of GitHub's names.
 import type { Person, RepoRef } from "../engine/events.ts";
-import type { IssueList, ListedIssue } from "../engine/ports.ts";
+import type { IssueList, ListedIssue } from "../engine/github-port.ts";
 import { place, type Requests } from "./requests.ts";
 
 const PER_PAGE = 100;

@@ -3,7 +3,7 @@ import { BatonError } from "../core/errors.ts";
 import { sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
-import type { GitHubReader, IssueList } from "../engine/ports.ts";
+import type { GitHubReader, IssueList } from "../engine/github-port.ts";
 import type { OctokitFor, Timing } from "./client.ts";
 import { latestComments } from "./comments.ts";
 import type { Throttle } from "../store/throttle.ts";

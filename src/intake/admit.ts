@@ -4,7 +4,7 @@
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
-import type { GitHubReader } from "../engine/ports.ts";
+import type { GitHubReader } from "../engine/github-port.ts";
 import type { Reply } from "../engine/reply.ts";
 import type { Actor } from "./intent.ts";
 import { isAtLeast, whoMay, type Role } from "./verbs.ts";

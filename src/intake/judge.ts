@@ -5,7 +5,8 @@
 import { openAsks, planMarker, type OpenAsk } from "../engine/asks.ts";
 import type { EventOf } from "../engine/events.ts";
 import { blockIn, isSamePlan, parsePlan } from "../engine/plan-text.ts";
-import type { Bell, GitHubReader, Publisher } from "../engine/ports.ts";
+import type { Bell, Publisher } from "../engine/ports.ts";
+import type { GitHubReader } from "../engine/github-port.ts";
 import { planAt, type State } from "../engine/state.ts";
 import type { Wait } from "../workflows/schema.ts";
 import { afterTheEnd, createAnswers } from "./answers.ts";

@@ -1,5 +1,5 @@
 // Whether work may start on an issue as it is at this moment, in words for whoever asked.
-import type { GitHubReader } from "../engine/ports.ts";
+import type { GitHubReader } from "../engine/github-port.ts";
 import type { Intent } from "./intent.ts";
 
 type Place = Pick<Intent, "repo" | "subject">;

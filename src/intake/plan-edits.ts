@@ -3,7 +3,8 @@
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
 import { blockIn } from "../engine/plan-text.ts";
-import type { GitHubReader, Publisher } from "../engine/ports.ts";
+import type { Publisher } from "../engine/ports.ts";
+import type { GitHubReader } from "../engine/github-port.ts";
 import { refusal, standingOf } from "./admit.ts";
 import type { Asked } from "./asked.ts";
 import type { Intent } from "./intent.ts";

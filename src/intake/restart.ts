@@ -1,6 +1,7 @@
 // `/agent restart`: ends the run that is under way, if there is one, and begins a new one with the text as it is now.
 // Everything that could refuse the new run is asked before the old one is ended.
-import type { GitHubReader, Publisher } from "../engine/ports.ts";
+import type { Publisher } from "../engine/ports.ts";
+import type { GitHubReader } from "../engine/github-port.ts";
 import type { State } from "../engine/state.ts";
 import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";

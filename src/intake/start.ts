@@ -2,7 +2,8 @@
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId, Sha } from "../core/ids.ts";
 import type { EventOf } from "../engine/events.ts";
-import type { Bell, EventLog, GitHubReader, Publisher, WorkflowSource } from "../engine/ports.ts";
+import type { Bell, EventLog, Publisher, WorkflowSource } from "../engine/ports.ts";
+import type { GitHubReader } from "../engine/github-port.ts";
 import type { Reply } from "../engine/reply.ts";
 import { fold } from "../engine/fold.ts";
 import { defaultRepoConfig, type RepoConfig } from "../workflows/repo-config.ts";

@@ -18,6 +18,19 @@ WITH taken AS MATERIALIZED (SELECT baton.claim($1, $2, $3, $4) AS run)
 SELECT t.run, extract(epoch FROM clock_timestamp() - r.due_at) * 1000 AS waited_ms
 FROM taken t LEFT JOIN baton.runs r ON r.run_id = t.run`;
 
+/**
+ * Whoever says something in this moment must be heard. A run that rests is still due when what its driver knew is not the last word; an
+ * event that is being written has not changed what this statement sees of `events`, but it has `due_at`, to a time behind the claim.
+ */
+const releasing = `
+UPDATE baton.runs r SET worker = NULL,
+  due_at = CASE
+    WHEN due_at IS NULL THEN NULL
+    WHEN $3::double precision > 0 THEN greatest(due_at, clock_timestamp() + $3 * interval '1 millisecond')
+    WHEN due_at <= claimed_at AND $4::integer = (SELECT max(version) FROM baton.events e WHERE e.run_id = r.run_id) THEN NULL
+    ELSE due_at END
+WHERE run_id = $1 AND worker = $2`;
+
 export interface ClaimLimits {
   /** Runs under way at once, of one repository and of one installation, in all workers together. */
   readonly perRepository: number;
@@ -79,13 +92,10 @@ export async function openClaims(
       given.add(run);
       return run;
     },
-    async release(run, afterMs) {
+    async release(run, until = { afterMs: 0 }) {
       await database.query(
-        `UPDATE baton.runs SET worker = NULL,
-           due_at = CASE WHEN $3::double precision IS NULL OR due_at IS NULL THEN due_at
-                    ELSE greatest(due_at, clock_timestamp() + $3 * interval '1 millisecond') END
-         WHERE run_id = $1 AND worker = $2`,
-        [run, worker, afterMs ?? null],
+        releasing,
+        "rests" in until ? [run, worker, null, until.rests] : [run, worker, until.afterMs, null],
       );
       given.delete(run);
     },

@@ -4,8 +4,9 @@ import type { History } from "../engine/ports.ts";
 import type { Database } from "./database.ts";
 
 /**
- * Attempts in which somebody waited or a driver changed say nothing about the work, and are left out. Events are read as text: they may
- * hold what PostgreSQL's JSON functions refuse.
+ * What lies between the beginning and the end of an attempt is often of others that were worked beside it. Attempts in which somebody
+ * waited or a driver changed say nothing about the work, and are left out. Events are read as text: they may hold what PostgreSQL's JSON
+ * functions refuse.
  */
 const times = `
 WITH latest AS (
@@ -17,20 +18,23 @@ WITH latest AS (
     CASE WHEN e.type IN ('stage.started', 'agent.finished') THEN substring(e.event::text FROM '"stage":\\s*"([^"]*)"') END AS stage
   FROM latest JOIN baton.events e USING (run_id)
   WHERE e.type IN ('stage.started', 'agent.finished', 'run.driven', 'run.parked')
+), counted AS (
+  SELECT marks.*, count(*) FILTER (WHERE type IN ('run.driven', 'run.parked')) OVER (PARTITION BY run_id ORDER BY version) AS breaks
+  FROM marks
 ), steps AS (
-  SELECT marks.*, lag(type) OVER run AS before_type, lag(at) OVER run AS before_at
-  FROM marks WINDOW run AS (PARTITION BY run_id ORDER BY version)
+  SELECT counted.*, lag(type) OVER unit AS before_type, lag(at) OVER unit AS before_at, lag(breaks) OVER unit AS before_breaks
+  FROM counted WHERE stage = $5 WINDOW unit AS (PARTITION BY run_id ORDER BY version)
 )
 SELECT extract(epoch FROM at - before_at) * 1000 AS milliseconds FROM steps
-WHERE type = 'agent.finished' AND before_type = 'stage.started' AND stage = $5
+WHERE type = 'agent.finished' AND before_type = 'stage.started' AND breaks = before_breaks
 ORDER BY at DESC LIMIT 20`;
 
 /** Fewer runs than this tell nothing. */
 const ENOUGH = 3;
 
 /**
- * The quartiles of the latest runs that succeeded: what they cost, and how long somebody worked on them (what lies before a driver took
- * the run up is not counted: it waited).
+ * The quartiles of the latest runs that succeeded: what they cost, and how long somebody worked on them. What lies before a driver took
+ * the run up is not counted, nor is what lies behind a wait or a pause until then: people think for days.
  */
 const estimate = `
 WITH latest AS (
@@ -38,10 +42,16 @@ WITH latest AS (
   WHERE (repo_id, owner, name) = ($1, $2, $3) AND outcome = 'succeeded' AND workflow = $4
   ORDER BY place DESC LIMIT 20
 ), steps AS (
-  SELECT e.run_id, e.type, extract(epoch FROM e.at - lag(e.at) OVER (PARTITION BY e.run_id ORDER BY e.version)) * 1000 AS took
+  SELECT e.run_id, e.type, extract(epoch FROM e.at - lag(e.at) OVER run) * 1000 AS took,
+    max(e.version) FILTER (WHERE e.type IN ('run.driven', 'resume.requested')) OVER before AS taken_up,
+    max(e.version) FILTER (WHERE e.type IN ('run.parked', 'pause.requested', 'run.finished')) OVER before AS put_down
   FROM latest JOIN baton.events e USING (run_id)
+  WINDOW run AS (PARTITION BY e.run_id ORDER BY e.version), before AS (run ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ), worked AS (
-  SELECT run_id, micro_dollars, (SELECT coalesce(sum(took), 0) FROM steps s WHERE s.run_id = l.run_id AND s.type <> 'run.driven') AS took
+  SELECT run_id, micro_dollars, (
+    SELECT coalesce(sum(took), 0) FROM steps s
+    WHERE s.run_id = l.run_id AND s.type <> 'run.driven' AND s.taken_up > coalesce(s.put_down, 0)
+  ) AS took
   FROM latest l
 )
 SELECT count(*)::integer AS runs,

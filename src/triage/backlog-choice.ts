@@ -1,6 +1,6 @@
 // Which of a repository's open issues are to be sorted, which are left out and why, and what is known of the others. Pure.
 import { createHash } from "node:crypto";
-import type { ListedIssue } from "../engine/ports.ts";
+import type { ListedIssue } from "../engine/github-port.ts";
 import type { Backlog, Known, Outcome } from "./backlog.ts";
 
 export interface ChoiceOptions {

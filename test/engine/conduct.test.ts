@@ -382,6 +382,65 @@ describe("an agent that conducts", () => {
     expect((await go()).finished).toMatchObject(good);
   });
 
+  test("what is handed in while git merges what was handed in before is not taken for merged", async () => {
+    const merging = Promise.withResolvers<void>();
+    const handedIn = Promise.withResolvers<void>();
+    class SlowMerges extends ScriptedMerges {
+      override async merge(...what: Parameters<ScriptedMerges["merge"]>): ReturnType<ScriptedMerges["merge"]> {
+        merging.resolve();
+        await handedIn.promise;
+        return await super.merge(...what);
+      }
+    }
+    const merges = new SlowMerges();
+    const agents = new FleetAgents({
+      conduct: [
+        {
+          turns: [
+            send("b", "build", { agent: "builder", makes: "Change" }),
+            ended("b"),
+            async (fleet) => void (await fleet.command("b", "mend")),
+            async (fleet, signal) => {
+              const merged = fleet.merge("b", never);
+              await ended("b")(fleet, signal);
+              handedIn.resolve();
+              expect(await merged).toMatchObject({ type: "done" });
+              expect(viewOf(fleet, "b")?.work).toBe("to merge");
+            },
+          ],
+        },
+      ],
+      "conduct:b": [{}, { turns: [() => merging.promise] }],
+    });
+    const world = await fleetWorld(agents, { merges });
+    expect((await world.go()).finished).toMatchObject(good);
+    expect(merges.asked.map(({ theirs }) => theirs)).toEqual([commitNamed("conduct:b 1")]);
+  });
+
+  test("two that are merged at once are both in what is left", async () => {
+    const merges = new ScriptedMerges();
+    const change = { agent: "builder", makes: "Change" } as const;
+    const agents = new FleetAgents({
+      conduct: [
+        {
+          turns: [
+            send("a", "build", change),
+            send("b", "build", change),
+            ended("a"),
+            ended("b"),
+            async (fleet) => void (await Promise.all([fleet.merge("a", never), fleet.merge("b", never)])),
+          ],
+        },
+      ],
+    });
+    const world = await fleetWorld(agents, { merges });
+    const state = await world.go();
+    const [first] = (await world.events()).flatMap(({ event }) =>
+      event.type === "fleet.merged" ? [event.commit] : [],
+    );
+    expect(state.stages.get("conduct")?.current?.commit).toBe(commitNamed(`${first} ${commitNamed("conduct:b 1")}`));
+  });
+
   test("sent back it begins with nobody, from what was merged, and may use the same names", async () => {
     const build = [
       send("builder", "build", { agent: "builder", makes: "Change" }),
@@ -512,6 +571,8 @@ describe("limits say no", () => {
               expect(await fleet.create(agent("b", { fromConflict: true }))).toEqual(no("no conflict"));
               await fleet.create(agent("idle"));
               expect(await fleet.interrupt("idle")).toEqual(no("nothing to do"));
+              await fleet.delete("idle");
+              expect(await fleet.create(agent("idle"))).toEqual(no("is deleted: choose another name"));
             },
           ],
         },
@@ -775,6 +836,71 @@ describe("what is known of agents", () => {
     });
     agents.onHang = () => hanging.resolve();
     expect((await (await fleetWorld(agents)).go()).finished).toMatchObject(good);
+  });
+});
+
+describe("whoever goes on and is told otherwise by the model than whoever was before", () => {
+  const build = send("b", "build", { agent: "builder", makes: "Change" });
+  const merge: FleetTurn = async (fleet) => expect(await fleet.merge("b", never)).toMatchObject({ type: "done" });
+  const again: FleetTurn = async (fleet) =>
+    expect(await fleet.command("b", "mend the tests")).toMatchObject({ type: "done", number: 2 });
+  const merged: FleetTurn = (fleet) => expect(viewOf(fleet, "b")).toMatchObject({ work: "merged", commands: 2 });
+
+  /** What is recorded until the first event of this type, whose turn is not. */
+  async function lost(type: RunEvent["type"], agents: FleetAgents) {
+    const whole = await fleetWorld(agents);
+    await whole.go();
+    const events = await whole.events();
+    return { run: whole.run, log: await prefixOf(events, events.findIndex(({ event }) => event.type === type) + 1) };
+  }
+
+  test.each<[string, FleetTurn[]]>([
+    ["in a later turn", [again, ended("b"), merge, merged]],
+    [
+      "in the same turn",
+      [
+        async (fleet, signal) => {
+          await again(fleet, signal);
+          await fleet.wait(["b"], long, signal);
+          await merge(fleet, signal);
+          await merged(fleet, signal);
+        },
+      ],
+    ],
+  ])("has merged what it asks to have merged, %s", async (_when, otherwise) => {
+    const { run, log } = await lost(
+      "fleet.merged",
+      new FleetAgents({ conduct: [{ turns: [build, ended("b"), merge] }] }),
+    );
+    const agents = new FleetAgents({ conduct: [{ turns: [build, ended("b"), ...otherwise] }], "conduct:b": [{}, {}] });
+    await drive(run, fleetEngine(log, agents), never);
+    const recorded = await log.read(run);
+    expect(fold(recorded).finished).toMatchObject(good);
+    expect(count(recorded, "fleet.merged")).toBe(2);
+    expect(firstDifference(recorded)).toBeUndefined();
+  });
+
+  test("interrupts whom it asks to have interrupted", async () => {
+    const scripts = (hanging: Promise<void>, ...otherwise: FleetTurn[]): Record<string, Script[]> => ({
+      conduct: [{ turns: [send("b"), () => hanging, ...otherwise] }],
+      "conduct:b": [{ end: "hang" }, { end: "hang" }],
+    });
+    const interrupt: FleetTurn = async (fleet) => {
+      expect(viewOf(fleet, "b")?.status).toBe("executing");
+      expect(await fleet.interrupt("b")).toMatchObject({ type: "done" });
+      expect(viewOf(fleet, "b")?.status).toBe("idle");
+    };
+    const first = Promise.withResolvers<void>();
+    const before = new FleetAgents(scripts(first.promise, interrupt));
+    before.onHang = () => first.resolve();
+    const { run, log } = await lost("agent.interrupted", before);
+    const second = Promise.withResolvers<void>();
+    const agents = new FleetAgents(scripts(Promise.resolve(), again, () => second.promise, interrupt));
+    agents.onHang = () => second.resolve();
+    await drive(run, fleetEngine(log, agents), never);
+    const recorded = await log.read(run);
+    expect(fold(recorded).finished).toMatchObject(good);
+    expect(count(recorded, "agent.interrupted")).toBe(2);
   });
 });
 

@@ -305,6 +305,29 @@ describe("a conflict", () => {
     expect(stagesOf(agents.tasks).filter((stage) => stage === "build:merge.printer")).toHaveLength(2);
     expect(state.finished?.message).toContain("unresolved");
   });
+
+  describe.each(["degrade", "continue"])("of a fan-out that may %s", (on_failure) => {
+    const workflow = changed({ build: { ...featureWorkflow.stages["build"], on_failure } });
+    const no = gate("resolved", false, "unresolved");
+    test.each([
+      [
+        "whose mending fails",
+        { agents: new ScriptedAgents({ "build:merge.printer": [failure("no-finish"), failure("no-finish")] }) },
+      ],
+      ["whose markers are left", { gates: new ScriptedGates({ resolved: [no, no] }) }],
+    ])("and %s is a person's to decide all the same", async (_how, parts) => {
+      const { log, run, go, say, events } = await world({ workflow, merges: conflicting(), ...parts });
+      await go();
+      await say(approved());
+      const append = log.append.bind(log);
+      vi.spyOn(log, "append").mockImplementation(async (...what) => {
+        if (what[1] > 200) throw new Error(`${run} has no end`);
+        return await append(...what);
+      });
+      expect(ending(await go())).toBe("needs-a-decision: merge-conflict");
+      expect(firstDifference(await events())).toBeUndefined();
+    });
+  });
 });
 
 describe("what fails", () => {
@@ -393,6 +416,48 @@ describe("what fails", () => {
     await both.promise;
     await say({ type: "stop.requested", ...word("/agent stop") });
     expect(ending(await going)).toBe("cancelled: stopped");
+  });
+
+  test("what failed beside it for good is retried too: else it would end the run again at once", async () => {
+    const workflow = changed({
+      lint: { agent: "scout", makes: "Report" },
+      docs: { agent: "scout", makes: "Report" },
+    });
+    const spent = failure("budget");
+    const agents = new ScriptedAgents({ lint: [spent], docs: [spent] });
+    const { config } = created();
+    const { go, say, events } = await world(
+      { workflow, agents },
+      { config: { ...config, limits: { ...config.limits, parallel: 4 } } },
+    );
+    const before = await go();
+    expect(before.finished?.outcome).toBe("out-of-budget");
+    expect(["lint", "docs"].map((name) => before.stages.get(name)?.current?.failure?.code)).toEqual([
+      "budget",
+      "budget",
+    ]);
+    await say({ type: "retry.requested", ...word("/agent retry") });
+    expect((await go()).waiting?.reason).toBe("approval");
+    expect(firstDifference(await events())).toBeUndefined();
+  });
+
+  test("a step that cannot be recorded ends everybody at work: nobody decides for them any more", async () => {
+    const workflow = changed({
+      lint: { agent: "scout", makes: "Report" },
+      docs: { agent: "scout", needs: ["lint"], makes: "Report" },
+    });
+    const agents = new ScriptedAgents({ "scout:code": ["hang"] });
+    const hanging = Promise.withResolvers<void>();
+    agents.onHang = () => hanging.resolve();
+    const { log, go, events } = await world({ workflow, agents });
+    const append = log.append.bind(log);
+    log.append = async (run, version, what) => {
+      if (what[0]?.type !== "stage.started" || what[0].stage !== "docs") return await append(run, version, what);
+      await hanging.promise;
+      throw new Error("the disk is gone");
+    };
+    await expect(go()).rejects.toThrow("the disk is gone");
+    expect((await events()).filter(({ event }) => event.type === "agent.failed")).toEqual([]);
   });
 
   test("one who must wait holds the others too, and all go on afterwards", async () => {

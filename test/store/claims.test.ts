@@ -83,6 +83,26 @@ describe.each(databases.filter(({ here }) => here))("claims in $name", ({ name, 
     expect(waits[0]).toBeLessThan(10_000);
   });
 
+  test("a run that rests is due again by what is said of it, also in the moment in which it is given back", async () => {
+    await using at = await world();
+    const run = await at.start();
+    await using one = await at.claims();
+    const by = { login: "maria", id: 7 };
+    expect(await one.next()).toBe(run);
+    await at.log.append(run, 1, [{ type: "subject.edited", by }]);
+    // Its driver did not know of that.
+    await one.release(run, { rests: 1 });
+    expect(await one.next()).toBe(run);
+    await one.release(run, { rests: 2 });
+    expect(await one.next()).toBeUndefined();
+    await at.log.append(run, 2, [{ type: "resume.requested", by, quote: "/agent resume" }]);
+    expect(await one.next()).toBe(run);
+    // It is for later: that there is nothing to do now changes nothing.
+    await at.log.append(run, 3, [{ type: "run.parked", reason: "broken", message: "…", until: Date.now() + 60_000 }]);
+    await one.release(run, { rests: 4 });
+    expect((await one.beat()).dueInMs).toBeGreaterThan(1_000);
+  });
+
   test("a worker that is silent for its lease has lost its runs, whatever it believes", async () => {
     await using at = await world();
     const run = await at.start();
@@ -170,7 +190,7 @@ describe.each(databases.filter(({ here }) => here))("claims in $name", ({ name, 
       await ahead.assure(run);
       await using behind = await at.claims();
       expect(await behind.next()).toBeUndefined();
-      await ahead.release(run, 60_000);
+      await ahead.release(run, { afterMs: 60_000 });
       expect(await behind.next()).toBeUndefined();
       const { dueInMs } = await behind.beat();
       expect(dueInMs).toBeGreaterThan(50_000);
@@ -214,12 +234,12 @@ describe.each(databases.filter(({ here }) => here))("claims in $name", ({ name, 
     await using one = await at.claims();
     const run = await at.start();
     await one.next();
-    await one.release(run, 200);
+    await one.release(run, { afterMs: 200 });
     expect(await one.next()).toBeUndefined();
     const until = Date.now() + 3_600_000;
     await expect.poll(() => one.next(), soon).toBe(run);
     await at.append(run, { type: "run.parked", reason: "broken", message: "…", until });
-    await one.release(run, 10);
+    await one.release(run, { afterMs: 10 });
     expect((await one.beat()).dueInMs).toBeGreaterThan(3_500_000);
   });
 
@@ -243,12 +263,12 @@ describe.each(databases.filter(({ here }) => here))("claims in $name", ({ name, 
     expect(at.repositoryOf(first)).toBe(1);
     expect(await one.next()).toBe(quiet);
     // Nothing is under way any more; the repository that was served longest ago comes first.
-    for (const run of [first, quiet]) if (run) await one.release(run, 3_600_000);
+    for (const run of [first, quiet]) if (run) await one.release(run, { afterMs: 3_600_000 });
     const order: (number | undefined)[] = [];
     for (let i = 0; i < 10; i += 1) {
       const run = await one.next();
       order.push(at.repositoryOf(run));
-      if (run) await one.release(run, 3_600_000);
+      if (run) await one.release(run, { afterMs: 3_600_000 });
     }
     expect(order).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 1]);
   });

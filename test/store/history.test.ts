@@ -79,6 +79,58 @@ describe.each(databases.filter(({ here }) => here))("the history in $name", ({ o
     expect(await at.history.stageTimes(repo, "bug", "fix")).toEqual([]);
   });
 
+  const begun = (stage: string): RunEvent => ({ type: "stage.started", stage, attempt: 1, reasons: [] });
+  const done = (stage: string): RunEvent => ({
+    type: "agent.finished",
+    stage,
+    attempt: 1,
+    artifact: { name: "Report", value: { summary: "…", sections: [] } },
+    commit: created().base.commit,
+    changes: [],
+  });
+  const seconds = (milliseconds: readonly number[]) => milliseconds.map((time) => Math.round(time / 1_000));
+
+  test("times each attempt by its own beginning, whoever was worked beside it", async () => {
+    await using at = await world();
+    await at.record((run) => {
+      run.driven().routed().add(begun("inspect:tests")).later(300_000).add(begun("inspect:docs"));
+      run.later(300_000).add(done("inspect:tests")).add(begun("inspect:speed")).later(300_000);
+      return end(run.add(done("inspect:docs")).later(300_000).add(done("inspect:speed")));
+    });
+    for (const task of ["tests", "docs", "speed"])
+      expect(seconds(await at.history.stageTimes(repo, "bug", `inspect:${task}`)), task).toEqual([600]);
+  });
+
+  test("leaves out whoever was at work beside another while the run waited", async () => {
+    await using at = await world();
+    const parked: RunEvent = { type: "run.parked", reason: "model-limit", message: "…", until: 1 };
+    await at.record((run) => {
+      run.driven().routed().add(begun("inspect:tests"), begun("inspect:docs"), done("inspect:tests"), parked);
+      return end(run.later(300_000).driven().add(done("inspect:docs")));
+    });
+    expect(await at.history.stageTimes(repo, "bug", "inspect:docs")).toEqual([]);
+    expect(await at.history.stageTimes(repo, "bug", "inspect:tests")).toHaveLength(1);
+  });
+
+  test("an estimate counts what was worked, not the days in which people made up their minds", async () => {
+    await using at = await world();
+    const by = { login: "maria", id: 7 };
+    const day = 86_400_000;
+    for (let runs = 0; runs < 3; runs += 1) {
+      await at.record((run) => {
+        run.later(day).driven().routed().later(600_000).add(begun("approve"));
+        run.add({ type: "run.parked", reason: "approval", message: "…" }).later(day);
+        run.add({ type: "answer.given", by, quote: "/agent tell yes", stage: "approve", words: "yes" }).driven();
+        run.later(600_000).add(begun("fix"), { type: "pause.requested", by, quote: "/agent pause" }).later(day);
+        run.add({ type: "resume.requested", by, quote: "/agent resume" }).driven();
+        return run.later(600_000).finished("succeeded", "verified", "…");
+      });
+    }
+    const estimate = await at.history.estimate(repo, "bug");
+    expect(estimate?.runs).toBe(3);
+    expect(estimate?.milliseconds.map((time) => Math.round(time / 60_000))).toEqual([30, 30]);
+  });
+
   test("leaves out attempts in which another driver took over, or somebody waited", async () => {
     await using at = await world();
     await at.record((run) => {

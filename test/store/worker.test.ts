@@ -251,6 +251,45 @@ describe.each(databases)("workers on $name", ({ here, open }) => {
       expect(most).toBe(1);
     });
 
+    test("what is said to a run that is held does not have it driven again and again, and is heard when it goes on", async () => {
+      await using here = await world();
+      await using claims = await here.claims();
+      const by = { login: "maria", id: 7 };
+      const run = await here.start();
+      const said: RunEvent = { type: "answer.given", by, quote: "/agent tell yes", stage: "fix", words: "yes" };
+      await here.log.append(run, 1, [{ type: "pause.requested", by, quote: "/agent pause" }, said]);
+      let looks = 0;
+      let given = 0;
+      const counted: Claims = {
+        ...claims,
+        next: async () => {
+          // Driven without end it would leave no time for this test to say so.
+          const due = given < 20 ? await claims.next() : undefined;
+          if (due === undefined) looks += 1;
+          else given += 1;
+          return due;
+        },
+      };
+      await using worker = here.worker(counted);
+      // It was driven once, for what was said; then nobody finds it due.
+      await expect.poll(() => looks > 2 && worker.driving === 0, soon).toBe(true);
+      const driven = () =>
+        here.log.read(run).then((all) => all.filter(({ event }) => event.type === "run.driven").length);
+      const times = await driven();
+      const before = looks;
+      await expect
+        .poll(() => {
+          worker.look();
+          return looks;
+        }, soon)
+        .toBeGreaterThan(before + 3);
+      expect(await driven()).toBe(times);
+      expect(times).toBeLessThanOrEqual(2);
+      const { version } = fold(await here.log.read(run));
+      await here.log.append(run, version, [{ type: "resume.requested", by, quote: "/agent resume" }]);
+      await expect.poll(() => here.outcome(run), soon).toBe("succeeded");
+    });
+
     test("a pause keeps a run from every worker until somebody resumes it", async () => {
       await using here = await world();
       await using claims = await here.claims();

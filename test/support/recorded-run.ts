@@ -123,6 +123,12 @@ export class RunScript {
     return this;
   }
 
+  /** The next event is so much later. */
+  later(milliseconds: number): this {
+    this.#at += milliseconds;
+    return this;
+  }
+
   driven(): this {
     return this.add({ type: "run.driven", driver: "driver-1" });
   }

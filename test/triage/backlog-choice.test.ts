@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { noTokens } from "#src/agents/prices.ts";
 import { microDollars } from "#src/core/ids.ts";
-import type { ListedIssue } from "#src/engine/ports.ts";
+import type { ListedIssue } from "#src/engine/github-port.ts";
 import type { Backlog, Known, Outcome } from "#src/triage/backlog.ts";
 import { choose, textOf } from "#src/triage/backlog-choice.ts";
 import { estimate } from "#src/triage/estimate.ts";

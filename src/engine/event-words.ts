@@ -1,0 +1,69 @@
+// The words by which events say why: why a run waits, what it lost, why a conversation began, why an attempt failed, how a run ended.
+import { z } from "zod";
+
+/** Why a run waits: it holds no worker, and goes on by itself at a known time or when somebody mends what it waits for. */
+export const waitReasons = [
+  "model-limit",
+  "model-account",
+  "model-away",
+  "circuit-open",
+  "github-limit",
+  "github-away",
+  "broken",
+  "approval",
+  "answer",
+] as const;
+export type WaitReason = (typeof waitReasons)[number];
+
+/** What of the ground a run stands on may go away under it. */
+export const losses = [
+  "issue-gone",
+  "issue-transferred",
+  "issue-locked",
+  "repository-gone",
+  "repository-archived",
+  "installation-suspended",
+  "installation-removed",
+  "base-rewritten",
+  "base-gone",
+] as const;
+export type Loss = (typeof losses)[number];
+
+/** Why a conversation with a model began: the first of its attempt, or anew because the one before could not go on. */
+export const sessionReasons = [
+  "first",
+  "too-long",
+  "other-model",
+  "invalid-output",
+  "tools-broken",
+  "workspace-gone",
+] as const;
+
+/** Why an agent's attempt brought nothing. */
+export const failureCodes = [
+  "invalid-output",
+  "no-finish",
+  "turn-limit",
+  "token-limit",
+  "time-limit",
+  "budget",
+  "model-unreachable",
+  "model-refused",
+  "tools-broken",
+  "import-refused",
+  "cancelled",
+] as const;
+export const Failure = z.strictObject({ code: z.enum(failureCodes), message: z.string().max(2_000) });
+export type Failure = z.infer<typeof Failure>;
+
+export const outcomes = [
+  "succeeded",
+  "triaged",
+  "needs-a-decision",
+  "could-not-reproduce",
+  "failed",
+  "timed-out",
+  "out-of-budget",
+  "cancelled",
+] as const;
+export type Outcome = (typeof outcomes)[number];

@@ -1,0 +1,62 @@
+// What the intake and a backlog read of GitHub; `github/` implements it.
+import type { Sha } from "../core/ids.ts";
+import type { Person, RepoRef } from "./events.ts";
+
+/** The read side of GitHub, for the intake. Every method throws `github-failed` when GitHub does not answer; callers treat that as no. */
+export interface GitHubReader {
+  repository(owner: string, name: string): Promise<RepoRef>;
+  /** The collaborator permission of a person, looked up now and checked against the numeric id: a renamed or impersonated login gives "none". */
+  permission(repo: RepoRef, person: Person): Promise<"none" | "read" | "triage" | "write" | "maintain" | "admin">;
+  /** A file of the default branch, or undefined. */
+  file(repo: RepoRef, path: string): Promise<string | undefined>;
+  issue(
+    repo: RepoRef,
+    number: number,
+  ): Promise<
+    | {
+        title: string;
+        body: string;
+        author: Person;
+        state: "open" | "closed";
+        locked: boolean;
+        isPull: boolean;
+        url: string;
+        labels: string[];
+        assignees: Person[];
+      }
+    | undefined
+  >;
+  /** Comments oldest first, at most the latest 100. */
+  comments(
+    repo: RepoRef,
+    number: number,
+  ): Promise<{ id: number; author: Person; body: string; createdAt: number; updatedAt?: number }[]>;
+  labels(repo: RepoRef): Promise<string[]>;
+  /** The commit of a branch. */
+  head(repo: RepoRef, branch: string): Promise<Sha>;
+  /** Numbers of open pull requests whose body closes the issue. */
+  pullRequestsClosing(repo: RepoRef, number: number): Promise<number[]>;
+}
+
+/** An open issue as a list of them tells it; a pull request is one too. */
+export interface ListedIssue {
+  readonly number: number;
+  readonly title: string;
+  readonly body: string;
+  readonly author: Person;
+  readonly locked: boolean;
+  readonly isPull: boolean;
+  readonly url: string;
+  readonly labels: readonly string[];
+  /** How many it has. */
+  readonly comments: number;
+}
+
+/** The open issues of a repository, for whoever works its backlog. */
+export interface IssueList {
+  /** Newest first, at most `most`; `since` (milliseconds since 1970): only those changed then or later. `more`: there are others. Throws `github-failed`. */
+  openIssues(
+    repo: RepoRef,
+    options: { readonly most: number; readonly since?: number | undefined },
+  ): Promise<{ readonly issues: readonly ListedIssue[]; readonly more: boolean }>;
+}
