@@ -4,9 +4,10 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs, styleText } from "node:util";
+import { styleText } from "node:util";
 import { openBaton } from "../baton.ts";
-import { BatonError, messageOf } from "../core/errors.ts";
+import { invalidUsage, readArguments } from "./arguments.ts";
+import { BatonError } from "../core/errors.ts";
 import { createLog } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
 import type { RunId } from "../core/ids.ts";
@@ -35,7 +36,7 @@ const THINKING_MS = 400;
 
 /** The verb. */
 export async function demo(argv: readonly string[]): Promise<number> {
-  const values = readArguments(argv);
+  const values = parse(argv);
   if (values.help) {
     console.log(USAGE);
     return 0;
@@ -197,23 +198,18 @@ async function scriptedModel(delayMs: number): Promise<{ apiKey: string; baseURL
   };
 }
 
-function readArguments(argv: readonly string[]) {
-  try {
-    const { values } = parseArgs({
-      args: [...argv],
-      options: {
-        exit: { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        model: { type: "string", default: "scripted" },
-        port: { type: "string", default: "0" },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-    if (values.model !== "scripted" && values.model !== "real")
-      throw new Error(`--model is "scripted" or "real", not "${values.model}"`);
-    if (!/^\d{1,5}$/.test(values.port)) throw new Error(`--port is a number, not "${values.port}"`);
-    return values;
-  } catch (error) {
-    throw new BatonError("invalid-usage", `${messageOf(error)}\n\n${USAGE}`, { cause: error });
-  }
+function parse(argv: readonly string[]) {
+  const { values } = readArguments(argv, USAGE, {
+    options: {
+      exit: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      model: { type: "string", default: "scripted" },
+      port: { type: "string", default: "0" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.model !== "scripted" && values.model !== "real")
+    throw invalidUsage(`--model is "scripted" or "real", not "${values.model}"`, USAGE);
+  if (!/^\d{1,5}$/.test(values.port)) throw invalidUsage(`--port is a number, not "${values.port}"`, USAGE);
+  return values;
 }

@@ -5,9 +5,9 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { parseArgs } from "node:util";
 import { openParts } from "../baton.ts";
-import { BatonError, messageOf } from "../core/errors.ts";
+import { invalidUsage, readArguments } from "./arguments.ts";
+import { BatonError } from "../core/errors.ts";
 import { newRunId, type Sha } from "../core/ids.ts";
 import { createLog } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
@@ -44,7 +44,7 @@ export async function init(argv: readonly string[], source?: Source): Promise<nu
     console.log(USAGE);
     return 0;
   }
-  const refuse = (why: string) => new BatonError("invalid-usage", `${why}\n\n${USAGE}`);
+  const refuse = (why: string) => invalidUsage(why, USAGE);
   if (positionals.length > 1) throw refuse(`init takes one place, not ${positionals.join(" ")}`);
   const [target = "."] = positionals;
   const onGitHub = /^[\w.-]+\/[\w.-]+#\d+$/.test(target);
@@ -217,20 +217,15 @@ async function writeInto(
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        write: { type: "boolean", default: false },
-        agent: { type: "boolean", default: false },
-        budget: { type: "string" },
-        "max-time": { type: "string" },
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-  } catch (error) {
-    throw new BatonError("invalid-usage", `${messageOf(error)}\n\n${USAGE}`, { cause: error });
-  }
+  return readArguments(argv, USAGE, {
+    allowPositionals: true,
+    options: {
+      write: { type: "boolean", default: false },
+      agent: { type: "boolean", default: false },
+      budget: { type: "string" },
+      "max-time": { type: "string" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
 }

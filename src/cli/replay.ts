@@ -1,7 +1,6 @@
 // `baton replay`: a recorded run again. Folded, event by event, against what the engine decides today; or driven anew with the recorded
 // model answers, in real workspaces with real gates. Either way the first difference is shown.
-import { parseArgs } from "node:util";
-import { BatonError, messageOf } from "../core/errors.ts";
+import { invalidUsage, readArguments } from "./arguments.ts";
 import { firstDifference } from "../engine/agree.ts";
 import { fold } from "../engine/fold.ts";
 import { readEnv } from "../env.ts";
@@ -18,16 +17,14 @@ Exit code 0 when there is no difference, 1 when there is one.`;
 
 /** The verb. */
 export async function replay(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = readArguments(argv);
+  const { values, positionals } = parse(argv);
   const [target, ...rest] = positionals;
   if (values.help || target === undefined) {
     console.log(USAGE);
     return values.help ? 0 : 2;
   }
-  if (rest.length > 0)
-    throw new BatonError("invalid-usage", `replay takes one run, not ${positionals.length}\n\n${USAGE}`);
-  if (values.repo !== undefined && !values.drive)
-    throw new BatonError("invalid-usage", `--repo is for --drive\n\n${USAGE}`);
+  if (rest.length > 0) throw invalidUsage(`replay takes one run, not ${positionals.length}`, USAGE);
+  if (values.repo !== undefined && !values.drive) throw invalidUsage(`--repo is for --drive`, USAGE);
   const env = readEnv([]);
   const events = await readRun(target, env);
   const difference = values.drive ? await driveAgain(events, { env, repo: values.repo }) : firstDifference(events);
@@ -43,19 +40,14 @@ export async function replay(argv: readonly string[]): Promise<number> {
   return difference ? 1 : 0;
 }
 
-function readArguments(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        drive: { type: "boolean", default: false },
-        repo: { type: "string" },
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-  } catch (error) {
-    throw new BatonError("invalid-usage", `${messageOf(error)}\n\n${USAGE}`, { cause: error });
-  }
+function parse(argv: readonly string[]) {
+  return readArguments(argv, USAGE, {
+    allowPositionals: true,
+    options: {
+      drive: { type: "boolean", default: false },
+      repo: { type: "string" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
 }

@@ -4,10 +4,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { openParts, type Parts } from "../baton.ts";
 import { systemClock } from "../core/clock.ts";
-import { BatonError, messageOf } from "../core/errors.ts";
+import { invalidUsage, readArguments } from "./arguments.ts";
+import { BatonError } from "../core/errors.ts";
 import { isRunId, newRunId, type RunId } from "../core/ids.ts";
 import { createLog, type Log } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
@@ -76,7 +76,7 @@ export interface CaseOptions {
 
 /** The verb. Exit code 0 when the run succeeded, 1 when it ended otherwise, 3 when it waits for a person, 130 when it was interrupted. */
 export async function run(argv: readonly string[], source?: Source): Promise<number> {
-  const { target, values, flags, sayings } = await readArguments(argv);
+  const { target, values, flags, sayings } = await asked(argv);
   if (values.help || target === undefined) {
     console.log(USAGE);
     return values.help ? 0 : 2;
@@ -84,7 +84,7 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
   const earlier = isRunId(target) ? await readEarlier(target, readEnv([], source).home) : undefined;
   const onGitHub = earlier ? earlier.created.subject.kind !== "local" : /^[\w.-]+\/[\w.-]+#\d+$/.test(target);
   if (!onGitHub && !earlier && !existsSync(target)) {
-    throw new BatonError("invalid-usage", `${target} is no issue on GitHub (owner/repo#12) and no file\n\n${USAGE}`);
+    throw invalidUsage(`${target} is no issue on GitHub (owner/repo#12) and no file`, USAGE);
   }
   const print = values.json ? (line: string) => console.error(line) : (line: string) => console.log(line);
   const env = readEnv(onGitHub ? ["token", "model"] : ["model"], source);
@@ -217,7 +217,7 @@ async function temporaryFolder(undo: AsyncDisposableStack): Promise<string> {
   return folder;
 }
 
-async function readArguments(argv: readonly string[]) {
+async function asked(argv: readonly string[]) {
   const { values, positionals } = parse(argv);
   const { budget, "max-time": maxTime, workflow, "dry-run": dryRun } = values;
   const words = Object.entries({ budget, "max-time": maxTime, workflow }).flatMap(([name, value]) =>
@@ -226,8 +226,7 @@ async function readArguments(argv: readonly string[]) {
   const line = `/agent fix ${[...words, ...(dryRun ? ["--dry-run"] : [])].join(" ")}`;
   const reading = readCommands(line, "agent");
   const command = reading.type === "read" ? reading.commands[0] : undefined;
-  if (command?.kind !== "command")
-    throw new BatonError("invalid-usage", `${words.join(" ")} cannot be read\n\n${USAGE}`);
+  if (command?.kind !== "command") throw invalidUsage(`${words.join(" ")} cannot be read`, USAGE);
   if (command.problems.length > 0)
     throw new BatonError("invalid-usage", `${command.problems.join("\n").replaceAll("`", "")}\n\n${USAGE}`);
   if (positionals.length > 1)
@@ -245,26 +244,21 @@ async function readArguments(argv: readonly string[]) {
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        repo: { type: "string", default: "." },
-        workflow: { type: "string" },
-        budget: { type: "string" },
-        "max-time": { type: "string" },
-        approve: { type: "boolean", default: false },
-        "approve-with": { type: "string" },
-        reject: { type: "string" },
-        plan: { type: "string" },
-        answer: { type: "string" },
-        "dry-run": { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-  } catch (error) {
-    throw new BatonError("invalid-usage", `${messageOf(error)}\n\n${USAGE}`, { cause: error });
-  }
+  return readArguments(argv, USAGE, {
+    allowPositionals: true,
+    options: {
+      repo: { type: "string", default: "." },
+      workflow: { type: "string" },
+      budget: { type: "string" },
+      "max-time": { type: "string" },
+      approve: { type: "boolean", default: false },
+      "approve-with": { type: "string" },
+      reject: { type: "string" },
+      plan: { type: "string" },
+      answer: { type: "string" },
+      "dry-run": { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
 }

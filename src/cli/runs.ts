@@ -1,6 +1,5 @@
 // `baton runs`: a table of runs, and the story of one.
-import { parseArgs } from "node:util";
-import { BatonError, messageOf } from "../core/errors.ts";
+import { invalidUsage, readArguments } from "./arguments.ts";
 import { formatDollars } from "../core/ids.ts";
 import type { RunLine } from "../engine/ports.ts";
 import { readEnv } from "../env.ts";
@@ -24,7 +23,7 @@ const MOST = 10_000;
 
 /** The verb. */
 export async function runs(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = readArguments(argv);
+  const { values, positionals } = parse(argv);
   if (values.help) {
     console.log(USAGE);
     return 0;
@@ -41,7 +40,7 @@ export async function runs(argv: readonly string[]): Promise<number> {
     return 0;
   }
   if (verb !== "show" || target === undefined || rest.length > 0)
-    throw new BatonError("invalid-usage", `"runs ${positionals.join(" ")}" is not a command\n\n${USAGE}`);
+    throw invalidUsage(`"runs ${positionals.join(" ")}" is not a command`, USAGE);
   for (const line of describe(await readRun(target, env), { full: values.full, json: values.json })) console.log(line);
   return 0;
 }
@@ -82,21 +81,16 @@ function age(milliseconds: number): string {
   return minutes < 2_880 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1_440)} d`;
 }
 
-function readArguments(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        repo: { type: "string" },
-        unfinished: { type: "boolean", default: false },
-        all: { type: "boolean", default: false },
-        full: { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-  } catch (error) {
-    throw new BatonError("invalid-usage", `${messageOf(error)}\n\n${USAGE}`, { cause: error });
-  }
+function parse(argv: readonly string[]) {
+  return readArguments(argv, USAGE, {
+    allowPositionals: true,
+    options: {
+      repo: { type: "string" },
+      unfinished: { type: "boolean", default: false },
+      all: { type: "boolean", default: false },
+      full: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
 }

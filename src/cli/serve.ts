@@ -1,6 +1,5 @@
 // `baton serve`: receives webhooks and works runs in one process. Without credentials it helps to create the GitHub App instead.
-import { parseArgs } from "node:util";
-import { BatonError, messageOf } from "../core/errors.ts";
+import { readArguments } from "./arguments.ts";
 import { createLog } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
 import type { Role } from "../baton.ts";
@@ -20,7 +19,7 @@ const PARKING_MS = 28_000;
 
 /** The verb. Runs until SIGTERM or SIGINT, then parks runs that are under way; they go on in the next process. */
 export async function serve(argv: readonly string[]): Promise<number> {
-  const { help, worker } = readArguments(argv);
+  const { help, worker } = parse(argv);
   if (help) {
     console.log(USAGE);
     return 0;
@@ -70,19 +69,14 @@ export async function work(env: Env, role: Role, stop: Promise<void>): Promise<n
   return 0;
 }
 
-function readArguments(argv: readonly string[]): { help: boolean; worker: boolean } {
-  try {
-    const { help, "no-worker": alone } = parseArgs({
-      args: [...argv],
-      options: {
-        help: { type: "boolean", short: "h", default: false },
-        "no-worker": { type: "boolean", default: false },
-      },
-    }).values;
-    return { help, worker: !alone };
-  } catch (error) {
-    throw new BatonError("invalid-usage", `${messageOf(error)}\n\n${USAGE}`, { cause: error });
-  }
+function parse(argv: readonly string[]): { help: boolean; worker: boolean } {
+  const { help, "no-worker": alone } = readArguments(argv, USAGE, {
+    options: {
+      help: { type: "boolean", short: "h", default: false },
+      "no-worker": { type: "boolean", default: false },
+    },
+  }).values;
+  return { help, worker: !alone };
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */

@@ -1,7 +1,7 @@
 // `baton triage`: sorts issues without working them: one, by an ordinary request, or all open ones of a repository, in batches at half price.
 import { existsSync } from "node:fs";
-import { parseArgs } from "node:util";
-import { BatonError, messageOf } from "../core/errors.ts";
+import { invalidUsage, readArguments } from "./arguments.ts";
+import type { BatonError } from "../core/errors.ts";
 import type { Source } from "../env.ts";
 import { stopSignal } from "./serve.ts";
 import { triageBacklog, type BacklogFlags } from "./triage-backlog.ts";
@@ -32,8 +32,7 @@ export async function triage(argv: readonly string[], source?: Source): Promise<
     console.log(USAGE);
     return values.help ? 0 : 2;
   }
-  if (others.length > 0)
-    throw new BatonError("invalid-usage", `triage takes one target, not ${positionals.join(" ")}\n\n${USAGE}`);
+  if (others.length > 0) throw invalidUsage(`triage takes one target, not ${positionals.join(" ")}`, USAGE);
   const stop = new AbortController();
   void stopSignal().then(() => stop.abort());
   const call: TriageCall = {
@@ -44,7 +43,7 @@ export async function triage(argv: readonly string[], source?: Source): Promise<
     signal: stop.signal,
   };
   const [, owner, name, digits] = /^([A-Za-z0-9][\w-]*)\/([\w.-]+?)(?:#(\d+))?$/.exec(target) ?? [];
-  const refuse = (why: string) => new BatonError("invalid-usage", `${why}\n\n${USAGE}`);
+  const refuse = (why: string) => invalidUsage(why, USAGE);
   if (values.all) {
     if (owner === undefined || name === undefined || digits !== undefined)
       throw refuse(`--all takes a repository (owner/repo), not ${target}`);
@@ -83,24 +82,19 @@ function readFlags(values: ReturnType<typeof parse>["values"], refuse: (why: str
 }
 
 function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        all: { type: "boolean", default: false },
-        yes: { type: "boolean", default: false },
-        label: { type: "boolean", default: false },
-        limit: { type: "string" },
-        since: { type: "string" },
-        untyped: { type: "boolean", default: false },
-        cancel: { type: "boolean", default: false },
-        repo: { type: "string", default: "." },
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-  } catch (error) {
-    throw new BatonError("invalid-usage", `${messageOf(error)}\n\n${USAGE}`, { cause: error });
-  }
+  return readArguments(argv, USAGE, {
+    allowPositionals: true,
+    options: {
+      all: { type: "boolean", default: false },
+      yes: { type: "boolean", default: false },
+      label: { type: "boolean", default: false },
+      limit: { type: "string" },
+      since: { type: "string" },
+      untyped: { type: "boolean", default: false },
+      cancel: { type: "boolean", default: false },
+      repo: { type: "string", default: "." },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
 }

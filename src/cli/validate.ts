@@ -1,8 +1,8 @@
 // `baton validate`: checks what a repository says to Baton (config, workflows, agents) and Baton's own files, without running anything.
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { BatonError, messageOf } from "../core/errors.ts";
+import { invalidUsage, readArguments } from "./arguments.ts";
+import { BatonError } from "../core/errors.ts";
 import { readEnv } from "../env.ts";
 import { CONFIG_FILE, createLibrary, overrideFolder, type Shelf } from "../workflows/load.ts";
 import { parseAgent } from "../workflows/parse-agent.ts";
@@ -24,7 +24,7 @@ Checks .github/baton.yml, .github/baton/workflows/*.md and .github/baton/agents/
 
 /** The verb: its arguments are the words behind it. Throws `invalid-usage` for options that do not exist. */
 export async function validate(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = readArguments(argv);
+  const { values, positionals } = parse(argv);
   if (values.help) {
     console.log(USAGE);
     return 0;
@@ -33,18 +33,13 @@ export async function validate(argv: readonly string[]): Promise<number> {
   return await validateFolder({ folder: positionals[0] ?? ".", servers, print: (line) => console.log(line) });
 }
 
-function readArguments(argv: readonly string[]) {
-  try {
-    const parsed = parseArgs({
-      args: [...argv],
-      options: { help: { type: "boolean", short: "h", default: false } },
-      allowPositionals: true,
-    });
-    if (parsed.positionals.length <= 1) return parsed;
-  } catch (error) {
-    throw new BatonError("invalid-usage", `${messageOf(error)}\n\n${USAGE}`, { cause: error });
-  }
-  throw new BatonError("invalid-usage", `validate takes one folder, not ${argv.length} words\n\n${USAGE}`);
+function parse(argv: readonly string[]) {
+  const parsed = readArguments(argv, USAGE, {
+    options: { help: { type: "boolean", short: "h", default: false } },
+    allowPositionals: true,
+  });
+  if (parsed.positionals.length <= 1) return parsed;
+  throw invalidUsage(`validate takes one folder, not ${argv.length} words`, USAGE);
 }
 
 /**

@@ -1,6 +1,5 @@
 // `baton worker`: works runs and receives no webhooks; as many of them as there is work, beside `baton serve` and on one database.
-import { parseArgs } from "node:util";
-import { BatonError, messageOf } from "../core/errors.ts";
+import { readArguments } from "./arguments.ts";
 import { readEnv } from "../env.ts";
 import { stopSignal, work } from "./serve.ts";
 
@@ -11,18 +10,10 @@ On HOST:PORT it answers /healthz, /readyz and /metrics, and nothing else. WORKER
 
 /** The verb. Runs until SIGTERM or SIGINT, then parks runs that are under way; they go on in other workers, or the next. */
 export async function worker(argv: readonly string[]): Promise<number> {
-  if (readArguments(argv).help) {
+  if (readArguments(argv, USAGE, { options: { help: { type: "boolean", short: "h", default: false } } }).values.help) {
     console.log(USAGE);
     return 0;
   }
   const stop = stopSignal();
   return await work(readEnv(["app-key", "model", "database"]), "runs", stop);
-}
-
-function readArguments(argv: readonly string[]): { help: boolean } {
-  try {
-    return parseArgs({ args: [...argv], options: { help: { type: "boolean", short: "h", default: false } } }).values;
-  } catch (error) {
-    throw new BatonError("invalid-usage", `${messageOf(error)}\n\n${USAGE}`, { cause: error });
-  }
 }
