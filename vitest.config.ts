@@ -42,7 +42,7 @@ export default defineConfig({
           setupFiles,
           testTimeout: 180_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
       },

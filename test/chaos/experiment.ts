@@ -32,7 +32,7 @@ export interface Experiment {
   readonly minutes: number;
   /** What must be on the machine, as `needs.ts` names it. */
   readonly needs?: readonly Need[];
-  /** The test that runs its short form already; where there is none, `test/e2e/chaos.test.ts` does. */
+  /** The test that runs its short form already; where there is none, `test/chaos/tried-short.ts` has it tried. */
   readonly tested?: string;
   run(options: Options): Promise<Outcome>;
 }

@@ -2,41 +2,17 @@
 // the depth, the number of agents and the money there is for them, goes on and comes to a good end.
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { firstDifference } from "#src/engine/agree.ts";
-import { fold } from "#src/engine/fold.ts";
-import { sampleFiles } from "#src/playground/sample-script.ts";
-import type { AgentScript, ScriptedCall } from "#src/playground/scripted-script.ts";
-import { openWorld, person, type World } from "#test/support/baton-world.ts";
+import type { ScriptedCall } from "#src/playground/scripted-script.ts";
+import { askToDo } from "#test/support/asked-to-do.ts";
+import { openWorld, type World } from "#test/support/baton-world.ts";
+import { turn, use } from "#test/support/conducted-play.ts";
 
 const patience = { timeout: 120_000, interval: 50 };
-const use = (name: string, input: Record<string, unknown> = {}) => ({ name, input });
-const turn = (...tools: ReturnType<typeof use>[]) => ({ tools });
 const wait = (...names: string[]) => use("check_agent_status", { names, wait_seconds: 120 });
 const report = (summary: string) => turn(use("finish", { summary, sections: [] }));
 const conclusion = (summary: string) => turn(use("finish", { summary, sections: [], files: [], followUps: [] }));
 
 let world: World;
-
-async function ask(name: string, agents: Readonly<Record<string, AgentScript>>, files: Record<string, string> = {}) {
-  const repo = `octo/${name}`;
-  world.script(repo, agents);
-  await world.playground.addRepository({
-    owner: "octo",
-    name,
-    from: { ...(await sampleFiles()), ".github/baton.yml": "triggers: { onOpened: false }\n", ...files },
-    labels: [],
-    collaborators: { [person]: "write" },
-  });
-  const { number } = await world.playground.openIssue({ repo, title: "Say hello", body: "Somewhere.", as: person });
-  world.playground.comment({ repo, number, body: "/agent do say hello", as: person });
-  const end = await vi.waitUntil(
-    () => world.playground.comments({ repo, number }).find(({ body }) => body.startsWith("<!-- baton:end:")),
-    patience,
-  );
-  const [line] = await world.baton.store.log.list({ limit: 1, repo });
-  if (!line) throw new Error("no run");
-  const events = await world.baton.store.log.read(line.run);
-  return { repo, end: end.body, events, state: fold(events), pulls: world.playground.pulls(repo) };
-}
 
 /** What the tools told this agent, in order. */
 function told(repo: string, agent: string, is: (call: ScriptedCall) => boolean = () => true) {
@@ -57,7 +33,7 @@ describe("an orchestrator whose agent is stuck", () => {
     world.model.calls.find(({ agent, brief, turn: at }) => agent === "builder" && brief.includes("STUCK") && at === 2);
 
   test("interrupts it in the middle of its turn, commands another, and ends in a pull request", async () => {
-    const { repo, state, events, pulls } = await ask("stuck", {
+    const { repo, state, events, pulls } = await askToDo(world, "stuck", "/agent do say hello", {
       orchestrator: [
         [
           turn(
@@ -110,8 +86,10 @@ describe("delegation that meets its limits", () => {
 
   test("is told so each time, in words that help, and the run ends well", async () => {
     const delegate = (task: string, budget: number) => turn(use("delegate", { agent: "lead", task, budget }));
-    const { repo, end, state, events } = await ask(
+    const { repo, end, state, events } = await askToDo(
+      world,
       "limits",
+      "/agent do say hello",
       {
         orchestrator: [
           [

@@ -1,15 +1,12 @@
 // Anything, over real HTTP: an orchestrator whose agents change something ends in a draft pull request, one whose agents only look in a report.
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { firstDifference } from "#src/engine/agree.ts";
-import { fold } from "#src/engine/fold.ts";
-import { sampleFiles } from "#src/playground/sample-script.ts";
 import type { AgentScript, ScriptedCall } from "#src/playground/scripted-model.ts";
-import { openWorld, person, type World } from "#test/support/baton-world.ts";
+import { askToDo } from "#test/support/asked-to-do.ts";
+import { openWorld, type World } from "#test/support/baton-world.ts";
+import { turn, use } from "#test/support/conducted-play.ts";
 import { checkAnswer, checkRequest } from "#test/support/openapi.ts";
 
-const patience = { timeout: 120_000, interval: 50 };
-const use = (name: string, input: Record<string, unknown> = {}) => ({ name, input });
-const turn = (...tools: ReturnType<typeof use>[]) => ({ tools });
 const titles = ["Work done", "Files", "Next steps", "Blockers", "Status"];
 
 /** Conducts one builder, or one scout, to the end. */
@@ -49,28 +46,6 @@ const reporter: AgentScript = [
 
 let world: World;
 
-async function ask(name: string, command: string, agents: Readonly<Record<string, AgentScript>>) {
-  const repo = `octo/${name}`;
-  world.script(repo, agents);
-  await world.playground.addRepository({
-    owner: "octo",
-    name,
-    from: { ...(await sampleFiles()), ".github/baton.yml": "triggers: { onOpened: false }\n" },
-    labels: [],
-    collaborators: { [person]: "write" },
-  });
-  const { number } = await world.playground.openIssue({ repo, title: "Say hello", body: "Somewhere.", as: person });
-  world.playground.comment({ repo, number, body: command, as: person });
-  const end = await vi.waitUntil(
-    () => world.playground.comments({ repo, number }).find(({ body }) => body.startsWith("<!-- baton:end:")),
-    patience,
-  );
-  const [line] = await world.baton.store.log.list({ limit: 1, repo });
-  if (!line) throw new Error("no run");
-  const events = await world.baton.store.log.read(line.run);
-  return { end: end.body, events, state: fold(events), pulls: world.playground.pulls(repo) };
-}
-
 beforeAll(async () => {
   world = await openWorld();
 }, 60_000);
@@ -79,7 +54,7 @@ afterAll(async () => world[Symbol.asyncDispose]());
 
 describe("/agent do", () => {
   test("ends in a draft pull request with what its agents changed", async () => {
-    const { end, state, pulls, events } = await ask("doing", "/agent do say hello", {
+    const { end, state, pulls, events } = await askToDo(world, "doing", "/agent do say hello", {
       orchestrator: conduct(true),
       builder,
       reviewer,
@@ -93,7 +68,7 @@ describe("/agent do", () => {
   });
 
   test("ends in a report where nothing was changed", async () => {
-    const { end, state, pulls } = await ask("looking", "/agent do count the loaders", {
+    const { end, state, pulls } = await askToDo(world, "looking", "/agent do count the loaders", {
       orchestrator: conduct(false),
       scout,
     });
@@ -131,7 +106,7 @@ test("agents at work side by side agree by notes, and one waits for the other's 
       turn(use("finish", { summary: "Said it there too.", files: ["docs/HELLO.md"], followUps: [] })),
     ],
   };
-  const { state, pulls, events } = await ask("agreeing", "/agent do say hello twice", {
+  const { state, pulls, events } = await askToDo(world, "agreeing", "/agent do say hello twice", {
     orchestrator: [
       [
         turn(use("create_agent", { name: "first", ...partner }), use("create_agent", { name: "second", ...partner })),
@@ -175,7 +150,7 @@ test("agents at work side by side agree by notes, and one waits for the other's 
 });
 
 test("/agent background is answered by a report of five sections", async () => {
-  const { end, state, pulls } = await ask("aside", "/agent background say hello", {
+  const { end, state, pulls } = await askToDo(world, "aside", "/agent background say hello", {
     orchestrator: conduct(true),
     builder,
     reporter,

@@ -7,9 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { State } from "#src/engine/state.ts";
-import { fold } from "#src/engine/fold.ts";
 import { setupOf } from "#src/engine/setup.ts";
-import { runId } from "#src/core/ids.ts";
 import { sampleFiles, sampleIssues } from "#src/playground/sample-script.ts";
 import { parseAgent } from "#src/workflows/parse-agent.ts";
 import { parseRepoConfig } from "#src/workflows/parse-repo-config.ts";
@@ -49,21 +47,6 @@ const pulls = () => world.playground.pulls(repo);
 const comments = () => world.playground.comments({ repo, number });
 const briefs = () => world.model.calls.filter(({ agent }) => agent === "surveyor").map(({ brief }) => brief);
 
-async function ended(count: number): Promise<State> {
-  let last: State | undefined;
-  await vi.waitUntil(async () => {
-    const lines = await world.baton.store.log.list({ limit: 9, repo });
-    const [latest] = lines;
-    if (lines.length !== count || latest?.finishedAt === undefined) return false;
-    last = fold(await world.baton.store.log.read(runId(latest.run)));
-    return true;
-  }, patience);
-  if (!last) throw new Error("no run");
-  await world.baton.engine.projection.settle(runId(last.runId));
-  await world.playground.settled();
-  return last;
-}
-
 beforeAll(async () => {
   world = await openWorld();
   world.script(repo, {
@@ -102,7 +85,7 @@ describe("a setup", () => {
 
   test("sends back what does not work, with the reason, and leaves out what never does", async () => {
     world.playground.comment({ repo, number, body: "/agent init", as: person });
-    state = await ended(1);
+    state = await world.endedIn(repo, 1);
     expect(state.finished).toMatchObject({ outcome: "succeeded", code: "verified" });
     expect(state.stages.get("survey")?.attempts).toHaveLength(3);
     const [, second = ""] = briefs();
@@ -168,7 +151,7 @@ describe("a setup", () => {
     const { title, body } = sampleIssues.first;
     const issue = await world.playground.openIssue({ repo, title, body, as: person });
     world.playground.comment({ repo, number: issue.number, body: "/agent fix", as: person });
-    const next = await ended(2);
+    const next = await world.endedIn(repo, 2);
     expect(next.created.config).toMatchObject({ commands: { test: "node --test" }, protect: ["src/money.js"] });
     const ran = next.stages.get("verify")?.current?.gates.find(({ gate }) => gate === "baseline")?.evidence ?? [];
     expect(ran.map(({ argv }) => argv.join(" ")).join("\n")).toContain("node --test");
@@ -178,7 +161,7 @@ describe("a setup", () => {
     const open = pulls().length;
     const issue = await world.playground.openIssue({ repo, title: "Again", body: "", as: person });
     world.playground.comment({ repo, number: issue.number, body: "/agent init", as: person });
-    const again = await ended(3);
+    const again = await world.endedIn(repo, 3);
     expect(again.finished).toMatchObject({ outcome: "succeeded", code: "nothing-to-propose" });
     expect(pulls()).toHaveLength(open);
     const said = world.playground.comments({ repo, number: issue.number }).at(-1)?.body ?? "";

@@ -9,6 +9,7 @@ import { follow } from "#src/cli/follow.ts";
 import { listen } from "#src/cli/listen.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { RunId } from "#src/core/ids.ts";
+import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
 import { readEnv, type Env } from "#src/env.ts";
 import { openPlayground, type Comment, type Playground } from "#src/playground/playground.ts";
@@ -16,6 +17,7 @@ import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-
 import { openScriptedModel, type AgentScript, type ScriptedModel } from "#src/playground/scripted-model.ts";
 import { withCliNames } from "./claude-code-names.ts";
 import { needs } from "./needs.ts";
+import { until } from "./until.ts";
 
 export interface Scene {
   /** Names the repository too: lower case and dashes. */
@@ -49,6 +51,8 @@ export interface World extends AsyncDisposable {
   play(scene: Scene): Promise<Played>;
   /** The state of the next run to end about this issue, run `skip` finished ones. */
   ended(run: RunId): Promise<State>;
+  /** The state of a repository's newest run when it is the `count`th and has ended, and all of it is shown. */
+  endedIn(repo: string, count: number): Promise<State>;
   look(repo: string, number: number, state: State): Played;
 }
 
@@ -131,6 +135,19 @@ export async function openWorld(changes: Partial<Env> = {}): Promise<World> {
     look,
     script: (repo, agents) => void scripts.set(repo, agents),
     ended: (run) => following.ended(run),
+    async endedIn(repo, count) {
+      const run = await until(
+        async () => {
+          const lines = await baton.store.log.list({ limit: count + 1, repo });
+          const [latest] = lines;
+          return lines.length === count && latest?.finishedAt !== undefined ? latest.run : undefined;
+        },
+        { milliseconds: 150_000 },
+      );
+      await baton.engine.projection.settle(run);
+      await playground.settled();
+      return fold(await baton.store.log.read(run));
+    },
     async play(scene) {
       scenes.set(scene.name, scene);
       const repo = `octo/${scene.name}`;
