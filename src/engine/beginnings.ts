@@ -22,6 +22,7 @@ export function newAttempt(
   return {
     number: attempt,
     version,
+    since: again && current ? current.since : version,
     root: before?.root ?? version,
     turnsBefore: before ? before.turnsBefore + before.turns : 0,
     command: child && (again ? current.command : child.pending),
@@ -29,7 +30,7 @@ export function newAttempt(
     touchedAt: at,
     reasons,
     turns: 0,
-    spend: noSpend,
+    spend: again && current ? current.spend : noSpend,
     lastTool: undefined,
     artifact: undefined,
     commit: undefined,

@@ -81,5 +81,5 @@ function allowances(state: State, unit: string): number[] {
   const budget = planOf(state, unit)?.budget;
   return budget === undefined || !stage?.current
     ? []
-    : [dollars(budget) - spentBelow(state, unit, stage.current.version)];
+    : [dollars(budget) - spentBelow(state, unit, stage.current.since)];
 }

@@ -17,6 +17,8 @@ export interface Attempt {
   readonly number: number;
   /** The version of the event that began it: another one when it began again. */
   readonly version: number;
+  /** The same of its first beginning: what was spent since, however often it began again, is this attempt's. */
+  readonly since: number;
   /** The version of the event that began its conversation and its workspace: an earlier attempt's where it goes on with that. */
   readonly root: number;
   /** Turns of the attempts whose conversation it goes on with. */

@@ -8,6 +8,7 @@ import { drive } from "#src/engine/drive.ts";
 import type { RecordedEvent, RunEvent } from "#src/engine/events.ts";
 import type { AgentView, Fleet, NewAgent } from "#src/engine/fleet-port.ts";
 import { fold } from "#src/engine/fold.ts";
+import { ledgerOf, type LedgerLine } from "#src/engine/ledger.ts";
 import type { AgentRunner } from "#src/engine/ports.ts";
 import { dollars } from "#src/core/ids.ts";
 import {
@@ -904,6 +905,44 @@ describe("whoever goes on and is told otherwise by the model than whoever was be
   });
 });
 
+const sumOf = (lines: readonly LedgerLine[]) => lines.reduce((sum, { spend }) => sum + spend.microDollars, 0);
+
+test("an agent whose workspace is gone again and again spends no more than it was given, and no dollar is forgotten", async () => {
+  const scripts = (): Record<string, Script[]> => ({
+    conduct: [
+      { turns: [send("b", "build", { agent: "builder", makes: "Change", microDollars: dollars(3) }), ended("b")] },
+    ],
+    "conduct:b": [{ turns: Array.from({ length: 12 }, () => () => {}), cost: 1 }],
+  });
+  class Gone extends FleetAgents {
+    override resume(...asked: Parameters<AgentRunner["resume"]>): ReturnType<AgentRunner["resume"]> {
+      const [task] = asked;
+      if (task.stage !== "conduct:b") return super.resume(...asked);
+      return Promise.resolve({ type: "gone", why: "its workspace is not there any more" });
+    }
+  }
+  const world = await fleetWorld(new FleetAgents(scripts()));
+  await world.go();
+  let events = await world.events();
+  const turnsOf = (unit: string) =>
+    events.flatMap(({ event, version }) => (event.type === "agent.turn" && event.stage === unit ? [version] : []));
+  for (let crash = 0; crash < 3; crash += 1) {
+    // Behind its first dollar of this beginning the process dies, and the next one has no workspace of it.
+    const log = await prefixOf(events, turnsOf("conduct:b")[crash] ?? 0);
+    await drive(world.run, fleetEngine(log, new Gone(scripts())), never);
+    events = await log.read(world.run);
+  }
+  const state = fold(events);
+  const spent = events.reduce(
+    (sum, { event }) =>
+      sum + (event.type === "agent.turn" && event.stage === "conduct:b" ? event.spend.microDollars : 0),
+    0,
+  );
+  expect(state.stages.get("conduct:b")?.attempts).toHaveLength(1);
+  expect(spent).toBe(dollars(3));
+  expect(sumOf(ledgerOf(state))).toBe(state.spend.microDollars);
+});
+
 describe("from every prefix of its log", () => {
   const scripts = (hanging: Promise<void>): Record<string, Script[]> => ({
     conduct: [
@@ -973,6 +1012,7 @@ describe("from every prefix of its log", () => {
         .map(({ stage, attempt }) => `${stage} ${attempt}`)
         .filter((work) => done.has(work));
       expect(again, at).toEqual([]);
+      expect(sumOf(ledgerOf(state)), at).toBe(state.spend.microDollars);
       for (const type of ["agent.created", "agent.commanded", "agent.interrupted", "fleet.merged"] as const)
         expect(count(recorded, type), `${type} ${at}`).toBe(count(events, type));
       expect(firstDifference(recorded), at).toBeUndefined();

@@ -77,7 +77,12 @@ export class FleetAgents implements AgentRunner {
     return await this.#counted(task, { before: 0, done: 0 }, events, signal);
   }
 
-  async resume(task: AgentTask, conversation: Conversation, events: AgentEvents, signal: AbortSignal) {
+  async resume(
+    task: AgentTask,
+    conversation: Conversation,
+    events: AgentEvents,
+    signal: AbortSignal,
+  ): ReturnType<AgentRunner["resume"]> {
     this.resumed.push({ task, conversation });
     const before = conversation.commands?.at(-1)?.after ?? 0;
     return await this.#counted(task, { before, done: conversation.turnsBefore - before }, events, signal);
