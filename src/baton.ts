@@ -18,7 +18,7 @@ import type { Log } from "./core/log.ts";
 import { repeat } from "./core/repeat.ts";
 import { createRedact, type Redact } from "./core/redact.ts";
 import { createMetrics, type Metrics } from "./dashboard/metrics.ts";
-import type { Engine } from "./engine/drive.ts";
+import type { Engine } from "./engine/engine.ts";
 import { startWorker, type Worker } from "./engine/worker.ts";
 import { createSubjects } from "./github/subjects.ts";
 import { RunEvent, type RepoRef } from "./engine/events.ts";

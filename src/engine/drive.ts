@@ -33,8 +33,6 @@ import { apply, fold } from "./fold.ts";
 import { mayGoOn, type State } from "./state.ts";
 import { UnderWay } from "./under-way.ts";
 
-export type { Engine };
-
 /** What a run was doing when its driver stopped: it ended, it waits, the driver was told to leave it, or another driver has it. */
 export type Driven = "ended" | "waiting" | "parked" | "lost" | "unknown";
 

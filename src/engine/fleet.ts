@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Sha } from "../core/ids.ts";
 import { originCommit, startCommit } from "./commits.ts";
 import { fleetOf, moneyLeft, spentBelow, statusOf } from "./conducted.ts";
-import type { Engine } from "./drive.ts";
+import type { Engine } from "./engine.ts";
 import { addSpend, noSpend, type EventOf, type Spend } from "./events.ts";
 import type { AgentView, Answer, CostLine, Fleet, NewAgent, Refused } from "./fleet-port.ts";
 import { refusalOf } from "./fleet-rules.ts";

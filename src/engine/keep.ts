@@ -5,7 +5,7 @@
 // pass before the publisher sees it, and what they refuse is named, with the reason.
 import type { Sha } from "../core/ids.ts";
 import type { Work } from "./effect.ts";
-import type { Engine } from "./drive.ts";
+import type { Engine } from "./engine.ts";
 import type { EventOf, GateResult } from "./events.ts";
 import { gateRequest } from "./gate-request.ts";
 import { finishedWork, type FinishedWork } from "./kept-work.ts";

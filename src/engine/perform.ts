@@ -5,7 +5,7 @@ import { headOf, startCommit } from "./commits.ts";
 import { moneyLeft } from "./conducted.ts";
 import { conversationOf } from "./conversation.ts";
 import type { Work } from "./effect.ts";
-import type { Engine } from "./drive.ts";
+import type { Engine } from "./engine.ts";
 import { losses, type Estimate, type EventOf, type RunEvent } from "./events.ts";
 import { createFleet, forgetFleet } from "./fleet.ts";
 import { gateRequest } from "./gate-request.ts";

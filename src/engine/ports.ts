@@ -76,15 +76,15 @@ export interface RunLine {
 }
 
 /**
- * Whose turn it is, across all workers of a database. A claimed run is this worker's as long as the worker shows that it lives;
- * time is the database's clock, never a worker's.
- */
-/**
  * `afterMs`: it is not due before that. `rests`: the version at which its driver found nothing to do and no time to wait for: it is not
  * due before something else is said of it.
  */
 export type Release = { readonly afterMs: number } | { readonly rests: number };
 
+/**
+ * Whose turn it is, across all workers of a database. A claimed run is this worker's as long as the worker shows that it lives;
+ * time is the database's clock, never a worker's.
+ */
 export interface Claims {
   /**
    * Takes the due run that nobody holds and whose repository and installation have waited longest; undefined when there is none, or the

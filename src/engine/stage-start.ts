@@ -2,7 +2,7 @@
 import { messageOf } from "../core/errors.ts";
 import { startedEvent, type Step } from "./effect.ts";
 import type { EventOf } from "./events.ts";
-import type { Engine } from "./drive.ts";
+import type { Engine } from "./engine.ts";
 import { stageLimit } from "./stage-limit.ts";
 import { planOf, type State } from "./state.ts";
 

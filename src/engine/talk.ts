@@ -4,7 +4,7 @@
 // then, once, when it is asked for again: nothing is said twice.
 //
 // Nobody is in charge of granting locks: whoever asks, gives back or waits records what is due by then, for everybody in line.
-import type { Engine } from "./drive.ts";
+import type { Engine } from "./engine.ts";
 import type { RunEvent } from "./events.ts";
 import type { Answer } from "./fleet-port.ts";
 import { isTalkEvent, type TalkEvent } from "./fold-talk.ts";

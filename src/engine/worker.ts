@@ -5,7 +5,8 @@
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
 import { Parking } from "../core/parking.ts";
-import { drive, type Engine } from "./drive.ts";
+import { drive } from "./drive.ts";
+import type { Engine } from "./engine.ts";
 import type { Claims, Release } from "./ports.ts";
 
 /** A run whose driving threw is left alone this long: its log may be broken. */

@@ -2,7 +2,8 @@
 import { describe, expect, test, vi } from "vitest";
 import type { RunId } from "#src/core/ids.ts";
 import { firstDifference } from "#src/engine/agree.ts";
-import { drive, type Engine } from "#src/engine/drive.ts";
+import { drive } from "#src/engine/drive.ts";
+import type { Engine } from "#src/engine/engine.ts";
 import type { EventOf, Failure, RecordedEvent, RunEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
 import { ledgerOf } from "#src/engine/ledger.ts";

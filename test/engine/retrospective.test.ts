@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { newRunId } from "#src/core/ids.ts";
 import { firstDifference } from "#src/engine/agree.ts";
-import { drive, type Engine } from "#src/engine/drive.ts";
+import { drive } from "#src/engine/drive.ts";
+import type { Engine } from "#src/engine/engine.ts";
 import type { RunEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
 import { lookBack, type ClosedPulls } from "#src/engine/hindsight.ts";

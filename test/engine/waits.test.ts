@@ -2,7 +2,8 @@
 import { describe, expect, test, vi } from "vitest";
 import { BatonError } from "#src/core/errors.ts";
 import { dollars, microDollars, type RunId } from "#src/core/ids.ts";
-import { drive, type Engine } from "#src/engine/drive.ts";
+import { drive } from "#src/engine/drive.ts";
+import type { Engine } from "#src/engine/engine.ts";
 import type { RunEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { EventLog } from "#src/engine/ports.ts";

@@ -1,6 +1,7 @@
 // A feature run as the engine records it, driven as far as it goes by itself: up to the moment in which people are asked, and on from there.
 import type { RunId } from "#src/core/ids.ts";
-import { drive, type Engine } from "#src/engine/drive.ts";
+import { drive } from "#src/engine/drive.ts";
+import type { Engine } from "#src/engine/engine.ts";
 import type { EventOf, RecordedEvent, RunEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { EventLog } from "#src/engine/ports.ts";

@@ -7,7 +7,7 @@ import { dollars, newRunId, sha } from "#src/core/ids.ts";
 import type { Clock } from "#src/core/clock.ts";
 import { BatonError } from "#src/core/errors.ts";
 import { silentLog } from "#src/core/log.ts";
-import type { Engine } from "#src/engine/drive.ts";
+import type { Engine } from "#src/engine/engine.ts";
 import type { EventOf, Failure, GateResult } from "#src/engine/events.ts";
 import { noSpend, RunEvent, Spend } from "#src/engine/events.ts";
 import type {

@@ -2,7 +2,8 @@
 // Nothing is remembered between processes: a turn is known by its number, as a model knows it by its conversation.
 import type { RunId } from "#src/core/ids.ts";
 import { dollars } from "#src/core/ids.ts";
-import { drive, type Engine } from "#src/engine/drive.ts";
+import { drive } from "#src/engine/drive.ts";
+import type { Engine } from "#src/engine/engine.ts";
 import type { EventOf, Failure, RecordedEvent, RunEvent } from "#src/engine/events.ts";
 import type { Fleet } from "#src/engine/fleet-port.ts";
 import { fold } from "#src/engine/fold.ts";
