@@ -2,6 +2,7 @@
 // by a tool. So an agent that puts nine reports together pays for the parts it reads, and nobody gets a text with a hole in it.
 import type { Tool } from "@anthropic-ai/sdk/resources/messages/messages";
 import { z } from "zod";
+import { assertNever } from "../core/errors.ts";
 import type { AgentTask } from "../engine/ports.ts";
 import type { Artifact } from "../workflows/artifacts.ts";
 import { clip } from "./clip.ts";
@@ -37,53 +38,60 @@ export function handOn({ stage, artifact }: Input): HandedOn {
 
 /** The summary of what is long, and what each of its parts is about: all of them, in the room there is. */
 function digestOf(artifact: Artifact, text: string): string {
-  switch (artifact.name) {
-    case "Report":
-    case "Conclusion":
-      return digest(
-        artifact.value.summary,
-        artifact.value.sections.map(({ title }) => title),
-      );
-    case "Findings":
-      return digest(
-        artifact.value.summary,
-        artifact.value.findings.map(({ severity, title }) => `${severity}: ${title}`),
-      );
-    case "Plan":
-      return digest(
-        artifact.value.summary,
-        artifact.value.tasks.map(({ id, title, acceptance }) => `${id}: ${title}. Done when: ${acceptance}`),
-      );
-    case "Review":
-      return digest(
-        artifact.value.verdict,
-        artifact.value.findings.map(({ severity, path = "", message }) => `${severity}: ${path} ${message}`),
-      );
-    default:
-      return clip(text, ROOM);
-  }
-}
-
-function digest(summary: string, parts: readonly string[]): string {
+  const { summary, parts } = outlineOf(artifact);
+  if (parts.length === 0) return clip(text, ROOM);
   const head = clip(summary, ROOM / 2);
-  const each = Math.floor((ROOM - head.length) / Math.max(1, parts.length)) - 6;
-  return [head, ...parts.map((part, index) => `${index + 1}. ${clip(part, each)}`)].join("\n");
+  const each = Math.floor((ROOM - head.length) / parts.length) - 6;
+  return [head, ...parts.map(({ about }, index) => `${index + 1}. ${clip(about, each)}`)].join("\n");
 }
 
-/** What the numbers of a digest stand for. */
-function partsOf(artifact: Artifact): readonly unknown[] {
-  switch (artifact.name) {
+interface Outline {
+  readonly summary: string;
+  /** What the numbers of a digest stand for. */
+  readonly parts: readonly { readonly about: string; readonly part: unknown }[];
+}
+
+/** What a result says in short, and of which parts it consists; none of what is never long. */
+function outlineOf({ name, value }: Artifact): Outline {
+  switch (name) {
     case "Report":
     case "Conclusion":
-      return artifact.value.sections;
+      return outline(value.summary, value.sections, ({ title }) => title);
     case "Findings":
-    case "Review":
-      return artifact.value.findings;
+      return outline(value.summary, value.findings, ({ severity, title }) => `${severity}: ${title}`);
     case "Plan":
-      return artifact.value.tasks;
+      return outline(
+        value.summary,
+        value.tasks,
+        ({ id, title, acceptance }) => `${id}: ${title}. Done when: ${acceptance}`,
+      );
+    case "Review":
+      return outline(
+        value.verdict,
+        value.findings,
+        ({ severity, path = "", message }) => `${severity}: ${path} ${message}`,
+      );
+    case "Excerpt":
+      return outline(`Picked from ${value.of}.`, value.parts, ({ path }) => path);
+    case "Lessons":
+      return outline(value.summary, value.lessons, ({ instruction }) => instruction);
+    case "Setup": {
+      const { agents, ...rest } = value;
+      return outline(JSON.stringify(rest), agents, ({ name: agent, description }) => `${agent}: ${description}`);
+    }
+    case "Triage":
+    case "Reproduction":
+    case "Diagnosis":
+    case "Change":
+    case "Characterization":
+      return { summary: "", parts: [] };
     default:
-      return [];
+      return assertNever(name);
   }
+}
+
+function outline<T>(summary: string, list: readonly T[], about: (part: T) => string): Outline {
+  return { summary, parts: list.map((part) => ({ about: about(part), part })) };
 }
 
 const input = z.strictObject({
@@ -121,10 +129,10 @@ function read(held: ReadonlyMap<string, Artifact>, asked: unknown): { ok: boolea
   const { data } = input.safeParse(asked);
   const artifact = data && held.get(data.stage);
   if (!data || !artifact) return { ok: false, output: `Name one of these stages: ${[...held.keys()].join(", ")}.` };
-  const parts = partsOf(artifact);
+  const { parts } = outlineOf(artifact);
   if (data.part === undefined)
     return { ok: true, output: clip(JSON.stringify(artifact.value, undefined, 2), MOST_READ) };
   const part = parts[data.part - 1];
   if (part === undefined) return { ok: false, output: `${data.stage} has ${parts.length} parts.` };
-  return { ok: true, output: JSON.stringify(part, undefined, 2) };
+  return { ok: true, output: clip(JSON.stringify(part.part, undefined, 2), MOST_READ) };
 }

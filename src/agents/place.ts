@@ -10,7 +10,7 @@ import type { RunId, Sha } from "../core/ids.ts";
 import type { AgentResult, AgentTask } from "../engine/ports.ts";
 import type { Workspace, Workspaces } from "../workspace/workspaces.ts";
 import { clip } from "./clip.ts";
-import { untilAborted } from "./until-aborted.ts";
+import { untilAborted } from "../core/until-aborted.ts";
 
 export interface PlaceOptions<Hands extends AsyncDisposable> {
   readonly task: AgentTask;

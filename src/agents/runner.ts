@@ -19,7 +19,7 @@ export function createAgentRunner(options: AgentRunnerOptions): AgentRunner {
   return createRunner<Hands>(options, {
     start: (folder, signal) => sandbox.startHands(folder, signal),
     equip: (agent, place) => ({
-      system: systemPrompt(agent),
+      system: systemPrompt(agent, place !== undefined),
       tools: place ? toolsOf(place, agent.tools) : noTools,
     }),
   });

@@ -1,5 +1,4 @@
 // The system prompt: the agent's own file below the rules that hold for every agent. The same for every run, so that it is cached.
-import { handToolNames } from "../workflows/names.ts";
 import type { AgentDefinition } from "../workflows/schema.ts";
 
 const rules = `You are one of several specialists whom Baton, a GitHub App, sets to work on an issue. Nobody reads along and nobody can answer a question: decide what you can, and say in your result what you could not settle.
@@ -14,11 +13,13 @@ const rules = `You are one of several specialists whom Baton, a GitHub App, sets
 - **Finish.** Your last act is one call of \`finish\`, alone in its reply. If its input is refused, mend what is named and call it again. If the work cannot be done, finish all the same and say why: an honest "no" is a good result, an invented "yes" is the worst one.`;
 
 /** Rules of those who have files before them. */
-const ofHands = /^- \*\*(?:Your place|No git bookkeeping)\.\*\* .*\n/gm;
+const ofFiles = /^- \*\*(?:Your place|No git bookkeeping)\.\*\* .*\n/gm;
 
-/** The first line names the agent and must stay the first: the scripted model tells agents apart by it. */
-export function systemPrompt({ name, prompt, tools }: Pick<AgentDefinition, "name" | "prompt" | "tools">): string {
-  const hasHands = handToolNames.some((tool) => tools.includes(tool));
-  const told = hasHands ? rules : rules.replaceAll(ofHands, "");
+/**
+ * The first line names the agent and must stay the first: the scripted model tells agents apart by it. `hasFiles`: it has a workspace,
+ * for its own tools or for those of a server.
+ */
+export function systemPrompt({ name, prompt }: Pick<AgentDefinition, "name" | "prompt">, hasFiles: boolean): string {
+  const told = hasFiles ? rules : rules.replaceAll(ofFiles, "");
   return `# Agent: ${name}\n\n${told}\n\n${prompt.trim()}\n`;
 }

@@ -25,7 +25,7 @@ export function triageRequest({ agent, model, boundary }: Asking, issue: Issue):
   return {
     model,
     maxTokens: TRIAGE_TOKENS,
-    system: [cached(systemPrompt(agent))],
+    system: [cached(systemPrompt(agent, false))],
     tools: [triageTool()],
     messages: [{ role: "user", content: [cached(shared), { type: "text", text: own }] }],
   };

@@ -71,7 +71,7 @@ async function askModel(
         model,
         modelIds: modelIds(agent.model, created.config.models),
         circuits,
-        system: systemPrompt(agent),
+        system: systemPrompt(agent, false),
         brief: (share) => Promise.resolve(briefOf(created, share)),
         schema: Triage,
         tools: noTools,

@@ -60,11 +60,12 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Open
   });
 
   /** The mirror, with these commits in it. */
-  async function mirrorWith(repo: RepoSource, commits: readonly Sha[], signal: AbortSignal): Promise<Mirror> {
-    const mirror = await mirrors.of(repo);
-    for (const commit of commits) await mirror.need(commit, signal);
-    return mirror;
-  }
+  const mirrorWith = (repo: RepoSource, commits: readonly Sha[], signal: AbortSignal): Promise<Mirror> =>
+    inRoom("fetching commits", async () => {
+      const mirror = await mirrors.of(repo);
+      for (const commit of commits) await mirror.need(commit, signal);
+      return mirror;
+    });
 
   /** A full disk has its name, and comes to nobody's notice while the pool has something to give. */
   const inRoom = <T>(during: string, work: () => Promise<T>) => pool.withRoom(() => naming(during, home, work));
@@ -123,7 +124,7 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Open
         return await mergeWork({ git, leases, mirror, shelf, log }, { into, theirs, message }, signal);
       }),
     write: (repo, onto, files, message, signal) =>
-      naming("writing files", home, async () => {
+      inRoom("writing files", async () => {
         const mirror = await mirrorWith(repo, [onto], signal);
         return await writeFiles({ git, leases, mirror, shelf, log }, { onto, files, message }, signal);
       }),

@@ -13,6 +13,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { lstat, mkdir, rename, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type CommandResult, type Execute, succeeded } from "../core/command.ts";
+import { untilAborted } from "../core/until-aborted.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { copyTree, isUntouched, seal, sizeOf } from "./copy-tree.ts";
@@ -250,7 +251,7 @@ export function createWarmPool(options: WarmPoolOptions): WarmPool {
         if (found) return found;
         const under = making.get(key);
         if (under === undefined || waited) break;
-        await settled(under, signal);
+        await untilAborted(under, signal);
         waited = true;
       }
       misses += 1;
@@ -307,17 +308,4 @@ async function renamed(from: string, to: string): Promise<boolean> {
       throw error;
     },
   );
-}
-
-/** Waits for somebody's install, whatever comes of it. Throws when aborted. */
-async function settled(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(new BatonError("sandbox-failed", "waiting for an install was aborted"));
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }

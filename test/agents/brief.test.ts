@@ -127,11 +127,11 @@ describe("what is gathered for it", () => {
   });
 });
 
-test("an agent without hands is told nothing of files that it does not have", () => {
+test("an agent without a workspace is told nothing of files that it does not have", () => {
   const agent = { name: "a", prompt: "Conduct." };
   const place = "The tools work on a private copy";
-  expect(systemPrompt({ ...agent, tools: ["read"] })).toContain(place);
-  const without = systemPrompt({ ...agent, tools: ["create_agent"] });
+  expect(systemPrompt(agent, true)).toContain(place);
+  const without = systemPrompt(agent, false);
   expect(without).not.toContain(place);
   expect(without).not.toContain("Never commit");
   expect(without).toContain("**Be economical.**");
@@ -145,7 +145,7 @@ describe("the fixed prompt", async () => {
     async (name) => {
       const agent = await agents.load(name);
       if (!agent) throw new Error(`no agent ${name}`);
-      const prompt = systemPrompt(agent);
+      const prompt = systemPrompt(agent, true);
       expect(prompt.split("\n")[0]).toBe(`# Agent: ${name}`);
       const makes = (
         {

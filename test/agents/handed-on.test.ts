@@ -49,7 +49,24 @@ const conclusion: Artifact = {
 const briefOf = (...inputs: { stage: string; artifact: Artifact }[]) =>
   writeBrief(newTask({ inputs }), { commands: {}, guides: [], patch: undefined }, "b".repeat(24));
 
+const excerpt: Artifact = {
+  name: "Excerpt",
+  value: {
+    of: "plan",
+    parts: Array.from({ length: 10 }, (_, at) => ({ path: `plan.part${at}`, value: `${at}`.repeat(6_000) })),
+  },
+};
+
 describe("a result", () => {
+  test("that was picked in parts is named part by part, and each can be read", async () => {
+    expect(briefOf({ stage: "pick", artifact: excerpt })).toContain("10. plan.part9");
+    const { call } = withArtifacts(noTools, [{ stage: "pick", artifact: excerpt }]);
+    for (let part = 1; part <= 10; part += 1) {
+      const { output } = await call({ id: "1", name: READ_ARTIFACT, input: { stage: "pick", part } }, signal);
+      expect(output).toContain(`${part - 1}`.repeat(6_000));
+    }
+  });
+
   test("that is short is shown whole, and so is a plan that fits", () => {
     expect(handOn({ stage: "scout", artifact: short })).toMatchObject({ whole: true });
     const { whole } = handOn({ stage: "plan", artifact: plan(9, 1_500) });

@@ -35,8 +35,12 @@ export function createClaudeCodeRunner(options: ClaudeCodeRunnerOptions): AgentR
     // Without tools there is nothing for the program to do.
     equip: (agent, place) =>
       place && agent.tools.length > 0
-        ? { system: systemPrompt(agent), tools: toolsOf(place), speak: speaking(options, agent, place) }
-        : { system: systemPrompt(agent), tools: place ? toolsOf(place) : noTools },
+        ? {
+            system: systemPrompt(agent, place !== undefined),
+            tools: toolsOf(place),
+            speak: speaking(options, agent, place),
+          }
+        : { system: systemPrompt(agent, place !== undefined), tools: place ? toolsOf(place) : noTools },
   });
 }
 

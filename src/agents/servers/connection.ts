@@ -15,7 +15,7 @@ import { shorten } from "../../hands/protocol.ts";
 import type { AllowedRemote } from "../../workflows/servers.ts";
 import { clip } from "../clip.ts";
 import type { ToolAnswer } from "../session.ts";
-import { untilAborted } from "../until-aborted.ts";
+import { untilAborted } from "../../core/until-aborted.ts";
 import { boundedFetch } from "./bounded-fetch.ts";
 import type { Listed } from "./offered.ts";
 import { ProgramTransport } from "./program-transport.ts";
