@@ -251,7 +251,9 @@ export function createWarmPool(options: WarmPoolOptions): WarmPool {
         if (found) return found;
         const under = making.get(key);
         if (under === undefined || waited) break;
-        await untilAborted(under, signal);
+        await untilAborted(under, signal).catch((error: unknown) => {
+          throw new BatonError("sandbox-failed", "waiting for an install was aborted", { cause: error });
+        });
         waited = true;
       }
       misses += 1;

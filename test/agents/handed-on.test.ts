@@ -60,9 +60,9 @@ const excerpt: Artifact = {
 describe("a result", () => {
   test("that was picked in parts is named part by part, and each can be read", async () => {
     expect(briefOf({ stage: "pick", artifact: excerpt })).toContain("10. plan.part9");
-    const { call } = withArtifacts(noTools, [{ stage: "pick", artifact: excerpt }]);
+    const reading = withArtifacts(noTools, [{ stage: "pick", artifact: excerpt }]);
     for (let part = 1; part <= 10; part += 1) {
-      const { output } = await call({ id: "1", name: READ_ARTIFACT, input: { stage: "pick", part } }, signal);
+      const { output } = await reading.call({ id: "1", name: READ_ARTIFACT, input: { stage: "pick", part } }, signal);
       expect(output).toContain(`${part - 1}`.repeat(6_000));
     }
   });
