@@ -16,6 +16,7 @@ import {
   artifactFor,
   bugWorkflow,
   commit,
+  commitNamed,
   CountingPublisher,
   created,
   engineWith,
@@ -416,6 +417,39 @@ async function say(log: EventLog, run: State["runId"], words: RunEvent): Promise
   );
   expect(version).toBeGreaterThan(0);
 }
+
+test("a stage that is tried again when what it stood on was done anew begins there, not at its own old work", async () => {
+  const no = { ending: "needs-a-person" };
+  const workflow = Workflow.parse({
+    ...bugWorkflow,
+    stages: {
+      lay: { agent: "builder", makes: "Change" },
+      build: { agent: "builder", makes: "Change", needs: ["lay"], retry: 1 },
+      check: { needs: ["build"], gates: ["scope"], otherwise: { back_to: "build", max: 1, ...no } },
+      verify: { needs: ["check"], gates: ["integrity"], otherwise: { back_to: "lay", max: 1, ...no } },
+      publish: { needs: ["verify"], pull_request: "draft" },
+    },
+  });
+  const agents = new ScriptedAgents({});
+  agents.answers["build"] = [
+    { name: "Change", value: { summary: "built", files: [], followUps: [] } },
+    { code: "time-limit", message: "too slow" },
+  ];
+  const gates = new ScriptedGates({ integrity: [gate("integrity", false)] });
+  const { state } = await play({
+    agents,
+    gates,
+    workflows: { load: () => Promise.resolve(workflow), names: () => [workflow.name] },
+  });
+  expect(ending(state)).toBe("succeeded: verified");
+  expect(agents.tasks.map(({ stage, attempt, start }) => [stage, attempt, start])).toEqual([
+    ["lay", 1, commit(0)],
+    ["build", 1, commitNamed("lay 1")],
+    ["lay", 2, commitNamed("lay 1")],
+    ["build", 2, commitNamed("lay 2")],
+    ["build", 3, commitNamed("lay 2")],
+  ]);
+});
 
 describe("what is done stays done", () => {
   const by = { login: "maria", id: 7 };

@@ -253,7 +253,7 @@ describe("finished tasks are on a branch before the run ends, when it", () => {
     await hanging.promise;
     const events = await first.events();
     const log = await prefixOf(events, events.length);
-    const again = { type: "stage.started", stage: "conduct", attempt: 1, reasons: [] } as const;
+    const again: RunEvent = { type: "stage.started", stage: "conduct", attempt: 1, reasons: [] };
     expect((await log.append(first.run, events.length, [again, stop])).type).toBe("appended");
     expect((await first.log.append(first.run, events.length, [stop])).type).toBe("appended");
     await going;
