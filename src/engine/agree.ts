@@ -162,8 +162,11 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
         event.message === effect.message
       );
     case "wait":
-      // A one-shot run does not wait long: it ends, and says for what.
-      return event.type === "run.finished" && event.code === (state.waiting?.reason ?? "paused");
+      // A one-shot run does not wait long: what is finished is kept, then it ends, and says for what.
+      return (
+        event.type === "work.kept" ||
+        (event.type === "run.finished" && event.code === (state.waiting?.reason ?? "paused"))
+      );
     case "rest":
       return false;
   }
