@@ -138,14 +138,16 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
     case "collect":
       return (
         (event.type === "hindsight.collected" && event.stage === effect.stage && event.attempt === effect.attempt) ||
-        event.type === "run.finished"
+        isNothingToPropose(event) ||
+        isBreakdown(event)
       );
     case "write":
       return (
         ((event.type === "setup.written" || event.type === "lessons.written") &&
           event.stage === effect.stage &&
           event.attempt === effect.attempt) ||
-        event.type === "run.finished"
+        isNothingToPropose(event) ||
+        isBreakdown(event)
       );
     case "publish":
       return event.type === "pull_request.opened" || event.type === "run.finished";
@@ -176,6 +178,11 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
 function sameStart(event: EventOf<"stage.started">, expected: EventOf<"stage.started">): boolean {
   const { milliseconds: _, ...facts } = event;
   return isDeepStrictEqual(facts, expected);
+}
+
+/** A run that is to propose something may find that there is nothing. */
+function isNothingToPropose(event: RunEvent): boolean {
+  return event.type === "run.finished" && event.outcome === "succeeded" && event.code === "nothing-to-propose";
 }
 
 /** Something broke that the engine stands on: that can happen in any effect. */
