@@ -1,6 +1,7 @@
 // Performs one effect through the ports and says which events came of it. Throws when the outside is broken; the driver decides what then.
 import { assertNever, messageOf } from "../core/errors.ts";
 import { durationMs } from "../workflows/schema.ts";
+import { isLastTry } from "./advance.ts";
 import { headOf, leftBehind, startCommit } from "./commits.ts";
 import { moneyLeft } from "./conducted.ts";
 import { conversationOf } from "./conversation.ts";
@@ -15,7 +16,6 @@ import type { AgentEvents, AgentTask, GateRequest } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
 import { collectHindsight, hindsightFor } from "./hindsight.ts";
 import { writeProposal } from "./proposal.ts";
-import { isLastTry } from "./setup.ts";
 import { isContinued, planOf, upstream, used, type State, type UnitPlan } from "./state.ts";
 import { createTalk } from "./talk.ts";
 import { childUnit, readUnit, stageOf, taskUnit } from "./unit.ts";

@@ -11,6 +11,7 @@ import { budgetOf } from "#src/engine/route.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
 import type { Artifact } from "#src/workflows/artifacts.ts";
+import { defaultRepoConfig } from "#src/workflows/repo-config.ts";
 import { Workflow } from "#src/workflows/schema.ts";
 import {
   artifactFor,
@@ -172,6 +173,22 @@ describe("what says no", () => {
     expect(agents.tasks.map(({ reasons }) => reasons.length)).toEqual([0, 1, 1]);
     expect(agents.tasks.map(({ start }) => start)).toEqual([commit(0), commit(0), commit(0)]);
   });
+
+  test.each([
+    ["red", 5, [false, false, true]],
+    ["green", 5, [false, false, true]],
+    ["green", 1, [false, true]],
+  ] as const)(
+    "%s is told which try is the last, with %i rounds at most: no other comes behind it",
+    async (name, rounds, last) => {
+      const no = gate(name, false);
+      const gates = new ScriptedGates({ [name]: Array.from({ length: 10 }, () => no) });
+      const config = { ...defaultRepoConfig, limits: { ...defaultRepoConfig.limits, rounds } };
+      const { state } = await play({ gates }, { config });
+      expect(state.finished?.code).toBe("no");
+      expect(gates.requests.filter(({ gate: asked }) => asked === name).map((request) => request.last)).toEqual(last);
+    },
+  );
 
   test("an honest could-not-reproduce ends at once, without a gate", async () => {
     const gates = new ScriptedGates();
