@@ -137,6 +137,9 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
     task.reasons.length === 0
       ? undefined
       : `## Why this stage is worked again\n\nThe attempt before this one was not accepted. Mend exactly this:\n\n${block("reasons", task.reasons.map((reason, index) => `${index + 1}. ${reason}`).join("\n\n"), room.reasons)}`,
+    task.leftBehind === undefined
+      ? undefined
+      : `## What is not in your files\n\nAn earlier attempt at this stage merged work of its agents (commit ${task.leftBehind.slice(0, 12)}). What that stood on has been done anew since, so you start without it: have done again what is still wanted.`,
     material.patch === undefined
       ? undefined
       : `## The change so far (base to the present files)\n\n${block("patch", material.patch === "" ? "(empty)" : material.patch, room.patch)}`,

@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { openParts, type Parts } from "../baton.ts";
 import { systemClock } from "../core/clock.ts";
 import { invalidUsage, readArguments } from "./arguments.ts";
@@ -11,11 +10,6 @@ import { BatonError } from "../core/errors.ts";
 import { isRunId, newRunId, type RunId } from "../core/ids.ts";
 import { createLog, type Log } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
-import { isForPeople, openAsks } from "../engine/asks.ts";
-import { drive } from "../engine/drive.ts";
-import type { Engine } from "../engine/engine.ts";
-import { fold } from "../engine/fold.ts";
-import type { State } from "../engine/state.ts";
 import { noHistory } from "../store/history.ts";
 import { RunEvent, type EventOf } from "../engine/events.ts";
 import type { EventLog, Projection, Publisher } from "../engine/ports.ts";
@@ -24,7 +18,8 @@ import { readEnv, type Env, type Source } from "../env.ts";
 import { readCommands, type Flags } from "../intake/grammar.ts";
 import { createMemoryLog, openFileLog } from "../store/memory-log.ts";
 import { follow } from "./follow.ts";
-import { createPeople, type People } from "./people.ts";
+import { driveToItsEnd } from "./one-shot.ts";
+import { createPeople } from "./people.ts";
 import { edgesAgain, lockRun, readEarlier, runFile, showHowToGoOn } from "./run-again.ts";
 import { openGitHubCase } from "./run-github.ts";
 import { openLocalCase } from "./run-local.ts";
@@ -34,8 +29,6 @@ import { summarise, tell } from "./story.ts";
 
 /** The exit code of a run that waits for a person, and is kept. */
 const WAITS = 3;
-/** How long `baton run` waits for a limit to pass, milliseconds. */
-const LONGEST_WAIT_MS = 5 * 60_000;
 
 const USAGE = `Usage: baton run <owner/repo#12> [options]          an issue on GitHub; needs GITHUB_TOKEN
        baton run <issue.md> --repo <folder> [options]  a text about a local clone; leaves a branch and a pull-request text
@@ -159,57 +152,6 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
   if (values.json) console.log(JSON.stringify(summarise(state)));
   if (state.finished?.code === "stopped") return 130;
   return state.finished?.outcome === "succeeded" ? 0 : 1;
-}
-
-interface Waits {
-  readonly people: People;
-  /** Resolves once the story is told so far: a question comes behind it. */
-  readonly told: () => Promise<void>;
-  readonly stopping: AbortSignal;
-  /** Resolves when the log has the stop. */
-  readonly stopped: Promise<void>;
-  /** Whether a later process could go on with the run. */
-  readonly keeps: boolean;
-}
-
-/**
- * Nobody else goes on with a one-shot run: a short wait is waited out, a longer one ends it, and says why. What it asks people they are
- * asked here; gives the state of a run that is left waiting, because nobody says anything.
- */
-async function driveToItsEnd(run: RunId, engine: Engine, waits: Waits): Promise<State | undefined> {
-  const { signal } = new AbortController();
-  for (;;) {
-    const driven = await drive(run, engine, signal);
-    if (driven === "ended") return undefined;
-    if (driven !== "waiting") throw new Error(`the run was ${driven}`);
-    const state = fold(await engine.log.read(run));
-    const { waiting } = state;
-    const wait = (waiting?.until ?? Number.POSITIVE_INFINITY) - engine.clock.now();
-    if (wait <= LONGEST_WAIT_MS) {
-      await delay(Math.max(0, wait), undefined, { signal });
-      continue;
-    }
-    const [ask] = openAsks(state);
-    const isAsked = ask !== undefined && waiting !== undefined && isForPeople(waiting.reason);
-    if (isAsked) await waits.told();
-    const said = isAsked ? await waits.people.say(state, ask) : undefined;
-    if (waits.stopping.aborted) {
-      await waits.stopped;
-      continue;
-    }
-    if (isAsked && !said && waits.keeps) return state;
-    const message = waiting?.message ?? "The run was to wait for a person.";
-    const hint = isAsked
-      ? " A dry run is not kept, so nobody can say so later: --approve and --answer do beforehand."
-      : "";
-    const end = {
-      type: "run.finished",
-      outcome: "failed",
-      code: waiting?.reason ?? "paused",
-      message: `${message}${hint}`,
-    } as const;
-    await engine.log.append(run, state.version, [said ?? end]);
-  }
 }
 
 async function temporaryFolder(undo: AsyncDisposableStack): Promise<string> {

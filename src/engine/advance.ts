@@ -138,21 +138,31 @@ function answerNo(
   attempt: Attempt,
   reasons: readonly string[],
 ): Effect {
-  const { otherwise } = plan;
-  if (otherwise && "again" in otherwise && stage.rounds <= otherwise.again)
-    return { type: "start", stage: stage.name, attempt: stage.attempts.length + 1, reasons };
-  if (
-    otherwise &&
-    "back_to" in otherwise &&
-    stage.rounds <= Math.min(otherwise.max, state.created.config.limits.rounds)
-  ) {
-    const number = (state.stages.get(otherwise.back_to)?.attempts.length ?? 0) + 1;
-    return { type: "start", stage: otherwise.back_to, attempt: number, reasons };
+  const back = goesBackTo(state, stage, plan);
+  if (back !== undefined) {
+    const number = (state.stages.get(back)?.attempts.length ?? 0) + 1;
+    return { type: "start", stage: back, attempt: number, reasons };
   }
   const code = attempt.gates.find((gate) => !gate.passed)?.code ?? "changes-requested";
   const tries = stage.rounds === 1 ? "once" : `${stage.rounds} times`;
   const message = `${stage.name} said no ${tries}. Last reason: ${reasons.join("; ")}`;
-  return passedOver(stage, plan, attempt, message) ?? finish(outcomeOf(otherwise?.ending ?? "failed"), code, message);
+  return (
+    passedOver(stage, plan, attempt, message) ?? finish(outcomeOf(plan.otherwise?.ending ?? "failed"), code, message)
+  );
+}
+
+/** The unit that is worked again after a no to this one; undefined when the count is used up. */
+function goesBackTo(state: State, { name, rounds }: StageState, { otherwise }: UnitPlan): string | undefined {
+  if (!otherwise) return undefined;
+  if ("again" in otherwise) return rounds <= otherwise.again ? name : undefined;
+  return rounds <= Math.min(otherwise.max, state.created.config.limits.rounds) ? otherwise.back_to : undefined;
+}
+
+/** True when a no to this unit would not be answered by another attempt. */
+export function isLastTry(state: State, unit: string): boolean {
+  const stage = state.stages.get(unit);
+  const plan = planOf(state, unit);
+  return !stage || !plan || goesBackTo(state, stage, plan) === undefined;
 }
 
 function outcomeOf(ending: Ending): Outcome {

@@ -138,14 +138,16 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
     case "collect":
       return (
         (event.type === "hindsight.collected" && event.stage === effect.stage && event.attempt === effect.attempt) ||
-        event.type === "run.finished"
+        isNothingToPropose(event) ||
+        isBreakdown(event)
       );
     case "write":
       return (
         ((event.type === "setup.written" || event.type === "lessons.written") &&
           event.stage === effect.stage &&
           event.attempt === effect.attempt) ||
-        event.type === "run.finished"
+        isNothingToPropose(event) ||
+        isBreakdown(event)
       );
     case "publish":
       return event.type === "pull_request.opened" || event.type === "run.finished";
@@ -162,8 +164,11 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
         event.message === effect.message
       );
     case "wait":
-      // A one-shot run does not wait long: it ends, and says for what.
-      return event.type === "run.finished" && event.code === (state.waiting?.reason ?? "paused");
+      // A one-shot run does not wait long: what is finished is kept, then it ends, and says for what.
+      return (
+        event.type === "work.kept" ||
+        (event.type === "run.finished" && event.code === (state.waiting?.reason ?? "paused"))
+      );
     case "rest":
       return false;
   }
@@ -173,6 +178,11 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
 function sameStart(event: EventOf<"stage.started">, expected: EventOf<"stage.started">): boolean {
   const { milliseconds: _, ...facts } = event;
   return isDeepStrictEqual(facts, expected);
+}
+
+/** A run that is to propose something may find that there is nothing. */
+function isNothingToPropose(event: RunEvent): boolean {
+  return event.type === "run.finished" && event.outcome === "succeeded" && event.code === "nothing-to-propose";
 }
 
 /** Something broke that the engine stands on: that can happen in any effect. */

@@ -1,4 +1,5 @@
 // What a stage and an attempt are when they begin.
+import { originCommit } from "./commits.ts";
 import { noSpend, type EventOf } from "./events.ts";
 import { isContinued, type Attempt, type StageState, type State } from "./state.ts";
 
@@ -12,11 +13,12 @@ function hasSpoken(attempt: Attempt): boolean {
 
 /** The attempt that an event begins. One of an agent that is commanded again goes on with the attempt before, in its conversation and its files. */
 export function newAttempt(
-  { version }: State,
-  { child, current }: StageState,
+  state: State,
+  { name, child, current }: StageState,
   { attempt, reasons, milliseconds }: Pick<EventOf<"stage.started">, "attempt" | "reasons" | "milliseconds">,
   at: number,
 ): Attempt {
+  const { version } = state;
   const again = current?.number === attempt;
   const before = child && current && !again && hasSpoken(current) ? current : undefined;
   return {
@@ -24,6 +26,7 @@ export function newAttempt(
     version,
     since: again && current ? current.since : version,
     root: before?.root ?? version,
+    origin: originCommit(state, name),
     turnsBefore: before ? before.turnsBefore + before.turns : 0,
     command: child && (again ? current.command : child.pending),
     startedAt: at,

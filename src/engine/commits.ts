@@ -1,22 +1,41 @@
 // Which commits the units of a run start from, and which the run may still need. Pure.
 import type { Sha } from "../core/ids.ts";
-import { upstream, type State } from "./state.ts";
+import { upstream, type Attempt, type State } from "./state.ts";
 import { readUnit } from "./unit.ts";
 
 /**
  * The commit a unit starts from: its own last one when it was sent back, was commanded again or merged what its agents did, else where
- * it comes from.
+ * it comes from. What it did on ground that has moved since is not gone on with: it would leave out what is new there.
  */
 export function startCommit(state: State, unit: string): Sha {
   const stage = state.stages.get(unit);
-  const last = stage?.attempts.findLast(({ commit }) => commit !== undefined);
-  const own = last?.commit;
-  if (stage?.child) return own !== undefined && last && last.version > stage.child.version ? own : stage.child.base;
+  if (stage?.child) {
+    const { base, version } = stage.child;
+    const last = stage.attempts.findLast(({ commit }) => commit !== undefined);
+    return last?.commit !== undefined && last.version > version ? last.commit : base;
+  }
   const { stage: name, task, mends } = readUnit(unit);
+  const origin = originCommit(state, unit);
   const ofBoard = (task !== undefined || mends) && state.stages.get(name)?.current?.board !== undefined;
+  if (!stage || ofBoard) return origin;
+  const onIt = stage.attempts.filter((attempt) => attempt.origin === origin);
   // Nothing that was merged is lost.
-  const goesOn = last?.fleet !== undefined || ((stage?.current?.reasons.length ?? 0) > 0 && carriesOn(state, name));
-  return own !== undefined && goesOn && !ofBoard ? own : originCommit(state, unit);
+  const goesOn = onIt.some(hasMerged) || ((stage.current?.reasons.length ?? 0) > 0 && carriesOn(state, name));
+  const own = goesOn ? onIt.findLast(({ commit }) => commit !== undefined)?.commit : undefined;
+  return own ?? origin;
+}
+
+/** What the agents of a unit merged last, where that stands on ground which has moved since: it is not in what the unit starts from. */
+export function leftBehind(state: State, unit: string): Sha | undefined {
+  const stage = state.stages.get(unit);
+  if (!stage || stage.child) return undefined;
+  const origin = originCommit(state, unit);
+  const last = stage.attempts.findLast(hasMerged);
+  return last?.origin === origin ? undefined : last?.commit;
+}
+
+function hasMerged({ fleet, commit }: Attempt): boolean {
+  return commit !== undefined && (fleet?.merged.size ?? 0) > 0;
 }
 
 /**

@@ -8,7 +8,7 @@ export interface FleetState {
   readonly head: Sha;
   /** Ids of every agent created in the attempt, in order. How each stands is in the state of its unit. */
   readonly agents: readonly string[];
-  /** Whose work is in `head`, with the commit of it that was merged last. */
+  /** Whose work is in `head`, with the commit of it that was merged last; also of agents that are gone since the attempt began again. */
   readonly merged: ReadonlyMap<string, Sha>;
   /** What git could not merge last, until work that builds on it is merged. */
   readonly conflict: { readonly of: string; readonly marked: Sha; readonly paths: readonly string[] } | undefined;

@@ -25,10 +25,10 @@ export function isFleetEvent(event: RunEvent): event is FleetEvent {
   return types.some((type) => type === event.type);
 }
 
-/** What of an attempt is left when it begins again: its agents are gone, but what was merged of their work is not lost. */
+/** What of an attempt is left when it begins again: its agents are gone, but what was merged of their work, and whose it is, is not lost. */
 export function keptMerges({ fleet, commit }: Attempt): Partial<Attempt> {
   if (!fleet || commit === undefined) return {};
-  return { commit, fleet: newFleet(commit) };
+  return { commit, fleet: { ...newFleet(commit), merged: fleet.merged } };
 }
 
 function newFleet(head: Sha): FleetState {

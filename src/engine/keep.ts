@@ -3,12 +3,15 @@
 // The latest line of finished work that may be published is kept. The parts beside it are merged into it as far as git can; what git
 // cannot merge gets a branch of its own, so that a person finds both sides. Each commit is judged by the gates that every publication must
 // pass before the publisher sees it, and what they refuse is named, with the reason.
+import { setTimeout as delay } from "node:timers/promises";
+import { messageOf } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import type { Work } from "./effect.ts";
 import type { Engine } from "./engine.ts";
 import type { EventOf, GateResult } from "./events.ts";
 import { gateRequest } from "./gate-request.ts";
 import { finishedWork, type FinishedWork } from "./kept-work.ts";
+import { recover } from "./recovery.ts";
 import type { State } from "./state.ts";
 
 /** What every change must pass before others see it: it stays in bounds and weakens no test. */
@@ -132,6 +135,28 @@ export async function removeKept(
     else left.push({ branch: branch.branch, why: answer.why.slice(0, 1_000) });
   }
   return { type: "kept.removed", removed, left };
+}
+
+/** Keeps or removes for whoever cannot wait before the end: what cannot be done now is named as not done. */
+export async function nowOrNever(
+  effect: Extract<Work, { type: "keep" | "remove" }>,
+  state: State,
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<Kept | EventOf<"kept.removed">> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return effect.type === "keep"
+        ? await keepWork(effect, state, engine, signal)
+        : await removeKept(effect, state, engine, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const answer = recover(error, { tries, parks: 0, now: engine.clock.now() });
+      engine.journal.warn("could not be done before the end", { run: state.runId, tries, error: messageOf(error) });
+      if (answer.type !== "again") return notDone(effect, state, answer.message);
+      await delay(answer.pauseMs, undefined, { signal });
+    }
+  }
 }
 
 /** What is recorded when it cannot be done although it was tried again and again: the run ends all the same. */

@@ -1,7 +1,8 @@
 // Performs one effect through the ports and says which events came of it. Throws when the outside is broken; the driver decides what then.
 import { assertNever, messageOf } from "../core/errors.ts";
 import { durationMs } from "../workflows/schema.ts";
-import { headOf, startCommit } from "./commits.ts";
+import { isLastTry } from "./advance.ts";
+import { headOf, leftBehind, startCommit } from "./commits.ts";
 import { moneyLeft } from "./conducted.ts";
 import { conversationOf } from "./conversation.ts";
 import type { Work } from "./effect.ts";
@@ -15,7 +16,6 @@ import type { AgentEvents, AgentTask, GateRequest } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
 import { collectHindsight, hindsightFor } from "./hindsight.ts";
 import { writeProposal } from "./proposal.ts";
-import { isLastTry } from "./setup.ts";
 import { isContinued, planOf, upstream, used, type State, type UnitPlan } from "./state.ts";
 import { createTalk } from "./talk.ts";
 import { childUnit, readUnit, stageOf, taskUnit } from "./unit.ts";
@@ -167,6 +167,7 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
     makes: plan.makes,
     base: created.base.commit,
     start: startCommit(state, unit),
+    leftBehind: leftBehind(state, unit),
     input: created.input,
     subject: created.subject,
     part: partOf(state, unit),

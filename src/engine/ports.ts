@@ -167,6 +167,8 @@ export interface AgentTask {
   readonly base: Sha;
   /** The commit the workspace starts from. */
   readonly start: Sha;
+  /** What its agents merged in an earlier attempt, where that stood on ground which has moved since: it is not in `start`. */
+  readonly leftBehind?: Sha | undefined;
   readonly input: PinnedInput;
   readonly subject: Subject;
   /** What of a whole it is, when not a whole stage. */

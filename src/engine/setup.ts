@@ -1,7 +1,7 @@
 // A repository's setup in a run: what was proposed, and what came of trying it. `proposal.ts` makes the files.
 import type { Sha } from "../core/ids.ts";
 import type { Setup, Tried } from "../workflows/setup.ts";
-import { planOf, stageOrder, type State } from "./state.ts";
+import { stageOrder, type State } from "./state.ts";
 
 /** A setup as far as a run has come with it. */
 export interface SetupSoFar {
@@ -19,14 +19,4 @@ export function setupOf(state: State): SetupSoFar | undefined {
   if (!value) return undefined;
   const tried = attempts.flatMap(({ gates }) => gates.flatMap((gate) => gate.tried ?? [])).at(-1);
   return { value, tried, commit: attempts.find(({ written }) => written?.type === "setup.written")?.commit };
-}
-
-/** True when a no to this stage would not be answered by another attempt. */
-export function isLastTry(state: State, name: string): boolean {
-  const { otherwise } = planOf(state, name) ?? {};
-  const rounds = state.stages.get(name)?.rounds ?? 0;
-  if (!otherwise) return true;
-  return (
-    rounds > ("again" in otherwise ? otherwise.again : Math.min(otherwise.max, state.created.config.limits.rounds))
-  );
 }

@@ -21,6 +21,8 @@ export interface Attempt {
   readonly since: number;
   /** The version of the event that began its conversation and its workspace: an earlier attempt's where it goes on with that. */
   readonly root: number;
+  /** Where its unit came from then: what it leaves stands on that. */
+  readonly origin: Sha;
   /** Turns of the attempts whose conversation it goes on with. */
   readonly turnsBefore: number;
   /** What the agent was commanded, where another one conducts it. */

@@ -20,6 +20,7 @@ import {
   ScriptedMerges,
 } from "#test/support/engine-world.ts";
 import {
+  doWorkflow,
   FleetAgents,
   fleetEngine,
   fleetWorld,
@@ -27,6 +28,7 @@ import {
   type FleetTurn,
   type Script,
 } from "#test/support/fleet-world.ts";
+import { Workflow } from "#src/workflows/schema.ts";
 
 const never = new AbortController().signal;
 const agent = (id: string, more: Partial<NewAgent> = {}): NewAgent => ({
@@ -459,6 +461,64 @@ describe("an agent that conducts", () => {
     expect(starts[3]).toEqual({ stage: "conduct:builder", attempt: 2, start: first });
     // The second of that name knows nothing of the first.
     expect(agents.resumed).toEqual([]);
+    expect(firstDifference(await events())).toBeUndefined();
+  });
+});
+
+describe("what was merged, when the stage is worked again", () => {
+  const build: FleetTurn[] = [
+    send("b", "build", { agent: "builder", makes: "Change" }),
+    ended("b"),
+    async (fleet) => void (await fleet.merge("b", never)),
+  ];
+  const startsIn = ({ tasks }: FleetAgents) =>
+    tasks.flatMap(({ stage, attempt, start, leftBehind }) =>
+      stage === "conduct" ? [{ attempt, start, leftBehind }] : [],
+    );
+
+  test("is left behind where a stage before it was done anew: what is new there is not lost, and the agent is told", async () => {
+    const workflow = Workflow.parse({
+      ...doWorkflow,
+      stages: {
+        lay: { agent: "builder", makes: "Change" },
+        conduct: { agent: "orchestrator", needs: ["lay"], makes: "Conclusion" },
+        verify: {
+          needs: ["conduct"],
+          gates: ["scope", "integrity"],
+          otherwise: { back_to: "lay", max: 2, ending: "needs-a-person" },
+        },
+        publish: { needs: ["verify"], pull_request: "draft" },
+      },
+    });
+    const agents = new FleetAgents({ conduct: [{ turns: build }, { turns: [] }] });
+    const gates = new ScriptedGates({ scope: [gate("scope", false)] });
+    const { go, events } = await fleetWorld(agents, {
+      gates,
+      workflows: { load: () => Promise.resolve(workflow), names: () => ["do"] },
+    });
+    expect((await go()).finished).toMatchObject(good);
+    const merged = commitNamed(`${commitNamed("lay 1")} ${commitNamed("conduct:b 1")}`);
+    expect(startsIn(agents)).toEqual([
+      { attempt: 1, start: commitNamed("lay 1"), leftBehind: undefined },
+      { attempt: 2, start: commitNamed("lay 2"), leftBehind: merged },
+    ]);
+    expect(gates.requests.at(-1)?.head).toBe(commitNamed("lay 2"));
+    expect(firstDifference(await events())).toBeUndefined();
+  });
+
+  test("is gone on from by a retry, also when the attempts behind it created no agent", async () => {
+    const agents = new FleetAgents({ conduct: [{ turns: build }] });
+    const no = gate("scope", false);
+    const { run, log, go, events } = await fleetWorld(agents, { gates: new ScriptedGates({ scope: [no, no, no] }) });
+    expect((await go()).finished).toMatchObject({ outcome: "needs-a-decision" });
+    const before = await events();
+    const quote = "/agent retry conduct";
+    const by = { login: "maria", id: 7 };
+    await log.append(run, before.length, [{ type: "retry.requested", by, quote, stage: "conduct" }]);
+    expect((await go()).finished).toMatchObject(good);
+    const [first, ...later] = startsIn(agents);
+    const start = commitNamed(`${first?.start} ${commitNamed("conduct:b 1")}`);
+    expect(later).toEqual([2, 3, 4].map((attempt) => ({ attempt, start, leftBehind: undefined })));
     expect(firstDifference(await events())).toBeUndefined();
   });
 });

@@ -11,11 +11,13 @@ import { budgetOf } from "#src/engine/route.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
 import type { Artifact } from "#src/workflows/artifacts.ts";
+import { defaultRepoConfig } from "#src/workflows/repo-config.ts";
 import { Workflow } from "#src/workflows/schema.ts";
 import {
   artifactFor,
   bugWorkflow,
   commit,
+  commitNamed,
   CountingPublisher,
   created,
   engineWith,
@@ -171,6 +173,22 @@ describe("what says no", () => {
     expect(agents.tasks.map(({ reasons }) => reasons.length)).toEqual([0, 1, 1]);
     expect(agents.tasks.map(({ start }) => start)).toEqual([commit(0), commit(0), commit(0)]);
   });
+
+  test.each([
+    ["red", 5, [false, false, true]],
+    ["green", 5, [false, false, true]],
+    ["green", 1, [false, true]],
+  ] as const)(
+    "%s is told which try is the last, with %i rounds at most: no other comes behind it",
+    async (name, rounds, last) => {
+      const no = gate(name, false);
+      const gates = new ScriptedGates({ [name]: Array.from({ length: 10 }, () => no) });
+      const config = { ...defaultRepoConfig, limits: { ...defaultRepoConfig.limits, rounds } };
+      const { state } = await play({ gates }, { config });
+      expect(state.finished?.code).toBe("no");
+      expect(gates.requests.filter(({ gate: asked }) => asked === name).map((request) => request.last)).toEqual(last);
+    },
+  );
 
   test("an honest could-not-reproduce ends at once, without a gate", async () => {
     const gates = new ScriptedGates();
@@ -416,6 +434,39 @@ async function say(log: EventLog, run: State["runId"], words: RunEvent): Promise
   );
   expect(version).toBeGreaterThan(0);
 }
+
+test("a stage that is tried again when what it stood on was done anew begins there, not at its own old work", async () => {
+  const no = { ending: "needs-a-person" };
+  const workflow = Workflow.parse({
+    ...bugWorkflow,
+    stages: {
+      lay: { agent: "builder", makes: "Change" },
+      build: { agent: "builder", makes: "Change", needs: ["lay"], retry: 1 },
+      check: { needs: ["build"], gates: ["scope"], otherwise: { back_to: "build", max: 1, ...no } },
+      verify: { needs: ["check"], gates: ["integrity"], otherwise: { back_to: "lay", max: 1, ...no } },
+      publish: { needs: ["verify"], pull_request: "draft" },
+    },
+  });
+  const agents = new ScriptedAgents({});
+  agents.answers["build"] = [
+    { name: "Change", value: { summary: "built", files: [], followUps: [] } },
+    { code: "time-limit", message: "too slow" },
+  ];
+  const gates = new ScriptedGates({ integrity: [gate("integrity", false)] });
+  const { state } = await play({
+    agents,
+    gates,
+    workflows: { load: () => Promise.resolve(workflow), names: () => [workflow.name] },
+  });
+  expect(ending(state)).toBe("succeeded: verified");
+  expect(agents.tasks.map(({ stage, attempt, start }) => [stage, attempt, start])).toEqual([
+    ["lay", 1, commit(0)],
+    ["build", 1, commitNamed("lay 1")],
+    ["lay", 2, commitNamed("lay 1")],
+    ["build", 2, commitNamed("lay 2")],
+    ["build", 3, commitNamed("lay 2")],
+  ]);
+});
 
 describe("what is done stays done", () => {
   const by = { login: "maria", id: 7 };

@@ -26,7 +26,7 @@ import {
   ScriptedGates,
   ScriptedMerges,
 } from "#test/support/engine-world.ts";
-import { FleetAgents, fleetWorld, prefixOf } from "#test/support/fleet-world.ts";
+import { FleetAgents, fleetEngine, fleetWorld, prefixOf } from "#test/support/fleet-world.ts";
 
 const never = new AbortController().signal;
 const by = { login: "maria", id: 7 };
@@ -226,6 +226,45 @@ describe("finished tasks are on a branch before the run ends, when it", () => {
     });
     expect(ending(await going)).toBe("cancelled: stopped");
     expect(publisher.kept).toMatchObject([{ holds: ["conduct:one", "conduct:two", "conduct:three"] }]);
+  });
+
+  test("is stopped when an agent that conducts has begun again: what it had merged, of agents that are gone", async () => {
+    const hanging = Promise.withResolvers<void>();
+    const agents = new FleetAgents({
+      conduct: [
+        {
+          turns: [
+            async (fleet, signal) => {
+              for (const id of ["one", "two"]) {
+                await fleet.create({ id, agent: "builder", makes: "Change", instructions: "", fromConflict: false });
+                await fleet.command(id, "build");
+                await fleet.wait([id], 60_000, signal);
+              }
+              await fleet.merge("one", signal);
+            },
+          ],
+          end: "hang",
+        },
+      ],
+    });
+    agents.onHang = () => hanging.resolve();
+    const first = await fleetWorld(agents);
+    const going = first.go();
+    await hanging.promise;
+    const events = await first.events();
+    const log = await prefixOf(events, events.length);
+    const again: RunEvent = { type: "stage.started", stage: "conduct", attempt: 1, reasons: [] };
+    expect((await log.append(first.run, events.length, [again, stop])).type).toBe("appended");
+    expect((await first.log.append(first.run, events.length, [stop])).type).toBe("appended");
+    await going;
+
+    const publisher = new CountingPublisher();
+    await drive(first.run, fleetEngine(log, agents, { publisher }), never);
+    const state = fold(await log.read(first.run));
+    expect(ending(state)).toBe("cancelled: stopped");
+    const head = merged(base, "conduct:one 1");
+    expect(publisher.kept).toMatchObject([{ head, holds: ["conduct:one"] }]);
+    expect(state.kept).toMatchObject({ branches: [{ holds: ["conduct:one"] }], missing: [] });
   });
 });
 

@@ -8,6 +8,7 @@ import type { RunEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
 import { lookBack, type ClosedPulls } from "#src/engine/hindsight.ts";
 import { nothingToLose } from "#src/github/subjects.ts";
+import { otherEnds } from "#test/support/recorded-run.ts";
 import { forbiddenChange } from "#src/github/publishable.ts";
 import type { Artifact } from "#src/workflows/artifacts.ts";
 import type { Hindsight } from "#src/workflows/hindsight.ts";
@@ -58,7 +59,7 @@ async function driven(before: readonly RunEvent[] = [], looks: readonly Hindsigh
   await drive(event.runId, engineWith(log, { agents, files, publisher, subjects, workflows }), signal);
   const events = await log.read(event.runId);
   expect(firstDifference(events)).toBe(undefined);
-  return { state: fold(events), events: events.map((one) => one.event), agents, publisher };
+  return { state: fold(events), recorded: events, events: events.map((one) => one.event), agents, publisher };
 }
 
 describe("lessons", () => {
@@ -83,8 +84,9 @@ describe("lessons", () => {
   });
 
   test("are not asked for where nothing happened", async () => {
-    const { state, agents, publisher } = await driven([], [{ ...seen, pulls: [] }]);
+    const { state, recorded, agents, publisher } = await driven([], [{ ...seen, pulls: [] }]);
     expect(state.finished).toMatchObject({ outcome: "succeeded", code: "nothing-to-propose" });
+    for (const otherEnd of otherEnds(recorded)) expect(firstDifference(otherEnd)).toBeDefined();
     expect(agents.tasks).toEqual([]);
     expect(publisher.opened).toBe(0);
   });

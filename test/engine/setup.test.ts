@@ -5,6 +5,7 @@ import { drive } from "#src/engine/drive.ts";
 import type { GateResult } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { Files } from "#src/engine/proposal.ts";
+import { otherEnds } from "#test/support/recorded-run.ts";
 import { forbiddenChange, verifiedHead } from "#src/github/publishable.ts";
 import type { Artifact } from "#src/workflows/artifacts.ts";
 import { createLibrary } from "#src/workflows/load.ts";
@@ -106,8 +107,9 @@ describe("a setup", () => {
 
   test("in which nothing is new ends the run, and nothing is written", async () => {
     const files = new FakeFiles({ ".github/baton.yml": "commands: { test: npm test }\n" });
-    const { state, publisher } = await driven([true], files);
+    const { state, events, publisher } = await driven([true], files);
     expect(state.finished).toMatchObject({ outcome: "succeeded", code: "nothing-to-propose" });
+    for (const otherEnd of otherEnds(events)) expect(firstDifference(otherEnd)).toBeDefined();
     expect(files.written).toEqual([]);
     expect(publisher.opened).toBe(0);
   });

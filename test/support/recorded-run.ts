@@ -352,3 +352,16 @@ function isRecordedRunName(name: string): name is RecordedRunName {
 }
 
 export const recordedRunNames: readonly RecordedRunName[] = Object.keys(recordedRuns).filter(isRecordedRunName);
+
+/** The log with other ends than its own: such as neither its last effect nor anything that breaks could have come to. */
+export function otherEnds(events: readonly RecordedEvent[]): RecordedEvent[][] {
+  const [last] = events.slice(-1);
+  if (last?.event.type !== "run.finished") throw new Error("the log has no end");
+  const end = last.event;
+  const others: RunEvent[] = [
+    { ...end, code: "verified" },
+    { ...end, outcome: "cancelled" },
+    { ...end, outcome: "needs-a-decision", code: "merge-refused" },
+  ];
+  return others.map((event) => events.with(-1, { ...last, event }));
+}
