@@ -194,23 +194,39 @@ test("what was said before an attempt began again is not said twice, and only on
   expect(await talk.write("k", "x", undefined)).toMatchObject({ version: 3 });
 });
 
+function wave(more: Record<string, unknown> = {}): Room {
+  const room = new Room({
+    plan: { agent: "planner", makes: "Plan" },
+    build: { agent: "builder", needs: ["plan"], for_each: "plan.tasks", makes: "Change", merge: "integrator" },
+    look: scout,
+    ...more,
+  });
+  for (const stage of ["plan", "build", "look"]) room.begin(stage);
+  const of = { stage: "build", attempt: 1 };
+  const tasks = ["parser", "printer"];
+  room.say(
+    { type: "tasks.opened", ...of, tasks: samplePlan.tasks },
+    { type: "wave.started", ...of, wave: 1, tasks, base },
+  );
+  for (const task of tasks) room.begin(`build:${task}`);
+  return room;
+}
+
+test("at work are agents that have not handed in: no stage that waits, checks or publishes, and none that is passed over", () => {
+  const room = wave({
+    approve: { needs: ["plan"], wait: "approval" },
+    verify: { needs: ["build"], gates: ["scope"], otherwise: { again: 1, ending: "needs-a-person" } },
+    summary: { ...scout, needs: ["build"] },
+    publish: { needs: ["verify"], pull_request: "draft" },
+  });
+  for (const stage of ["approve", "verify", "publish"]) room.begin(stage);
+  const why = { because: "condition", degraded: false, why: "there is nothing to sum up" } as const;
+  room.say({ type: "stage.skipped", stage: "summary", attempt: 1, ...why });
+  room.end("plan");
+  expect(room.talk("look").others()).toEqual(["build:parser", "build:printer"]);
+});
+
 describe("what the tasks of a wave claim", () => {
-  function wave(): Room {
-    const room = new Room({
-      plan: { agent: "planner", makes: "Plan" },
-      build: { agent: "builder", needs: ["plan"], for_each: "plan.tasks", makes: "Change", merge: "integrator" },
-      look: scout,
-    });
-    for (const stage of ["plan", "build", "look"]) room.begin(stage);
-    const of = { stage: "build", attempt: 1 };
-    const tasks = ["parser", "printer"];
-    room.say(
-      { type: "tasks.opened", ...of, tasks: samplePlan.tasks },
-      { type: "wave.started", ...of, wave: 1, tasks, base },
-    );
-    for (const task of tasks) room.begin(`build:${task}`);
-    return room;
-  }
   const change = { name: "Change" as const, value: { summary: "x", files: [], followUps: [] } };
 
   test("is held until the wave is merged, against everybody outside", async () => {
