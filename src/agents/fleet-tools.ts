@@ -10,6 +10,7 @@ import { fleetToolNames, type FleetToolName, type ToolName } from "../workflows/
 import { finishTool } from "./finish.ts";
 import { descriptions, inputs, LONGEST_WAIT, type Input } from "./fleet-inputs.ts";
 import { boardText, costText, listText, logText, resultText, statusText } from "./fleet-words.ts";
+import { withOwn } from "./own-tools.ts";
 import type { AgentSource } from "./work.ts";
 import type { SessionTools } from "./session.ts";
 import { no, taking, yes, type Act, type TextAnswer } from "./taking.ts";
@@ -30,31 +31,9 @@ export async function withFleet(tools: SessionTools, conducting: Conducting): Pr
   if (!fleet || names.length === 0) return tools;
   const definitions = await definitionsOf(conducting);
   const door = new FleetTools(fleet, conducting);
-  let broken: { readonly error: unknown } | undefined;
-  return {
-    ...tools,
-    declarations: [...tools.declarations, ...names.map((known) => declarationOf(known, definitions))],
-    call: async (call, signal) => {
-      const asked = names.find((known) => known === call.name);
-      if (asked === undefined) return await tools.call(call, signal);
-      if (broken) return no(NOT_DONE);
-      try {
-        return await door.call(asked, call.input, signal);
-      } catch (error) {
-        if (signal.aborted || conducting.signal.aborted) throw error;
-        broken = { error };
-        return no(NOT_DONE);
-      }
-    },
-    rethrow: () => {
-      if (broken) throw broken.error;
-      tools.rethrow?.();
-    },
-  };
+  const declare = (known: FleetToolName) => declarationOf(known, definitions);
+  return withOwn(tools, names, { declare, acts: door.acts }, conducting.signal);
 }
-
-/** Said of a call that git, the disk or the log broke: the driver decides about that, and whoever goes on is told so. */
-const NOT_DONE = "Not done: something of Baton's own broke meanwhile. If it is still wanted, call it again.";
 
 function declarationOf(tool: FleetToolName, definitions: string): Tool {
   const { input_schema } = finishTool(inputs[tool]);
@@ -97,11 +76,7 @@ class FleetTools {
     this.#conducting = conducting;
   }
 
-  async call(tool: FleetToolName, input: unknown, signal: AbortSignal): Promise<TextAnswer> {
-    return await this.#acts[tool](input, AbortSignal.any([signal, this.#conducting.signal]));
-  }
-
-  readonly #acts: Readonly<Record<FleetToolName, Act>> = {
+  readonly acts: Readonly<Record<FleetToolName, Act>> = {
     create_agent: taking(inputs.create_agent, (input, signal) => this.#create(input, signal)),
     command_agent: taking(inputs.command_agent, async ({ name, command }) =>
       said(await this.#fleet.command(name, command), `${name} is commanded. check_agent_status waits for it.`),

@@ -6,6 +6,7 @@ import type { Message, Note } from "../engine/talk-state.ts";
 import { talkToolNames, type TalkToolName, type ToolName } from "../workflows/schema.ts";
 import { clip } from "./clip.ts";
 import { finishTool } from "./finish.ts";
+import { withOwn } from "./own-tools.ts";
 import type { SessionTools } from "./session.ts";
 import { descriptions, inputs, type Input } from "./talk-inputs.ts";
 import { no, taking, yes, type Act, type TextAnswer } from "./taking.ts";
@@ -23,17 +24,7 @@ export function withTalk(
 ): SessionTools {
   const names = talkToolNames.filter((known) => granted.includes(known));
   if (!talk || names.length === 0) return tools;
-  const acts = actsOf(talk);
-  return {
-    ...tools,
-    declarations: [...tools.declarations, ...names.map(declarationOf)],
-    call: async (call, ending) => {
-      const asked = names.find((known) => known === call.name);
-      return asked === undefined
-        ? await tools.call(call, ending)
-        : await acts[asked](call.input, AbortSignal.any([ending, signal]));
-    },
-  };
+  return withOwn(tools, names, { declare: declarationOf, acts: actsOf(talk) }, signal);
 }
 
 function declarationOf(tool: TalkToolName): Tool {

@@ -1,9 +1,7 @@
 // The agents that one attempt of an agent conducts, as its tools see them: each call is an event, or a refusal in words; the driver does the
 // rest (`conducted.ts`).
 //
-// A process that dies between a call and the record of the turn it belongs to leaves events that nobody knows of who goes on: the model
-// is asked again, and says it again. So what was recorded behind the agent's last turn is answered as it was then, once, when it is
-// asked for again in the next turn. What the model says otherwise this time is done, and then goes before what was recorded of that agent.
+// What a lost reply had asked for is answered as it was then (`lost-reply.ts`): nothing is created or commanded twice.
 import { isDeepStrictEqual } from "node:util";
 import type { Sha } from "../core/ids.ts";
 import { originCommit, startCommit } from "./commits.ts";
@@ -16,52 +14,36 @@ import type { FleetState } from "./fleet-state.ts";
 import { isFleetEvent, workOf, type FleetEvent } from "./fold-fleet.ts";
 import { gateRequest } from "./gate-request.ts";
 import { behind, stuckFor } from "./locks.ts";
+import { LostReply, type Of } from "./lost-reply.ts";
 import type { Course, Proposal } from "./perform.ts";
 import type { StageState, State } from "./state.ts";
 import { childUnit, isBelow } from "./unit.ts";
 import { nextWave } from "../workflows/waves.ts";
 
-type Of = { readonly stage: string; readonly attempt: number };
 type Parts = Pick<Engine, "log" | "merges" | "gates" | "agents">;
 
 /** The fleet of an attempt that is about to be worked. */
-export async function createFleet(course: Course, { log, merges, gates, agents }: Parts, of: Of): Promise<Fleet> {
-  let orphans = await orphansOf(course.now(), log, of);
-  const turnsOfOwn = (): number => course.now().stages.get(of.stage)?.current?.turns ?? 0;
-  const turnsBefore = turnsOfOwn();
+export function createFleet(course: Course, { log, merges, gates, agents }: Parts, of: Of): Fleet {
+  const lost = new LostReply(course, log, of, {
+    isOne: isFleetEvent,
+    about: aboutWhom,
+    // The agents of an attempt that begins again are gone.
+    outlives: false,
+    any: (state) => fleetOf(state, of.stage) !== undefined,
+  });
   const unitOf = (id: string) => childUnit(of.stage, id);
   const known = (): FleetState | undefined => fleetOf(course.now(), of.stage);
   const head = (state: State): Sha => fleetOf(state, of.stage)?.head ?? startCommit(state, of.stage);
 
-  /** The event that a lost reply had asked for, if it was this one. */
-  function taken(is: (event: FleetEvent) => boolean): FleetEvent | undefined {
-    if (turnsOfOwn() > turnsBefore) return undefined;
-    const index = orphans.findIndex(is);
-    return index === -1 ? undefined : orphans.splice(index, 1)[0];
-  }
-
-  /** Records what is newly asked for. What a lost reply had asked for of the same agent is past then. */
-  async function ask<T extends Answer<object>>(make: (state: State) => Proposal<T>): Promise<T> {
-    let about: string | undefined;
-    const answer = await course.propose((state) => {
-      const proposed = make(state);
-      const [event] = proposed.events;
-      about = event && "id" in event ? event.id : undefined;
-      return proposed;
-    });
-    if (about !== undefined) orphans = orphans.filter((orphan) => !("id" in orphan) || orphan.id !== about);
-    return answer;
-  }
-
   async function record(event: FleetEvent): Promise<Answer> {
-    if (taken((orphan) => isDeepStrictEqual(orphan, event))) return { type: "done" };
-    return await ask((state) => proposal(state, event, {}));
+    if (await lost.taken(event.type, (before) => isDeepStrictEqual(before, event))) return { type: "done" };
+    return await lost.propose((state) => proposal(state, event, {}));
   }
 
   async function create(asked: NewAgent): Promise<Answer<{ id: string; base: Sha }>> {
-    const orphan = taken((event) => event.type === "agent.created" && isAskedFor(event, asked));
-    if (orphan?.type === "agent.created") return { type: "done", id: orphan.id, base: orphan.base };
-    return await ask((state): Proposal<Answer<{ id: string; base: Sha }>> => {
+    const before = await lost.taken("agent.created", (event) => isAskedFor(event, asked));
+    if (before) return { type: "done", id: before.id, base: before.base };
+    return await lost.propose((state): Proposal<Answer<{ id: string; base: Sha }>> => {
       const conflict = fleetOf(state, of.stage)?.conflict;
       if (asked.fromConflict && !conflict) return refusing("there is no conflict to begin from");
       const event = createdEvent(state, asked, asked.fromConflict ? conflict : undefined);
@@ -87,17 +69,17 @@ export async function createFleet(course: Course, { log, merges, gates, agents }
   }
 
   async function command(id: string, words: string): Promise<Answer<{ number: number }>> {
-    const orphan = taken((event) => event.type === "agent.commanded" && event.id === id && event.words === words);
-    if (orphan?.type === "agent.commanded") return { type: "done", number: orphan.number };
-    return await ask((state) => {
+    const before = await lost.taken("agent.commanded", (event) => event.id === id && event.words === words);
+    if (before) return { type: "done", number: before.number };
+    return await lost.propose((state) => {
       const number = (state.stages.get(unitOf(id))?.child?.commands ?? 0) + 1;
       return proposal(state, { type: "agent.commanded", ...of, id, number, words }, { number });
     });
   }
 
   async function merge(id: string, signal: AbortSignal): ReturnType<Fleet["merge"]> {
-    const orphan = taken((event) => event.type === "fleet.merged" && event.id === id);
-    if (orphan?.type === "fleet.merged") return mergeAnswer(orphan);
+    const before = await lost.taken("fleet.merged", (event) => event.id === id);
+    if (before) return mergeAnswer(before);
     const state = course.now();
     const into = head(state);
     const theirs = workOf(state, of.stage, id);
@@ -120,7 +102,7 @@ export async function createFleet(course: Course, { log, merges, gates, agents }
         ? { ...at, commit: answer.commit }
         : { ...at, commit: into, conflict: { marked: answer.marked, paths: [...answer.paths] } };
     let overtaken = false;
-    const recorded = await ask((by) => {
+    const recorded = await lost.propose((by) => {
       overtaken = head(by) !== into;
       return overtaken ? refusing("other work was merged meanwhile") : proposal(by, event, {});
     });
@@ -172,14 +154,10 @@ export async function forgetFleet(agents: Engine["agents"], { runId, stages }: S
       for (const begun of new Set(attempts.map(({ root }) => root))) await agents.forget(runId, { unit: name, begun });
 }
 
-async function orphansOf(state: State, log: Engine["log"], { stage, attempt }: Of): Promise<FleetEvent[]> {
-  const current = state.stages.get(stage)?.current;
-  if (!current?.fleet) return [];
-  const events = await log.read(state.runId, current.version);
-  const lastTurn = events.findLast(({ event }) => event.type === "agent.turn" && event.stage === stage)?.version ?? 0;
-  return events.flatMap(({ version, event }) =>
-    version > lastTurn && isFleetEvent(event) && event.stage === stage && event.attempt === attempt ? [event] : [],
-  );
+/** The agent, or the line of the board, that an event is about. */
+function aboutWhom(event: FleetEvent): string | undefined {
+  if (event.type === "tasks.added") return undefined;
+  return event.type === "task.changed" ? `line ${event.id}` : `agent ${event.id}`;
 }
 
 function isAskedFor(event: EventOf<"agent.created">, asked: NewAgent): boolean {

@@ -90,8 +90,8 @@ async function work(
 ): Promise<RunEvent[]> {
   const { stage, attempt } = effect;
   const state = course.now();
-  const fleet = await createFleet(course, engine, { stage, attempt });
-  const talk = await createTalk(course, engine, { stage, attempt });
+  const fleet = createFleet(course, engine, { stage, attempt });
+  const talk = createTalk(course, engine, { stage, attempt });
   const task = { ...taskOf(state, stage, attempt, engine.clock.now(), () => course.now()), fleet, talk };
   const result = await askAgent(effect, task, course, engine, signal);
   // Its fleet ends with it.

@@ -5,7 +5,7 @@ import type { EventOf } from "./events.ts";
 import { isLiving } from "./fold-fleet.ts";
 import type { TalkEvent } from "./fold-talk.ts";
 import { behind, circle, claimedBeside, locksOf } from "./locks.ts";
-import { isUnderWay, type State } from "./state.ts";
+import { isUnderWay, planOf, type State } from "./state.ts";
 
 /** Keys of the blackboard, and what may be written and said in one run. */
 export const MOST_KEYS = 100;
@@ -71,9 +71,12 @@ function sending(state: State, { number, to }: EventOf<"message.sent">): string 
 
 /** The units whose agents are at work. */
 export function atWork(state: State): string[] {
-  return [...state.stages.values()].flatMap(({ name, current }) =>
-    current && isUnderWay(current) && !current.board && isLiving(state, name) ? [name] : [],
-  );
+  return [...state.stages.values()].flatMap(({ name, current }) => {
+    const { agent, for_each: tasks } = planOf(state, name) ?? {};
+    // The agents of a fan-out are those of its tasks.
+    const worked = agent !== undefined && tasks === undefined && current && !current.skipped && isUnderWay(current);
+    return worked && isLiving(state, name) ? [name] : [];
+  });
 }
 
 function asking(state: State, event: EventOf<"lock.asked">): string | undefined {

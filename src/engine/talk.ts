@@ -1,15 +1,15 @@
 // What one attempt of an agent says to the others of its run, as its tools see it: each call is an event, or a refusal in words.
 //
-// What was said behind the agent's last turn, or before its attempt began again, the model does not know of. It is answered as it was
-// then, once, when it is asked for again: nothing is said twice.
+// What a lost reply had said is answered as it was then (`lost-reply.ts`): nothing is said twice.
 //
 // Nobody is in charge of granting locks: whoever asks, gives back or waits records what is due by then, for everybody in line.
 import type { Engine } from "./engine.ts";
-import type { RunEvent } from "./events.ts";
+import type { EventOf, RunEvent } from "./events.ts";
 import type { Answer } from "./fleet-port.ts";
-import { isTalkEvent, type TalkEvent } from "./fold-talk.ts";
+import type { TalkEvent } from "./fold-talk.ts";
 import { apply } from "./fold.ts";
 import { behind, expired, grantable, locksOf } from "./locks.ts";
+import { LostReply, type Of } from "./lost-reply.ts";
 import type { Course, Proposal } from "./perform.ts";
 import type { State } from "./state.ts";
 import type { Locked, Talk } from "./talk-port.ts";
@@ -17,20 +17,17 @@ import { atWork, ESCALATES_AT, hopeless, talkRefusal } from "./talk-rules.ts";
 import type { Lock } from "./talk-state.ts";
 
 type Parts = Pick<Engine, "clock"> & { readonly log: Pick<Engine["log"], "read"> };
-type Of = { readonly stage: string; readonly attempt: number };
+type Saying = EventOf<"note.written"> | EventOf<"message.sent">;
 
 /** What an attempt that is about to be worked can say. */
-export async function createTalk(course: Course, { log, clock }: Parts, of: Of): Promise<Talk> {
-  const unheard = await unheardOf(course.now(), log, of);
+export function createTalk(course: Course, { log, clock }: Parts, of: Of): Talk {
   const { stage: name } = of;
-
-  /** What a lost reply had said, if it was this. */
-  function taken<T extends TalkEvent["type"]>(type: T, is: (event: Extract<TalkEvent, { type: T }>) => boolean) {
-    const isThis = (event: TalkEvent): event is Extract<TalkEvent, { type: T }> => event.type === type;
-    const found = unheard.filter(isThis).find(is);
-    if (found) unheard.splice(unheard.indexOf(found), 1);
-    return found;
-  }
+  const lost = new LostReply(course, log, of, {
+    isOne: (event): event is Saying => event.type === "note.written" || event.type === "message.sent",
+    about: (event) => (event.type === "note.written" ? `note ${event.key}` : `to ${event.to}`),
+    outlives: true,
+    any: ({ talk }) => talk.written > 0 || talk.messages.length > 0,
+  });
 
   /** Waits until `ready` gives something, or the time is over: then for what it gives. */
   async function when<T>(
@@ -105,12 +102,12 @@ export async function createTalk(course: Course, { log, clock }: Parts, of: Of):
   return {
     name,
     async write(key, value, expected) {
-      const said = taken(
+      const said = await lost.taken(
         "note.written",
         (event) => event.key === key && event.value === value && event.expected === expected,
       );
       if (said) return { type: "done", version: said.version };
-      return await course.propose((state) => {
+      return await lost.propose((state) => {
         const version = state.talk.written + 1;
         const event = { type: "note.written" as const, ...of, key, value, version };
         return saying(state, expected === undefined ? event : { ...event, expected }, { version });
@@ -129,9 +126,9 @@ export async function createTalk(course: Course, { log, clock }: Parts, of: Of):
       return when(news, seen, AbortSignal.any([signal, AbortSignal.timeout(milliseconds)]));
     },
     async send(to, text) {
-      const said = taken("message.sent", (event) => event.to === to && event.text === text);
+      const said = await lost.taken("message.sent", (event) => event.to === to && event.text === text);
       if (said) return { type: "done", number: said.number };
-      return await course.propose((state) => {
+      return await lost.propose((state) => {
         const number = state.talk.messages.length + 1;
         return saying(state, { type: "message.sent", ...of, number, to, text }, { number });
       });
@@ -160,19 +157,6 @@ export async function createTalk(course: Course, { log, clock }: Parts, of: Of):
         return { events: due(state, events, clock.now()).events, answer };
       }),
   };
-}
-
-/** What this agent said that the conversation it goes on with does not know of. */
-async function unheardOf(state: State, log: Parts["log"], { stage, attempt }: Of): Promise<TalkEvent[]> {
-  const current = state.stages.get(stage)?.current;
-  const { talk } = state;
-  if (!current || (talk.written === 0 && talk.messages.length === 0)) return [];
-  const events = await log.read(state.runId);
-  const turn = events.findLast(({ event }) => event.type === "agent.turn" && event.stage === stage)?.version ?? 0;
-  const isUnheard = (version: number) => version > turn || version < current.version;
-  return events.flatMap(({ version, event }) =>
-    isUnheard(version) && isTalkEvent(event) && event.stage === stage && event.attempt === attempt ? [event] : [],
-  );
 }
 
 function isSame(a: readonly string[], b: readonly string[]): boolean {

@@ -1,9 +1,11 @@
 // Two agents at work side by side who agree by notes, messages and a lock, with the real runner, git and sandbox and a scripted model
 // over HTTP: what they are told, and that it is the same when the worker is stopped in between.
 import { describe, expect, test } from "vitest";
+import { BatonError } from "#src/core/errors.ts";
 import { firstDifference } from "#src/engine/agree.ts";
 import type { AgentScript, ScriptedCall } from "#src/playground/scripted-model.ts";
 import { bash, change, command, conclude, create, play, turn, use, waitFor } from "#test/support/conducted-play.ts";
+import { memoryLog } from "#test/support/engine-world.ts";
 import { needs } from "#test/support/needs.ts";
 
 const partner = { agent: "partner" };
@@ -84,3 +86,33 @@ describe.skipIf(!(await needs("bubblewrap")))("two partners", () => {
     expect(firstDifference(events)).toBeUndefined();
   });
 });
+
+test.skipIf(!(await needs("bubblewrap")))(
+  "one whose note cannot be kept for a while is not blamed: it goes on in its conversation, and writes it then",
+  async () => {
+    const talker = "---\nname: talker\ndescription: Talks\ntools: note_write, note_read\n---\n\nTalk.\n";
+    const log = memoryLog({ now: () => Date.now() });
+    const append = log.append.bind(log);
+    let failures = 1;
+    log.append = async (run, version, what) => {
+      if (what[0]?.type === "note.written" && (failures -= 1) >= 0)
+        throw new BatonError("disk-full", "there is no space left", { retryable: true });
+      return await append(run, version, what);
+    };
+    const write = use("note_write", { key: "api", value: "split()", if_version: 0 });
+    const read = use("note_read", { key: "api" });
+    const { state, events, answers } = await play({
+      agent: "talker",
+      files: { ".github/baton/agents/talker.md": talker },
+      log,
+      script: { talker: [[turn(write, write, read), turn(write, read), conclude]] },
+    });
+    expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    const sessions = events.flatMap(({ event }) => (event.type === "session.started" ? [event.why] : []));
+    expect(sessions).toEqual(["first"]);
+    expect(events.filter(({ event }) => event.type === "stage.started")).toHaveLength(1);
+    const broke = { ok: false, output: expect.stringContaining("call it again") };
+    expect(answers).toMatchObject([broke, broke, broke, { ok: true }, { ok: true }]);
+    expect(firstDifference(events)).toBeUndefined();
+  },
+);

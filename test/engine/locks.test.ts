@@ -87,9 +87,9 @@ class Room {
     },
   };
 
-  async talk(stage: string): Promise<Talk> {
+  talk(stage: string): Talk {
     const attempt = this.#state.stages.get(stage)?.current?.number ?? 1;
-    return await createTalk(
+    return createTalk(
       this.course,
       { log: { read: () => Promise.resolve([...this.#events]) }, clock: this.clock },
       { stage, attempt },
@@ -97,7 +97,7 @@ class Room {
   }
 
   async lock(stage: string, paths: readonly string[], minutes = 10): Promise<Locked> {
-    return await (await this.talk(stage)).lock(paths, minutes, SHORT, never);
+    return await this.talk(stage).lock(paths, minutes, SHORT, never);
   }
 
   held(): string[] {
@@ -140,7 +140,7 @@ describe("a lock", () => {
     const room = beside("one", "two");
     await room.lock("one", ["a"], 1);
     room.clock.forward(MINUTE - 20);
-    const waiting = (await room.talk("two")).lock(["a"], 1, MINUTE, never);
+    const waiting = room.talk("two").lock(["a"], 1, MINUTE, never);
     await until(() => room.state.talk.asked === 2, { what: "it is not in line" });
     room.clock.forward(20);
     expect(await waiting).toMatchObject({ type: "granted" });
@@ -172,7 +172,7 @@ describe("a lock", () => {
     const room = beside("one", "two");
     await room.lock("one", ["a"]);
     const stop = new AbortController();
-    const waiting = (await room.talk("two")).lock(["a"], 1, MINUTE, stop.signal);
+    const waiting = room.talk("two").lock(["a"], 1, MINUTE, stop.signal);
     stop.abort();
     expect(await waiting).toMatchObject({ type: "refused" });
     expect(room.state.talk.locks.at(-1)?.deferred).toBe(0);
@@ -182,35 +182,51 @@ describe("a lock", () => {
 test("what was said before an attempt began again is not said twice, and only once not", async () => {
   const room = beside("one");
   const of = { stage: "one", attempt: 1 };
-  await (await room.talk("one")).send("all", "hello");
-  await (await room.talk("one")).write("k", "x", undefined);
+  await room.talk("one").send("all", "hello");
+  await room.talk("one").write("k", "x", undefined);
   room.say({ type: "agent.turn", ...of, ...turn(1) });
   room.say({ type: "stage.started", ...of, reasons: [] });
-  const talk = await room.talk("one");
+  const talk = room.talk("one");
   expect(await talk.send("all", "hello")).toMatchObject({ number: 1 });
   expect(await talk.send("all", "hello")).toMatchObject({ number: 2 });
   expect(await talk.write("k", "y", undefined)).toMatchObject({ version: 2 });
-  expect(await talk.write("k", "x", undefined)).toMatchObject({ version: 1 });
+  // What it says otherwise goes before what it had said.
   expect(await talk.write("k", "x", undefined)).toMatchObject({ version: 3 });
 });
 
+function wave(more: Record<string, unknown> = {}): Room {
+  const room = new Room({
+    plan: { agent: "planner", makes: "Plan" },
+    build: { agent: "builder", needs: ["plan"], for_each: "plan.tasks", makes: "Change", merge: "integrator" },
+    look: scout,
+    ...more,
+  });
+  for (const stage of ["plan", "build", "look"]) room.begin(stage);
+  const of = { stage: "build", attempt: 1 };
+  const tasks = ["parser", "printer"];
+  room.say(
+    { type: "tasks.opened", ...of, tasks: samplePlan.tasks },
+    { type: "wave.started", ...of, wave: 1, tasks, base },
+  );
+  for (const task of tasks) room.begin(`build:${task}`);
+  return room;
+}
+
+test("at work are agents that have not handed in: no stage that waits, checks or publishes, and none that is passed over", () => {
+  const room = wave({
+    approve: { needs: ["plan"], wait: "approval" },
+    verify: { needs: ["build"], gates: ["scope"], otherwise: { again: 1, ending: "needs-a-person" } },
+    summary: { ...scout, needs: ["build"] },
+    publish: { needs: ["verify"], pull_request: "draft" },
+  });
+  for (const stage of ["approve", "verify", "publish"]) room.begin(stage);
+  const why = { because: "condition", degraded: false, why: "there is nothing to sum up" } as const;
+  room.say({ type: "stage.skipped", stage: "summary", attempt: 1, ...why });
+  room.end("plan");
+  expect(room.talk("look").others()).toEqual(["build:parser", "build:printer"]);
+});
+
 describe("what the tasks of a wave claim", () => {
-  function wave(): Room {
-    const room = new Room({
-      plan: { agent: "planner", makes: "Plan" },
-      build: { agent: "builder", needs: ["plan"], for_each: "plan.tasks", makes: "Change", merge: "integrator" },
-      look: scout,
-    });
-    for (const stage of ["plan", "build", "look"]) room.begin(stage);
-    const of = { stage: "build", attempt: 1 };
-    const tasks = ["parser", "printer"];
-    room.say(
-      { type: "tasks.opened", ...of, tasks: samplePlan.tasks },
-      { type: "wave.started", ...of, wave: 1, tasks, base },
-    );
-    for (const task of tasks) room.begin(`build:${task}`);
-    return room;
-  }
   const change = { name: "Change" as const, value: { summary: "x", files: [], followUps: [] } };
 
   test("is held until the wave is merged, against everybody outside", async () => {
@@ -341,7 +357,7 @@ describe("whatever is asked for", () => {
         const room = beside(...units);
         for (const one of acts) {
           if (one.do === "lock") await room.lock(one.unit, one.paths, one.minutes);
-          else if (one.do === "unlock") await (await room.talk(one.unit)).unlock(undefined);
+          else if (one.do === "unlock") await room.talk(one.unit).unlock(undefined);
           else if (one.do === "wait") room.clock.forward(one.minutes * MINUTE);
           else {
             room.end(one.unit);
@@ -369,7 +385,7 @@ describe("whatever is asked for", () => {
           const seen = room.state.talk.notes.get("count");
           const next = `${Number(seen?.value ?? 0) + 1}`;
           const answers = await Promise.all(
-            writers.map(async (who) => (await room.talk(who)).write("count", next, seen?.version ?? 0)),
+            writers.map((who) => room.talk(who).write("count", next, seen?.version ?? 0)),
           );
           expect(answers.filter(({ type }) => type === "done")).toHaveLength(1);
           written += 1;

@@ -9,6 +9,7 @@ import { Parking } from "#src/core/parking.ts";
 import { drive } from "#src/engine/drive.ts";
 import type { EventOf } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
+import type { EventLog } from "#src/engine/ports.ts";
 import { readEnv } from "#src/env.ts";
 import { nothingToLose } from "#src/github/subjects.ts";
 import type { AgentScript, ScriptedCall } from "#src/playground/scripted-model.ts";
@@ -47,13 +48,15 @@ interface Play {
   readonly files?: Readonly<Record<string, string>>;
   readonly script: Readonly<Record<string, AgentScript>>;
   readonly event?: Partial<EventOf<"run.created">>;
+  /** What the run is recorded in. */
+  readonly log?: EventLog;
   /** The worker is stopped when such a request is made, and another drives on. */
   readonly stopAt?: (call: ScriptedCall) => boolean;
   /** What happens before a request is answered. */
   readonly before?: (call: ScriptedCall, parts: { home: string; parts: Parts }) => Promise<void>;
 }
 
-export async function play({ script, agent = "orchestrator", files = {}, event = {}, before, stopAt }: Play) {
+export async function play({ script, agent = "orchestrator", files = {}, event = {}, before, stopAt, ...play }: Play) {
   const folder = await mkdtemp(join(tmpdir(), "baton-conducting-"));
   try {
     const stop = new AbortController();
@@ -86,7 +89,7 @@ export async function play({ script, agent = "orchestrator", files = {}, event =
       journal: silentLog,
       credential: () => Promise.resolve(undefined),
     });
-    const log = memoryLog({ now: () => Date.now() });
+    const log = play.log ?? memoryLog({ now: () => Date.now() });
     const first = created({ workflow: "do", ...event });
     const repo = { ...first.repo, id: 0, cloneUrl: origin };
     await log.create({ ...first, repo, base: { branch: "main", commit: base } });
