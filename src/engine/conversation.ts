@@ -4,7 +4,7 @@ import type { RecordedEvent } from "./events.ts";
 import type { Conversation, SessionStart, Turn } from "./ports.ts";
 import { isContinued, type State } from "./state.ts";
 
-/** `events`: the whole log. Throws when there is no conversation to go on with: a bug. */
+/** `events`: those behind the beginning of its conversation, at least. Throws when there is no conversation to go on with: a bug. */
 export function conversationOf(state: State, unit: string, events: readonly RecordedEvent[]): Conversation {
   const stage = state.stages.get(unit);
   const current = stage?.current;

@@ -142,7 +142,7 @@ async function askAgent(
   const current = state.stages.get(stage)?.current;
   const continued = current !== undefined && isContinued(current);
   if (type === "agent" && !continued) return await agents.run(task, events, signal);
-  const conversation = conversationOf(state, stage, await log.read(state.runId));
+  const conversation = conversationOf(state, stage, await log.read(state.runId, current?.root));
   const result = await agents.resume(task, conversation, events, signal);
   return result.type === "gone" && continued ? await agents.run(task, events, signal) : result;
 }

@@ -13,6 +13,7 @@ import {
   ScriptedAgents,
   turn,
 } from "#test/support/engine-world.ts";
+import { FleetAgents, fleetWorld, type FleetTurn } from "#test/support/fleet-world.ts";
 
 const never = new AbortController().signal;
 
@@ -114,6 +115,37 @@ test("of an agent that something broke under is the one it had: it is not begun 
   const same = { opening: "begun 1", earlier: [], turns: [{ turn: 1 }] };
   expect(seen).toMatchObject([same, same]);
   expect(runs).toBe(1);
+});
+
+test("of an agent that is commanded again is read from where it began, not with all that the run did before", async () => {
+  const say =
+    (words: string): FleetTurn =>
+    async (fleet) =>
+      expect(await fleet.command("one", words)).toMatchObject({ type: "done" });
+  const wait: FleetTurn = (fleet, signal) => fleet.wait(["one"], 60_000, signal);
+  const create: FleetTurn = async (fleet) => {
+    const one = { id: "one", agent: "scout", makes: "Report", instructions: "", fromConflict: false } as const;
+    expect(await fleet.create(one)).toMatchObject({ type: "done" });
+  };
+  const agents = new FleetAgents({
+    conduct: [{ turns: [create, say("look"), wait, say("look again"), wait] }],
+    "conduct:one": [{ turns: [() => {}, () => {}] }, {}],
+  });
+  const world = await fleetWorld(agents);
+  const read = world.log.read.bind(world.log);
+  const whole: number[] = [];
+  world.log.read = async (run, after) => {
+    const events = await read(run, after);
+    if (!after) whole.push(events.length);
+    return events;
+  };
+  const state = await world.go();
+  expect(state.finished).toMatchObject({ outcome: "succeeded" });
+  // By the driver, when it takes the run up; then by this test.
+  expect(whole).toEqual([1, state.version]);
+  expect(agents.resumed).toMatchObject([
+    { conversation: { opening: "work on conduct:one", turns: [{ turn: 1 }, { turn: 2 }], commands: [{ after: 2 }] } },
+  ]);
 });
 
 test.each([

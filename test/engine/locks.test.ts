@@ -2,7 +2,7 @@
 // in whatever order, no two hold the same path, who asked first is first, and nobody waits in a circle.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { microDollars } from "#src/core/ids.ts";
+import { microDollars, type RunId } from "#src/core/ids.ts";
 import { noSpend, type RecordedEvent, type RunEvent } from "#src/engine/events.ts";
 import { apply, fold } from "#src/engine/fold.ts";
 import { locksOf } from "#src/engine/locks.ts";
@@ -31,6 +31,8 @@ const SHORT = 1;
 class Room {
   readonly clock = new HandClock();
   readonly #events: RecordedEvent[] = [];
+  /** Behind which version its log was read, each time. */
+  readonly reads: (number | undefined)[] = [];
   #state: State;
   #change = Promise.withResolvers<void>();
 
@@ -89,11 +91,11 @@ class Room {
 
   talk(stage: string): Talk {
     const attempt = this.#state.stages.get(stage)?.current?.number ?? 1;
-    return createTalk(
-      this.course,
-      { log: { read: () => Promise.resolve([...this.#events]) }, clock: this.clock },
-      { stage, attempt },
-    );
+    const read = (_run: RunId, after?: number) => {
+      this.reads.push(after);
+      return Promise.resolve(this.#events.filter(({ version }) => version > (after ?? 0)));
+    };
+    return createTalk(this.course, { log: { read }, clock: this.clock }, { stage, attempt });
   }
 
   async lock(stage: string, paths: readonly string[], minutes = 10): Promise<Locked> {
@@ -211,6 +213,31 @@ function wave(more: Record<string, unknown> = {}): Room {
   for (const task of tasks) room.begin(`build:${task}`);
   return room;
 }
+
+test("the log is read once, from where the attempt began, and only for who says something that may have been said before", async () => {
+  const room = beside("one");
+  await room.talk("one").write("k", "x", undefined);
+  room.begin("two");
+  const begun = room.state.version;
+  const two = { stage: "two", attempt: 1 };
+  const talk = room.talk("two");
+  talk.notes("");
+  await talk.lock(["a"], 1, SHORT, never);
+  await talk.messages(["all"], 0, SHORT, never);
+  expect(room.reads).toEqual([]);
+  await talk.send("all", "hello");
+  await talk.write("k", "y", undefined);
+  expect(room.reads).toEqual([begun]);
+
+  const later = room.talk("two");
+  room.say({ type: "agent.turn", ...two, ...turn(1) });
+  await later.send("all", "hello again");
+  expect(room.reads).toEqual([begun]);
+
+  room.say({ type: "stage.started", ...two, reasons: [] });
+  await room.talk("two").send("all", "hello");
+  expect(room.reads).toEqual([begun, begun]);
+});
 
 test("at work are agents that have not handed in: no stage that waits, checks or publishes, and none that is passed over", () => {
   const room = wave({
