@@ -23,6 +23,7 @@ import { textAt } from "../workspace/text-at.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { openClone } from "./local-clone.ts";
 import { readConfig } from "./read-config.ts";
+import { isIssueOnGitHub } from "./run-github.ts";
 import { run } from "./run.ts";
 import { stopSignal } from "./serve.ts";
 
@@ -48,7 +49,7 @@ export async function init(argv: readonly string[], source?: Source): Promise<nu
   const refuse = (why: string) => invalidUsage(why, USAGE);
   if (positionals.length > 1) throw refuse(`init takes one place, not ${positionals.join(" ")}`);
   const [target = "."] = positionals;
-  const onGitHub = /^[\w.-]+\/[\w.-]+#\d+$/.test(target);
+  const onGitHub = isIssueOnGitHub(target);
   if (!onGitHub && !existsSync(target))
     throw refuse(
       /^[\w.-]+\/[\w.-]+$/.test(target)
