@@ -14,6 +14,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
 import { Parking } from "../core/parking.ts";
+import { createOneByOne } from "../core/one-by-one.ts";
 import { patiently } from "./patience.ts";
 import { decide } from "./decide.ts";
 import type { Engine } from "./engine.ts";
@@ -70,7 +71,7 @@ class Driver {
   #state: State;
   #lookedAt: number;
   /** Serialises appends and reads of the tail, so that the version only moves forward. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = createOneByOne();
 
   constructor(run: RunId, state: State, engine: Engine, signal: AbortSignal) {
     this.#run = run;
@@ -369,11 +370,5 @@ class Driver {
 
   #patient<T>(ask: () => Promise<T>): Promise<T> {
     return patiently(ask, this.#signal);
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work, work);
-    this.#turn = mine.catch(() => undefined);
-    return await mine;
   }
 }
