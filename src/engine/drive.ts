@@ -27,7 +27,7 @@ import type { EventLog } from "./ports.ts";
 import { notDone } from "./keep.ts";
 import { beforeEnd } from "./kept-work.ts";
 import { recover } from "./recovery.ts";
-import { broken, isDone, isPublished, isRemembered } from "./remembered.ts";
+import { broken, isRecordedWhenInterrupted, isRecordedWhenUnwanted, isRemembered } from "./remembered.ts";
 import { stageStart } from "./stage-start.ts";
 import type { Subjects } from "./subjects-port.ts";
 import { apply, fold } from "./fold.ts";
@@ -178,7 +178,11 @@ class Driver {
     // What belongs to the end of a run is not interrupted by that end.
     const signal = AbortSignal.any([this.#signal, ended, ...(endsRun(effect.type) ? [] : [interrupt])]);
     const events = await this.#patiently(effect, signal);
-    const done = ended.aborted ? events.filter(isPublished) : signal.aborted ? events.filter(isDone) : events;
+    const done = ended.aborted
+      ? events.filter(isRecordedWhenUnwanted)
+      : signal.aborted
+        ? events.filter(isRecordedWhenInterrupted)
+        : events;
     const kept = await this.#keeping(done, AbortSignal.any([this.#signal, ended]));
     const parked = kept.find(({ type }) => type === "run.parked");
     if (parked?.type === "run.parked") this.#interrupt.abort(new Parking("waiting", parked.until));
