@@ -42,6 +42,7 @@ import { openStore, type Store } from "./store/open-store.ts";
 import { createTriager } from "./triage/triager.ts";
 import { agentNamesIn, createLibrary, withOverrides, type Library } from "./workflows/load.ts";
 import { createWorkspaces, type OpenedWorkspaces } from "./workspace/create-workspaces.ts";
+import { textAt } from "./workspace/text-at.ts";
 import type { RepoSource, Workspaces, WorkspacesOptions } from "./workspace/workspaces.ts";
 
 /** Deliveries handled at once by one process. */
@@ -119,14 +120,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   const servers = options.servers ?? createServers({ allowed: env.servers ?? [], sandbox, without, log: journal });
   const own = await createLibrary();
   const libraryAt = (at: { repo: RepoRef; base: Parameters<Workspaces["file"]>[1] }, signal: AbortSignal): Library =>
-    withOverrides(
-      own,
-      async (path) => {
-        const bytes = await workspaces.file(at.repo, at.base, path, signal);
-        return bytes && new TextDecoder().decode(bytes);
-      },
-      servers.mayName(at.repo),
-    );
+    withOverrides(own, textAt(workspaces, at.repo, at.base, signal), servers.mayName(at.repo));
   const agents = {
     load: (name: string, at: Parameters<WorkflowSource["load"]>[1], signal: AbortSignal) =>
       libraryAt(at, signal).agents.load(name),

@@ -11,6 +11,7 @@ import { TRIAGER, type Issue } from "../triage/prompt.ts";
 import { mentionedIn } from "../triage/trim.ts";
 import type { Library } from "../workflows/load.ts";
 import type { GitHubGround } from "./github-ground.ts";
+import { pastLimits, type Waits } from "./github-limits.ts";
 
 /** The repository, what it makes of what is found, and a signal that fires when a person has had enough. */
 export interface Desk extends GitHubGround {
@@ -23,6 +24,8 @@ export interface Gathered {
   readonly issue: Issue;
 }
 
+type Reading = Pick<Desk, "reader" | "repo" | "self" | "labels" | "config">;
+
 /** Issues whose comments are read at once. */
 const AT_ONCE = 4;
 
@@ -34,15 +37,25 @@ export async function askingFor({ library, config }: Desk): Promise<Asking> {
   return { agent, model, boundary: newBoundary() };
 }
 
-/** The issues with their comments, in their order. Throws `github-failed`. */
-export async function* gather(desk: Desk, chosen: readonly ListedIssue[]): AsyncGenerator<Gathered> {
+/** The issues with their comments, in their order; a limit of GitHub's is waited out. Throws `github-failed`, and the signal's reason. */
+export async function* gather(
+  desk: Reading & Pick<Desk, "signal">,
+  chosen: readonly ListedIssue[],
+  waits: Omit<Waits, "signal">,
+): AsyncGenerator<Gathered> {
   for (let from = 0; from < chosen.length; from += AT_ONCE) {
-    desk.signal.throwIfAborted();
-    yield* await Promise.all(chosen.slice(from, from + AT_ONCE).map((listed) => gatherOne(desk, listed)));
+    const some = chosen.slice(from, from + AT_ONCE);
+    const gathered = new Map<number, Gathered>();
+    const read = async () => {
+      const left = some.filter(({ number }) => !gathered.has(number));
+      await Promise.all(left.map(async (listed) => gathered.set(listed.number, await gatherOne(desk, listed))));
+    };
+    await pastLimits(read, { ...waits, signal: desk.signal });
+    yield* some.flatMap(({ number }) => gathered.get(number) ?? []);
   }
 }
 
-async function gatherOne({ reader, repo, self, labels, config }: Desk, listed: ListedIssue): Promise<Gathered> {
+async function gatherOne({ reader, repo, self, labels, config }: Reading, listed: ListedIssue): Promise<Gathered> {
   const { number, title, body, author, url } = listed;
   const comments = listed.comments === 0 ? [] : await reader.comments(repo, number);
   const input = pinInput({ title, body, comments: withoutOwn(comments, self) });

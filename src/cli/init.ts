@@ -19,9 +19,11 @@ import { proposeFiles, type ProposedFiles } from "../workflows/setup-files.ts";
 import type { Setup, Tried } from "../workflows/setup.ts";
 import { isSuiteVerifiable, whatCanBeVerified } from "../workflows/verifiable.ts";
 import { findCommands } from "../workspace/commands.ts";
+import { textAt } from "../workspace/text-at.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { openClone } from "./local-clone.ts";
 import { readConfig } from "./read-config.ts";
+import { isIssueOnGitHub } from "./run-github.ts";
 import { run } from "./run.ts";
 import { stopSignal } from "./serve.ts";
 
@@ -47,7 +49,7 @@ export async function init(argv: readonly string[], source?: Source): Promise<nu
   const refuse = (why: string) => invalidUsage(why, USAGE);
   if (positionals.length > 1) throw refuse(`init takes one place, not ${positionals.join(" ")}`);
   const [target = "."] = positionals;
-  const onGitHub = /^[\w.-]+\/[\w.-]+#\d+$/.test(target);
+  const onGitHub = isIssueOnGitHub(target);
   if (!onGitHub && !existsSync(target))
     throw refuse(
       /^[\w.-]+\/[\w.-]+$/.test(target)
@@ -148,7 +150,7 @@ async function tryDetected({
     readonly journal: ReturnType<typeof createLog>;
     readonly print: (line: string) => void;
   }): Promise<{ tried: Tried; proposed: ProposedFiles }> {
-  const read = reader({ repo, commit, workspaces, signal });
+  const read = textAt(workspaces, repo, commit, signal);
   const config = await readConfig(read);
   const { commands, source } = await findCommands(workspaces, repo, commit, config.commands, signal);
   for (const name of commandNames)
@@ -176,13 +178,6 @@ async function tryDetected({
   return { tried, proposed: await proposeFiles({ setup, tried, paths, read }) };
 }
 
-function reader({ repo, commit, workspaces, signal }: Trial) {
-  return async (path: string) => {
-    const bytes = await workspaces.file(repo, commit, path, signal);
-    return bytes && new TextDecoder().decode(bytes);
-  };
-}
-
 function tell(tried: Tried, { files, leftOut }: ProposedFiles, print: (line: string) => void): void {
   const signs = { yes: "✓", "in part": "○", no: "✗" };
   print("\nWhat Baton can verify here");
@@ -196,11 +191,11 @@ function tell(tried: Tried, { files, leftOut }: ProposedFiles, print: (line: str
 /** Never over something that was tried otherwise: a file that is not as it was committed is left alone. */
 async function writeInto(
   root: string,
-  trial: Trial,
+  { repo, commit, workspaces, signal }: Trial,
   { files }: ProposedFiles,
   print: (line: string) => void,
 ): Promise<void> {
-  const read = reader(trial);
+  const read = textAt(workspaces, repo, commit, signal);
   for (const { path } of files) {
     const now = await readFile(join(root, path), "utf8").catch(() => undefined);
     if (now !== (await read(path)))

@@ -120,7 +120,7 @@ const outside = new Set<RunEvent["type"]>([
 /** A log in which people say again what they said, as soon as the run is where it was then. */
 function withPeople(log: EventLog, run: string, recorded: readonly RecordedEvent[]) {
   const id = runId(run);
-  const script = recorded.map(({ event }) => event);
+  const script = recorded.flatMap(({ event }) => (compared(event) ? [event] : []));
 
   async function catchUp(): Promise<boolean> {
     let spoke = false;

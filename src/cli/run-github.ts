@@ -11,6 +11,11 @@ import { createMemoryOutbox, type Outbox } from "../store/outbox.ts";
 import { openGround, openIssueOf, type GitHubGround } from "./github-ground.ts";
 import type { Case, CaseOptions, Edges } from "./run.ts";
 
+/** Whether a word on the command line names an issue on GitHub: `owner/repo#12`. */
+export function isIssueOnGitHub(target: string): boolean {
+  return /^[\w.-]+\/[\w.-]+#\d+$/.test(target);
+}
+
 /** Reads `owner/repo#12`. Throws `not-found`, `invalid-config`, or `invalid-usage` when the issue cannot be worked (closed, locked, a pull request). */
 export async function openGitHubCase(options: CaseOptions): Promise<Case> {
   const { id, target, flags, env, journal } = options;

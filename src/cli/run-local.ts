@@ -6,6 +6,7 @@ import { BatonError, messageOf } from "../core/errors.ts";
 import { createLocalPublisher } from "../github/local-publisher.ts";
 import { nothingToLose } from "../github/subjects.ts";
 import { createRunEvent, pinInput } from "../intake/pin.ts";
+import { textAt } from "../workspace/text-at.ts";
 import { openClone } from "./local-clone.ts";
 import { readConfig } from "./read-config.ts";
 import type { Case, CaseOptions, Edges } from "./run.ts";
@@ -30,7 +31,6 @@ export async function openLocalCase({
     signal,
   });
   const by = { login: userInfo().username, id: 0 };
-  const { workspaces } = parts;
   return {
     ...localEdges({ id, root, env, parts, print }),
     created: createRunEvent({
@@ -41,10 +41,7 @@ export async function openLocalCase({
       input: pinInput({ title, body }),
       base: { branch, commit },
       wanted: "work",
-      config: await readConfig(async (path) => {
-        const bytes = await workspaces.file(repo, commit, path, signal);
-        return bytes && new TextDecoder().decode(bytes);
-      }),
+      config: await readConfig(textAt(parts.workspaces, repo, commit, signal)),
       labels: [],
       flags,
     }),

@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { openParts, type Parts } from "../baton.ts";
 import { systemClock } from "../core/clock.ts";
 import { invalidUsage, readArguments } from "./arguments.ts";
-import { BatonError } from "../core/errors.ts";
 import { isRunId, newRunId, type RunId } from "../core/ids.ts";
 import { createLog, type Log } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
@@ -21,7 +20,7 @@ import { follow } from "./follow.ts";
 import { driveToItsEnd } from "./one-shot.ts";
 import { createPeople } from "./people.ts";
 import { edgesAgain, lockRun, readEarlier, runFile, showHowToGoOn } from "./run-again.ts";
-import { openGitHubCase } from "./run-github.ts";
+import { isIssueOnGitHub, openGitHubCase } from "./run-github.ts";
 import { openLocalCase } from "./run-local.ts";
 import { sayingsOf, terminalOf } from "./sayings.ts";
 import { stopSignal } from "./serve.ts";
@@ -76,7 +75,7 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
     return values.help ? 0 : 2;
   }
   const earlier = isRunId(target) ? await readEarlier(target, readEnv([], source).home) : undefined;
-  const onGitHub = earlier ? earlier.created.subject.kind !== "local" : /^[\w.-]+\/[\w.-]+#\d+$/.test(target);
+  const onGitHub = earlier ? earlier.created.subject.kind !== "local" : isIssueOnGitHub(target);
   if (!onGitHub && !earlier && !existsSync(target)) {
     throw invalidUsage(`${target} is no issue on GitHub (owner/repo#12) and no file`, USAGE);
   }
@@ -170,19 +169,12 @@ async function asked(argv: readonly string[]) {
   const reading = readCommands(line, "agent");
   const command = reading.type === "read" ? reading.commands[0] : undefined;
   if (command?.kind !== "command") throw invalidUsage(`${words.join(" ")} cannot be read`, USAGE);
-  if (command.problems.length > 0)
-    throw new BatonError("invalid-usage", `${command.problems.join("\n").replaceAll("`", "")}\n\n${USAGE}`);
+  if (command.problems.length > 0) throw invalidUsage(command.problems.join("\n").replaceAll("`", ""), USAGE);
   if (positionals.length > 1)
-    throw new BatonError(
-      "invalid-usage",
-      `run takes one issue, not ${positionals.length}: ${positionals.join(" ")}\n\n${USAGE}`,
-    );
+    throw invalidUsage(`run takes one issue, not ${positionals.length}: ${positionals.join(" ")}`, USAGE);
   const target = positionals[0];
   if (target !== undefined && isRunId(target) && (words.length > 0 || dryRun || values.repo !== "."))
-    throw new BatonError(
-      "invalid-usage",
-      `${target} goes on as it was begun, so it takes only words about its plan\n\n${USAGE}`,
-    );
+    throw invalidUsage(`${target} goes on as it was begun, so it takes only words about its plan`, USAGE);
   return { target, values, flags: command.flags, sayings: await sayingsOf(values, USAGE) };
 }
 

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { BatonError, messageOf } from "../core/errors.ts";
 import { parsePlan } from "../engine/plan-text.ts";
 import type { Plan } from "../workflows/artifacts.ts";
+import { invalidUsage } from "./arguments.ts";
 import { checkWords, type Sayings, type Terminal } from "./people.ts";
 
 interface Values {
@@ -19,11 +20,7 @@ export async function sayingsOf(values: Values, usage: string): Promise<Sayings>
   const given = Object.entries({ approve: approve || undefined, "approve-with": approveWith, reject, plan }).flatMap(
     ([name, value]) => (value === undefined ? [] : [`--${name}`]),
   );
-  if (given.length > 1)
-    throw new BatonError(
-      "invalid-usage",
-      `${given.join(" and ")} say different things about a plan; keep one\n\n${usage}`,
-    );
+  if (given.length > 1) throw invalidUsage(`${given.join(" and ")} say different things about a plan; keep one`, usage);
   checkWords({ "approve-with": approveWith, reject, answer });
   return {
     ...(approve ? { approve } : {}),

@@ -86,7 +86,7 @@ async function plan(desk: Desk, flags: BacklogFlags, call: TriageCall, env: Env)
   const listing = await list(desk, flags, backlog);
   const asking = await askingFor(desk);
   const bytes: number[] = [];
-  for await (const { issue } of gather(desk, listing.choice.chosen))
+  for await (const { issue } of gather(desk, listing.choice.chosen, call))
     bytes.push(bytesOf({ id: "0".repeat(24), request: triageRequest(asking, issue) }));
   const cost = estimate(bytes, asking.model, backlog.measured);
   const lines = await linesOf(desk, listing.choice);
@@ -127,7 +127,7 @@ async function sortNow(desk: Desk, { chosen }: Choice, work: BacklogWork, call: 
   const asking = await askingFor(desk);
   call.print(`Reading ${countOf(chosen.length)} …`);
   const prepared = [];
-  for await (const gathered of gather(desk, chosen)) prepared.push(gathered);
+  for await (const gathered of gather(desk, chosen, call)) prepared.push(gathered);
   await work.submit(preparedOf(asking, prepared), call.signal);
   return await work.collect(call.signal);
 }

@@ -14,6 +14,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
 import { Parking } from "../core/parking.ts";
+import { createOneByOne } from "../core/one-by-one.ts";
 import { patiently } from "./patience.ts";
 import { decide } from "./decide.ts";
 import type { Engine } from "./engine.ts";
@@ -26,7 +27,7 @@ import type { EventLog } from "./ports.ts";
 import { notDone } from "./keep.ts";
 import { beforeEnd } from "./kept-work.ts";
 import { recover } from "./recovery.ts";
-import { broken, isDone, isPublished, isRemembered } from "./remembered.ts";
+import { broken, isRecordedWhenInterrupted, isRecordedWhenUnwanted, isRemembered } from "./remembered.ts";
 import { stageStart } from "./stage-start.ts";
 import type { Subjects } from "./subjects-port.ts";
 import { apply, fold } from "./fold.ts";
@@ -70,7 +71,7 @@ class Driver {
   #state: State;
   #lookedAt: number;
   /** Serialises appends and reads of the tail, so that the version only moves forward. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = createOneByOne();
 
   constructor(run: RunId, state: State, engine: Engine, signal: AbortSignal) {
     this.#run = run;
@@ -177,7 +178,11 @@ class Driver {
     // What belongs to the end of a run is not interrupted by that end.
     const signal = AbortSignal.any([this.#signal, ended, ...(endsRun(effect.type) ? [] : [interrupt])]);
     const events = await this.#patiently(effect, signal);
-    const done = ended.aborted ? events.filter(isPublished) : signal.aborted ? events.filter(isDone) : events;
+    const done = ended.aborted
+      ? events.filter(isRecordedWhenUnwanted)
+      : signal.aborted
+        ? events.filter(isRecordedWhenInterrupted)
+        : events;
     const kept = await this.#keeping(done, AbortSignal.any([this.#signal, ended]));
     const parked = kept.find(({ type }) => type === "run.parked");
     if (parked?.type === "run.parked") this.#interrupt.abort(new Parking("waiting", parked.until));
@@ -369,11 +374,5 @@ class Driver {
 
   #patient<T>(ask: () => Promise<T>): Promise<T> {
     return patiently(ask, this.#signal);
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work, work);
-    this.#turn = mine.catch(() => undefined);
-    return await mine;
   }
 }

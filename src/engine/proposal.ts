@@ -2,6 +2,7 @@
 // artifact's fields, and the gates that judge the commit make them again.
 import type { Sha } from "../core/ids.ts";
 import { filesOf, proposalIn } from "../workflows/proposals.ts";
+import { textAt } from "../workspace/text-at.ts";
 import type { Written, WrittenFile } from "../workspace/workspaces.ts";
 import { startCommit } from "./commits.ts";
 import type { Work } from "./effect.ts";
@@ -46,10 +47,7 @@ export async function writeProposal(
   const { repo, base } = state.created;
   const proposed = await filesOf(proposal, {
     paths: await files.paths(repo, base.commit, signal),
-    read: async (path) => {
-      const bytes = await files.file(repo, base.commit, path, signal);
-      return bytes && Buffer.from(bytes).toString("utf8");
-    },
+    read: textAt(files, repo, base.commit, signal),
   });
   const leftOut = proposed.leftOut
     .slice(0, 30)

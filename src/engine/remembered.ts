@@ -18,12 +18,12 @@ export function isRemembered({ type }: RunEvent): boolean {
 }
 
 /** What may be recorded although the run was interrupted: it happened. A pull request that was opened, an agent that had just finished. */
-export function isDone({ type }: RunEvent): boolean {
+export function isRecordedWhenInterrupted({ type }: RunEvent): boolean {
   return type !== "agent.failed" && type !== "run.finished" && type !== "run.parked";
 }
 
 /** What may be recorded of work that is not wanted any more: what others can see. The result of an agent that was deleted is not. */
-export function isPublished({ type }: RunEvent): boolean {
+export function isRecordedWhenUnwanted({ type }: RunEvent): boolean {
   return type === "pull_request.opened" || type === "work.kept" || type === "kept.removed";
 }
 

@@ -2,6 +2,7 @@
 // Compares blobs between commits and runs nothing. The same look is taken at tests that an agent added, before they run.
 import type { Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
+import { textAt } from "../workspace/text-at.ts";
 import { bentConfig, isConfigFile } from "./config-files.ts";
 import { ownFiles } from "./own-files.ts";
 import { isSnapshot, isTestFile } from "./test-files.ts";
@@ -51,16 +52,11 @@ export async function findWeakened(
   about: (path: string) => boolean = () => true,
 ): Promise<Finding[]> {
   const changes = (await workspaces.changes(request.repo, from, to, signal)).filter(({ path }) => about(path));
-  const text = async (commit: Sha, path: string) => {
-    const bytes = await workspaces.file(request.repo, commit, path, signal);
-    return bytes && Buffer.from(bytes).toString("utf8");
-  };
+  const before = textAt(workspaces, request.repo, from, signal);
+  const after = textAt(workspaces, request.repo, to, signal);
   const findings: Finding[] = [];
   for (const change of changes) {
-    const found = await findingOf(change, {
-      before: () => text(from, change.path),
-      after: () => text(to, change.path),
-    });
+    const found = await findingOf(change, { before: () => before(change.path), after: () => after(change.path) });
     if (found) findings.push({ ...found, path: change.path });
   }
   return findings;

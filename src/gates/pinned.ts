@@ -2,6 +2,7 @@
 // and weaken none that were there. What they pin is for people to judge; that they can find a change wrong at all is looked at here.
 import { findCommands } from "../workspace/commands.ts";
 import { runnerOf } from "../workspace/runner.ts";
+import { textAt } from "../workspace/text-at.ts";
 import { checkAddedTests } from "./added-tests.ts";
 import { loadFailure } from "./load-failure.ts";
 import { nothingRan } from "./nothing-ran.ts";
@@ -62,10 +63,10 @@ async function idle(
   { request, workspaces, signal }: GateContext,
   files: readonly string[],
 ): Promise<Verdict | undefined> {
-  const commit = request.characterization?.commit ?? request.base;
+  const read = textAt(workspaces, request.repo, request.characterization?.commit ?? request.base, signal);
   for (const path of files) {
-    const bytes = await workspaces.file(request.repo, commit, path, signal);
-    if (bytes && asserts(path, Buffer.from(bytes).toString("utf8"))) return undefined;
+    const text = await read(path);
+    if (text !== undefined && asserts(path, text)) return undefined;
   }
   return refused("no-tests", `Nothing in ${few(files)} asserts anything: what it runs cannot be found wrong.`);
 }

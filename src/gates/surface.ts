@@ -3,6 +3,7 @@
 // read, the gate passes as "not-computed", which shows nothing. What could be read before must be readable now.
 import { posix } from "node:path";
 import type { Sha } from "../core/ids.ts";
+import { textAt } from "../workspace/text-at.ts";
 import { findPackages, javaScriptSurface, labelPackages, type Side } from "./surface/javascript.ts";
 import { openModuleReader, type ModuleReader } from "./surface/module-reader.ts";
 import { unreadable, type ModuleRead } from "./surface/module-record.ts";
@@ -96,10 +97,10 @@ async function sideOf(
   known: Map<string, Promise<ModuleRead>>,
 ): Promise<Side> {
   const seen = new Set<string>();
-  const read = async (path: string) => {
+  const text = textAt(workspaces, request.repo, commit, signal);
+  const read: Side["read"] = async (path) => {
     signal.throwIfAborted();
-    const bytes = await workspaces.file(request.repo, commit, path, signal);
-    return bytes && Buffer.from(bytes).toString("utf8");
+    return await text(path);
   };
   const readNow = async (path: string): Promise<ModuleRead> => {
     const text = await read(path);

@@ -3,6 +3,7 @@
 import { appendFile, chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BatonError } from "../core/errors.ts";
+import { createOneByOne } from "../core/one-by-one.ts";
 import { startProcess } from "../core/process.ts";
 import { createMemory } from "./memory.ts";
 
@@ -149,7 +150,6 @@ export async function createGitRepository(options: {
 
 function openRepository(folder: string, path: string): GitRepository {
   let index = 0;
-  let last: Promise<unknown> = Promise.resolve();
   const types = createMemory<string | undefined>(KEPT);
   const commits = createMemory<Commit | undefined>(KEPT);
   const named = createMemory<string | undefined>(KEPT);
@@ -298,11 +298,7 @@ function openRepository(folder: string, path: string): GitRepository {
       const known = FULL_ID.test(ancestor) && FULL_ID.test(descendant);
       return (known ? await ancestry(`${ancestor} ${descendant}`, ask) : await ask()) ?? false;
     },
-    alone(work) {
-      const next = last.then(work, work);
-      last = next.catch(() => {});
-      return next;
-    },
+    alone: createOneByOne(),
   };
 }
 

@@ -3,11 +3,12 @@
 import { mkdir, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { BatonError, messageOf } from "../core/errors.ts";
+import { createOneByOne } from "../core/one-by-one.ts";
 
 export interface LineFile extends AsyncDisposable {
   /** The lines that were there, without their ends. */
   readonly lines: readonly string[];
-  /** Adds one line (without its end); written when it resolves. Throws `disk-full` and `database-failed`, and then it is not there. */
+  /** Adds one line (without its end), behind those that were given before; written when it resolves. Throws `disk-full` and `database-failed`, and then it is not there. */
   write(line: string): Promise<void>;
 }
 
@@ -23,6 +24,7 @@ export async function openLineFile(
   const { lines, bytes } = await whole(file);
   const handle = await open(file, "a");
   let length = bytes;
+  const inTurn = createOneByOne();
   const cut = () => handle.truncate(length);
   try {
     await cut();
@@ -33,17 +35,19 @@ export async function openLineFile(
   }
   return {
     lines,
-    async write(line) {
-      try {
-        await handle.appendFile(`${line}\n`);
-        if (sync) await handle.datasync();
-        length += Buffer.byteLength(line) + 1;
-      } catch (error) {
-        await cut().catch(() => undefined);
-        throw notWritten(what, file, error);
-      }
-    },
-    [Symbol.asyncDispose]: () => handle.close(),
+    // What one write cuts off when it fails must be its own.
+    write: (line) =>
+      inTurn(async () => {
+        try {
+          await handle.appendFile(`${line}\n`);
+          if (sync) await handle.datasync();
+          length += Buffer.byteLength(line) + 1;
+        } catch (error) {
+          await cut().catch(() => undefined);
+          throw notWritten(what, file, error);
+        }
+      }),
+    [Symbol.asyncDispose]: () => inTurn(() => handle.close()),
   };
 }
 

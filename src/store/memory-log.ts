@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import { isRunId, microDollars, type MicroDollars, type RunId } from "../core/ids.ts";
+import { createOneByOne } from "../core/one-by-one.ts";
 import type { EventOf, RecordedEvent, RepoRef, RunEvent } from "../engine/events.ts";
 import type { EventLog } from "../engine/ports.ts";
 import { openLineFile } from "./line-file.ts";
@@ -103,7 +104,7 @@ class MemoryLog implements EventLog {
   readonly #runs = new Map<RunId, Run>();
   readonly #followers = new Set<(run: RunId) => void>();
   /** Writes happen one after another, as in a database. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = createOneByOne();
 
   constructor(clock: Clock, parse: ParseEvent, persist: (written: Written) => Promise<void>) {
     this.#clock = clock;
@@ -267,11 +268,5 @@ class MemoryLog implements EventLog {
 
   #activeOn(key: string): RunId | undefined {
     return [...this.#runs.values()].find((run) => run.key === key && !run.finished)?.id;
-  }
-
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined);
-    return result;
   }
 }

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { Sha } from "../core/ids.ts";
 import { runnerOf, type RunnerUse, type Scripts } from "./runner.ts";
+import { textAt } from "./text-at.ts";
 import type { RepoSource, Workspaces } from "./workspaces.ts";
 
 /** Shell commands, run in the repository's root. */
@@ -44,11 +45,7 @@ export async function findCommands(
   signal: AbortSignal,
 ): Promise<FoundCommands> {
   const paths = await workspaces.paths(repo, commit, signal);
-  const read = async (path: string) => {
-    const bytes = await workspaces.file(repo, commit, path, signal);
-    return bytes && Buffer.from(bytes).toString("utf8");
-  };
-  return await detectCommands({ paths, read }, configured);
+  return await detectCommands({ paths, read: textAt(workspaces, repo, commit, signal) }, configured);
 }
 
 /** Reads the commands off a repository's files. Several ecosystems in one root: the first in the order below that knows a command gives it. */

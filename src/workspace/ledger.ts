@@ -7,6 +7,7 @@ import { z } from "zod";
 import type { CommandResult } from "../core/command.ts";
 import { isSha } from "../core/ids.ts";
 import { faultPoint } from "../core/fault-points.ts";
+import { createOneByOne } from "../core/one-by-one.ts";
 import { boot } from "./owner.ts";
 import { naming } from "./space.ts";
 
@@ -82,9 +83,9 @@ export interface Turns {
 /** The turns of a clone in `folder`. Throws `disk-full`. */
 export function createTurns(folder: string, before: { begun: number; recorded: number }): Turns {
   let state = before;
-  let last: Promise<unknown> = Promise.resolve();
-  const write = async (change: Partial<typeof before>) => {
-    const turn = last.then(async () => {
+  const inOrder = createOneByOne();
+  const write = (change: Partial<typeof before>) =>
+    inOrder(async () => {
       await faultPoint("workspace.before-ledger");
       const next = { ...state, ...change };
       const line = `begun ${next.begun} recorded ${next.recorded}\n`;
@@ -92,9 +93,6 @@ export function createTurns(folder: string, before: { begun: number; recorded: n
       state = next;
       await faultPoint("workspace.after-ledger");
     });
-    last = turn.catch(() => {});
-    await turn;
-  };
   return { begin: (begun) => write({ begun }), recorded: (recorded) => write({ recorded }) };
 }
 

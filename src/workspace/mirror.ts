@@ -8,6 +8,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import type { CommandResult } from "../core/command.ts";
 import { BatonError } from "../core/errors.ts";
 import { type Sha, sha } from "../core/ids.ts";
+import { createOneByOne } from "../core/one-by-one.ts";
 import { type Git, type GitCall, gitFailed, lenient, type Protocol } from "./git.ts";
 import { clearGitLock, gitLock, lockMirror } from "./mirror-lock.ts";
 import { unshelve } from "./shelf.ts";
@@ -83,11 +84,11 @@ function createMirror(
   const uses = usesOf(folder);
   /** Commits that are here, and when that was seen. */
   const present = new Map<Sha, number>();
-  let last: Promise<unknown> = Promise.resolve();
+  const inOrder = createOneByOne();
 
   /** One change after another. The call is made when its turn has come: a token that it held while it waited may be revoked by then. */
   async function inTurn(made: () => Promise<GitCall>, signal: AbortSignal): Promise<CommandResult> {
-    const turn = last.then(async () => {
+    const done = inOrder(async () => {
       await using _alone = await lockMirror(lockFile(folder), signal);
       const call = await made();
       try {
@@ -99,8 +100,7 @@ function createMirror(
         throw error;
       }
     });
-    last = turn.catch(() => {});
-    return await naming("changing a mirror", folder, () => turn);
+    return await naming("changing a mirror", folder, () => done);
   }
 
   const change: Mirror["change"] = (call, signal) => inTurn(() => Promise.resolve({ ...call, at: folder }), signal);

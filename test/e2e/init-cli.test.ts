@@ -1,6 +1,6 @@
 // `baton init` as people run it: without a key what is detected is tried and told; with --write the file is there; with --agent a branch.
 import { execFile } from "node:child_process";
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -58,6 +58,19 @@ describe("baton init", () => {
     expect(await second.exit).toBe(2);
     expect(second.stderr()).toContain(".github/baton.yml has changes that are not committed");
     expect(await readFile(file, "utf8")).toBe("# mine\n");
+  });
+
+  test("adds to a committed file that begins with a byte order mark, and leaves the mark", async () => {
+    const file = join(repo, ".github/baton.yml");
+    await mkdir(join(repo, ".github"));
+    await writeFile(file, "\uFEFFtriggers: { onOpened: false }\n");
+    await git("add", "-A");
+    await git("commit", "-q", "-m", "say something to Baton");
+    await using baton = startBaton(["init", repo, "--write"], environment());
+    expect(await baton.exit, baton.stderr()).toBe(0);
+    const text = await readFile(file, "utf8");
+    expect(text.startsWith("\uFEFFtriggers: { onOpened: false }\n")).toBe(true);
+    expect(text).toContain("  test: npm test\n");
   });
 
   test("where no suite can be compared says so by its exit code", async () => {

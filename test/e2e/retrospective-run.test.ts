@@ -177,6 +177,8 @@ describe("a retrospective", () => {
     expect(again.state.spend.microDollars).toBe(0);
     expect(calls()).toHaveLength(before);
     expect(lastWords(again.number)).toContain("Nothing has happened since");
+    const recorded = await world.baton.store.log.read(runId(again.state.runId));
+    expect(await driveAgain(recorded, { env: world.env, repo: undefined })).toBe(undefined);
   }, 150_000);
 
   test("teaches agents by the merged file alone", async () => {

@@ -3,20 +3,24 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { gather, type Gathered } from "#src/cli/backlog-desk.ts";
 import { setFoundLabels } from "#src/cli/backlog-labels.ts";
 import { systemClock } from "#src/core/clock.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { RepoRef } from "#src/engine/events.ts";
 import { createClient } from "#src/github/client.ts";
+import { limited } from "#src/github/failure.ts";
 import { createGitHubReader } from "#src/github/reader.ts";
 import { createTriageLabels } from "#src/github/triage-labels.ts";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
 import { openFileOutbox } from "#src/store/file-outbox.ts";
 import { createMemoryThrottle } from "#src/store/throttle.ts";
 import { guess } from "#src/triage/heuristics.ts";
+import { defaultRepoConfig } from "#src/workflows/repo-config.ts";
 import { openAnsweringServer } from "#test/support/answering-server.ts";
 import { HandTiming } from "#test/support/hand-timing.ts";
 import { checkAnswer, checkRequest } from "#test/support/openapi.ts";
+import { until } from "#test/support/until.ts";
 
 const triage = guess({ title: "sum crashes", body: "" });
 let playground: Playground;
@@ -136,6 +140,57 @@ test("a list that names its next page by a cursor is followed, and not for ever"
   expect(found).toEqual({ issues: [], more: false });
   const asked = server.asked.map(({ route }) => new URLSearchParams(route.split("?")[1]).get("after"));
   expect(asked).toEqual([null, "abc"]);
+});
+
+test("comments are read past a limit of GitHub's, however long, and what was read before is not read again", async () => {
+  const asked: number[] = [];
+  const read: number[] = [];
+  const pauses: number[] = [];
+  const told: string[] = [];
+  const real = readerAt(playground.apiUrl);
+  const reader: typeof real = {
+    ...real,
+    async comments(at, number) {
+      asked.push(number);
+      if (number === 227 && pauses.length === 0) throw limited("read the comments", Date.now() + 100_000);
+      const comments = await real.comments(at, number);
+      read.push(number);
+      return comments;
+    },
+  };
+  const stop = new AbortController();
+  const desk = {
+    reader,
+    repo,
+    self: { login: "maria", id: 7, appId: undefined },
+    labels: [],
+    config: defaultRepoConfig,
+    signal: stop.signal,
+  };
+  const author = { login: "ada", id: 8 };
+  const numbers = [5, 6, 7, 8, 9, 227];
+  const plain = { title: "", body: "", author, locked: false, isPull: false, url: "", labels: [], comments: 1 };
+  const chosen = numbers.map((number) => ({ ...plain, number }));
+  const waits = {
+    print: (text: string) => told.push(text),
+    pause: async (milliseconds: number) => {
+      await until(() => read.includes(9));
+      pauses.push(milliseconds);
+    },
+  };
+  const gathered: Gathered[] = [];
+  for await (const one of gather(desk, chosen, waits)) gathered.push(one);
+  expect(gathered.map(({ listed }) => listed.number)).toEqual(numbers);
+  expect(gathered.at(-1)?.issue.input.comments).toMatchObject([{ body: "hm" }]);
+  expect(asked).toEqual([...numbers, 227]);
+  expect(pauses).toHaveLength(1);
+  expect(Math.abs((pauses[0] ?? 0) - 100_000)).toBeLessThan(5_000);
+  expect(told).toEqual([expect.stringMatching(/rate limit is used up until .*Ctrl-C is safe/)]);
+
+  pauses.length = 0;
+  const stopped = { ...waits, pause: () => Promise.resolve(stop.abort(new Error("enough"))) };
+  const first = gather(desk, chosen.slice(5), stopped).next();
+  await expect(first).rejects.toThrow("enough");
 });
 
 describe("labels for what was sorted", () => {

@@ -76,4 +76,17 @@ describe("a file of lines", () => {
     await lines.write("later");
     expect(await readLines(join(disk.folder, "lines"))).toEqual(["kept", "later"]);
   });
+
+  test.skipIf(!small)(
+    "a line that has no room takes none of the next one's, which was given at the same time",
+    async () => {
+      await using disk = new SmallDisk(1);
+      await using lines = await openLineFile(join(disk.folder, "lines"), { what: "the notes" });
+      await lines.write("kept");
+      await disk.leave(40_000);
+      const both = await Promise.allSettled([lines.write("x".repeat(100_000)), lines.write("y".repeat(8_000))]);
+      expect(both.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+      expect((await readLines(join(disk.folder, "lines"))).map(({ length }) => length)).toEqual([4, 8_000]);
+    },
+  );
 });
