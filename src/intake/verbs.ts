@@ -174,17 +174,15 @@ export function verbOf(name: VerbName): Verb {
   return verbs[name];
 }
 
-/** Who may give a command: whoever the verb takes, and where it names a workflow that has a verb of its own, whoever that takes. */
-export function mayGive(
-  verb: VerbName,
-  workflow: string | undefined,
-  routes: Readonly<Partial<Record<string, string>>>,
-): Role {
-  const { may } = verbOf(verb);
-  const named = Object.values<Verb>(verbs).filter(
-    ({ route }) => route !== undefined && (routes[route] ?? route) === workflow,
+/**
+ * Who may have a run of this workflow, whatever the words that ask for it: whoever may give every verb that starts it. A route that names
+ * another workflow takes nothing from what the one of the verb's own name needs.
+ */
+export function mayRun(workflow: string, routes: Readonly<Partial<Record<string, string>>>): Role {
+  const starting = Object.values<Verb>(verbs).filter(
+    ({ route }) => route !== undefined && (route === workflow || routes[route] === workflow),
   );
-  return named.reduce<Role>((strongest, other) => (isAtLeast(other.may, strongest) ? other.may : strongest), may);
+  return starting.reduce<Role>((strongest, { may }) => (isAtLeast(may, strongest) ? may : strongest), "none");
 }
 
 /** Every verb, as `help` shows it. */
