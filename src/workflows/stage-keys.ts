@@ -16,6 +16,8 @@ export interface Around {
   readonly beforeOf: (name: string) => ReadonlySet<string>;
   /** Undefined for a stage that is not there or whose own fields are wrong. */
   readonly stageCalled: (name: string) => Stage | undefined;
+  /** Every other stage, in the order of the file. */
+  readonly others: readonly { readonly name: string; readonly stage: Stage | undefined }[];
   /** The other stages that do not come after it. */
   readonly notAfter: readonly (Stage | undefined)[];
   /** The stage that opens the pull request, if one does. */
@@ -42,6 +44,11 @@ const ofAgents = [
 const MAX_PROBLEMS = 5;
 /** Artifacts that a run has one of. */
 const single: readonly Stage["makes"][] = ["Triage", "Reproduction", "Plan"];
+
+/** Whether commits come of a stage. */
+export function leavesCommit(stage: Stage | undefined): boolean {
+  return stage?.writes !== undefined || (stage?.makes !== undefined && carriesCommit(stage.makes));
+}
 
 /** Checks the keys of one stage that opens no pull request. */
 export function checkKeys(around: Around): void {
@@ -133,7 +140,7 @@ const written = {
 } as const;
 
 /** What Baton writes was handed in before, with what it is judged by, and nobody else works in that stage. */
-function checkWrites({ stage, before, stageCalled, say }: Around): void {
+function checkWrites({ stage, before, others, stageCalled, say }: Around): void {
   const { writes } = stage;
   if (writes === undefined) return;
   const { of, isThere, else: lacking } = written[writes];
@@ -144,8 +151,12 @@ function checkWrites({ stage, before, stageCalled, say }: Around): void {
   if (!earlier.some(({ makes }) => makes === of))
     say(["writes"], `writes ${what}, but no stage before it makes ${article(of)} — add one, or take writes out`);
   if (!earlier.some(isThere)) say(["writes"], `writes ${what} ${lacking}`);
-  if (earlier.some((one) => one.writes !== undefined))
-    say(["writes"], `writes ${what}, and a stage before it writes something already — keep one`);
+  const beside = others.find((other) => leavesCommit(other.stage));
+  if (beside)
+    say(
+      ["writes"],
+      `writes ${what}, which is all that its pull request may hold, and ${quote(beside.name)} leaves a commit too — keep one, and make a workflow of the other`,
+    );
 }
 
 function article(name: string): string {

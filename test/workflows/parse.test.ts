@@ -354,6 +354,32 @@ describe("the pull request", () => {
     ).toEqual([]);
   });
 
+  const tried =
+    "survey: { agent: fixer, makes: Setup, gates: [tried, scope, integrity], otherwise: { again: 1, ending: failed } }";
+  const write = "write: { needs: [survey], writes: setup }";
+
+  test("is checked as a whole: files that Baton writes behind the last check are refused as well", () => {
+    expect(problems(`  ${tried}\n  ${write}\n  ${publish.replace("[verify]", "[write]")}`)).toEqual([
+      'flow.md:7:3: write leaves a commit that nobody checks: it comes behind the last gate "scope" and "integrity" — move those gates behind it',
+    ]);
+  });
+
+  test.each([
+    [
+      "before it",
+      `  fix: { agent: fixer, makes: Change }\n  ${tried.replace("agent", "needs: [fix], agent")}\n  ${write}`,
+    ],
+    ["behind it", `  ${tried}\n  ${write}\n  fix: { agent: fixer, needs: [write], makes: Change }`],
+    ["of the same kind", `  ${tried}\n  ${write}\n  ${write.replace("write:", "fix:").replace("[survey]", "[write]")}`],
+  ])("of files that Baton writes holds nothing else: a commit %s is refused", (_, stages) => {
+    const all = `${stages}\n  ${checked.replace("[fix]", "[write, fix]")}\n  ${publish}`;
+    expect(problems(all).filter((text) => text.includes("write writes"))).toEqual([
+      expect.stringContaining(
+        'write writes a setup, which is all that its pull request may hold, and "fix" leaves a commit too — keep one',
+      ),
+    ]);
+  });
+
   test("is checked: scope and integrity at the least", () => {
     expect(problems(`  ${change}\n  ${verify}\n  ${publish}`)).toEqual([
       'flow.md:8:45: publish opens a pull request that nobody checked: no stage before it has the gate "integrity" — add it',
