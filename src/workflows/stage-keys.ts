@@ -43,7 +43,7 @@ const ofAgents = [
 /** Problems of one condition that are told. */
 const MAX_PROBLEMS = 5;
 /** Artifacts that a run has one of. */
-const single: readonly Stage["makes"][] = ["Triage", "Reproduction", "Plan"];
+const single: readonly Stage["makes"][] = ["Triage", "Reproduction", "Plan", "Setup", "Lessons"];
 
 /** Whether commits come of a stage. */
 export function leavesCommit(stage: Stage | undefined): boolean {
@@ -96,18 +96,26 @@ function checkWait(around: Around, wait: string): void {
   if (wait !== "approval") return;
   // The nearest is asked about. Where it is passed over nobody is asked, and what comes behind would be worked all the same.
   for (const name of planners.filter((one) => !planners.some((other) => beforeOf(other).has(one)))) {
-    const { on_failure = "stop", when } = stageCalled(name) ?? {};
-    if (on_failure !== "stop")
-      say(
-        ["wait"],
-        `waits for approval of the plan of ${quote(name)}, which is passed over when it fails (on_failure: ${on_failure}): then nobody would be asked — take on_failure out there`,
-      );
-    if (when !== undefined && stage.when !== when)
-      say(
-        ["wait"],
-        `waits for approval of the plan of ${quote(name)}, which has when: without a plan nobody would be asked — take it out there, or give this stage the very same when`,
-      );
+    for (const how of mayBePassedOver(stageCalled(name), stage.when))
+      say(["wait"], `waits for approval of the plan of ${quote(name)}, ${how("nobody would be asked")}`);
   }
+}
+
+/** The ways in which a stage is passed over although one with this `when`, which stands on it, is not: each told with what would come of that. */
+function mayBePassedOver(stage: Stage | undefined, thanWhen: string | undefined): ((then: string) => string)[] {
+  const { on_failure = "stop", when } = stage ?? {};
+  const ways = [];
+  if (on_failure !== "stop")
+    ways.push(
+      (then: string) =>
+        `which is passed over when it fails (on_failure: ${on_failure}): then ${then} — take on_failure out there`,
+    );
+  if (when !== undefined && when !== thanWhen)
+    ways.push(
+      (then: string) =>
+        `which has when: passed over, ${then} — take it out there, or give this stage the very same when`,
+    );
+  return ways;
 }
 
 function checkCollects(around: Around): void {
@@ -129,12 +137,12 @@ function checkAlone({ stage, say }: Around, does: string, others: readonly Key[]
 const written = {
   setup: {
     of: "Setup",
-    isThere: ({ gates }: Stage) => gates.includes("tried"),
+    shows: ({ gates }: Stage) => gates.includes("tried"),
     else: "that nobody has tried — add gates: [tried] to the stage that makes the Setup",
   },
   lessons: {
     of: "Lessons",
-    isThere: ({ collects }: Stage) => collects === "hindsight",
+    shows: ({ collects }: Stage) => collects === "hindsight",
     else: "that nothing shows — add a stage with collects: hindsight before the one that makes the Lessons",
   },
 } as const;
@@ -143,14 +151,27 @@ const written = {
 function checkWrites({ stage, before, others, stageCalled, say }: Around): void {
   const { writes } = stage;
   if (writes === undefined) return;
-  const { of, isThere, else: lacking } = written[writes];
+  const { of, shows, else: lacking } = written[writes];
   const what = writes === "setup" ? "a setup" : writes;
   for (const key of ["agent", "makes"] as const)
     if (stage[key] !== undefined) say([key], `writes ${what}, which no agent does — move ${key} to a stage before it`);
-  const earlier = [...before].flatMap((name) => stageCalled(name) ?? []);
-  if (!earlier.some(({ makes }) => makes === of))
+  const earlier = [...before].flatMap((name) => {
+    const found = stageCalled(name);
+    return found ? [{ name, found }] : [];
+  });
+  const makers = earlier.filter(({ found }) => found.makes === of);
+  const showing = earlier.filter(({ found }) => shows(found));
+  if (makers.length === 0)
     say(["writes"], `writes ${what}, but no stage before it makes ${article(of)} — add one, or take writes out`);
-  if (!earlier.some(isThere)) say(["writes"], `writes ${what} ${lacking}`);
+  if (showing.length === 0) say(["writes"], `writes ${what} ${lacking}`);
+  // One of a kind that is always there is enough.
+  const passed = [makers, showing].flatMap((kind) => {
+    const ways = kind.map(({ name, found }) =>
+      mayBePassedOver(found, stage.when).map((how) => `${quote(name)}, ${how("there would be nothing to write")}`),
+    );
+    return ways.some(({ length }) => length === 0) ? [] : ways.flat();
+  });
+  for (const way of new Set(passed)) say(["writes"], `writes ${what}, which stands on ${way}`);
   const beside = others.find((other) => leavesCommit(other.stage));
   if (beside)
     say(
@@ -185,7 +206,10 @@ function checkFanOut({ stage, before, stageCalled, say }: Around): void {
       if (for_each.indexOf(name) !== index) say(["for_each", index], `works ${quote(name)} twice — keep one`);
     });
   if (makes !== undefined && single.includes(makes))
-    say(["makes"], `is a fan-out that makes a ${makes} for each task; a run has one — make it in a stage of its own`);
+    say(
+      ["makes"],
+      `is a fan-out that makes ${article(makes)} for each task; a run has one — make it in a stage of its own`,
+    );
   const commits = makes !== undefined && carriesCommit(makes);
   if (commits && merge === undefined)
     say(

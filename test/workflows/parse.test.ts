@@ -380,6 +380,36 @@ describe("the pull request", () => {
     ]);
   });
 
+  const lessons = (collect: string, reflect: string, rest = "") =>
+    [
+      `  collect: { collects: hindsight${collect} }`,
+      `  reflect: { agent: fixer, needs: [collect], makes: Lessons${reflect} }`,
+      `  write: { needs: [reflect], writes: lessons, gates: [scope, integrity], otherwise: { back_to: reflect, max: 1, ending: failed }${rest} }`,
+      `  publish: { needs: [write], pull_request: draft${rest} }`,
+    ].join("\n");
+  const large = `, when: triage.size == "xl"`;
+  const nothing = "there would be nothing to write";
+
+  test.each([
+    [large, "", `stands on "collect", which has when: passed over, ${nothing} — take it out there, or give`],
+    ["", large, `stands on "reflect", which has when: passed over, ${nothing} — take it out there, or give`],
+    [
+      "",
+      ", on_failure: degrade",
+      `stands on "reflect", which is passed over when it fails (on_failure: degrade): then ${nothing}`,
+    ],
+  ])("of what was passed over is none: collect%s, reflect%s", (collect, reflect, problem) => {
+    expect(problems(lessons(collect, reflect))).toEqual([expect.stringContaining(problem)]);
+  });
+
+  test("of a setup that was passed over is none, and where what writes it is passed over with it all is well", () => {
+    const setup = `  ${tried.replace(/ }$/, `${large} }`)}\n  ${write}`;
+    expect(problems(setup).join()).toContain(`writes a setup, which stands on "survey", which has when`);
+    expect(problems(lessons(large, large, large))).toEqual([]);
+    const always = lessons("", large).replace("needs: [reflect]", "needs: [reflect, other]");
+    expect(problems(`${always}\n  other: { agent: fixer, needs: [collect], makes: Lessons }`)).toEqual([]);
+  });
+
   test("is checked: scope and integrity at the least", () => {
     expect(problems(`  ${change}\n  ${verify}\n  ${publish}`)).toEqual([
       'flow.md:8:45: publish opens a pull request that nobody checked: no stage before it has the gate "integrity" — add it',
@@ -505,6 +535,7 @@ describe("fan-outs, waits and conditions", () => {
     ],
     [`  a: { agent: fixer, for_each: [x, y, x], makes: Report }`, 'works "x" twice'],
     [`  a: { agent: fixer, for_each: [x], makes: Plan }`, "is a fan-out that makes a Plan for each task"],
+    [`  a: { agent: fixer, for_each: [x], makes: Lessons }`, "is a fan-out that makes Lessons for each task"],
     [`  a: { agent: fixer, for_each: [x], makes: Report, merge: fixer }`, "a Report carries no commit to be merged"],
     [`  a: { agent: fixer, makes: Change, merge: fixer }`, "has merge, but is no fan-out"],
     [`  a: { agent: fixer, makes: Change, parallel: 2 }`, "has parallel, but is no fan-out"],
