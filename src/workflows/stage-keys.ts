@@ -1,4 +1,5 @@
 // Which keys of a stage go together: a fan-out, a wait for people, an agent and what may be said of its attempts.
+import { checkAlone, ofAgents, type Around } from "./around.ts";
 import { carriesCommit } from "./artifacts.ts";
 import { askedOf, checkExpression } from "./expression-check.ts";
 import { parseExpression } from "./expression.ts";
@@ -6,40 +7,6 @@ import { checkMediation } from "./mediation.ts";
 import type { Stage } from "./schema.ts";
 import { quote } from "./source-file.ts";
 
-/** A stage's neighbours, as far as they could be read. */
-export interface Around {
-  readonly name: string;
-  readonly stage: Stage;
-  /** Every stage it needs, directly or through others. */
-  readonly before: ReadonlySet<string>;
-  /** The same of another stage. */
-  readonly beforeOf: (name: string) => ReadonlySet<string>;
-  /** Undefined for a stage that is not there or whose own fields are wrong. */
-  readonly stageCalled: (name: string) => Stage | undefined;
-  /** Every other stage, in the order of the file. */
-  readonly others: readonly { readonly name: string; readonly stage: Stage | undefined }[];
-  /** The other stages that do not come after it. */
-  readonly notAfter: readonly (Stage | undefined)[];
-  /** The stage that opens the pull request, if one does. */
-  readonly opening: Stage | undefined;
-  /** Says what is wrong, at a key of the stage; `within`: so many characters behind where its value begins. */
-  readonly say: (path: readonly PropertyKey[], message: string, within?: number) => void;
-}
-
-type Key = keyof Stage;
-
-/** What only makes sense where an agent works. */
-const ofAgents = [
-  "until",
-  "for_each",
-  "retry",
-  "budget",
-  "model",
-  "merge",
-  "parallel",
-  "mediates",
-  "reads",
-] as const satisfies readonly Key[];
 /** Problems of one condition that are told. */
 const MAX_PROBLEMS = 5;
 /** Artifacts that a run has one of. */
@@ -89,7 +56,7 @@ export function checkCondition({ name, stage, before, stageCalled, say }: Around
 
 function checkWait(around: Around, wait: string): void {
   const { stage, before, beforeOf, stageCalled, say } = around;
-  checkAlone(around, "waits for a person", ["collects", "pick", "writes"]);
+  checkAlone(around, "wait");
   const planners = [...before].filter((name) => makesPlan(stageCalled, name));
   if (planners.length === 0)
     say(["wait"], `waits for ${wait} of a plan, but no stage before it makes a Plan — add one, or take wait out`);
@@ -119,18 +86,10 @@ function mayBePassedOver(stage: Stage | undefined, thanWhen: string | undefined)
 }
 
 function checkCollects(around: Around): void {
-  checkAlone(around, "collects", ["pick", "writes"]);
+  checkAlone(around, "collects");
   const { stage, before, stageCalled, say } = around;
   if ([...before].some((name) => stageCalled(name)?.collects !== undefined))
     say(["collects"], `collects ${stage.collects}, which a stage before it does already — keep one`);
-}
-
-/** For a stage that does one thing and nothing else. */
-function checkAlone({ stage, say }: Around, does: string, others: readonly Key[]): void {
-  const keys: readonly Key[] = ["agent", "makes", "otherwise", "on_failure", ...ofAgents, ...others];
-  if (stage.gates.length > 0) say(["gates"], `${does} and does nothing else — move gates to another stage`);
-  for (const key of keys.filter((one) => stage[one] !== undefined))
-    say([key], `${does} and does nothing else — move ${key} to another stage`);
 }
 
 /** What the files of each kind are made of. */
