@@ -1,6 +1,8 @@
 // The verbs of `/agent`, as one table: how each is written, what it does, who may, which flags it takes, and whether it works yet.
 // Who may (UX: triage and up ask and stop; write and up start work that changes code; maintain and up approve, override, raise budgets).
 
+import type { CommandRoute } from "../workflows/names.ts";
+
 /** The collaborator roles of GitHub, weakest first. */
 export const roles = ["none", "read", "triage", "write", "maintain", "admin"] as const;
 export type Role = (typeof roles)[number];
@@ -30,7 +32,7 @@ export interface Verb {
   readonly now: boolean;
   readonly flags: readonly FlagName[];
   /** It starts the workflow that this type of work is routed to: the one of that name, where the repository does not say otherwise. */
-  readonly route?: "feature" | "refactor" | "audit" | "do" | "background" | "init" | "retrospective";
+  readonly route?: "feature" | "refactor" | CommandRoute;
 }
 
 const work = ["budget", "max-time", "workflow", "base", "dry-run"] as const;
