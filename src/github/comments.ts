@@ -27,6 +27,8 @@ export interface Comments {
     /** Told when a comment is really written, not found again. */
     written?: () => void;
   }): Promise<CommentRef>;
+  /** A comment's text as it is at this moment; undefined when the comment is gone. */
+  read(repo: RepoRef, id: number): Promise<string | undefined>;
   /** Replaces a comment's text for a run. False when the comment is gone. */
   edit(repo: RepoRef, id: number, body: string, run: RunId | undefined): Promise<boolean>;
 }
@@ -90,6 +92,22 @@ export function createComments({ requests, once, redact, self }: CommentsOptions
           }
         },
       });
+    },
+
+    async read(repo, id) {
+      try {
+        const { data } = await requests.read(repo, `read comment ${id}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/issues/comments/{comment_id}", {
+            ...place(repo),
+            comment_id: id,
+            request,
+          }),
+        );
+        return data.body;
+      } catch (error) {
+        if (isRefused(error, 404, 410)) return undefined;
+        throw error;
+      }
     },
 
     async edit(repo, id, body, run) {

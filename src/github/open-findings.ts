@@ -1,7 +1,6 @@
 // Ticked findings become issues, each once, and the report names them.
 import { z } from "zod";
 import { findingsOf, ticksIn } from "../engine/findings.ts";
-import type { RepoRef } from "../engine/events.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
 import type { Self } from "./client.ts";
@@ -11,7 +10,6 @@ import type { Neutral } from "./neutral.ts";
 import type { Once } from "./once.ts";
 import { place, type Requests } from "./requests.ts";
 import type { Outbox } from "../store/outbox.ts";
-import { isRefused } from "./failure.ts";
 
 const Opened = z.object({ number: z.number() });
 
@@ -19,7 +17,7 @@ export interface FindingsOptions {
   readonly requests: Requests;
   readonly once: Once;
   readonly outbox: Pick<Outbox, "read">;
-  readonly comments: Pick<Comments, "edit">;
+  readonly comments: Pick<Comments, "read" | "edit">;
   readonly neutral: Neutral;
   readonly self: Self;
 }
@@ -70,23 +68,6 @@ export function createFindings({
     });
   }
 
-  /** The comment as it is at this moment; undefined when it is gone. */
-  async function read(repo: RepoRef, commentId: number): Promise<string | undefined> {
-    try {
-      const { data } = await requests.read(repo, `read comment ${commentId}`, (octokit, request) =>
-        octokit.request("GET /repos/{owner}/{repo}/issues/comments/{comment_id}", {
-          ...place(repo),
-          comment_id: commentId,
-          request,
-        }),
-      );
-      return data.body;
-    } catch (error) {
-      if (isRefused(error, 404, 410)) return undefined;
-      throw error;
-    }
-  }
-
   return async (state, numbers, commentId) => {
     const { repo } = state.created;
     for (const number of numbers) {
@@ -94,7 +75,7 @@ export function createFindings({
       if (finding) await openOne(state, number, renderFinding(state, number, finding, neutral));
     }
     // Meanwhile people may have ticked others: what they see now is what is edited, and every issue that is open is named.
-    const before = await read(repo, commentId);
+    const before = await comments.read(repo, commentId);
     if (before === undefined) return;
     let body = before;
     for (const number of ticksIn(before)) {

@@ -2,6 +2,7 @@
 import { assertNever } from "../core/errors.ts";
 import { formatDollars, microDollars, type RunId } from "../core/ids.ts";
 import { isIdle, isPublished, stageThatEnded, totalCost, used, workedMs, type State } from "../engine/state.ts";
+import { issueTypes } from "../workflows/artifacts.ts";
 import { heldNext, waitWord } from "./held.ts";
 import { count, duration } from "./markdown.ts";
 import { position, pullRequestLink } from "./stages.ts";
@@ -163,9 +164,9 @@ export function isGuess({ routed }: State): boolean {
 
 /** Every way to answer before anything starts, as commands: in words, or by naming the workflow or the type. */
 function answers(state: State): string {
-  // A route may name anything; only what a command can name is shown.
+  // What a command of its own starts is no kind of issue. A route may name anything; only what a command can name is shown.
   const ways = Object.entries({ bug: "bug", ...state.created.config.routes }).filter(
-    ([type, name]) => !["audit", "init", "retrospective"].includes(type) && /^[a-z][a-z0-9-]*$/.test(name),
+    ([type, name]) => issueTypes.some((known) => known === type) && /^[a-z][a-z0-9-]*$/.test(name),
   );
   const commands = [...new Set(ways.map(([, workflow]) => `\`/agent fix --workflow ${workflow}\``))];
   const labels = ways.map(([type]) => `\`agent:${type}\``);

@@ -336,7 +336,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       await addReaction({ requests, once, self }, repo, commentId, "eyes");
     },
 
-    putBack: createPutBack({ requests, comments, outbox }),
+    putBack: createPutBack({ comments, outbox }),
     openFindings: createFindings({ requests, once, outbox, comments, neutral, self }),
     async removeLabel(repo, subject, label) {
       try {

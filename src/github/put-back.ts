@@ -8,18 +8,15 @@ import type { RepoRef } from "../engine/events.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { Outbox } from "../store/outbox.ts";
 import type { Comments } from "./comments.ts";
-import { isRefused } from "./failure.ts";
-import { place, type Requests } from "./requests.ts";
 
 export interface PutBackOptions {
-  readonly requests: Requests;
-  readonly comments: Pick<Comments, "edit">;
+  readonly comments: Pick<Comments, "read" | "edit">;
   readonly outbox: Pick<Outbox, "record" | "done" | "read">;
 }
 
 const Before = z.object({ text: z.string() });
 
-export function createPutBack({ requests, comments, outbox }: PutBackOptions): Publisher["putBack"] {
+export function createPutBack({ comments, outbox }: PutBackOptions): Publisher["putBack"] {
   return async (repo, { id, edited, before }) => {
     const known = await outbox.read(keyOf(repo, id, before));
     const text = known?.doneAt === undefined ? before : Before.parse(known.result).text;
@@ -27,25 +24,9 @@ export function createPutBack({ requests, comments, outbox }: PutBackOptions): P
     await outbox.record({ key, run: undefined, kind: "edit-refused", payload: { comment: id } });
     await outbox.done(key, { text });
     // Who has written since is answered for what they wrote.
-    if (planMarkerIn(text) !== undefined && (await bodyOf(repo, id)) === edited)
+    if (planMarkerIn(text) !== undefined && (await comments.read(repo, id)) === edited)
       await comments.edit(repo, id, text, undefined);
   };
-
-  async function bodyOf(repo: RepoRef, id: number): Promise<string | undefined> {
-    try {
-      const { data } = await requests.read(repo, `read comment ${id}`, (octokit, request) =>
-        octokit.request("GET /repos/{owner}/{repo}/issues/comments/{comment_id}", {
-          ...place(repo),
-          comment_id: id,
-          request,
-        }),
-      );
-      return data.body;
-    } catch (error) {
-      if (isRefused(error, 404, 410)) return undefined;
-      throw error;
-    }
-  }
 }
 
 function keyOf(repo: RepoRef, id: number, text: string): string {

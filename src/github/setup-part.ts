@@ -43,7 +43,7 @@ export function setupSentence(state: State): string {
   const left =
     written.leftOut.length === 0
       ? ""
-      : ` ${count(written.leftOut.length, "proposal")} did not work here and ${written.leftOut.length === 1 ? "is" : "are"} left out, with the reason.`;
+      : ` ${count(written.leftOut.length, "proposal")} ${written.leftOut.length === 1 ? "is" : "are"} left out, with the reason.`;
   return `It proposes ${count(written.changes.length, "file")} and lists what Baton can verify here: of ${list.length} things ${list.length - cannot - inPart} fully, ${inPart} in part, ${cannot} not.${left} Merging it is what switches it on.`;
 }
 

@@ -1,7 +1,7 @@
 // The checklist of a run: each stage with its one-line result, and the tasks of a fan-out under it; where the run is in it.
 import { assertNever } from "../core/errors.ts";
 import { statusOf } from "../engine/conducted.ts";
-import { behind, stuckFor } from "../engine/locks.ts";
+import { behind } from "../engine/locks.ts";
 import type { GateResult } from "../engine/events.ts";
 import {
   isDone,
@@ -15,7 +15,7 @@ import {
 } from "../engine/state.ts";
 import { childUnit } from "../engine/unit.ts";
 import type { Artifact } from "../workflows/artifacts.ts";
-import { boardText, lostTasks, taskLines } from "./tasks.ts";
+import { boardText, lostTasks, stuckAt, taskLines } from "./tasks.ts";
 import { count } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 
@@ -135,7 +135,7 @@ function resultOf(state: State, stage: StageState, attempt: Attempt, neutral: Ne
           count(attempt.turns, "turn"),
           attempt.lastTool === undefined ? "" : `last tool ${neutral.code(attempt.lastTool, 40)}`,
           agentsText(state, stage.name, attempt),
-          stuckText(state, stage.name, attempt, neutral),
+          stuckText(state, stage.name, neutral),
         ]
       : [];
   return [
@@ -160,17 +160,17 @@ function agentsText(state: State, stage: string, { fleet }: Attempt): string {
   return agents.length === 0 ? "" : `${count(agents.length, "agent")} (${agents.length > 12 ? "…, " : ""}${shown})`;
 }
 
-/** What the stage's agent, or one that it conducts, has waited for too often: "scout waits for `src/a`, behind `fix`". */
-function stuckText(state: State, stage: string, { fleet }: Attempt, neutral: Neutral): string {
-  const own = { unit: stage, who: "" };
-  const conducted = (fleet?.agents ?? []).map((id) => ({ unit: childUnit(stage, id), who: `${id} ` }));
-  const stuck = [own, ...conducted].flatMap(({ unit, who }) => {
-    const lock = stuckFor(state, unit);
-    if (!lock) return [];
-    const names = (list: readonly string[]) => list.slice(0, 3).map((one) => neutral.code(one, 80));
-    return [`${who}waits for ${names(lock.paths).join(", ")}, behind ${names(behind(state, lock)).join(", ")}`];
-  });
-  return stuck.slice(0, 3).join(" · ");
+/** What a unit's agent, or one below it, has waited for too often: "scout waits for `src/a`, behind `fix`". */
+function stuckText(state: State, unit: string, neutral: Neutral): string {
+  const names = (list: readonly string[]) =>
+    list
+      .slice(0, 3)
+      .map((one) => neutral.code(one, 80))
+      .join(", ");
+  return stuckAt(state, unit)
+    .slice(0, 3)
+    .map(({ who, lock }) => `${who} waits for ${names(lock.paths)}, behind ${names(behind(state, lock))}`.trimStart())
+    .join(" · ");
 }
 
 function skippedText({ because, degraded, why }: NonNullable<Attempt["skipped"]>, neutral: Neutral): string {

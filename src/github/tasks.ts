@@ -2,7 +2,9 @@
 import { taskStatuses, waveCount, type TaskStatus } from "../engine/board.ts";
 import type { Task } from "../engine/events.ts";
 import { planOf, type Attempt, type Board, type StageState, type State } from "../engine/state.ts";
-import { mendingUnit, taskUnit } from "../engine/unit.ts";
+import { stuckFor } from "../engine/locks.ts";
+import type { Lock } from "../engine/talk-state.ts";
+import { isBelow, mendingUnit, taskUnit } from "../engine/unit.ts";
 import { count } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 
@@ -49,7 +51,15 @@ export function taskLines(
   if (!board) return [];
   const statuses = taskStatuses(state, stage, board);
   const statusOf = ({ id }: Task) => statuses.get(id) ?? "waiting";
-  const shown = new Set(board.tasks.toSorted((a, b) => weight[statusOf(a)] - weight[statusOf(b)]).slice(0, MAX_TASKS));
+  // Who cannot go on by itself is not among those that are only counted.
+  const isStuck = ({ id }: Task) => stuckAt(state, taskUnit(stage, id)).length > 0;
+  const ranked = board.tasks.map((task) => ({ task, rank: isStuck(task) ? -1 : weight[statusOf(task)] }));
+  const shown = new Set(
+    ranked
+      .toSorted((a, b) => a.rank - b.rank)
+      .slice(0, MAX_TASKS)
+      .map(({ task }) => task),
+  );
   const hidden = board.tasks.filter((task) => !shown.has(task));
   const lines = board.tasks
     .filter((task) => shown.has(task))
@@ -70,6 +80,15 @@ export function taskLines(
     return [`${sign} merge of \`${id}\` · ${lineOf(unit, attempt)}`];
   });
   return [...lines, ...(hidden.length === 0 ? [] : [andMore(hidden.map(statusOf))]), ...merges.slice(-MAX_TASKS)];
+}
+
+/** Who of a unit and the agents below it, however deep, has waited too often for a lock; `who` is empty for the unit itself. */
+export function stuckAt(state: State, unit: string): { readonly who: string; readonly lock: Lock }[] {
+  const below = [...state.stages.keys()].filter((one) => isBelow(one, unit));
+  return [unit, ...below].flatMap((one) => {
+    const lock = stuckFor(state, one);
+    return lock ? [{ who: one.slice(unit.length + 1), lock }] : [];
+  });
 }
 
 function unitOf(state: State, name: string): { unit: StageState | undefined; attempt: Attempt | undefined } {

@@ -5,7 +5,9 @@ import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
+import type { Publisher } from "../engine/ports.ts";
 import type { Reply } from "../engine/reply.ts";
+import type { Asked } from "./asked.ts";
 import type { Actor } from "./intent.ts";
 import { isAtLeast, whoMay, type Role } from "./verbs.ts";
 
@@ -63,5 +65,19 @@ export function refusal(
     why: `@${login} has the role ${standing} in this repository, and this needs ${needed}`,
     who,
     next: "Ask somebody who may to write the same command here.",
+  };
+}
+
+/** Says no to whoever asked and may not; true when it did. Each reason is said once per person on an issue. */
+export type Refuse = (asked: Pick<Asked, "intent" | "quote">, standing: Standing, needed: Role) => Promise<boolean>;
+
+/** Refusing through the publisher. */
+export function createRefuse(publisher: Pick<Publisher, "reply">): Refuse {
+  return async ({ intent: { repo, subject, actor }, quote }, standing, needed) => {
+    const no = refusal(standing, needed, actor.person.login, quote);
+    if (!no) return false;
+    const reason = standing === "unknown" ? "unknown" : needed;
+    await publisher.reply(repo, subject, `refused:${repo.id}:${subject.number}:${actor.person.id}:${reason}`, no);
+    return true;
   };
 }

@@ -15,7 +15,7 @@ import { issueTypes } from "../workflows/artifacts.ts";
 import { CONFIG_FILE } from "../workflows/load.ts";
 import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
 import { defaultRepoConfig } from "../workflows/repo-config.ts";
-import { isListed, refusal, standingOf, type Standing } from "./admit.ts";
+import { createRefuse, isListed, standingOf, type Standing } from "./admit.ts";
 import { commandLineOnly, type Command } from "./grammar.ts";
 import type { Ground, Intent, Self } from "./intent.ts";
 import type { Asked } from "./asked.ts";
@@ -27,7 +27,7 @@ import { createJudge } from "./judge.ts";
 import { createLanes } from "./lanes.ts";
 import { translate } from "./translate.ts";
 import { createTicks } from "./ticks.ts";
-import { helpLines, mayGive, verbOf, type Role } from "./verbs.ts";
+import { helpLines, verbOf } from "./verbs.ts";
 
 /** Commands of one comment that are carried out. */
 const MAX_COMMANDS = 10;
@@ -70,6 +70,7 @@ export function createIntake(parts: IntakeParts): Intake {
   const ticks = createTicks({ ...parts, loadConfig });
   const restart = createRestart({ ...parts, start });
   const lanes = createLanes();
+  const refuse = createRefuse(publisher);
 
   async function loadConfig(repo: RepoRef): Promise<LoadedConfig> {
     const text = await reader.file(repo, CONFIG_FILE);
@@ -78,16 +79,6 @@ export function createIntake(parts: IntakeParts): Intake {
 
   const reply = (intent: Intent, key: string, answer: Reply) =>
     publisher.reply(intent.repo, intent.subject, key, answer);
-
-  /** Says no: once per person and reason on an issue. */
-  async function refuse(intent: Intent, quote: string, standing: Standing, needed: Role): Promise<boolean> {
-    const { person } = intent.actor;
-    const no = refusal(standing, needed, person.login, quote);
-    if (!no) return false;
-    const reason = standing === "unknown" ? "unknown" : needed;
-    await reply(intent, `refused:${intent.repo.id}:${intent.subject.number}:${person.id}:${reason}`, no);
-    return true;
-  }
 
   async function opened(
     intent: Intent & { door: "opened" },
@@ -113,7 +104,8 @@ export function createIntake(parts: IntakeParts): Intake {
       return `${intent.actor.app} is not in triggers.bots`;
     // Somebody already has the issue: sorting it is welcome, working it is not.
     const wanted = triggers.autoStart.length > 0 && !intent.assigned ? "auto" : "triage";
-    return start({ ...askedBy(intent, delivery, 0, quote, signal), loaded, wanted });
+    // Opening an issue is no command, whoever does it: it names no workflow.
+    return start({ ...askedBy(intent, delivery, 0, quote, signal), loaded, standing: "none", wanted });
   }
 
   async function labelled(
@@ -132,9 +124,9 @@ export function createIntake(parts: IntakeParts): Intake {
 
     async function workByLabel(): Promise<string> {
       const standing = await standingOf(reader, intent.repo, intent.actor, config.triggers.bots, journal);
-      if (await refuse(intent, quote, standing, "write")) return "refused";
+      if (await refuse({ intent, quote }, standing, "write")) return "refused";
       const asked = askedBy(intent, delivery, 0, quote, signal);
-      if (intent.type === undefined) return start({ ...asked, loaded, wanted: "work" });
+      if (intent.type === undefined) return start({ ...asked, loaded, standing, wanted: "work" });
       const type = issueTypes.find((known) => known === intent.type);
       if (type === undefined) {
         await reply(intent, asked.key, {
@@ -144,7 +136,7 @@ export function createIntake(parts: IntakeParts): Intake {
         });
         return "unknown type";
       }
-      return start({ ...asked, loaded, wanted: "work", workflow: config.routes[type] ?? type });
+      return start({ ...asked, loaded, standing, wanted: "work", workflow: config.routes[type] ?? type });
     }
   }
 
@@ -172,7 +164,7 @@ export function createIntake(parts: IntakeParts): Intake {
     };
 
     if (reading.type === "unreadable") {
-      if (await refuse(intent, reading.quote, standing, "triage")) return "refused";
+      if (await refuse({ intent, quote: reading.quote }, standing, "triage")) return "refused";
       await reply(intent, `${delivery.id}:0`, {
         kind: "invalid-flags",
         quote: reading.quote,
@@ -184,15 +176,14 @@ export function createIntake(parts: IntakeParts): Intake {
     }
     for (const [index, command] of commands.slice(0, MAX_COMMANDS).entries()) {
       signal.throwIfAborted();
-      const { routes } = configOr(loaded);
-      const needed = command.kind === "command" ? mayGive(command.verb, command.flags.workflow, routes) : "triage";
-      if (await refuse(intent, command.quote, standing, needed)) {
+      const needed = command.kind === "command" ? verbOf(command.verb).may : "triage";
+      if (await refuse({ intent, quote: command.quote }, standing, needed)) {
         notes.push(`${command.quote}: refused`);
         continue;
       }
       await acknowledge();
       const asked = askedBy(intent, delivery, index, command.quote, signal);
-      notes.push(`${command.quote}: ${await carryOut(intent, asked, command, loaded)}`);
+      notes.push(`${command.quote}: ${await carryOut(intent, asked, command, { loaded, standing })}`);
     }
     if (commands.length > MAX_COMMANDS && standing !== "none" && standing !== "read" && standing !== "unknown") {
       await reply(intent, `${delivery.id}:more`, {
@@ -204,7 +195,12 @@ export function createIntake(parts: IntakeParts): Intake {
     return notes.join("; ");
   }
 
-  async function carryOut(intent: Intent, asked: Asked, command: Command, loaded: LoadedConfig): Promise<string> {
+  async function carryOut(
+    intent: Intent,
+    asked: Asked,
+    command: Command,
+    { loaded, standing }: { loaded: LoadedConfig; standing: Standing },
+  ): Promise<string> {
     const { quote, key } = asked;
     if (command.kind === "unknown-verb") {
       await reply(intent, key, { kind: "unknown-verb", quote, nearest: command.nearest });
@@ -224,13 +220,13 @@ export function createIntake(parts: IntakeParts): Intake {
     const { route } = verbOf(verb);
     if (route !== undefined) {
       const workflow = flags.workflow ?? configOr(loaded).routes[route] ?? route;
-      return start({ ...asked, loaded, wanted: "work", instruction, flags, workflow });
+      return start({ ...asked, loaded, standing, wanted: "work", instruction, flags, workflow });
     }
     switch (verb) {
       case "triage":
-        return start({ ...asked, loaded, wanted: "triage", instruction });
+        return start({ ...asked, loaded, standing, wanted: "triage", instruction });
       case "fix":
-        return start({ ...asked, loaded, wanted: "work", instruction, flags });
+        return start({ ...asked, loaded, standing, wanted: "work", instruction, flags });
       case "approve":
         return judge.approve(asked, instruction);
       case "reject":
@@ -238,7 +234,7 @@ export function createIntake(parts: IntakeParts): Intake {
       case "tell":
         return judge.tell(asked, instruction);
       case "restart":
-        return restart({ ...asked, loaded, instruction, flags });
+        return restart({ ...asked, loaded, standing, instruction, flags });
       case "stop":
         return steer.stop(asked);
       case "pause":
@@ -250,7 +246,7 @@ export function createIntake(parts: IntakeParts): Intake {
         await reply(intent, key, { kind: "config-broken", quote, problems: loaded.problems });
         return "the config is broken";
       case "retry":
-        return steer.retry(asked, instruction);
+        return steer.retry(asked, instruction, standing);
       case "status":
         return steer.status(asked);
       case "why":

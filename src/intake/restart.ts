@@ -3,6 +3,7 @@
 import type { Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { State } from "../engine/state.ts";
+import type { Standing } from "./admit.ts";
 import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
 import { howToStart } from "./now.ts";
@@ -18,6 +19,7 @@ export interface RestartParts extends RunsParts {
 
 export interface RestartRequest extends Asked {
   readonly loaded: LoadedConfig;
+  readonly standing: Standing;
   readonly instruction: string;
   readonly flags: Flags;
 }

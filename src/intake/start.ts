@@ -7,11 +7,13 @@ import type { GitHubReader } from "../engine/github-port.ts";
 import type { Reply } from "../engine/reply.ts";
 import { fold } from "../engine/fold.ts";
 import { defaultRepoConfig, type RepoConfig } from "../workflows/repo-config.ts";
+import { createRefuse, type Standing } from "./admit.ts";
 import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
 import type { Self } from "./intent.ts";
 import { alreadyRunning } from "./runs.ts";
 import { createRunEvent, pinInput, runIdOf, withoutOwn } from "./pin.ts";
+import { mayRun } from "./verbs.ts";
 
 export type LoadedConfig =
   | { readonly type: "ok"; readonly config: RepoConfig }
@@ -28,10 +30,12 @@ export interface StartParts {
 
 export interface StartRequest extends Asked {
   readonly loaded: LoadedConfig;
+  /** Of whoever asks: a workflow that is named may need more than the words that name it. */
+  readonly standing: Standing;
   readonly wanted: EventOf<"run.created">["wanted"];
   readonly instruction?: string;
   readonly flags?: Omit<Flags, "base" | "dryRun">;
-  /** Forced by the label `agent:<type>`. */
+  /** Forced by the label `agent:<type>`, by a verb, or by the run that is begun again. */
   readonly workflow?: string;
   /** The run under way whose place it takes: ended when nothing refuses the new one any more. */
   readonly replaces?: { readonly run: RunId; end(): Promise<void> };
@@ -42,8 +46,10 @@ export type Start = (request: StartRequest) => Promise<string>;
 
 /** Starts runs over its parts. The function throws when GitHub or the database does not answer. */
 export function createStart({ log, bell, reader, publisher, workflows, self }: StartParts): Start {
+  const refuseWhoMayNot = createRefuse(publisher);
+
   return async (request) => {
-    const { intent, delivery, index, key, quote, signal, loaded, wanted, flags = {} } = request;
+    const { intent, delivery, index, key, quote, signal, loaded, standing, wanted, flags = {} } = request;
     const { repo, subject } = intent;
     /** New issues ask for nothing in words, so nothing is said about them. */
     const answer = async (reply: Reply, note: string): Promise<string> => {
@@ -57,6 +63,9 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     if ((await log.read(runId)).length > 0) return ring(runId, "started before");
     if (loaded.type === "invalid")
       return answer({ kind: "config-broken", quote, problems: loaded.problems }, "the config is broken");
+    const forced = request.workflow ?? flags.workflow;
+    if (forced !== undefined && (await refuseWhoMayNot(request, standing, mayRun(forced, loaded.config.routes))))
+      return "refused";
     if (subject.kind === "pull")
       return refuse("this is a pull request, and I work from issues", "Write the command on the issue it is about.");
 
@@ -82,7 +91,6 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     signal.throwIfAborted();
     const branch = repo.defaultBranch;
     const commit = await reader.head(repo, branch);
-    const forced = request.workflow ?? flags.workflow;
     if (forced !== undefined) {
       const missing = await missingWorkflow(forced, commit);
       if (missing !== undefined) return problem(missing);

@@ -8,12 +8,14 @@ import type { GitHubReader } from "../engine/github-port.ts";
 import { isPublished, stageOrder, type State } from "../engine/state.ts";
 import { readUnit } from "../engine/unit.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
+import { createRefuse, type Standing } from "./admit.ts";
 import { afterTheEnd, createAnswers, isAllDone } from "./answers.ts";
 import type { Asked } from "./asked.ts";
 import { readAmount } from "./grammar.ts";
 import type { Ground, Intent, Lost } from "./intent.ts";
 import { howToStart, refusedNow } from "./now.ts";
 import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
+import { mayRun } from "./verbs.ts";
 
 export interface SteerParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
@@ -26,8 +28,11 @@ export interface Steer {
   stop(asked: Asked): Promise<string>;
   pause(asked: Asked): Promise<string>;
   resume(asked: Asked): Promise<string>;
-  /** `stage` as it was typed; empty: where the run ended. A run that is held goes on as with `resume`. */
-  retry(asked: Asked, stage: string): Promise<string>;
+  /**
+   * `stage` as it was typed; empty: where the run ended. A run that is held goes on as with `resume`. `standing` is of whoever asks: the
+   * run's workflow may need more than the word.
+   */
+  retry(asked: Asked, stage: string, standing: Standing): Promise<string>;
   /** `amount` as it was typed; `config` is the repository's, whose ceiling is the law. */
   budget(asked: Asked, amount: string, config: RepoConfig): Promise<string>;
   status(asked: Asked): Promise<string>;
@@ -42,6 +47,7 @@ export interface Steer {
 /** Steering over its parts. Throws when GitHub or the database does not answer. */
 export function createSteer({ log, bell, reader, publisher, projection }: SteerParts): Steer {
   const runs = createRuns({ log, reader, projection });
+  const refuse = createRefuse(publisher);
   const { answer, nothingRunning, nothingToDo, unreadable, atWork, ring } = createAnswers({ log, bell, publisher });
 
   /** Takes an ended run up again with these events, unless another is at work on its subject. */
@@ -137,13 +143,15 @@ export function createSteer({ log, bell, reader, publisher, projection }: SteerP
       );
     },
 
-    async retry(asked, stage) {
+    async retry(asked, stage, standing) {
       const { intent, quote } = asked;
       const found = await runs.find(intent);
       if (!found) return nothingRunning(asked, `There has been no run here yet. ${await howToStart(reader, intent)}`);
       const { state } = found;
       const { runId, pullRequest } = state;
       if (said(found.events, ["retry.requested", "resume.requested"], asked)) return ring(runId, "was retried before");
+      const { workflow, config } = state.created;
+      if (workflow !== undefined && (await refuse(asked, standing, mayRun(workflow, config.routes)))) return "refused";
       const name = stage.trim().toLowerCase();
       if (state.phase !== "finished")
         return (name === "" ? await letGo(asked, state) : undefined) ?? (await atWork(asked, runId));

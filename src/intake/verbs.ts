@@ -1,6 +1,8 @@
 // The verbs of `/agent`, as one table: how each is written, what it does, who may, which flags it takes, and whether it works yet.
 // Who may (UX: triage and up ask and stop; write and up start work that changes code; maintain and up approve, override, raise budgets).
 
+import type { CommandRoute } from "../workflows/names.ts";
+
 /** The collaborator roles of GitHub, weakest first. */
 export const roles = ["none", "read", "triage", "write", "maintain", "admin"] as const;
 export type Role = (typeof roles)[number];
@@ -30,7 +32,7 @@ export interface Verb {
   readonly now: boolean;
   readonly flags: readonly FlagName[];
   /** It starts the workflow that this type of work is routed to: the one of that name, where the repository does not say otherwise. */
-  readonly route?: "feature" | "refactor" | "audit" | "do" | "background" | "init" | "retrospective";
+  readonly route?: "feature" | "refactor" | CommandRoute;
 }
 
 const work = ["budget", "max-time", "workflow", "base", "dry-run"] as const;
@@ -174,17 +176,15 @@ export function verbOf(name: VerbName): Verb {
   return verbs[name];
 }
 
-/** Who may give a command: whoever the verb takes, and where it names a workflow that has a verb of its own, whoever that takes. */
-export function mayGive(
-  verb: VerbName,
-  workflow: string | undefined,
-  routes: Readonly<Partial<Record<string, string>>>,
-): Role {
-  const { may } = verbOf(verb);
-  const named = Object.values<Verb>(verbs).filter(
-    ({ route }) => route !== undefined && (routes[route] ?? route) === workflow,
+/**
+ * Who may have a run of this workflow, whatever the words that ask for it: whoever may give every verb that starts it. A route that names
+ * another workflow takes nothing from what the one of the verb's own name needs.
+ */
+export function mayRun(workflow: string, routes: Readonly<Partial<Record<string, string>>>): Role {
+  const starting = Object.values<Verb>(verbs).filter(
+    ({ route }) => route !== undefined && (route === workflow || routes[route] === workflow),
   );
-  return named.reduce<Role>((strongest, other) => (isAtLeast(other.may, strongest) ? other.may : strongest), may);
+  return starting.reduce<Role>((strongest, { may }) => (isAtLeast(may, strongest) ? may : strongest), "none");
 }
 
 /** Every verb, as `help` shows it. */

@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { isMap, isNode, isPair, isScalar, isSeq, parseDocument, stringify, type Node } from "yaml";
 import { commandNames, type CommandName } from "./names.ts";
+import { lineEnd } from "./plain-text.ts";
 import { parseRepoConfig } from "./parse-repo-config.ts";
 import { defaultRepoConfig } from "./repo-config.ts";
 
@@ -71,9 +72,10 @@ function added(text: string, key: "commands" | "protect", lines: readonly Line[]
   if (lines.length === 0) return text;
   const root = parseDocument(text).contents;
   const pair = isMap(root) ? root.items.find((item) => isScalar(item.key) && item.key.value === key) : undefined;
+  const end = lineEnd(text);
   const block = (indent: string) =>
-    lines.map(({ comment, entry }) => `${indent}# ${comment}\n${indent}${entry}\n`).join("");
-  if (!pair) return `${ended(text)}\n${ABOUT[key]}\n${key}:\n${block("  ")}`;
+    lines.map(({ comment, entry }) => `${indent}# ${comment}${end}${indent}${entry}${end}`).join("");
+  if (!pair) return `${ended(text)}${end}${ABOUT[key]}${end}${key}:${end}${block("  ")}`;
   const { value } = pair;
   if ((isMap(value) || isSeq(value)) && value.flow) {
     const last = endOf(value.items.at(-1));
@@ -110,5 +112,5 @@ function afterLine(text: string, at: number, more: string): string {
 }
 
 function ended(text: string): string {
-  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
+  return text === "" || text.endsWith("\n") ? text : `${text}${lineEnd(text)}`;
 }

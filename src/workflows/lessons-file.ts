@@ -4,6 +4,7 @@ import { GUIDE_BYTES, guideFiles } from "./guides.ts";
 import { sourcesOf, type Hindsight } from "./hindsight.ts";
 import type { Lesson, Lessons } from "./lessons.ts";
 import type { ReadFile } from "./load.ts";
+import { lineEnd } from "./plain-text.ts";
 import type { LeftOut, ProposedFiles } from "./setup-files.ts";
 
 const HEADING = "## Lessons from earlier runs";
@@ -59,7 +60,7 @@ function labelOf(index: number, { instruction }: Lesson): string {
 
 /** With the lesson as the first line of its section; the section stands last, where there is none yet. */
 function withLesson(text: string, { applies, instruction, evidence }: Lesson): string {
-  const end = text.includes("\r\n") ? "\r\n" : "\n";
+  const end = lineEnd(text);
   const line = `- For ${applies}: ${instruction} (from ${[...new Set(evidence)].join(", ")})`;
   const lines = text.split(end);
   const at = lines.indexOf(HEADING);

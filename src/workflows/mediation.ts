@@ -1,29 +1,11 @@
 // What stands between a stage and those after it: a stage that mediates, or picks, hands on in its place. And what a stage asks to be
 // told of without naming who makes it. Which keys say so, and what is wrong with them.
+import { checkAlone, type Around } from "./around.ts";
 import { checkExpression, askedOf } from "./expression-check.ts";
 import { parseExpression } from "./expression.ts";
 import type { Path } from "./expression-tokens.ts";
 import type { Stage } from "./schema.ts";
 import { quote } from "./source-file.ts";
-import type { Around } from "./stage-keys.ts";
-
-/** What makes no sense in a stage that picks. */
-const notBesides = [
-  "agent",
-  "makes",
-  "mediates",
-  "reads",
-  "otherwise",
-  "until",
-  "for_each",
-  "parallel",
-  "merge",
-  "wait",
-  "retry",
-  "budget",
-  "model",
-  "on_failure",
-] as const satisfies readonly (keyof Stage)[];
 
 /** The paths a stage picks; empty for one that picks nothing. */
 export function picksOf({ pick = [] }: Pick<Stage, "pick">): readonly string[] {
@@ -61,11 +43,7 @@ function checkMediates({ stage: { mediates, needs }, stageCalled, say }: Around)
 function checkPick(around: Around): void {
   const { stage, say } = around;
   if (stage.pick === undefined) return;
-  const besides = [
-    ...notBesides.filter((key) => stage[key] !== undefined),
-    ...(stage.gates.length > 0 ? ["gates"] : []),
-  ];
-  for (const key of besides) say([key], `picks and does nothing else — move ${key} to another stage`);
+  checkAlone(around, "pick");
   const paths = picksOf(stage);
   const from = paths.map((text, index) => {
     const place = typeof stage.pick === "string" ? ["pick"] : ["pick", index];

@@ -10,6 +10,10 @@ export const handToolNames = ["bash", "read", "write", "edit", "glob", "grep"] a
 export const commandNames = ["install", "test", "lint", "typecheck", "build"] as const;
 export type CommandName = (typeof commandNames)[number];
 
+/** Commands that start a workflow of their own, whatever kind of issue they stand under. */
+export const commandRoutes = ["audit", "do", "background", "init", "retrospective"] as const;
+export type CommandRoute = (typeof commandRoutes)[number];
+
 /** What Baton writes into a repository by its own hand, for people to decide on. */
 export const proposalKinds = ["setup", "lessons"] as const;
 export type ProposalKind = (typeof proposalKinds)[number];

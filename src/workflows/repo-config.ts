@@ -2,11 +2,13 @@
 // an unknown key is an error with its line, so that a typo cannot switch a protection off silently.
 import { z } from "zod";
 import { issueTypes } from "./artifacts.ts";
-import { modelTiers } from "./names.ts";
+import { commandRoutes, modelTiers } from "./names.ts";
 
 const command = z.string().trim().min(1).max(1_000);
 const glob = z.string().trim().min(1).max(200);
 const model = z.string().trim().min(1).max(100);
+
+const commands = new Intl.ListFormat("en-GB").format(commandRoutes.map((name) => `\`${name}\``));
 
 const duration = z.string().regex(/^\d{1,4}[smh]$/, "must be a duration like 90s, 10m or 1h");
 
@@ -35,10 +37,10 @@ export const RepoConfig = z.strictObject({
     })
     .prefault({}),
   routes: z
-    .partialRecord(z.enum([...issueTypes, "audit", "do", "background", "init", "retrospective"]), z.string().max(40))
+    .partialRecord(z.enum([...issueTypes, ...commandRoutes]), z.string().max(40))
     .default({})
     .describe(
-      "Type → workflow, and `audit`, `do`, `background`, `init` and `retrospective` for the commands of these names; a type goes to the workflow of its name when absent",
+      `Type → workflow, and ${commands} for the commands of these names; a type goes to the workflow of its name when absent`,
     ),
   budget: z
     .strictObject({

@@ -3,14 +3,14 @@
 // A stage *needs* others; those, and what they need, are *upstream* of it. The graph must be free of cycles, every name in it must
 // exist, whatever may say no must say what happens then, and with a pull request at the end every other stage must lead to it,
 // because a stage that does not would be a check nobody waits for.
-import { carriesCommit, type ArtifactName } from "./artifacts.ts";
+import type { ArtifactName } from "./artifacts.ts";
 import { cyclesIn } from "./cycles.ts";
 import { TRIAGE_STAGE } from "./expression-check.ts";
 import { at, type Located } from "./located-yaml.ts";
 import { nearest } from "./nearest.ts";
 import { durationMs, Stage, type GateName } from "./schema.ts";
 import { quote, type Problem } from "./source-file.ts";
-import { checkCondition, checkKeys } from "./stage-keys.ts";
+import { checkCondition, checkKeys, leavesCommit } from "./stage-keys.ts";
 
 const MAX_STAGES = 50;
 const MAX_RUN_MS = 24 * 3_600_000;
@@ -187,6 +187,7 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
       other.name === node.name || upstream.get(other.name)?.has(node.name) ? [] : [other.stage],
     ),
     stageCalled: (name: string) => nodes.get(name)?.stage,
+    others: [...nodes.values()].filter((other) => other.name !== node.name),
     say,
   };
   if (stage.pull_request !== undefined) {
@@ -251,10 +252,6 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
   return problems;
 }
 
-function leavesCommit(stage: Stage | undefined): boolean {
-  return stage?.writes !== undefined || (stage?.makes !== undefined && carriesCommit(stage.makes));
-}
-
 /** At most one stage opens the pull request; everything leads to it, and something that leads to it leaves a commit. */
 function checkPullRequest(nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
   const opening = [...nodes.values()].filter(({ located }) => located.entries.has("pull_request"));
@@ -301,7 +298,7 @@ function checkPullRequest(nodes: ReadonlyMap<string, Node>, upstream: Upstream):
 function checkJudgedLast(nodes: ReadonlyMap<string, Node>, upstream: Upstream, before: ReadonlySet<string>): Problem[] {
   return [...before].flatMap((name) => {
     const node = nodes.get(name);
-    if (!node?.stage?.makes || !carriesCommit(node.stage.makes)) return [];
+    if (!node || !leavesCommit(node.stage)) return [];
     const behind = [...before].filter((other) => other === name || upstream.get(other)?.has(name));
     const stages = behind.map((other) => nodes.get(other)?.stage);
     const missing = (["scope", "integrity"] as const).filter(

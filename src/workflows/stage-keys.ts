@@ -1,4 +1,5 @@
 // Which keys of a stage go together: a fan-out, a wait for people, an agent and what may be said of its attempts.
+import { checkAlone, ofAgents, type Around } from "./around.ts";
 import { carriesCommit } from "./artifacts.ts";
 import { askedOf, checkExpression } from "./expression-check.ts";
 import { parseExpression } from "./expression.ts";
@@ -6,42 +7,15 @@ import { checkMediation } from "./mediation.ts";
 import type { Stage } from "./schema.ts";
 import { quote } from "./source-file.ts";
 
-/** A stage's neighbours, as far as they could be read. */
-export interface Around {
-  readonly name: string;
-  readonly stage: Stage;
-  /** Every stage it needs, directly or through others. */
-  readonly before: ReadonlySet<string>;
-  /** The same of another stage. */
-  readonly beforeOf: (name: string) => ReadonlySet<string>;
-  /** Undefined for a stage that is not there or whose own fields are wrong. */
-  readonly stageCalled: (name: string) => Stage | undefined;
-  /** The other stages that do not come after it. */
-  readonly notAfter: readonly (Stage | undefined)[];
-  /** The stage that opens the pull request, if one does. */
-  readonly opening: Stage | undefined;
-  /** Says what is wrong, at a key of the stage; `within`: so many characters behind where its value begins. */
-  readonly say: (path: readonly PropertyKey[], message: string, within?: number) => void;
-}
-
-type Key = keyof Stage;
-
-/** What only makes sense where an agent works. */
-const ofAgents = [
-  "until",
-  "for_each",
-  "retry",
-  "budget",
-  "model",
-  "merge",
-  "parallel",
-  "mediates",
-  "reads",
-] as const satisfies readonly Key[];
 /** Problems of one condition that are told. */
 const MAX_PROBLEMS = 5;
 /** Artifacts that a run has one of. */
-const single: readonly Stage["makes"][] = ["Triage", "Reproduction", "Plan"];
+const single: readonly Stage["makes"][] = ["Triage", "Reproduction", "Plan", "Setup", "Lessons"];
+
+/** Whether commits come of a stage. */
+export function leavesCommit(stage: Stage | undefined): boolean {
+  return stage?.writes !== undefined || (stage?.makes !== undefined && carriesCommit(stage.makes));
+}
 
 /** Checks the keys of one stage that opens no pull request. */
 export function checkKeys(around: Around): void {
@@ -82,70 +56,87 @@ export function checkCondition({ name, stage, before, stageCalled, say }: Around
 
 function checkWait(around: Around, wait: string): void {
   const { stage, before, beforeOf, stageCalled, say } = around;
-  checkAlone(around, "waits for a person", ["collects", "pick", "writes"]);
+  checkAlone(around, "wait");
   const planners = [...before].filter((name) => makesPlan(stageCalled, name));
   if (planners.length === 0)
     say(["wait"], `waits for ${wait} of a plan, but no stage before it makes a Plan — add one, or take wait out`);
   if (wait !== "approval") return;
   // The nearest is asked about. Where it is passed over nobody is asked, and what comes behind would be worked all the same.
   for (const name of planners.filter((one) => !planners.some((other) => beforeOf(other).has(one)))) {
-    const { on_failure = "stop", when } = stageCalled(name) ?? {};
-    if (on_failure !== "stop")
-      say(
-        ["wait"],
-        `waits for approval of the plan of ${quote(name)}, which is passed over when it fails (on_failure: ${on_failure}): then nobody would be asked — take on_failure out there`,
-      );
-    if (when !== undefined && stage.when !== when)
-      say(
-        ["wait"],
-        `waits for approval of the plan of ${quote(name)}, which has when: without a plan nobody would be asked — take it out there, or give this stage the very same when`,
-      );
+    for (const how of mayBePassedOver(stageCalled(name), stage.when))
+      say(["wait"], `waits for approval of the plan of ${quote(name)}, ${how("nobody would be asked")}`);
   }
 }
 
+/** The ways in which a stage is passed over although one with this `when`, which stands on it, is not: each told with what would come of that. */
+function mayBePassedOver(stage: Stage | undefined, thanWhen: string | undefined): ((then: string) => string)[] {
+  const { on_failure = "stop", when } = stage ?? {};
+  const ways = [];
+  if (on_failure !== "stop")
+    ways.push(
+      (then: string) =>
+        `which is passed over when it fails (on_failure: ${on_failure}): then ${then} — take on_failure out there`,
+    );
+  if (when !== undefined && when !== thanWhen)
+    ways.push(
+      (then: string) =>
+        `which has when: passed over, ${then} — take it out there, or give this stage the very same when`,
+    );
+  return ways;
+}
+
 function checkCollects(around: Around): void {
-  checkAlone(around, "collects", ["pick", "writes"]);
+  checkAlone(around, "collects");
   const { stage, before, stageCalled, say } = around;
   if ([...before].some((name) => stageCalled(name)?.collects !== undefined))
     say(["collects"], `collects ${stage.collects}, which a stage before it does already — keep one`);
-}
-
-/** For a stage that does one thing and nothing else. */
-function checkAlone({ stage, say }: Around, does: string, others: readonly Key[]): void {
-  const keys: readonly Key[] = ["agent", "makes", "otherwise", "on_failure", ...ofAgents, ...others];
-  if (stage.gates.length > 0) say(["gates"], `${does} and does nothing else — move gates to another stage`);
-  for (const key of keys.filter((one) => stage[one] !== undefined))
-    say([key], `${does} and does nothing else — move ${key} to another stage`);
 }
 
 /** What the files of each kind are made of. */
 const written = {
   setup: {
     of: "Setup",
-    isThere: ({ gates }: Stage) => gates.includes("tried"),
+    shows: ({ gates }: Stage) => gates.includes("tried"),
     else: "that nobody has tried — add gates: [tried] to the stage that makes the Setup",
   },
   lessons: {
     of: "Lessons",
-    isThere: ({ collects }: Stage) => collects === "hindsight",
+    shows: ({ collects }: Stage) => collects === "hindsight",
     else: "that nothing shows — add a stage with collects: hindsight before the one that makes the Lessons",
   },
 } as const;
 
 /** What Baton writes was handed in before, with what it is judged by, and nobody else works in that stage. */
-function checkWrites({ stage, before, stageCalled, say }: Around): void {
+function checkWrites({ stage, before, others, stageCalled, say }: Around): void {
   const { writes } = stage;
   if (writes === undefined) return;
-  const { of, isThere, else: lacking } = written[writes];
+  const { of, shows, else: lacking } = written[writes];
   const what = writes === "setup" ? "a setup" : writes;
   for (const key of ["agent", "makes"] as const)
     if (stage[key] !== undefined) say([key], `writes ${what}, which no agent does — move ${key} to a stage before it`);
-  const earlier = [...before].flatMap((name) => stageCalled(name) ?? []);
-  if (!earlier.some(({ makes }) => makes === of))
+  const earlier = [...before].flatMap((name) => {
+    const found = stageCalled(name);
+    return found ? [{ name, found }] : [];
+  });
+  const makers = earlier.filter(({ found }) => found.makes === of);
+  const showing = earlier.filter(({ found }) => shows(found));
+  if (makers.length === 0)
     say(["writes"], `writes ${what}, but no stage before it makes ${article(of)} — add one, or take writes out`);
-  if (!earlier.some(isThere)) say(["writes"], `writes ${what} ${lacking}`);
-  if (earlier.some((one) => one.writes !== undefined))
-    say(["writes"], `writes ${what}, and a stage before it writes something already — keep one`);
+  if (showing.length === 0) say(["writes"], `writes ${what} ${lacking}`);
+  // One of a kind that is always there is enough.
+  const passed = [makers, showing].flatMap((kind) => {
+    const ways = kind.map(({ name, found }) =>
+      mayBePassedOver(found, stage.when).map((how) => `${quote(name)}, ${how("there would be nothing to write")}`),
+    );
+    return ways.some(({ length }) => length === 0) ? [] : ways.flat();
+  });
+  for (const way of new Set(passed)) say(["writes"], `writes ${what}, which stands on ${way}`);
+  const beside = others.find((other) => leavesCommit(other.stage));
+  if (beside)
+    say(
+      ["writes"],
+      `writes ${what}, which is all that its pull request may hold, and ${quote(beside.name)} leaves a commit too — keep one, and make a workflow of the other`,
+    );
 }
 
 function article(name: string): string {
@@ -174,7 +165,10 @@ function checkFanOut({ stage, before, stageCalled, say }: Around): void {
       if (for_each.indexOf(name) !== index) say(["for_each", index], `works ${quote(name)} twice — keep one`);
     });
   if (makes !== undefined && single.includes(makes))
-    say(["makes"], `is a fan-out that makes a ${makes} for each task; a run has one — make it in a stage of its own`);
+    say(
+      ["makes"],
+      `is a fan-out that makes ${article(makes)} for each task; a run has one — make it in a stage of its own`,
+    );
   const commits = makes !== undefined && carriesCommit(makes);
   if (commits && merge === undefined)
     say(

@@ -9,6 +9,7 @@ import { otherEnds } from "#test/support/recorded-run.ts";
 import { forbiddenChange, verifiedHead } from "#src/github/publishable.ts";
 import type { Artifact } from "#src/workflows/artifacts.ts";
 import { createLibrary } from "#src/workflows/load.ts";
+import { setupSentence } from "#src/github/setup-part.ts";
 import { Setup, type Tried } from "#src/workflows/setup.ts";
 import type { FileChange } from "#src/workspace/file-change.ts";
 import {
@@ -104,6 +105,22 @@ describe("a setup", () => {
     ]);
     expect(agents.tasks.map(({ reasons }) => reasons.length)).toEqual([0, 1, 1]);
   });
+
+  test.each([
+    [1, " 1 proposal is left out, with the reason."],
+    [2, " 2 proposals are left out, with the reason."],
+  ])(
+    "says how many proposals are left out, and of none that it did not work: people may have decided",
+    async (many, said) => {
+      const { events } = await driven([true]);
+      const left = { what: "commands.test: npm test", why: "people have written another" };
+      const leftOut = Array.from({ length: many }, () => left);
+      const state = fold(
+        events.map((one) => (one.event.type === "setup.written" ? { ...one, event: { ...one.event, leftOut } } : one)),
+      );
+      expect(setupSentence(state)).toContain(said);
+    },
+  );
 
   test("in which nothing is new ends the run, and nothing is written", async () => {
     const files = new FakeFiles({ ".github/baton.yml": "commands: { test: npm test }\n" });

@@ -7,6 +7,7 @@ import { MAX_BODY } from "#src/github/markdown.ts";
 import { createNeutral } from "#src/github/neutral.ts";
 import { apply } from "#src/engine/fold.ts";
 import { workedMs, type State } from "#src/engine/state.ts";
+import { commandRoutes } from "#src/workflows/names.ts";
 import { goodTriage } from "#test/support/engine-world.ts";
 import {
   evidence,
@@ -138,6 +139,13 @@ describe("a question", () => {
     expect(card(recordedRuns.asked(first).state)).toContain(
       "`/agent fix --workflow bug`, `/agent fix --workflow own`, or with the label `agent:bug`, `agent:feature`",
     );
+  });
+
+  test("names no label for what only a command starts: there is no such type", () => {
+    const { config } = new RunScript().state.created;
+    const routes = Object.fromEntries(commandRoutes.map((name) => [name, "own"]));
+    const text = card(recordedRuns.asked({ config: { ...config, routes } }).state);
+    expect(text).toContain("or decide at once with `/agent fix --workflow bug`, or with the label `agent:bug`.");
   });
 
   test("that rules of thumb ask says first that no model answered", () => {

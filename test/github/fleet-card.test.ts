@@ -5,6 +5,7 @@ import { apply, fold } from "#src/engine/fold.ts";
 import type { Failure, RunEvent } from "#src/engine/events.ts";
 import type { Fleet } from "#src/engine/fleet-port.ts";
 import { workedMs, type State } from "#src/engine/state.ts";
+import { childUnit } from "#src/engine/unit.ts";
 import { renderCard } from "#src/github/card.ts";
 import { renderEnding } from "#src/github/ending-comment.ts";
 import { stateLabelOf } from "#src/github/labels.ts";
@@ -15,6 +16,7 @@ import { renderReply } from "#src/github/replies.ts";
 import { readCommands } from "#src/intake/grammar.ts";
 import { renderMarkdown } from "#src/playground/pages/markdown.ts";
 import { Plan } from "#src/workflows/artifacts.ts";
+import { RepoConfig } from "#src/workflows/repo-config.ts";
 import { Workflow } from "#src/workflows/schema.ts";
 import { askedRun, featureWith, verdict } from "#test/support/asked-run.ts";
 import {
@@ -405,4 +407,47 @@ test("an agent that has waited too often for the paths of another says so on the
   expect(at((event) => event.type === "lock.deferred" && event.times === 2)).not.toContain(stuck);
   expect(at((event) => event.type === "lock.deferred" && event.escalated)).toContain(stuck);
   expect(at((event) => event.type === "lock.granted")).not.toContain(stuck);
+});
+
+test("a task of a fan-out that has waited too often says so on its line, for itself and for every agent below it", async () => {
+  const [first] = samplePlan.tasks;
+  if (!first) throw new Error("no task");
+  const tasks = Array.from({ length: 16 }, (_, index) => ({ ...first, id: `t-${index}`, claims: [`src/${index}`] }));
+  const agents = new ScriptedAgents({
+    plan: [{ name: "Plan", value: { ...samplePlan, tasks } }],
+    ...Object.fromEntries(tasks.map(({ id }) => [`build:${id}`, [wait]])),
+  });
+  const workflow = featureWith({ build: { ...featureWorkflow.stages["build"], parallel: 16 } });
+  const one = await askedRun({ agents, workflow, first: { config: RepoConfig.parse({ limits: { parallel: 16 } }) } });
+  await one.say(verdict());
+  await one.go();
+  const at = { attempt: 1 };
+  const create = (stage: string, id: string): RunEvent[] => [
+    {
+      type: "agent.created",
+      ...at,
+      stage,
+      id,
+      agent: "scout",
+      makes: "Report",
+      instructions: "",
+      base: one.state.created.base.commit,
+    },
+    { type: "agent.commanded", ...at, stage, id, words: "work", number: 1 },
+    { type: "stage.started", stage: childUnit(stage, id), attempt: 1, reasons: [] },
+  ];
+  let lock = 0;
+  const stuck = (stage: string): RunEvent[] => [
+    { type: "lock.asked", ...at, stage, lock: (lock += 1), paths: ["src/0"], minutes: 10 },
+    { type: "lock.deferred", ...at, stage, lock, times: 3, behind: ["build:t-0"], escalated: true },
+  ];
+  const last = "build:t-15";
+  const state = await one.say(
+    ...create(last, "helper"),
+    ...create(`${last}+helper`, "scout"),
+    ...[last, `${last}+helper`, `${last}+helper+scout`].flatMap(stuck),
+  );
+  const line = lines(card(state)).find((text) => text.includes("`t-15`")) ?? "";
+  const which = ["waits for `src/0`, behind `build:t-0`", "helper waits for `src/0`", "helper+scout waits for `src/0`"];
+  for (const text of which) expect(line).toContain(` · ${text}`);
 });

@@ -396,13 +396,49 @@ describe("who may", () => {
     expect(able("maintain")).toEqual(Object.keys(verbs));
   });
 
-  test("who may not start a workflow by its own verb may not by another one's flag", async () => {
-    const world = intakeWorld();
+  const ours = { names: () => ["init", "setup", "retrospective"], load: () => Promise.resolve(undefined) };
+  const own = { init: "init" };
+  const elsewhere = { init: "setup", bug: "setup", do: "init" };
+
+  test.each([
+    ["/agent fix --workflow init", own],
+    ["/agent fix --workflow init", elsewhere],
+    ["/agent fix --workflow setup", elsewhere],
+    ["/agent fix --workflow retrospective", own],
+    ["/agent do whatever", elsewhere],
+    ["label agent:bug", elsewhere],
+  ])("who may not start a workflow by its own verb may not by %s, with the routes %o", async (words, routes) => {
+    const world = intakeWorld({ workflows: ours });
+    world.reader.files[".github/baton.yml"] = JSON.stringify({ routes });
     world.reader.roles = { maria: "write" };
-    await world.send("issue_comment", commentPayload("/agent fix --workflow init"));
+    const ask = () =>
+      words.startsWith("label")
+        ? world.send("issues", issuePayload("labeled", { label: "agent:bug" }))
+        : world.send("issue_comment", commentPayload(words));
+    await ask();
     expect(world.publisher.kinds).toEqual(["refused"]);
     expect(world.publisher.only("refused").why).toContain("this needs maintain");
+    expect(await world.runs()).toEqual([]);
+    world.reader.roles = { maria: "maintain" };
+    await ask();
+    expect(await world.runs()).toHaveLength(1);
   });
+
+  test.each(["/agent restart and add my own words", "/agent retry"])(
+    "who may not start a workflow may not have an ended run of it begun again: %s",
+    async (words) => {
+      const world = intakeWorld({ workflows: ours });
+      world.reader.roles = { maria: "maintain", ada: "write" };
+      await world.send("issue_comment", commentPayload("/agent init"));
+      const run = await world.only();
+      await append(world, run, routed(run), ended);
+      await world.send("issue_comment", commentPayload(words, { by: { login: "ada", id: 8 } }));
+      expect(world.publisher.only("refused").why).toContain("@ada has the role write");
+      expect((await world.only()).phase).toBe("finished");
+      await world.send("issue_comment", commentPayload(words));
+      expect((await world.runs())[0]?.phase).not.toBe("finished");
+    },
+  );
 
   test("a refusal is said once per person and reason", async () => {
     const world = intakeWorld();

@@ -42,6 +42,17 @@ describe("additions to a config", () => {
   });
 
   test.each([
+    "# only words\r\n",
+    "budget: { run: 2 }\r\ncommands:\r\n  build: make\r\nprotect:\r\n  - a\r\n",
+    "triggers: { onOpened: false }\r\ncommands:\r\n  build: make",
+    "commands:\r\n  build: |\r\n    make\r\n\r\nprotect:\r\n- a",
+  ])("end their lines as the file does: %j", (text) => {
+    const next = withAdditions(text, additions, file) ?? "";
+    expect(read(next)).toMatchObject({ commands: both.commands });
+    expect(next.replaceAll("\r\n", "")).not.toMatch(/[\r\n]/);
+  });
+
+  test.each([
     "{ triggers: { onOpened: false } }\n",
     "nonsense: 1\n",
     "limits: { rounds: 1 }\n...\n",

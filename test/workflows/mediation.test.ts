@@ -63,6 +63,10 @@ describe("a stage in another's place", () => {
       "short picks and does nothing else — move gates to another stage",
     ],
     [
+      "short: { needs: [scout], writes: lessons, pick: scout.summary }",
+      "short picks and does nothing else — move writes to another stage",
+    ],
+    [
       "short: { needs: [scout], wait: answer, pick: scout.summary }",
       "short waits for a person and does nothing else — move pick to another stage",
     ],

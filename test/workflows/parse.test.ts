@@ -354,6 +354,62 @@ describe("the pull request", () => {
     ).toEqual([]);
   });
 
+  const tried =
+    "survey: { agent: fixer, makes: Setup, gates: [tried, scope, integrity], otherwise: { again: 1, ending: failed } }";
+  const write = "write: { needs: [survey], writes: setup }";
+
+  test("is checked as a whole: files that Baton writes behind the last check are refused as well", () => {
+    expect(problems(`  ${tried}\n  ${write}\n  ${publish.replace("[verify]", "[write]")}`)).toEqual([
+      'flow.md:7:3: write leaves a commit that nobody checks: it comes behind the last gate "scope" and "integrity" — move those gates behind it',
+    ]);
+  });
+
+  test.each([
+    [
+      "before it",
+      `  fix: { agent: fixer, makes: Change }\n  ${tried.replace("agent", "needs: [fix], agent")}\n  ${write}`,
+    ],
+    ["behind it", `  ${tried}\n  ${write}\n  fix: { agent: fixer, needs: [write], makes: Change }`],
+    ["of the same kind", `  ${tried}\n  ${write}\n  ${write.replace("write:", "fix:").replace("[survey]", "[write]")}`],
+  ])("of files that Baton writes holds nothing else: a commit %s is refused", (_, stages) => {
+    const all = `${stages}\n  ${checked.replace("[fix]", "[write, fix]")}\n  ${publish}`;
+    expect(problems(all).filter((text) => text.includes("write writes"))).toEqual([
+      expect.stringContaining(
+        'write writes a setup, which is all that its pull request may hold, and "fix" leaves a commit too — keep one',
+      ),
+    ]);
+  });
+
+  const lessons = (collect: string, reflect: string, rest = "") =>
+    [
+      `  collect: { collects: hindsight${collect} }`,
+      `  reflect: { agent: fixer, needs: [collect], makes: Lessons${reflect} }`,
+      `  write: { needs: [reflect], writes: lessons, gates: [scope, integrity], otherwise: { back_to: reflect, max: 1, ending: failed }${rest} }`,
+      `  publish: { needs: [write], pull_request: draft${rest} }`,
+    ].join("\n");
+  const large = `, when: triage.size == "xl"`;
+  const nothing = "there would be nothing to write";
+
+  test.each([
+    [large, "", `stands on "collect", which has when: passed over, ${nothing} — take it out there, or give`],
+    ["", large, `stands on "reflect", which has when: passed over, ${nothing} — take it out there, or give`],
+    [
+      "",
+      ", on_failure: degrade",
+      `stands on "reflect", which is passed over when it fails (on_failure: degrade): then ${nothing}`,
+    ],
+  ])("of what was passed over is none: collect%s, reflect%s", (collect, reflect, problem) => {
+    expect(problems(lessons(collect, reflect))).toEqual([expect.stringContaining(problem)]);
+  });
+
+  test("of a setup that was passed over is none, and where what writes it is passed over with it all is well", () => {
+    const setup = `  ${tried.replace(/ }$/, `${large} }`)}\n  ${write}`;
+    expect(problems(setup).join()).toContain(`writes a setup, which stands on "survey", which has when`);
+    expect(problems(lessons(large, large, large))).toEqual([]);
+    const always = lessons("", large).replace("needs: [reflect]", "needs: [reflect, other]");
+    expect(problems(`${always}\n  other: { agent: fixer, needs: [collect], makes: Lessons }`)).toEqual([]);
+  });
+
   test("is checked: scope and integrity at the least", () => {
     expect(problems(`  ${change}\n  ${verify}\n  ${publish}`)).toEqual([
       'flow.md:8:45: publish opens a pull request that nobody checked: no stage before it has the gate "integrity" — add it',
@@ -479,6 +535,7 @@ describe("fan-outs, waits and conditions", () => {
     ],
     [`  a: { agent: fixer, for_each: [x, y, x], makes: Report }`, 'works "x" twice'],
     [`  a: { agent: fixer, for_each: [x], makes: Plan }`, "is a fan-out that makes a Plan for each task"],
+    [`  a: { agent: fixer, for_each: [x], makes: Lessons }`, "is a fan-out that makes Lessons for each task"],
     [`  a: { agent: fixer, for_each: [x], makes: Report, merge: fixer }`, "a Report carries no commit to be merged"],
     [`  a: { agent: fixer, makes: Change, merge: fixer }`, "has merge, but is no fan-out"],
     [`  a: { agent: fixer, makes: Change, parallel: 2 }`, "has parallel, but is no fan-out"],
