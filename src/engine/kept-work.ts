@@ -46,9 +46,10 @@ export function finishedWork(state: State): readonly FinishedWork[] {
 
 function finishedIn(state: State, stage: string, attempt: Attempt, isCurrent: boolean): FinishedWork | undefined {
   const plan = planOf(state, stage);
-  if (!plan?.makes || !carriesCommit(plan.makes)) return undefined;
+  const leaves = plan?.writes !== undefined || (plan?.makes !== undefined && carriesCommit(plan.makes));
+  if (!plan || !leaves) return undefined;
   const base = state.created.base.commit;
-  const { board, fleet, artifact, commit, gates } = attempt;
+  const { board, fleet, artifact, written, commit, gates } = attempt;
   if (board) {
     const { head, merged } = board;
     const done = isCurrent ? [...taskStatuses(state, stage, board)].filter(([, status]) => status === "done") : [];
@@ -59,7 +60,7 @@ function finishedIn(state: State, stage: string, attempt: Attempt, isCurrent: bo
     const all = board.closed && merged.length === board.tasks.length;
     return { stage, head, holds: all ? [stage] : merged.map((id) => taskUnit(stage, id)), parts };
   }
-  if (artifact) {
+  if (artifact ?? written) {
     const passed = plan.gates.every((wanted) => gates.some(({ gate }) => gate === wanted));
     if (commit === undefined || commit === base || !passed || refusals(state, stage, attempt).length > 0)
       return undefined;

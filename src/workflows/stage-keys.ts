@@ -131,6 +131,14 @@ function checkWrites({ stage, before, others, stageCalled, say }: Around): void 
     return ways.some(({ length }) => length === 0) ? [] : ways.flat();
   });
   for (const way of new Set(passed)) say(["writes"], `writes ${what}, which stands on ${way}`);
+  const another = others.find(({ stage: other }) =>
+    Object.values(written).some((kind) => kind.of !== of && kind.of === other?.makes),
+  );
+  if (another?.stage?.makes)
+    say(
+      ["writes"],
+      `writes ${what}, and ${quote(another.name)} makes ${another.stage.makes}, which are another proposal — keep one, and make a workflow of the other`,
+    );
   const beside = others.find((other) => leavesCommit(other.stage));
   if (beside)
     say(

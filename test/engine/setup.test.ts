@@ -62,12 +62,16 @@ class FakeFiles implements Files {
   };
 }
 
-async function driven(results: readonly boolean[], files = new FakeFiles()) {
+async function driven(
+  results: readonly boolean[],
+  { files = new FakeFiles(), refusal }: { files?: FakeFiles; refusal?: CountingPublisher["refusal"] } = {},
+) {
   const artifact: Artifact = { name: "Setup", value };
   const log = memoryLog();
   const agents = new ScriptedAgents({ survey: results.map(() => artifact) });
   const gates = new ScriptedGates({ tried: results.map(result) });
   const publisher = new CountingPublisher();
+  publisher.refusal = refusal;
   const workflows = { load: () => library.workflows.load("init"), names: () => ["init"] };
   const event = created({ workflow: "init" });
   await log.create(event);
@@ -124,11 +128,18 @@ describe("a setup", () => {
 
   test("in which nothing is new ends the run, and nothing is written", async () => {
     const files = new FakeFiles({ ".github/baton.yml": "commands: { test: npm test }\n" });
-    const { state, events, publisher } = await driven([true], files);
+    const { state, events, publisher } = await driven([true], { files });
     expect(state.finished).toMatchObject({ outcome: "succeeded", code: "nothing-to-propose" });
     for (const otherEnd of otherEnds(events)) expect(firstDifference(otherEnd)).toBeDefined();
     expect(files.written).toEqual([]);
     expect(publisher.opened).toBe(0);
+  });
+
+  test("whose pull request is refused is kept on a branch, as it was judged", async () => {
+    const refusal = { code: "refused", message: "The repository takes no pull requests." };
+    const { state, publisher } = await driven([true], { refusal });
+    expect(state.finished?.outcome).not.toBe("succeeded");
+    expect(publisher.kept.map(({ head, holds }) => ({ head, holds }))).toEqual([{ head: made, holds: ["write"] }]);
   });
 
   test("every prefix of its log folds, and a new driver writes the same", async () => {

@@ -380,6 +380,16 @@ describe("the pull request", () => {
     ]);
   });
 
+  test("of files that Baton writes is of one kind: proposals of another would be written in their place, or not at all", () => {
+    const look = "collect: { collects: hindsight }\n  reflect: { agent: fixer, needs: [collect], makes: Lessons }";
+    const all = `  ${tried}\n  ${look}\n  ${write.replace("[survey]", "[survey, reflect]")}\n  ${checked.replace("[fix]", "[write]")}\n  ${publish}`;
+    expect(problems(all).filter((text) => text.includes("write writes"))).toEqual([
+      expect.stringContaining(
+        'write writes a setup, and "reflect" makes Lessons, which are another proposal — keep one',
+      ),
+    ]);
+  });
+
   const lessons = (collect: string, reflect: string, rest = "") =>
     [
       `  collect: { collects: hindsight${collect} }`,
