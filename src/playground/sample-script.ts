@@ -10,7 +10,7 @@ import { textOf, toolResults, toolUses } from "./scripted-request.ts";
 interface SampleBug {
   readonly title: string;
   readonly body: string;
-  /** Says whether an agent's brief is about this bug. */
+  /** Says whether an issue, its title and text, is about this bug. */
   readonly matches: RegExp;
   readonly triage: Triage;
   readonly agents: Readonly<Record<string, readonly Step[]>>;
@@ -43,7 +43,7 @@ const lostCent: SampleBug = {
     "**Expected:** the shares add up to the total, e.g. `[334, 333, 333]`, as `splitByShares` already does.",
     "**Actual:** one cent is lost.",
   ].join("\n"),
-  matches: /splitEvenly|three ways|333/,
+  matches: /splitEvenly|three ways/,
   triage: {
     type: "bug",
     confidence: 0.96,
@@ -153,7 +153,7 @@ const thousands: SampleBug = {
     'parse("$1,234.50"); // 100, expected 123450',
     "```",
   ].join("\n"),
-  matches: /1,234|thousands separator/,
+  matches: /\$1,234|thousands separator/,
   triage: {
     type: "bug",
     confidence: 0.9,
@@ -242,9 +242,18 @@ const bugs = [lostCent, thousands];
 /** The issue the demo opens, and the one it suggests to the person watching. */
 export const sampleIssues = { first: lostCent, second: thousands };
 
+/** What a brief says of the issue, without the rest of the brief: that holds hex digits of chance. */
+function issueIn(brief: string): string {
+  const blocks = brief.matchAll(
+    /^----- data ([0-9a-f]+): (?:title|text) -----\n([\s\S]*?)\n----- end of data \1 -----$/gm,
+  );
+  return [...blocks].map(([, , text]) => text).join("\n");
+}
+
 /** The scripted replies of `agent` to a brief, in order of turns. */
 function sampleReplies(agent: string, brief: string): readonly Step[] {
-  const bug = bugs.find(({ matches }) => matches.test(brief));
+  const issue = issueIn(brief);
+  const bug = bugs.find(({ matches }) => matches.test(issue));
   if (agent === "triager") return [{ tools: [finish(bug?.triage ?? unknownIssue)] }];
   const replies = bug?.agents[agent];
   if (replies) return replies;
