@@ -41,7 +41,7 @@ test("/agent init opens the pull request of a setup", async () => {
 
 test("/agent retrospective learns nothing from what was merged, and says why", async () => {
   const [pull] = world.playground.pulls(repo);
-  world.playground.forcePush({ repo, branch: "main", to: pull?.pull?.headRef ?? "", as: person });
+  await world.playground.forcePush({ repo, branch: "main", to: pull?.pull?.headRef ?? "", as: person });
   const { state, words } = await asked("/agent retrospective");
   expect(state.stages.get("reflect")?.attempts.length).toBeGreaterThan(0);
   expect(words).toContain("scripted model");
