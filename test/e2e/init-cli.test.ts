@@ -1,6 +1,6 @@
 // `baton init` as people run it: without a key what is detected is tried and told; with --write the file is there; with --agent a branch.
 import { execFile } from "node:child_process";
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -45,6 +45,43 @@ describe("baton init", () => {
     expect(baton.stdout()).toContain("  test: npm test");
     expect(baton.stdout()).toContain("Nothing was written; --write does.");
     expect(await git("status", "--porcelain")).toBe("");
+  });
+
+  test.each([
+    ["that can be verified", "node --test", 0],
+    ["that cannot", "exit 1", 1],
+  ])("leaves nothing behind in a clone %s, nor elsewhere", async (_, script, code) => {
+    await writeFile(join(repo, "package.json"), JSON.stringify({ type: "module", scripts: { test: script } }));
+    await git("commit", "-q", "-a", "-m", "other tests");
+    const temporary = join(folder, "temporary");
+    await mkdir(temporary);
+    const before = await readdir(repo);
+    await using baton = startBaton(["init"], { BATON_SANDBOX: sandbox, TMPDIR: temporary }, { cwd: repo });
+    expect(await baton.exit, baton.stderr()).toBe(code);
+    expect(await readdir(repo)).toEqual(before);
+    expect(await readdir(temporary)).toEqual([]);
+  });
+
+  test("of a repository that says nothing tells what to write, and what its exit codes mean", async () => {
+    await git("rm", "-q", "-r", ".");
+    await writeFile(join(repo, "README.md"), "# Nothing yet\n");
+    await git("add", "README.md");
+    await git("commit", "-q", "-m", "nothing");
+    await using baton = startBaton(["init", repo], environment());
+    expect(await baton.exit).toBe(1);
+    expect(baton.stdout()).toContain("Found no command to propose. Write `commands.test` into .github/baton.yml.");
+    await using help = startBaton(["init", "--help"], environment());
+    await help.exit;
+    expect(help.stdout()).toMatch(/Exit code 0: .* 1: .* 2: [\s\S]* 130: /);
+  });
+
+  test("with --write refuses before it tries anything where its last file is not committed", async () => {
+    await mkdir(join(repo, ".github"));
+    await writeFile(join(repo, ".github/baton.yml"), "commands: { test: npm test }\n");
+    await using baton = startBaton(["init", repo, "--write"], environment());
+    expect(await baton.exit).toBe(2);
+    expect(baton.stderr()).toContain(".github/baton.yml has changes that are not committed");
+    expect(baton.stdout()).not.toContain("trying");
   });
 
   test("with --write writes the file, and never over what is not committed", async () => {
