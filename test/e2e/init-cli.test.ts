@@ -97,6 +97,17 @@ describe("baton init", () => {
     expect(await readFile(file, "utf8")).toBe("# mine\n");
   });
 
+  test("outside of a repository, and before its first commit, says what is missing", async () => {
+    await rm(join(repo, ".git"), { recursive: true });
+    await using outside = startBaton(["init", repo], environment());
+    expect(await outside.exit).toBe(2);
+    expect(outside.stderr()).toContain(`${repo} is in no git repository; name the folder of a clone`);
+    await git("init", "-q", "-b", "main");
+    await using unborn = startBaton(["init", repo], environment());
+    expect(await unborn.exit).toBe(2);
+    expect(unborn.stderr()).toContain(`${repo} has no commit yet`);
+  });
+
   test("where no suite can be compared says so by its exit code", async () => {
     await writeFile(join(repo, "package.json"), '{ "scripts": { "test": "exit 1" } }');
     await git("commit", "-q", "-a", "-m", "no tests");
