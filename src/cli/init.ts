@@ -18,7 +18,7 @@ import { CONFIG_FILE } from "../workflows/load.ts";
 import { commandNames } from "../workflows/names.ts";
 import { proposeFiles, type ProposedFiles } from "../workflows/setup-files.ts";
 import type { Setup, Tried } from "../workflows/setup.ts";
-import { isSuiteVerifiable, whatCanBeVerified } from "../workflows/verifiable.ts";
+import { installInTheWay, isSuiteVerifiable, whatCanBeVerified } from "../workflows/verifiable.ts";
 import { findCommands } from "../workspace/commands.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { openClone } from "./local-clone.ts";
@@ -207,6 +207,9 @@ function tell(tried: Tried, { files, leftOut }: ProposedFiles, print: (line: str
         ? "\nThere is nothing to add to what the repository says already."
         : `\nFound no command to propose. Write \`commands.test\` into ${CONFIG_FILE}.`,
     );
+  const install = installInTheWay(tried.commands);
+  if (files.length > 0 && install)
+    print(`\nNot enough yet: \`${install.command}\` does not work here, and every check begins with it.`);
   for (const { path, text } of files) print(`\n${path}\n\n${text.trimEnd().replace(/^/gm, "  ")}`);
 }
 

@@ -75,6 +75,24 @@ describe("baton init", () => {
     expect(help.stdout()).toMatch(/Exit code 0: .* 1: .* 2: [\s\S]* 130: /);
   });
 
+  test("where the install fails says above the file that it is not enough yet", async () => {
+    const manifest = {
+      name: "tab",
+      type: "module",
+      scripts: { test: "node --test" },
+      dependencies: { nowhere: "1.0.0" },
+    };
+    await writeFile(join(repo, "package.json"), JSON.stringify(manifest));
+    await writeFile(join(repo, "package-lock.json"), JSON.stringify({ name: "tab", lockfileVersion: 3, packages: {} }));
+    await git("add", "-A");
+    await git("commit", "-q", "-m", "a lock file that does not fit");
+    await using baton = startBaton(["init", repo], environment());
+    expect(await baton.exit).toBe(1);
+    expect(baton.stdout()).toMatch(
+      /Not enough yet: `npm ci` does not work here, and every check begins with it\.\n\n\.github\/baton\.yml\n/,
+    );
+  });
+
   test("with --write refuses before it tries anything where its last file is not committed", async () => {
     await mkdir(join(repo, ".github"));
     await writeFile(join(repo, ".github/baton.yml"), "commands: { test: npm test }\n");
