@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, expect, test, vi } from "vitest";
 import { validate, validateFolder } from "#src/cli/validate.ts";
+import { createLibrary } from "#src/workflows/load.ts";
 import type { AllowedServer } from "#src/workflows/servers.ts";
 
 const folders: string[] = [];
@@ -72,6 +73,15 @@ test("every problem of every file is told, and nothing passes for in order", asy
     "",
     "6 problems. Nothing was changed.",
   ]);
+});
+
+test("of many words that may be meant the first are listed, and the rest counted", async () => {
+  const { lines } = await run({
+    ".github/baton/workflows/paint.md": workflow.replace("agent: artist", "agent: somebody-else"),
+  });
+  const [, listed = "", left] = /choose one of: (.*) and (\d+) more$/.exec(lines[0] ?? "") ?? [];
+  const agents = (await createLibrary()).agents.names().length;
+  expect(listed.split(", ").length + Number(left)).toBe(agents);
 });
 
 test("the servers agents name are checked where a list is given, and said to be unchecked where there is none", async () => {
