@@ -43,6 +43,7 @@ describe("baton init", () => {
       /✓ The suite is no worse than before \(baseline\): yes\n +`npm test`: 10 tests read/,
     );
     expect(baton.stdout()).toContain("  test: npm test");
+    expect(baton.stdout()).toContain("# `npm --prefix /path/to/baton run baton -- validate` checks this file.");
     expect(baton.stdout()).toContain("Nothing was written; --write does.");
     expect(await git("status", "--porcelain")).toBe("");
   });
