@@ -71,7 +71,7 @@ export function costLine(state: State, now: number): string {
 }
 
 /** Why less may be spent than was asked for; nothing where it is what was asked for, or people have set it since. */
-function lowered({ budget, created }: State): string {
+export function lowered({ budget, created }: State): string {
   const asked = created.ceilings.dollars;
   const law = created.config.budget.run;
   if (asked === undefined || law === undefined || asked <= law || budget?.microDollars !== dollars(law)) return "";
