@@ -210,6 +210,11 @@ export function isUnconfigured(source: Source = process.env): boolean {
   return ["APP_ID", "PRIVATE_KEY", "PRIVATE_KEY_PATH", "WEBHOOK_SECRET"].every((name) => (source[name] ?? "") === "");
 }
 
+/** True when somebody said where Baton keeps what it needs. */
+export function isHomeSet(source: Source = process.env): boolean {
+  return (source["BATON_HOME"] ?? "") !== "";
+}
+
 /** Where archived runs are. */
 export function archiveFolder({ archive, home }: Pick<Env, "archive" | "home">): string {
   return archive ?? join(home, "archive");

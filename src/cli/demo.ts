@@ -105,10 +105,18 @@ function invitation(url: string, model: string): string {
     model === "real"
       ? "Open any issue you like"
       : `The scripted model knows one more bug: open an issue titled “${sampleIssues.second.title}”`;
+  const further =
+    model === "real"
+      ? []
+      : [
+          "`/agent init` on any issue proposes a setup. What else `/agent help` lists is begun, and answered with a word about the scripted model:",
+          "`npm run demo -- --model real` works it in earnest.",
+        ];
   return [
     "",
     `${styleText("bold", "Now you.")} ${hint}:`,
     `  ${url}/${REPO}/issues/new`,
+    ...further,
     "Comment `/agent help`, `/agent why` or `/agent fix`, put the label `agent` on an issue, or act as the passer-by, who may not.",
     "Ctrl+C ends the demo.",
   ].join("\n");

@@ -12,12 +12,13 @@ import { newRunId, type Sha } from "../core/ids.ts";
 import { createLog } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
 import type { RepoRef } from "../engine/events.ts";
-import { readEnv, type Source } from "../env.ts";
+import { isHomeSet, readEnv, type Env, type Source } from "../env.ts";
 import { createGates } from "../gates/create-gates.ts";
+import { CONFIG_FILE } from "../workflows/load.ts";
 import { commandNames } from "../workflows/names.ts";
 import { proposeFiles, type ProposedFiles } from "../workflows/setup-files.ts";
 import type { Setup, Tried } from "../workflows/setup.ts";
-import { isSuiteVerifiable, whatCanBeVerified } from "../workflows/verifiable.ts";
+import { installInTheWay, isSuiteVerifiable, whatCanBeVerified } from "../workflows/verifiable.ts";
 import { findCommands } from "../workspace/commands.ts";
 import { textAt } from "../workspace/text-at.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
@@ -31,15 +32,19 @@ const USAGE = `Usage: baton init [folder] [--write]          try what is detecte
        baton init [folder] --agent [options]  let a surveyor propose; leaves a branch and a pull-request text
        baton init <owner/repo#12> [options]   the same for a repository on GitHub, asked for in an issue; needs GITHUB_TOKEN
 
-The commands are tried on the last commit, in fresh clones in the sandbox. Without --write nothing is changed.
+The commands are tried on the last commit, in fresh clones in the sandbox. Without --write nothing is changed, and without
+--agent nothing is kept: the clones are in BATON_HOME where that is set, else in a folder that goes at the end.
 
   --write             write the files that are proposed into the folder
   --agent             ask a model, which may also propose paths to protect and agents; needs ANTHROPIC_API_KEY
   --budget <dollars>  with a model: stop when this much is spent
   --max-time <20m>    with a model: stop after this long
-  --json              print one line of JSON at the end; what is told goes to stderr`;
+  --json              print one line of JSON at the end; what is told goes to stderr
 
-/** The verb. Exit code 0 when there is something to propose, or nothing to add; 1 when no suite can be compared; 130 when it was interrupted. */
+Exit code 0: the suite can be compared here. 1: it cannot yet, or something failed; what is told says why. 2: it was asked for
+something that cannot be. 130: it was interrupted.`;
+
+/** The verb. Its exit codes stand in the usage. */
 export async function init(argv: readonly string[], source?: Source): Promise<number> {
   const { values, positionals } = parse(argv);
   if (values.help) {
@@ -96,7 +101,8 @@ async function detected(
   source: Source | undefined,
 ): Promise<number> {
   const print = json ? (line: string) => console.error(line) : (line: string) => console.log(line);
-  const env = readEnv([], source);
+  await using undo = new AsyncDisposableStack();
+  const env = await withHome(source, undo);
   const journal = createLog({
     level: env.logLevel === "info" ? "warn" : env.logLevel,
     redact: createRedact(env.secrets),
@@ -104,21 +110,17 @@ async function detected(
   const stop = new AbortController();
   void stopSignal().then(() => stop.abort());
   const { signal } = stop;
-  await using parts = await openParts({ env, journal, credential: () => Promise.resolve(undefined) });
+  const parts = undo.use(await openParts({ env, journal, credential: () => Promise.resolve(undefined) }));
   if (parts.sandbox.warning !== undefined) console.error(`Warning: ${parts.sandbox.warning}`);
   const { workspaces } = parts;
   const clone = await openClone({ folder, workspaces, print, signal });
+  const trial = { ...clone, workspaces, signal };
   try {
-    const { tried, proposed } = await tryDetected({
-      ...clone,
-      workspaces,
-      run: parts.sandbox.run,
-      journal,
-      print,
-      signal,
-    });
+    // What is detected becomes this file and no other: trying takes minutes, so a refusal comes before it.
+    if (write) await refuseUncommitted(clone.root, trial, [CONFIG_FILE]);
+    const { tried, proposed } = await tryDetected({ ...trial, run: parts.sandbox.run, journal, print });
     tell(tried, proposed, print);
-    if (write) await writeInto(clone.root, { ...clone, workspaces, signal }, proposed, print);
+    if (write) await writeInto(clone.root, trial, proposed, print);
     else if (proposed.files.length > 0) print("\nNothing was written; --write does.");
     if (json) console.log(JSON.stringify({ tried, ...proposed, verifiable: whatCanBeVerified(tried), written: write }));
     return isSuiteVerifiable(tried) ? 0 : 1;
@@ -127,6 +129,15 @@ async function detected(
     print("Stopped.");
     return 130;
   }
+}
+
+/** The environment; where it names no home, a folder for this one time. */
+async function withHome(source: Source | undefined, undo: AsyncDisposableStack): Promise<Env> {
+  const env = readEnv([], source);
+  if (isHomeSet(source)) return env;
+  const home = await mkdtemp(join(tmpdir(), "baton-init-"));
+  undo.defer(() => rm(home, { recursive: true, force: true }));
+  return { ...env, home };
 }
 
 interface Trial {
@@ -184,19 +195,23 @@ function tell(tried: Tried, { files, leftOut }: ProposedFiles, print: (line: str
   for (const { what, can, why } of whatCanBeVerified(tried)) print(`  ${signs[can]} ${what}: ${can}\n      ${why}`);
   if (leftOut.length > 0) print("\nLeft out");
   for (const { what, why } of leftOut) print(`  ${what}\n      ${why}`);
-  if (files.length === 0) print("\nThere is nothing to add to what the repository says already.");
+  const says = tried.commands.some(({ name, from }) => name === "test" && from === "written");
+  if (files.length === 0)
+    print(
+      says
+        ? "\nThere is nothing to add to what the repository says already."
+        : `\nFound no command to propose. Write \`commands.test\` into ${CONFIG_FILE}.`,
+    );
+  const install = installInTheWay(tried.commands);
+  if (files.length > 0 && install)
+    print(`\nNot enough yet: \`${install.command}\` does not work here, and every check begins with it.`);
   for (const { path, text } of files) print(`\n${path}\n\n${text.trimEnd().replace(/^/gm, "  ")}`);
 }
 
 /** Never over something that was tried otherwise: a file that is not as it was committed is left alone. */
-async function writeInto(
-  root: string,
-  { repo, commit, workspaces, signal }: Trial,
-  { files }: ProposedFiles,
-  print: (line: string) => void,
-): Promise<void> {
-  const read = textAt(workspaces, repo, commit, signal);
-  for (const { path } of files) {
+async function refuseUncommitted(root: string, trial: Trial, paths: readonly string[]): Promise<void> {
+  const read = textAt(trial.workspaces, trial.repo, trial.commit, trial.signal);
+  for (const path of paths) {
     const now = await readFile(join(root, path), "utf8").catch(() => undefined);
     if (now !== (await read(path)))
       throw new BatonError(
@@ -204,6 +219,16 @@ async function writeInto(
         `${path} has changes that are not committed; commit or undo them first. Nothing was written.`,
       );
   }
+}
+
+async function writeInto(
+  root: string,
+  trial: Trial,
+  { files }: ProposedFiles,
+  print: (line: string) => void,
+): Promise<void> {
+  const paths = files.map(({ path }) => path);
+  await refuseUncommitted(root, trial, paths);
   for (const { path, text } of files) {
     await mkdir(dirname(join(root, path)), { recursive: true });
     await writeFile(join(root, path), text);

@@ -15,7 +15,17 @@ export interface LocalClone {
   readonly commit: Sha;
 }
 
-/** Opens the clone at its last commit, of `branch` or of what is checked out. Throws `git-failed`, with what to do. */
+/** The root of the repository that `folder` is in. Throws `invalid-usage` where it is in none. */
+export async function rootOf(folder: string, signal: AbortSignal): Promise<string> {
+  const root = await gitIn(folder, ["rev-parse", "--show-toplevel"], signal);
+  if (succeeded(root)) return root.stdout.trim();
+  throw new BatonError("invalid-usage", `${resolve(folder)} is in no git repository; name the folder of a clone`);
+}
+
+/**
+ * Opens the clone at its last commit, of `branch` or of what is checked out. Throws, with what to do, `invalid-usage` where there is none,
+ * and `git-failed`.
+ */
 export async function openClone(from: {
   readonly folder: string;
   readonly branch?: string | undefined;
@@ -24,14 +34,7 @@ export async function openClone(from: {
   readonly signal: AbortSignal;
 }): Promise<LocalClone> {
   const { folder, workspaces, print, signal } = from;
-  const root = (
-    await git(
-      folder,
-      ["rev-parse", "--show-toplevel"],
-      signal,
-      `${resolve(folder)} is not a git repository; name one with --repo`,
-    )
-  ).trim();
+  const root = await rootOf(folder, signal);
   const checkedOut = (
     await git(
       root,
@@ -40,6 +43,8 @@ export async function openClone(from: {
       `${root} has no branch checked out; check one out first`,
     )
   ).trim();
+  if (from.branch === undefined && !succeeded(await gitIn(root, ["rev-parse", "--verify", "--quiet", "HEAD"], signal)))
+    throw new BatonError("invalid-usage", `${root} has no commit yet; make the first one, then ask again`);
   if ((await git(root, ["status", "--porcelain", "--untracked-files=no"], signal)).trim() !== "")
     print("There are uncommitted changes; this starts from the last commit and does not see them.");
   const name = `${basename(root)}-${createHash("sha256").update(root).digest("hex").slice(0, 8)}`;
@@ -49,7 +54,13 @@ export async function openClone(from: {
 }
 
 async function git(cwd: string, args: string[], signal: AbortSignal, otherwise?: string): Promise<string> {
-  const result = await execute(
+  const result = await gitIn(cwd, args, signal);
+  if (succeeded(result)) return result.stdout;
+  throw new BatonError("git-failed", otherwise ?? `git ${args.join(" ")} failed in ${cwd}: ${result.output.trim()}`);
+}
+
+async function gitIn(cwd: string, args: readonly string[], signal: AbortSignal) {
+  return await execute(
     {
       argv: ["git", ...args],
       cwd: resolve(cwd),
@@ -58,6 +69,4 @@ async function git(cwd: string, args: string[], signal: AbortSignal, otherwise?:
     },
     signal,
   );
-  if (succeeded(result)) return result.stdout;
-  throw new BatonError("git-failed", otherwise ?? `git ${args.join(" ")} failed in ${cwd}: ${result.output.trim()}`);
 }

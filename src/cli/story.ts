@@ -3,6 +3,7 @@ import { styleText } from "node:util";
 import { formatDollars, microDollars } from "../core/ids.ts";
 import type { Outcome, RecordedEvent } from "../engine/events.ts";
 import type { State } from "../engine/state.ts";
+import { lowered } from "../github/progress.ts";
 
 const words: Record<Outcome, string> = {
   succeeded: "Succeeded",
@@ -39,10 +40,12 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       const sorted = triage
         ? `${triage.type}, ${Math.round(triage.confidence * 100)} % sure${event.source === "heuristic" ? " (heuristic: no model answered)" : ""}`
         : event.why;
+      const less = lowered(state);
       return [
         line(
           `${styleText("cyan", "triage")}  ${sorted} → ${decision.kind === "start" ? `workflow ${decision.workflow.name}` : decision.kind}`,
         ),
+        ...(less === "" || !state.budget ? [] : [inner(`budget ${formatDollars(state.budget.microDollars)}${less}`)]),
       ];
     }
     case "stage.started":

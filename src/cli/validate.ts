@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { invalidUsage, readArguments } from "./arguments.ts";
 import { BatonError } from "../core/errors.ts";
+import { rootOf } from "./local-clone.ts";
 import { readEnv } from "../env.ts";
 import { CONFIG_FILE, createLibrary, overrideFolder, type Shelf } from "../workflows/load.ts";
 import { parseAgent } from "../workflows/parse-agent.ts";
@@ -19,10 +20,12 @@ interface Findings {
 
 const USAGE = `Usage: baton validate [folder]
 
-Checks .github/baton.yml, .github/baton/workflows/*.md and .github/baton/agents/*.md of the repository in the folder
-(default: this one), and the MCP servers that agents name where BATON_MCP says which there are. Exit code 0: all in order. 1: something is to mend; every problem is printed with its place.`;
+Checks .github/baton.yml, .github/baton/workflows/*.md and .github/baton/agents/*.md of the repository that the folder is in
+(default: this one), and the MCP servers that agents name where BATON_MCP says which there are.
 
-/** The verb: its arguments are the words behind it. Throws `invalid-usage` for options that do not exist. */
+Exit code 0: all in order. 1: something is to mend; every problem is printed with its place. 2: the folder is in no repository.`;
+
+/** The verb: its arguments are the words behind it. Throws `invalid-usage` for options that do not exist, and where there is no repository. */
 export async function validate(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parse(argv);
   if (values.help) {
@@ -30,7 +33,11 @@ export async function validate(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const { servers } = readEnv([]);
-  return await validateFolder({ folder: positionals[0] ?? ".", servers, print: (line) => console.log(line) });
+  const [named = "."] = positionals;
+  if (!(await isFolder(named)))
+    throw invalidUsage(`there is no folder ${named} — give the folder of a repository`, USAGE);
+  const folder = await rootOf(named, new AbortController().signal);
+  return await validateFolder({ folder, servers, print: (line) => console.log(line) });
 }
 
 function parse(argv: readonly string[]) {
@@ -43,7 +50,7 @@ function parse(argv: readonly string[]) {
 }
 
 /**
- * Checks the repository in `folder`; prints each problem, or what was found to be in order. Without `servers` it is not checked which MCP
+ * Checks the repository whose root is `folder`; prints each problem, or what was found to be in order. Without `servers` it is not checked which MCP
  * servers agents name. Gives the exit code: 0 or 1.
  */
 export async function validateFolder(args: {
@@ -52,10 +59,6 @@ export async function validateFolder(args: {
   print: (line: string) => void;
 }): Promise<number> {
   const { folder, print } = args;
-  if (!(await isFolder(folder))) {
-    print(`there is no folder ${folder} — give the folder of a repository`);
-    return 1;
-  }
   const library = await createLibrary();
   const ownWorkflows = await markdownFiles(folder, `${overrideFolder}/workflows`);
   const ownAgents = await markdownFiles(folder, `${overrideFolder}/agents`);

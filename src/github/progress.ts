@@ -1,6 +1,6 @@
 // What a run's state says to a person, before it becomes a card, a comment or a reply: its word, its stages, what comes next.
 import { assertNever } from "../core/errors.ts";
-import { formatDollars, microDollars, type RunId } from "../core/ids.ts";
+import { dollars, formatDollars, microDollars, type RunId } from "../core/ids.ts";
 import { isIdle, isPublished, stageThatEnded, totalCost, used, workedMs, type State } from "../engine/state.ts";
 import { issueTypes } from "../workflows/artifacts.ts";
 import { heldNext, waitWord } from "./held.ts";
@@ -60,7 +60,7 @@ export function stateWord(state: State): Word {
  * it has used of it is told apart. `now` in milliseconds since 1970.
  */
 export function costLine(state: State, now: number): string {
-  const of = state.budget ? ` of ${formatDollars(state.budget.microDollars)}` : "";
+  const of = state.budget ? ` of ${formatDollars(state.budget.microDollars)}${lowered(state)}` : "";
   const retried = state.budgetFrom.spend.turns > 0 || state.budgetFrom.spend.microDollars > 0;
   const since = microDollars(used(state, now).microDollars);
   return [
@@ -69,6 +69,14 @@ export function costLine(state: State, now: number): string {
     count(state.spend.turns, "model turn"),
     ...(retried ? [`since the retry ${formatDollars(since)}${of}`] : []),
   ].join(" · ");
+}
+
+/** Why less may be spent than was asked for; nothing where it is what was asked for, or people have set it since. */
+export function lowered({ budget, created }: State): string {
+  const asked = created.ceilings.dollars;
+  const law = created.config.budget.run;
+  if (asked === undefined || law === undefined || asked <= law || budget?.microDollars !== dollars(law)) return "";
+  return ` (${formatDollars(dollars(asked))} was asked for; \`budget.run\` here is ${formatDollars(dollars(law))})`;
 }
 
 /** What comes next, whom it waits for, and the exact command that changes it. Markdown, without the label. `asked` for the status itself: it is not pointed to again; `ask` is the address of the comment that asks people. */

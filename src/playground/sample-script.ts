@@ -1,16 +1,18 @@
-// What the scripted model says about the sample repository: two real bugs, worked the way a careful agent would.
-// Everything else it is asked about it answers honestly: it knows these two bugs only. What it says next it reads from the tool
+// What the scripted model says about the sample repository: two real bugs, worked the way a careful agent would, and a setup.
+// Everything else it is asked about it answers honestly: it knows no more. What it says next it reads from the tool
 // results in front of it, so that it goes on rightly in a conversation that was resumed, spoiled, or begun anew from a summary.
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Diagnosis, Reproduction, Review, Triage } from "../workflows/artifacts.ts";
+import type { Setup } from "../workflows/setup.ts";
+import { honest, unknownOf } from "./sample-unknown.ts";
 import type { Script, ScriptedCall, ScriptedTurn } from "./scripted-model.ts";
 import { textOf, toolResults, toolUses } from "./scripted-request.ts";
 
 interface SampleBug {
   readonly title: string;
   readonly body: string;
-  /** Says whether an agent's brief is about this bug. */
+  /** Says whether an issue, its title and text, is about this bug. */
   readonly matches: RegExp;
   readonly triage: Triage;
   readonly agents: Readonly<Record<string, readonly Step[]>>;
@@ -43,7 +45,7 @@ const lostCent: SampleBug = {
     "**Expected:** the shares add up to the total, e.g. `[334, 333, 333]`, as `splitByShares` already does.",
     "**Actual:** one cent is lost.",
   ].join("\n"),
-  matches: /splitEvenly|three ways|333/,
+  matches: /splitEvenly|three ways/,
   triage: {
     type: "bug",
     confidence: 0.96,
@@ -153,7 +155,7 @@ const thousands: SampleBug = {
     'parse("$1,234.50"); // 100, expected 123450',
     "```",
   ].join("\n"),
-  matches: /1,234|thousands separator/,
+  matches: /\$1,234|thousands separator/,
   triage: {
     type: "bug",
     confidence: 0.9,
@@ -242,48 +244,48 @@ const bugs = [lostCent, thousands];
 /** The issue the demo opens, and the one it suggests to the person watching. */
 export const sampleIssues = { first: lostCent, second: thousands };
 
-/** The scripted replies of `agent` to a brief, in order of turns. */
-function sampleReplies(agent: string, brief: string): readonly Step[] {
-  const bug = bugs.find(({ matches }) => matches.test(brief));
-  if (agent === "triager") return [{ tools: [finish(bug?.triage ?? unknownIssue)] }];
-  const replies = bug?.agents[agent];
-  if (replies) return replies;
-  return [
-    {
-      text: honest,
-      tools: [
-        finish(
-          agent === "reproducer"
-            ? notReproduced
-            : { verdict: "changes", findings: [{ severity: "info", message: honest }] },
-        ),
-      ],
-    },
-  ];
+/** What a brief says of the issue, without the rest of the brief: that holds hex digits of chance. */
+function issueIn(brief: string): string {
+  const blocks = brief.matchAll(
+    /^----- data ([0-9a-f]+): (?:title|text) -----\n([\s\S]*?)\n----- end of data \1 -----$/gm,
+  );
+  return [...blocks].map(([, , text]) => text).join("\n");
 }
 
-const honest =
-  "This is the demo's scripted model: it only knows the two bugs of the sample repository. Run the demo with --model real for anything else.";
-const notReproduced: Reproduction = {
-  reproduced: false,
-  testFiles: [],
-  command: "",
-  expectedFailure: "",
-  notes: honest,
-};
-const unknownIssue: Triage = {
-  type: "question",
-  confidence: 0.35,
-  runnerUp: "bug",
-  severity: "low",
-  size: "s",
-  labels: [],
-  areas: [],
-  missing: [],
-  securitySensitive: false,
-  summary: honest,
-  evidence: [],
-};
+/** The scripted replies of `agent` to a brief, in order of turns. */
+function sampleReplies(agent: string, brief: string): readonly Step[] {
+  const issue = issueIn(brief);
+  const bug = bugs.find(({ matches }) => matches.test(issue));
+  if (agent === "triager" && bug) return [{ tools: [finish(bug.triage)] }];
+  if (agent === "surveyor") return surveyed;
+  return bug?.agents[agent] ?? [{ text: honest, tools: [finish(unknownOf(brief))] }];
+}
+
+/** A setup for the sample, whatever issue it is asked for in. */
+const surveyed: readonly Step[] = [
+  { text: "How is this repository worked in?", tools: [read("package.json"), read("AGENTS.md"), read("src/money.js")] },
+  { text: "I try what I mean to propose.", tools: [bash("npm test 2>&1 | tail -15; node --check src/index.js")] },
+  {
+    tools: [
+      finish({
+        summary: "A small library of plain ECMAScript modules without dependencies, tested with `node:test`.",
+        commands: { test: "npm test", lint: "node --check src/index.js" },
+        protect: [],
+        agents: [
+          {
+            name: "cents",
+            description: "Checks that amounts stay whole cents and that shares add up to what was split",
+            tier: "fast",
+            tools: ["bash", "read", "grep"],
+            prompt:
+              "Amounts are whole cents everywhere; only `src/money.js` knows about dollars and text. Look for amounts that become fractions, and for shares that do not add up to the amount that was split. Check with `node --test`. Hand in each place with its path and line, and amounts that show it.",
+          },
+        ],
+        notes: ["Nobody has written down how tips are rounded."],
+      } satisfies Setup),
+    ],
+  },
+];
 
 /** Where the sample repository's files are. */
 export const sampleFolder = join(import.meta.dirname, "sample");

@@ -21,7 +21,7 @@ interface Line {
 }
 
 const HEAD = `# What this repository says to Baton. Every key may be left out: what is absent is detected, or has a default.
-# \`baton validate\` checks this file.
+# \`npm --prefix /path/to/baton run baton -- validate\` checks this file.
 `;
 const ABOUT = {
   commands: "# Shell commands, run in the repository's root, in a sandbox. The network is closed, but for install.",

@@ -6,7 +6,7 @@ import { expectation, jsonSchemaOf } from "./explain.ts";
 import type { Comparison, Expression } from "./expression.ts";
 import { pathsIn } from "./expression.ts";
 import type { Literal, Path } from "./expression-tokens.ts";
-import { nearest } from "./nearest.ts";
+import { nearest, oneOf } from "./nearest.ts";
 import type { Stage } from "./schema.ts";
 import { quote, type Problem } from "./source-file.ts";
 
@@ -78,7 +78,7 @@ function noArtifact({ stage, fields }: Path, makes: ReadonlyMap<string, Asked | 
   const near = nearest(stage, known);
   if (near !== undefined) return `there is no stage ${quote(stage)} to ask — did you mean ${quote(near)}?`;
   const asText = fields.length === 0 ? `; if it is text, write '${stage}'` : "";
-  return `there is no stage ${quote(stage)} to ask — choose one of: ${known.slice(0, 12).join(", ")}${asText}`;
+  return `there is no stage ${quote(stage)} to ask — ${oneOf(known)}${asText}`;
 }
 
 function noField(above: string, field: string, known: readonly string[], list: boolean, path: string): string {

@@ -12,6 +12,15 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best?.name;
 }
 
+/** Words that are listed of many. */
+const LISTED = 12;
+
+/** "choose one of: …", of many the first, and how many there are besides. */
+export function oneOf(known: readonly string[]): string {
+  const left = known.length - LISTED;
+  return `choose one of: ${known.slice(0, LISTED).join(", ")}${left > 0 ? ` and ${left} more` : ""}`;
+}
+
 /** Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other. */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];

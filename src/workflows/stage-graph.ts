@@ -7,7 +7,7 @@ import type { ArtifactName } from "./artifacts.ts";
 import { cyclesIn } from "./cycles.ts";
 import { TRIAGE_STAGE } from "./expression-check.ts";
 import { at, type Located } from "./located-yaml.ts";
-import { nearest } from "./nearest.ts";
+import { nearest, oneOf } from "./nearest.ts";
 import { durationMs, Stage, type GateName } from "./schema.ts";
 import { quote, type Problem } from "./source-file.ts";
 import { checkCondition, checkKeys, leavesCommit } from "./stage-keys.ts";
@@ -121,8 +121,7 @@ function checkNames(node: Node, nodes: ReadonlyMap<string, Node>, agents: Readon
 function unknown(node: Node, does: string, name: string, known: Iterable<string>): string {
   const names = [...known];
   const near = nearest(name, names);
-  const advice =
-    near === undefined ? `choose one of: ${names.slice(0, 12).join(", ")}` : `did you mean ${quote(near)}?`;
+  const advice = near === undefined ? oneOf(names) : `did you mean ${quote(near)}?`;
   return `${node.name} ${does} ${quote(name)}, which does not exist — ${advice}`;
 }
 

@@ -17,8 +17,7 @@ const BASELINE = "The suite is no worse than before (baseline)";
 export function whatCanBeVerified({ commands, surface }: Tried): Verifiable[] {
   // Of two the last one is in force.
   const of = (name: TriedCommand["name"]) => commands.findLast((one) => one.name === name);
-  const install = of("install");
-  const list = [dependencies(install), ...tests(of("test"), isInTheWay(install) ? install : undefined)];
+  const list = [dependencies(of("install")), ...tests(of("test"), installInTheWay(commands))];
   return [...list, told(of("lint"), of("typecheck"), of("build")), names(surface)];
 }
 
@@ -27,7 +26,12 @@ export function isSuiteVerifiable(tried: Tried): boolean {
   return whatCanBeVerified(tried).some(({ what, can }) => what === BASELINE && can !== "no");
 }
 
-/** What does not work and is run all the same, before every check. */
+/** The install that does not work and is run all the same, before every check. */
+export function installInTheWay(commands: Tried["commands"]): TriedCommand | undefined {
+  const install = commands.findLast(({ name }) => name === "install");
+  return isInTheWay(install) ? install : undefined;
+}
+
 function isInTheWay(install: TriedCommand | undefined): boolean {
   return install !== undefined && !install.works && install.from !== "proposed";
 }

@@ -1,9 +1,12 @@
 // `baton validate` on real folders: good ones are named, bad ones are refused with every problem.
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { promisify } from "node:util";
+import { afterEach, expect, test, vi } from "vitest";
 import { validate, validateFolder } from "#src/cli/validate.ts";
+import { createLibrary } from "#src/workflows/load.ts";
 import type { AllowedServer } from "#src/workflows/servers.ts";
 
 const folders: string[] = [];
@@ -72,6 +75,15 @@ test("every problem of every file is told, and nothing passes for in order", asy
   ]);
 });
 
+test("of many words that may be meant the first are listed, and the rest counted", async () => {
+  const { lines } = await run({
+    ".github/baton/workflows/paint.md": workflow.replace("agent: artist", "agent: somebody-else"),
+  });
+  const [, listed = "", left] = /choose one of: (.*) and (\d+) more$/.exec(lines[0] ?? "") ?? [];
+  const agents = (await createLibrary()).agents.names().length;
+  expect(listed.split(", ").length + Number(left)).toBe(agents);
+});
+
 test("the servers agents name are checked where a list is given, and said to be unchecked where there is none", async () => {
   const folder = await mkdtemp(join(tmpdir(), "baton-validate-"));
   folders.push(folder);
@@ -119,10 +131,33 @@ test("a huge file is refused, not read", async () => {
   expect(lines[0]).toBe(".github/baton.yml:1:1: the file is larger than 256 KiB — make it shorter");
 });
 
-test("a folder that is not there is said", async () => {
-  const lines: string[] = [];
-  expect(await validateFolder({ folder: "/nowhere/at/all", print: (line) => lines.push(line) })).toBe(1);
-  expect(lines).toEqual(["there is no folder /nowhere/at/all — give the folder of a repository"]);
+test("a folder that is not there, or in no repository, is said", async () => {
+  await expect(validate(["/nowhere/at/all"])).rejects.toMatchObject({
+    code: "invalid-usage",
+    message: expect.stringContaining("there is no folder /nowhere/at/all — give the folder of a repository"),
+  });
+  const folder = await mkdtemp(join(tmpdir(), "baton-validate-"));
+  folders.push(folder);
+  await expect(validate([folder])).rejects.toMatchObject({
+    code: "invalid-usage",
+    message: expect.stringContaining(`${folder} is in no git repository`),
+  });
+});
+
+test("from a folder inside the repository all of it is checked", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "baton-validate-"));
+  folders.push(folder);
+  await mkdir(join(folder, ".github"));
+  await mkdir(join(folder, "src"));
+  await writeFile(join(folder, ".github/baton.yml"), "rotues: {}\n");
+  await promisify(execFile)("git", ["init", "-q", folder]);
+  const said = vi.spyOn(console, "log").mockImplementation(() => undefined);
+  try {
+    expect(await validate([join(folder, "src")])).toBe(1);
+    expect(said.mock.calls.flat()[0]).toMatch(/unknown key "rotues"/);
+  } finally {
+    said.mockRestore();
+  }
 });
 
 test("options that do not exist are refused with the usage", async () => {

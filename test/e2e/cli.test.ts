@@ -95,6 +95,15 @@ describe("baton run ./issue.md --repo .", () => {
     expect(summaryOf(baton.stdout())).toMatchObject({ state: "out-of-budget" });
   });
 
+  test("says that a budget was lowered to what the repository allows", async () => {
+    await using baton = startBaton(
+      ["run", join(folder, "issue.md"), "--repo", repo, "--budget", "99", "--dry-run"],
+      environment(),
+    );
+    expect(await baton.exit, baton.stderr()).toBe(0);
+    expect(baton.stdout()).toContain("budget $2.00 ($99.00 was asked for; `budget.run` here is $2.00)");
+  });
+
   test("interrupted ends the run, in words, and by its exit code", async () => {
     await using slow = await openScriptedModel({ script: { triager: [[{ hang: "before" }]] } });
     await using baton = startBaton(["run", join(folder, "issue.md"), "--repo", repo, "--json"], {

@@ -1,6 +1,6 @@
 // `baton init` as people run it: without a key what is detected is tried and told; with --write the file is there; with --agent a branch.
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -43,8 +43,64 @@ describe("baton init", () => {
       /✓ The suite is no worse than before \(baseline\): yes\n +`npm test`: 10 tests read/,
     );
     expect(baton.stdout()).toContain("  test: npm test");
+    expect(baton.stdout()).toContain("# `npm --prefix /path/to/baton run baton -- validate` checks this file.");
     expect(baton.stdout()).toContain("Nothing was written; --write does.");
     expect(await git("status", "--porcelain")).toBe("");
+  });
+
+  test.each([
+    ["that can be verified", "node --test", 0],
+    ["that cannot", "exit 1", 1],
+  ])("leaves nothing behind in a clone %s, nor elsewhere", async (_, script, code) => {
+    await writeFile(join(repo, "package.json"), JSON.stringify({ type: "module", scripts: { test: script } }));
+    await git("commit", "-q", "-a", "-m", "other tests");
+    const temporary = join(folder, "temporary");
+    await mkdir(temporary);
+    const before = await readdir(repo);
+    await using baton = startBaton(["init"], { BATON_SANDBOX: sandbox, TMPDIR: temporary }, { cwd: repo });
+    expect(await baton.exit, baton.stderr()).toBe(code);
+    expect(await readdir(repo)).toEqual(before);
+    expect(await readdir(temporary)).toEqual([]);
+  });
+
+  test("of a repository that says nothing tells what to write, and what its exit codes mean", async () => {
+    await git("rm", "-q", "-r", ".");
+    await writeFile(join(repo, "README.md"), "# Nothing yet\n");
+    await git("add", "README.md");
+    await git("commit", "-q", "-m", "nothing");
+    await using baton = startBaton(["init", repo], environment());
+    expect(await baton.exit).toBe(1);
+    expect(baton.stdout()).toContain("Found no command to propose. Write `commands.test` into .github/baton.yml.");
+    await using help = startBaton(["init", "--help"], environment());
+    await help.exit;
+    expect(help.stdout()).toMatch(/Exit code 0: .* 1: .* 2: [\s\S]* 130: /);
+  });
+
+  test("where the install fails says above the file that it is not enough yet", async () => {
+    const manifest = {
+      name: "tab",
+      type: "module",
+      scripts: { test: "node --test" },
+      dependencies: { nowhere: "1.0.0" },
+    };
+    await writeFile(join(repo, "package.json"), JSON.stringify(manifest));
+    await writeFile(join(repo, "package-lock.json"), JSON.stringify({ name: "tab", lockfileVersion: 3, packages: {} }));
+    await git("add", "-A");
+    await git("commit", "-q", "-m", "a lock file that does not fit");
+    await using baton = startBaton(["init", repo], environment());
+    expect(await baton.exit).toBe(1);
+    expect(baton.stdout()).toMatch(
+      /Not enough yet: `npm ci` does not work here, and every check begins with it\.\n\n\.github\/baton\.yml\n/,
+    );
+  });
+
+  test("with --write refuses before it tries anything where its last file is not committed", async () => {
+    await mkdir(join(repo, ".github"));
+    await writeFile(join(repo, ".github/baton.yml"), "commands: { test: npm test }\n");
+    await using baton = startBaton(["init", repo, "--write"], environment());
+    expect(await baton.exit).toBe(2);
+    expect(baton.stderr()).toContain(".github/baton.yml has changes that are not committed");
+    expect(baton.stdout()).not.toContain("trying");
   });
 
   test("with --write writes the file, and never over what is not committed", async () => {
@@ -71,6 +127,17 @@ describe("baton init", () => {
     const text = await readFile(file, "utf8");
     expect(text.startsWith("\uFEFFtriggers: { onOpened: false }\n")).toBe(true);
     expect(text).toContain("  test: npm test\n");
+  });
+
+  test("outside of a repository, and before its first commit, says what is missing", async () => {
+    await rm(join(repo, ".git"), { recursive: true });
+    await using outside = startBaton(["init", repo], environment());
+    expect(await outside.exit).toBe(2);
+    expect(outside.stderr()).toContain(`${repo} is in no git repository; name the folder of a clone`);
+    await git("init", "-q", "-b", "main");
+    await using unborn = startBaton(["init", repo], environment());
+    expect(await unborn.exit).toBe(2);
+    expect(unborn.stderr()).toContain(`${repo} has no commit yet`);
   });
 
   test("where no suite can be compared says so by its exit code", async () => {

@@ -1,5 +1,6 @@
 // The card as a maintainer reads it: what state, why, what next, and nothing that acts by itself.
 import { describe, expect, test } from "vitest";
+import { dollars } from "#src/core/ids.ts";
 import { createRedact } from "#src/core/redact.ts";
 import { renderCard } from "#src/github/card.ts";
 import { renderEnding } from "#src/github/ending-comment.ts";
@@ -8,7 +9,7 @@ import { createNeutral } from "#src/github/neutral.ts";
 import { apply } from "#src/engine/fold.ts";
 import { workedMs, type State } from "#src/engine/state.ts";
 import { commandRoutes } from "#src/workflows/names.ts";
-import { goodTriage } from "#test/support/engine-world.ts";
+import { created, goodTriage } from "#test/support/engine-world.ts";
 import {
   evidence,
   fixCommit,
@@ -97,6 +98,38 @@ describe("every ending", () => {
     expect(text).not.toMatch(/🔄|Running/);
     // No line of it begins a command.
     expect(text).not.toMatch(/^\s*(?:[-*>]\s*)?\/(?:agent|baton)/m);
+  });
+});
+
+describe("a budget that was asked for", () => {
+  const routed = (run: number | undefined, asked: number) =>
+    new RunScript({
+      ceilings: { dollars: asked },
+      config: { ...created().config, budget: run === undefined ? {} : { run } },
+    })
+      .driven()
+      .routed();
+
+  test("above what the repository allows is told with both figures", () => {
+    expect(card(routed(2, 99).state)).toContain("of $2.00 ($99.00 was asked for; `budget.run` here is $2.00) ·");
+  });
+
+  test.each([
+    ["within it", routed(2, 1).state, "of $1.00 ·"],
+    ["where nothing bounds it", routed(undefined, 99).state, "of $99.00 ·"],
+    [
+      "and was changed since",
+      routed(2, 99).add({
+        type: "budget.changed",
+        by: { login: "maria", id: 7 },
+        quote: "/agent budget $1",
+        microDollars: dollars(1),
+      }).state,
+      "of $1.00 ·",
+    ],
+  ])("%s is told as it is", (_, state, words) => {
+    expect(card(state)).toContain(words);
+    expect(card(state)).not.toContain("was asked for;");
   });
 });
 

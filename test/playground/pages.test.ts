@@ -253,4 +253,27 @@ describe("pages without a browser", () => {
     for (const back of ["//evil.example", "https://evil.example", "/\\evil.example"])
       expect(await choose(back)).toBe("/");
   });
+
+  test("a pull request says who wants it merged, and then who merged it", async () => {
+    const bot = town.as(await town.token());
+    const at = { owner: "octo", repo: "tab" };
+    const main = (await town.playground.refs(repo))["refs/heads/main"] ?? "";
+    const base = await bot.rest.git.getCommit({ ...at, commit_sha: main });
+    const commit = await bot.rest.git.createCommit({
+      ...at,
+      message: "fix: split",
+      tree: base.data.tree.sha,
+      parents: [main],
+    });
+    await bot.rest.git.createRef({ ...at, ref: "refs/heads/fix", sha: commit.data.sha });
+    await bot.rest.pulls.create({ ...at, title: "fix: split", head: "fix", base: "main" });
+    const said = async () => {
+      const page = await (await get("/octo/tab/pull/1")).text();
+      return /<b>([^<]+)<\/b> (merged|wants to merge) 1 commit/.exec(page)?.slice(1);
+    };
+    expect(await said()).toEqual(["conductor[bot]", "wants to merge"]);
+    await town.playground.forcePush({ repo, branch: "main", to: "fix", as: "maria" });
+    await town.playground.settled();
+    expect(await said()).toEqual(["maria", "merged"]);
+  });
 });

@@ -1,9 +1,18 @@
 // The sample's script reads from the conversation what comes next: resumed, begun anew, or with work already there.
 import { expect, test } from "vitest";
+import { issueSection } from "#src/agents/brief.ts";
+import { dataBlock, newBoundary } from "#src/agents/data-block.ts";
 import { sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
+import { artifactNames, artifactSchemas } from "#src/workflows/artifacts.ts";
 import { callOf } from "#src/playground/scripted-script.ts";
 
-const issue = `${sampleIssues.first.title}\n\n${sampleIssues.first.body}`;
+/** An issue as a brief tells it. */
+function told({ title, body }: { title: string; body: string }, boundary = newBoundary()): string {
+  const input = { title, body, comments: [], instruction: "", dropped: [], hash: "" };
+  return issueSection(input, (label, text, max) => dataBlock(boundary, label, text, max));
+}
+
+const issue = told(sampleIssues.first);
 const briefly = { role: "user" as const, content: `Attempt 1 of 3\n${issue}` };
 
 /** What the reproducer says next after these tool calls and results. */
@@ -23,6 +32,20 @@ async function after(
   const script = sampleScript()(call)["reproducer"];
   const turn = typeof script === "function" ? await script(call) : {};
   return (turn.tools ?? []).map(({ name, input }) => ({ name, input: input ?? {} }));
+}
+
+/** What `agent` hands in at once. */
+async function handedIn(agent: string, brief: string): Promise<unknown> {
+  const request = {
+    model: "m",
+    max_tokens: 1,
+    system: `# Agent: ${agent}`,
+    messages: [{ role: "user" as const, content: brief }],
+  };
+  const call = callOf(request, 1, 0);
+  const script = sampleScript()(call)[agent];
+  const turn = typeof script === "function" ? await script(call) : {};
+  return turn.tools?.find(({ name }) => name === "finish")?.input;
 }
 
 const reads = (output = "") =>
@@ -52,4 +75,24 @@ test("begun anew from a summary, with the test already there: it is not written 
   expect((await after(summary)).map(({ name }) => name)).toEqual(["read", "read"]);
   const names = (await after(summary, ...reads('test("splitEvenly loses no cent"'))).map(({ name }) => name);
   expect(names).toEqual(["bash"]);
+});
+
+test("digits of chance around an issue say nothing of it", async () => {
+  const brief = `Attempt 1 of 3\n${told({ title: "Tips are rounded up", body: "By a cent." }, "972333123433300033312345")}`;
+  const [only] = await after({ role: "user", content: brief });
+  expect(only).toMatchObject({ name: "finish" });
+});
+
+test("the second bug is not taken for the first, whatever stands around it", async () => {
+  const second = { role: "user" as const, content: `splitEvenly\n${told(sampleIssues.second, "333".repeat(8))}` };
+  const [first] = await after(second);
+  expect(first?.input).toEqual({ file_path: "src/money.js" });
+});
+
+test.each(artifactNames)("what it does not know it says in a valid %s", async (name) => {
+  const article = name === "Lessons" || name === "Findings" ? "" : "a ";
+  const brief = `Attempt 1 of 3\n\nYou work a stage. End by handing in ${article}*${name}*.\n\n${told({ title: "Tips", body: "Up." })}`;
+  const input = await handedIn("somebody", brief);
+  expect(artifactSchemas[name].safeParse(input)).toMatchObject({ success: true });
+  expect(JSON.stringify(input)).toContain("scripted model");
 });

@@ -39,7 +39,7 @@ export async function pullPage(
     >`;
   const additions = files.reduce((total, file) => total + file.additions, 0);
   const deletions = files.reduce((total, file) => total + file.deletions, 0);
-  const verb = pull.mergedAt ? "merged" : "wants to merge";
+  const [who, verb] = pull.mergedBy ? [pull.mergedBy, "merged"] : [issue.by.account, "wants to merge"];
   const inside = {
     "": async () =>
       conversation(
@@ -59,7 +59,7 @@ export async function pullPage(
     <div class="meta">
       ${stateBadge(issue)}
       <span id="opened" data-live
-        ><b>${issue.by.account.login}</b> ${verb} ${commits.length} ${commits.length === 1 ? "commit" : "commits"} into
+        ><b>${who.login}</b> ${verb} ${commits.length} ${commits.length === 1 ? "commit" : "commits"} into
         <span class="branch mono">${pull.baseRef}</span> from <span class="branch mono">${pull.headRef}</span></span
       >
     </div>
