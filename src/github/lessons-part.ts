@@ -7,6 +7,7 @@ import { takenLessons } from "../workflows/lessons-file.ts";
 import { bullets, count, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import { leftOutPart } from "./setup-part.ts";
+import { hadNothingToPropose } from "./stages.ts";
 
 /** What the pull request of lessons says first; "" for any other. */
 export function lessonsPart(state: State, neutral: Neutral): string {
@@ -43,7 +44,7 @@ export function lessonsSentence(state: State): string {
 
 /** What is said where there is nothing to learn; undefined for every other end. */
 export function nothingLearned(state: State, neutral: Neutral): string | undefined {
-  if (state.finished?.code !== "nothing-to-propose") return undefined;
+  if (!state.finished || !hadNothingToPropose(state)) return undefined;
   const lessons = lessonsOf(state);
   if (!lessons) return neutral.line(state.finished.message, 1_500);
   const { pulls, runs } = lessons.hindsight;

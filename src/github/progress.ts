@@ -5,7 +5,7 @@ import { isIdle, isPublished, stageThatEnded, totalCost, used, workedMs, type St
 import { issueTypes } from "../workflows/artifacts.ts";
 import { heldNext, waitWord } from "./held.ts";
 import { count, duration } from "./markdown.ts";
-import { position, pullRequestLink } from "./stages.ts";
+import { hadNothingToPropose, position, pullRequestLink } from "./stages.ts";
 
 /** Addresses of the pages that Baton's texts point to. */
 export interface Links {
@@ -92,6 +92,7 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
         return `review the draft ${pullRequestLink(state)}. Baton never merges it or marks it ready; that is yours to do.`;
       }
       if (state.pullRequest) return `look at ${pullRequestLink(state)}.`;
+      if (hadNothingToPropose(state)) return "nothing; there was nothing to propose.";
       return state.created.dryRun
         ? "this was a dry run; `/agent fix` does it for real."
         : "nothing; every stage is done.";

@@ -7,6 +7,7 @@ import { writtenIn } from "../engine/proposal.ts";
 import type { State } from "../engine/state.ts";
 import { bullets, count, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
+import { hadNothingToPropose } from "./stages.ts";
 
 const SIGN: Readonly<Record<Verifiable["can"], string>> = { yes: "✅ yes", "in part": "⚠️ in part", no: "❌ no" };
 
@@ -50,7 +51,7 @@ export function setupSentence(state: State): string {
 /** What is said of a setup in which there is nothing new. */
 export function nothingToPropose(state: State, neutral: Neutral): string | undefined {
   const setup = setupOf(state);
-  if (state.finished?.code !== "nothing-to-propose" || !setup?.tried) return undefined;
+  if (!state.finished || !hadNothingToPropose(state) || !setup?.tried) return undefined;
   return stack(neutral.line(state.finished.message, 1_500), verifiablePart(setup.tried, neutral));
 }
 

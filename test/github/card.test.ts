@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createRedact } from "#src/core/redact.ts";
 import { renderCard } from "#src/github/card.ts";
 import { renderEnding } from "#src/github/ending-comment.ts";
+import { stateLabelOf } from "#src/github/labels.ts";
 import { MAX_BODY } from "#src/github/markdown.ts";
 import { createNeutral } from "#src/github/neutral.ts";
 import { apply } from "#src/engine/fold.ts";
@@ -125,6 +126,25 @@ describe("a retried run", () => {
   test("without one there is no word of it", () => {
     expect(card(failed().state)).not.toContain("since the retry");
   });
+});
+
+test("a run with nothing to propose has failed at nothing", () => {
+  const { state } = new RunScript()
+    .driven()
+    .routed()
+    .stage("reproduce")
+    .stage("diagnose", { artifact: "none" })
+    .finished("succeeded", "nothing-to-propose", "There is nothing to add.");
+  const text = card(state);
+  expect(text).toContain("✅ **reproduce**");
+  expect(text).toContain("⏭️ **diagnose** · nothing to propose\n- ⏭️ **fix**\n");
+  expect(text).not.toMatch(/❌|⬜/);
+  expect(text).toContain("**Next:** nothing; there was nothing to propose.");
+  expect(stateLabelOf(state)).toBe("agent/done");
+});
+
+test("a dry run has only sorted the issue", () => {
+  expect(stateLabelOf(recordedRuns["dry run"]().state)).toBe("agent/triaged");
 });
 
 test("the commands listed are those that do something: an ended run is not stopped", () => {
