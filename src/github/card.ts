@@ -9,6 +9,7 @@ import { bullets, commandText, folded, marker, MAX_BODY, seconds, stack } from "
 import type { Neutral } from "./neutral.ts";
 import { costLine, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
+import { startCommand } from "./start-command.ts";
 
 export interface CardOptions {
   readonly neutral: Neutral;
@@ -167,6 +168,8 @@ function evidenceBlock({ label, argv, commit, exitCode, seconds: took, tail }: E
 function commandHelp(state: State): string {
   const { finished, paused, waiting } = state;
   const asked = openAsks(state).map(({ asked: { for: what } }) => what);
+  const start = startCommand(state);
+  const flags = ["`--budget $3`", "`--max-time 20m`", ...(start === "/agent fix" ? ["`--workflow bug`"] : [])];
   return folded(
     "Commands",
     stack(
@@ -180,7 +183,7 @@ function commandHelp(state: State): string {
         ...(asked.includes("answer") ? ["`/agent tell …` answers"] : []),
         "`/agent retry` goes on where a run ended; `/agent retry <stage>` from that stage",
         "`/agent restart` begins again with the issue's text as it is now; `/agent budget $3` sets what the run may spend",
-        "`/agent fix <advice>` begins a new run; `--budget $3`, `--max-time 20m` and `--workflow bug` may follow",
+        `\`${start} <advice>\` begins a new run; ${flags.slice(0, -1).join(", ")} and ${flags.at(-1) ?? ""} may follow`,
         "`/agent status` and `/agent why` explain; `/agent help` lists everything",
       ]),
       "Each stands at the start of a line of a new comment.",

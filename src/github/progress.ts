@@ -6,6 +6,7 @@ import { issueTypes } from "../workflows/artifacts.ts";
 import { heldNext, waitWord } from "./held.ts";
 import { count, duration } from "./markdown.ts";
 import { hadNothingToPropose, position, pullRequestLink } from "./stages.ts";
+import { startCommand } from "./start-command.ts";
 
 /** Addresses of the pages that Baton's texts point to. */
 export interface Links {
@@ -82,6 +83,7 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
     return `${position(state) ?? "the last step"}, by itself. \`/agent stop\` stops it${asked === "status" ? "" : ", `/agent status` tells more"}.`;
   }
   const where = stageThatEnded(state);
+  const start = startCommand(state);
   const again =
     where === undefined
       ? "`/agent retry` tries again"
@@ -94,20 +96,20 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
       if (state.pullRequest) return `look at ${pullRequestLink(state)}.`;
       if (hadNothingToPropose(state)) return "nothing; there was nothing to propose.";
       return state.created.dryRun
-        ? "this was a dry run; `/agent fix` does it for real."
+        ? `this was a dry run; \`${start}\` does it for real.`
         : "nothing; every stage is done.";
     case "triaged":
       return "nothing starts by itself. `/agent fix` starts the work.";
     case "needs-a-decision":
       return finished.code === "asked"
         ? answers(state)
-        : `a person decides. ${capital(again)}; \`/agent fix <your advice>\` begins anew with your advice.`;
+        : `a person decides. ${capital(again)}; \`${start} <your advice>\` begins anew with your advice.`;
     case "could-not-reproduce":
-      return "add what is missing to the issue (steps, input, version), then write `/agent fix`.";
+      return `add what is missing to the issue (steps, input, version), then write \`${start}\`.`;
     case "failed":
-      return `${again}; \`/agent fix\` begins anew.`;
+      return `${again}; \`${start}\` begins anew.`;
     case "timed-out":
-      return `${again}, with the same time again; \`/agent fix --max-time 90m\` begins anew with more.`;
+      return `${again}, with the same time again; \`${start} --max-time 90m\` begins anew with more.`;
     case "out-of-budget":
       return outOfBudget(state, where, again);
     case "cancelled":
@@ -131,7 +133,8 @@ function outOfBudget({ budget, created, finished }: State, where: string | undef
 }
 
 /** What can be done about a run that was ended before its time. */
-function cancelled({ finished, created }: State, again: string): string {
+function cancelled(state: State, again: string): string {
+  const { finished, created } = state;
   switch (finished?.code) {
     case "issue-closed":
       return `reopen the issue, then ${again}.`;
@@ -143,13 +146,13 @@ function cancelled({ finished, created }: State, again: string): string {
     case "repository-gone":
       return "nothing; what it was about is gone.";
     case "issue-transferred":
-      return "write `/agent fix` where the issue is now, if Baton is installed there.";
+      return `write \`${startCommand(state)}\` where the issue is now, if Baton is installed there.`;
     case "repository-archived":
       return `unarchive the repository, then ${again}.`;
     case "installation-suspended":
       return `let the App back in, then ${again}.`;
     case "installation-removed":
-      return "install the App here again, then `/agent fix` begins anew.";
+      return `install the App here again, then \`${startCommand(state)}\` begins anew.`;
     case "base-rewritten":
     case "base-gone":
       return `\`/agent restart\` begins again from \`${created.repo.defaultBranch}\` as it is now.`;
