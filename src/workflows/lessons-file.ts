@@ -33,9 +33,9 @@ export async function proposeLessons({ lessons, hindsight, paths, read }: Learne
     const longer = withLesson(next, lesson);
     if (invented.length > 0) leave(`${invented.join(", ")} is nothing that Baton had collected`);
     else if (known.some((one) => one.includes(bare(instruction)))) leave("the instructions say so already");
-    else if (!isWhole(text) || isLink(text, paths)) leave(`${path} is no text that a line could be added to`);
+    else if (!isWhole(text) || isLink(text, paths)) leave(`\`${path}\` is no text that a line could be added to`);
     else if (Buffer.byteLength(longer) > GUIDE_BYTES)
-      leave(`${path} would be longer than the ${GUIDE_BYTES} bytes that agents read of it: shorten it first`);
+      leave(`\`${path}\` would be longer than the ${GUIDE_BYTES} bytes that agents read of it: shorten it first`);
     else {
       next = longer;
       known.push(bare(instruction));
