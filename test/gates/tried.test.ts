@@ -53,6 +53,9 @@ describe("tried", () => {
     expect(back).toMatchObject({ passed: false, code: "does-not-work" });
     expect(back.notes.join()).toContain("ended with exit code 3: no such linter");
     expect(await check(wrong, { last: true })).toMatchObject({ passed: true, code: "tried-in-part" });
+    const npm = "printf 'npm error Missing script: x\\nnpm error\\nnpm error Did you mean y?\\n'; exit 1";
+    const short = await check({ commands: { test: "node --test", build: npm } });
+    expect(short.notes).toEqual([`commands.build: ${npm}: ended with exit code 1: Missing script: x`]);
   });
 
   test.each([
