@@ -152,8 +152,16 @@ function gateEvidence(place: string, gate: GateResult, neutral: Neutral): string
   return stack(
     `**${gate.gate}** (${place}): ${neutral.line(gate.summary)} (\`${gate.code}\`)`,
     bullets(gate.notes.slice(0, 15).map((note) => neutral.line(note, 300))),
-    ...gate.evidence.slice(0, 4).map((evidence) => stack(...evidenceBlock(evidence, neutral))),
+    ...failedIn(gate)
+      .slice(0, 4)
+      .map((evidence) => stack(...evidenceBlock(evidence, neutral))),
   );
+}
+
+/** What went well says nothing about a no, except where it should have failed: a reproduction that passes shows no defect. */
+function failedIn({ gate, evidence }: GateResult): readonly Evidence[] {
+  const failed = gate === "red" ? evidence : evidence.filter(({ exitCode }) => exitCode !== 0);
+  return failed.length === 0 ? evidence : failed;
 }
 
 function evidenceBlock({ label, argv, commit, exitCode, seconds: took, tail }: Evidence, neutral: Neutral): string[] {

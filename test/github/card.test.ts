@@ -264,6 +264,29 @@ test("hostile words do nothing, secrets stay inside, and it is never too long", 
   );
 });
 
+describe("what a check that said no has seen", () => {
+  const seen = (gate: "tried" | "red") => {
+    const runs = [1, 2, 3, 4].map((number) => evidence(`suite, run ${number}`, fixCommit, 0, `all is well ${number}`));
+    const lint = evidence("lint on the base", fixCommit, 1, "no such script");
+    const no = gateResult(gate, { passed: false, code: "no", evidence: [...runs, lint] });
+    return card(
+      new RunScript()
+        .driven()
+        .routed()
+        .stage("reproduce", { gates: [no] }).state,
+    );
+  };
+
+  test("is what failed, and not what went well before", () => {
+    expect(seen("tried")).toContain("lint on the base");
+    expect(seen("tried")).not.toContain("all is well");
+  });
+
+  test("is what passed, where that is what says no", () => {
+    expect(seen("red")).toContain("all is well 1");
+  });
+});
+
 test("a gate that could not look is not shown as one that has", () => {
   const line = (code: string) =>
     card(
