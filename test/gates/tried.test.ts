@@ -172,6 +172,12 @@ describe("the files of a setup", () => {
     expect(await world.check({ gate, head: made, setup })).toMatchObject({ passed: true });
   });
 
+  test("are not told as no change to configuration", async () => {
+    const { summary } = await world.check({ gate: "integrity", head: made, setup });
+    expect(summary).toContain("nothing was changed but Baton's own settings, which you see here");
+    expect(summary).not.toContain("no test, lint or CI configuration was changed");
+  });
+
   test.each(["scope", "integrity"] as const)(
     "are refused by %s in any other run, and at any other commit",
     async (gate) => {
