@@ -74,6 +74,8 @@ function triageLine(state: State, neutral: Neutral): string {
       ? ""
       : `Left out of the issue before any model read it: ${dropped.map((item) => neutral.line(item, 100)).join(", ")}.`;
   if (!routed) return left;
+  const asked = askedForLine(state, neutral);
+  if (asked !== undefined) return stack(asked, left);
   const { triage } = routed;
   const sorted = triage
     ? `**${triage.type}**, ${Math.round(triage.confidence * 100)} % sure (next best: ${triage.runnerUp}) · severity ${triage.severity} · size ${triage.size}`
@@ -87,6 +89,12 @@ function triageLine(state: State, neutral: Neutral): string {
     ? "⚠️ This looks security-sensitive: think before saying more in public."
     : "";
   return stack(`**Triage:** ${[first, why].filter((part) => part !== "").join(" · ")}`, security, left);
+}
+
+/** Of a run whose workflow was asked for by name, so that nothing was sorted; undefined for any other. */
+export function askedForLine({ routed, created }: State, neutral: Neutral): string | undefined {
+  if (routed?.source !== "asked-for" || created.workflow === undefined) return undefined;
+  return `**Workflow:** ${neutral.line(created.workflow, 60)}, as asked with ${neutral.code(created.request.quote, 200)}`;
 }
 
 /** A result that lacks something says so, whatever its word is. */

@@ -3,6 +3,7 @@
 import { assertNever } from "../core/errors.ts";
 import type { Reply } from "../engine/reply.ts";
 import type { State } from "../engine/state.ts";
+import { askedForLine } from "./card.ts";
 import { askedLine, heldLine } from "./held.ts";
 import { bullets, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
@@ -143,7 +144,7 @@ function why(state: State, { neutral, links }: ReplyOptions): string {
       [
         triage &&
           `**Route:** ${triage.type}, ${Math.round(triage.confidence * 100)} % sure, next best ${triage.runnerUp}${routed.source === "heuristic" ? " (by rules of thumb; no model could be reached)" : ""}`,
-        routed && `**Because:** ${neutral.line(routed.why)}`,
+        routed && (askedForLine(state, neutral) ?? `**Because:** ${neutral.line(routed.why)}`),
         triage &&
           triage.evidence.length > 0 &&
           `**From the issue:** ${triage.evidence.map((quote) => `“${neutral.line(quote, 200)}”`).join(", ")}`,

@@ -6,10 +6,12 @@ import { renderEnding } from "#src/github/ending-comment.ts";
 import { stateLabelOf } from "#src/github/labels.ts";
 import { MAX_BODY } from "#src/github/markdown.ts";
 import { createNeutral } from "#src/github/neutral.ts";
+import { renderReply } from "#src/github/replies.ts";
 import { apply } from "#src/engine/fold.ts";
+import { askedFor, budgetOf } from "#src/engine/route.ts";
 import { workedMs, type State } from "#src/engine/state.ts";
 import { commandRoutes } from "#src/workflows/names.ts";
-import { goodTriage } from "#test/support/engine-world.ts";
+import { bugWorkflow, goodTriage } from "#test/support/engine-world.ts";
 import {
   evidence,
   fixCommit,
@@ -262,6 +264,22 @@ test("hostile words do nothing, secrets stay inside, and it is never too long", 
   expect(text.match(/<!--/g)?.length).toBe(
     1 + (text.match(/^<!-- baton:status:x/gm)?.length ?? 0) + (text.match(/\) <!-- baton:status:x/g)?.length ?? 0),
   );
+});
+
+test("a workflow that was asked for is not told as sorted", () => {
+  const request = { ...new RunScript().state.created.request, quote: "/agent do say hello" };
+  const script = new RunScript({ workflow: "do", request }).driven();
+  const { state } = script.add({
+    ...askedFor(script.state.created),
+    type: "run.routed",
+    decision: { kind: "start", workflow: bugWorkflow, budget: budgetOf(script.state.created, bugWorkflow) },
+  });
+  const options = { neutral, links: { serverUrl: "https://github.com" }, now: state.updatedAt };
+  const why = renderReply({ kind: "why", state }, options);
+  for (const text of [card(state), why]) {
+    expect(text).toContain("**Workflow:** do, as asked with `/agent do say hello`");
+    expect(text).not.toMatch(/Triage|asked for the workflow/);
+  }
 });
 
 describe("what a check that said no has seen", () => {
