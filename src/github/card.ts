@@ -101,7 +101,7 @@ export function askedForLine({ routed, created }: State, neutral: Neutral): stri
 function partialLine(state: State, neutral: Neutral): string {
   const partial = degradations(state).filter(({ degraded }) => degraded);
   if (partial.length === 0) return "";
-  return `**Partial:** the run goes on without ${partial.map(({ stage, why }) => `**${stage}** (${neutral.line(why, 200)})`).join("; ")}.`;
+  return `**Partial:** the run ${state.finished ? "went" : "goes"} on without ${partial.map(({ stage, why }) => `**${stage}** (${neutral.line(why, 200)})`).join("; ")}.`;
 }
 
 function ending(state: State, { neutral, links }: CardOptions): string {

@@ -1,6 +1,7 @@
 // What a run's state says to a person, before it becomes a card, a comment or a reply: its word, its stages, what comes next.
 import { assertNever } from "../core/errors.ts";
 import { formatDollars, microDollars, type RunId } from "../core/ids.ts";
+import { findingsOf } from "../engine/findings.ts";
 import { isIdle, isPublished, stageThatEnded, totalCost, used, workedMs, type State } from "../engine/state.ts";
 import { issueTypes } from "../workflows/artifacts.ts";
 import { heldNext, waitWord } from "./held.ts";
@@ -95,6 +96,9 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
       }
       if (state.pullRequest) return `look at ${pullRequestLink(state)}.`;
       if (hadNothingToPropose(state)) return "nothing; there was nothing to propose.";
+      // A local run has no comment in which to tick them.
+      if (state.created.repo.id !== 0 && (findingsOf(state)?.findings.length ?? 0) > 0)
+        return "tick the findings that should become issues, in the report below.";
       return state.created.dryRun
         ? `this was a dry run; \`${start}\` does it for real.`
         : "nothing; every stage is done.";

@@ -182,9 +182,18 @@ function stuckText(state: State, unit: string, neutral: Neutral): string {
 }
 
 function skippedText({ because, degraded, why }: NonNullable<Attempt["skipped"]>, neutral: Neutral): string {
+  if (because === "condition") return `passed over: ${conditionText(why, neutral)}`;
   const reason = neutral.line(why, 300);
-  if (because === "condition") return `passed over: ${reason}`;
   return degraded ? `partial: ${reason}` : `gone on without it: ${reason}`;
+}
+
+/** A condition in words, where it is the usual one: whether anything was changed. */
+function conditionText(why: string, neutral: Neutral): string {
+  const condition = why.replace(/ does not hold$/, "");
+  if (condition === why) return neutral.line(why, 300);
+  return /^[\w-]+\.files$/.test(condition)
+    ? "nothing was changed"
+    : `its condition is not met, ${neutral.code(condition, 300)}`;
 }
 
 /** What people are asked, or have said to it. */

@@ -11,6 +11,8 @@ import { apply } from "#src/engine/fold.ts";
 import { askedFor, budgetOf } from "#src/engine/route.ts";
 import { workedMs, type State } from "#src/engine/state.ts";
 import { commandRoutes } from "#src/workflows/names.ts";
+import type { Findings } from "#src/workflows/artifacts.ts";
+import { bugWorkflow, goodTriage } from "#test/support/engine-world.ts";
 import { bugWorkflow, goodTriage } from "#test/support/engine-world.ts";
 import {
   evidence,
@@ -280,6 +282,31 @@ test("a workflow that was asked for is not told as sorted", () => {
     expect(text).toContain("**Workflow:** do, as asked with `/agent do say hello`");
     expect(text).not.toMatch(/Triage|asked for the workflow/);
   }
+});
+
+describe("what was found in an audit", () => {
+  const audited = (findings: Findings["findings"]) =>
+    new RunScript()
+      .driven()
+      .routed()
+      .add(
+        { type: "stage.started", stage: "publish", attempt: 1, reasons: [] },
+        {
+          type: "agent.finished",
+          stage: "publish",
+          attempt: 1,
+          artifact: { name: "Findings", value: { summary: "Looked.", findings } },
+          commit: fixCommit,
+          changes: [],
+        },
+      )
+      .finished("succeeded", "done", "").state;
+  const finding = { title: "x", severity: "minor", area: "quality", detail: "y", mend: "z" } as const;
+
+  test("is to be ticked, and that comes next", () => {
+    expect(card(audited([finding]))).toContain("**Next:** tick the findings that should become issues");
+    expect(card(audited([]))).toContain("**Next:** nothing; every stage is done.");
+  });
 });
 
 describe("what a check that said no has seen", () => {
