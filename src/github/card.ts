@@ -7,7 +7,7 @@ import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
 import { bullets, commandText, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
-import { costLine, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
+import { costLine, endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
 
@@ -117,7 +117,7 @@ function ending(state: State, { neutral, links }: CardOptions): string {
   }
   if (finished.outcome === "succeeded" || finished.outcome === "triaged") return leftLines(state, { neutral, links });
   return stack(
-    `**Why it ended:** ${neutral.line(finished.message, 1_200)} (\`${finished.code}\`)`,
+    `**Why it ended:** ${neutral.line(endMessage(state), 1_200)} (\`${finished.code}\`)`,
     ...(finished.code === "restarted" ? [] : keptLines(state, { neutral, links })),
   );
 }

@@ -73,6 +73,16 @@ export function costLine(state: State, now: number): string {
   ].join(" · ");
 }
 
+/** Why a run ended, with nothing said twice: what a gate notes is often what it concludes. Not harmless yet. */
+export function endMessage({ finished }: State): string {
+  const told: string[] = [];
+  for (const line of (finished?.message ?? "").split("\n")) {
+    const text = line.trim().replace(/ \(([a-z-]+)\)$/, (whole, code) => (code === finished?.code ? "" : whole));
+    if (!told.some((earlier) => earlier.includes(text))) told.push(text);
+  }
+  return told.join("\n");
+}
+
 /** What comes next, whom it waits for, and the exact command that changes it. Markdown, without the label. `asked` for the status itself: it is not pointed to again; `ask` is the address of the comment that asks people. */
 export function nextStep(state: State, asked?: "status", ask?: string): string {
   const { finished } = state;

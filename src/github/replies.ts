@@ -7,7 +7,7 @@ import { askedForLine } from "./card.ts";
 import { askedLine, heldLine } from "./held.ts";
 import { bullets, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
-import { costLine, nextStep, stateWord, type Links } from "./progress.ts";
+import { costLine, endMessage, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, position, stageLines } from "./stages.ts";
 
 export interface ReplyOptions {
@@ -148,7 +148,8 @@ function why(state: State, { neutral, links }: ReplyOptions): string {
         triage &&
           triage.evidence.length > 0 &&
           `**From the issue:** ${triage.evidence.map((quote) => `“${neutral.line(quote, 200)}”`).join(", ")}`,
-        unhappy && `**It ended** (${finished.outcome}, \`${finished.code}\`): ${neutral.line(finished.message, 1_200)}`,
+        unhappy &&
+          `**It ended** (${finished.outcome}, \`${finished.code}\`): ${neutral.line(endMessage(state), 1_200)}`,
       ].filter((item): item is string => typeof item === "string"),
     ),
     `**Next:** ${nextStep(state)}`,

@@ -284,6 +284,18 @@ test("a workflow that was asked for is not told as sorted", () => {
   }
 });
 
+test("why a run ended is said once", () => {
+  const what = "test/tip.test.js: adds a skip";
+  const message = `verify said no 2 times. Last reason: integrity: ${what} (and 1 more finding)\n  ${what} (test-skipped)\n  b.test.js: was deleted (test-deleted)`;
+  const { state } = new RunScript().driven().routed().finished("needs-a-decision", "test-skipped", message);
+  const said =
+    "verify said no 2 times. Last reason: integrity: test/tip.test.js: adds a skip (and 1 more finding) b.test.js: was deleted (test-deleted)";
+  expect(card(state)).toContain(`**Why it ended:** ${said} (\`test-skipped\`)\n`);
+  const options = { neutral, links: { serverUrl: "https://github.com" } };
+  expect(renderEnding(state, { ...options, card: undefined })).toContain(`> ${said}\n`);
+  expect(renderReply({ kind: "why", state }, { ...options, now: 0 })).toContain(`\`test-skipped\`): ${said}\n`);
+});
+
 describe("what was found in an audit", () => {
   const audited = (findings: Findings["findings"]) =>
     new RunScript()
