@@ -13,7 +13,6 @@ import { workedMs, type State } from "#src/engine/state.ts";
 import { commandRoutes } from "#src/workflows/names.ts";
 import type { Findings } from "#src/workflows/artifacts.ts";
 import { bugWorkflow, goodTriage } from "#test/support/engine-world.ts";
-import { bugWorkflow, goodTriage } from "#test/support/engine-world.ts";
 import {
   evidence,
   fixCommit,
