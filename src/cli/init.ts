@@ -18,7 +18,7 @@ import { CONFIG_FILE } from "../workflows/load.ts";
 import { commandNames } from "../workflows/names.ts";
 import { proposeFiles, type ProposedFiles } from "../workflows/setup-files.ts";
 import type { Setup, Tried } from "../workflows/setup.ts";
-import { installInTheWay, isSuiteVerifiable, whatCanBeVerified } from "../workflows/verifiable.ts";
+import { installInTheWay, isSuiteVerifiable, onlyTold, whatCanBeVerified } from "../workflows/verifiable.ts";
 import { findCommands } from "../workspace/commands.ts";
 import { textAt } from "../workspace/text-at.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
@@ -190,9 +190,10 @@ async function tryDetected({
 }
 
 function tell(tried: Tried, { files, leftOut }: ProposedFiles, print: (line: string) => void): void {
-  const signs = { yes: "✓", "in part": "○", no: "✗" };
+  const signs = { yes: "✓", "in part": "○", no: "✗", "not verified": "–" };
   print("\nWhat Baton can verify here");
   for (const { what, can, why } of whatCanBeVerified(tried)) print(`  ${signs[can]} ${what}: ${can}\n      ${why}`);
+  print(`  ${onlyTold(tried)}`);
   if (leftOut.length > 0) print("\nLeft out");
   for (const { what, why } of leftOut) print(`  ${what}\n      ${why}`);
   const says = tried.commands.some(({ name, from }) => name === "test" && from === "written");

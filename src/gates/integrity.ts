@@ -30,7 +30,10 @@ export async function integrity(context: GateContext): Promise<Verdict> {
   if (!first)
     return passed(
       "intact",
-      "No test was deleted, skipped or altered, and no test, lint or CI configuration was changed.",
+      // A setup decides how tests are run: that is no configuration "unchanged".
+      [...own].some(isConfigFile)
+        ? "No test was deleted, skipped or altered, and of configuration nothing was changed but Baton's own settings, which you see here."
+        : "No test was deleted, skipped or altered, and no test, lint or CI configuration was changed.",
     );
   return refused(
     first.code,

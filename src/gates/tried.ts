@@ -12,6 +12,7 @@ import { surveyedAt } from "./own-files.ts";
 import { runRepeatedly } from "./repeated-runs.ts";
 import { idsOf } from "./reports/test-report.ts";
 import { surface } from "./surface.ts";
+import { tellingOf } from "./telling.ts";
 import {
   createTestCommand,
   howItEnded,
@@ -25,9 +26,6 @@ import { clip, count, few, passed, refused, squeezed, type GateContext, type Ver
 
 type Candidate = Pick<TriedCommand, "name" | "command" | "from">;
 type Outcome = Pick<TriedCommand, "works" | "code" | "why"> & Partial<Pick<TriedCommand, "tests" | "runs" | "stable">>;
-
-/** Characters of what a command printed that are told, from its end. */
-const TOLD = 700;
 
 /** The gate. Codes: tried, tried-in-part; no-setup, does-not-work. */
 export async function tried(context: GateContext): Promise<Verdict> {
@@ -221,13 +219,8 @@ async function surfaceOf(context: GateContext): Promise<Tried["surface"]> {
 }
 
 function withTail(ended: string, output: string): string {
-  const telling = output.split("\n").flatMap((printed) => {
-    const text = printed.replace(/^npm (?:error|ERR!)/, "").trim();
-    return text.startsWith("A complete log of this run") ? [] : [text];
-  });
-  const text = squeezed(telling.join(" "));
-  if (text === "") return ended;
-  return `${ended}: ${text.length > TOLD ? `…${text.slice(-TOLD)}` : text}`;
+  const text = tellingOf(output);
+  return text === "" ? ended : `${ended}: ${text}`;
 }
 
 /** What an event takes, with the end of it, where programs say what was wrong. */

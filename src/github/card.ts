@@ -7,8 +7,9 @@ import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
 import { bullets, commandText, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
-import { costLine, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
+import { costLine, endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
+import { startCommand } from "./start-command.ts";
 
 export interface CardOptions {
   readonly neutral: Neutral;
@@ -73,6 +74,8 @@ function triageLine(state: State, neutral: Neutral): string {
       ? ""
       : `Left out of the issue before any model read it: ${dropped.map((item) => neutral.line(item, 100)).join(", ")}.`;
   if (!routed) return left;
+  const asked = askedForLine(state, neutral);
+  if (asked !== undefined) return stack(asked, left);
   const { triage } = routed;
   const sorted = triage
     ? `**${triage.type}**, ${Math.round(triage.confidence * 100)} % sure (next best: ${triage.runnerUp}) · severity ${triage.severity} · size ${triage.size}`
@@ -88,11 +91,17 @@ function triageLine(state: State, neutral: Neutral): string {
   return stack(`**Triage:** ${[first, why].filter((part) => part !== "").join(" · ")}`, security, left);
 }
 
+/** Of a run whose workflow was asked for by name, so that nothing was sorted; undefined for any other. */
+export function askedForLine({ routed, created }: State, neutral: Neutral): string | undefined {
+  if (routed?.source !== "asked-for" || created.workflow === undefined) return undefined;
+  return `**Workflow:** ${neutral.line(created.workflow, 60)}, as asked with ${neutral.code(created.request.quote, 200)}`;
+}
+
 /** A result that lacks something says so, whatever its word is. */
 function partialLine(state: State, neutral: Neutral): string {
   const partial = degradations(state).filter(({ degraded }) => degraded);
   if (partial.length === 0) return "";
-  return `**Partial:** the run goes on without ${partial.map(({ stage, why }) => `**${stage}** (${neutral.line(why, 200)})`).join("; ")}.`;
+  return `**Partial:** the run ${state.finished ? "went" : "goes"} on without ${partial.map(({ stage, why }) => `**${stage}** (${neutral.line(why, 200)})`).join("; ")}.`;
 }
 
 function ending(state: State, { neutral, links }: CardOptions): string {
@@ -108,7 +117,7 @@ function ending(state: State, { neutral, links }: CardOptions): string {
   }
   if (finished.outcome === "succeeded" || finished.outcome === "triaged") return leftLines(state, { neutral, links });
   return stack(
-    `**Why it ended:** ${neutral.line(finished.message, 1_200)} (\`${finished.code}\`)`,
+    `**Why it ended:** ${neutral.line(endMessage(state), 1_200)} (\`${finished.code}\`)`,
     ...(finished.code === "restarted" ? [] : keptLines(state, { neutral, links })),
   );
 }
@@ -151,8 +160,16 @@ function gateEvidence(place: string, gate: GateResult, neutral: Neutral): string
   return stack(
     `**${gate.gate}** (${place}): ${neutral.line(gate.summary)} (\`${gate.code}\`)`,
     bullets(gate.notes.slice(0, 15).map((note) => neutral.line(note, 300))),
-    ...gate.evidence.slice(0, 4).map((evidence) => stack(...evidenceBlock(evidence, neutral))),
+    ...failedIn(gate)
+      .slice(0, 4)
+      .map((evidence) => stack(...evidenceBlock(evidence, neutral))),
   );
+}
+
+/** What went well says nothing about a no, except where it should have failed: a reproduction that passes shows no defect. */
+function failedIn({ gate, evidence }: GateResult): readonly Evidence[] {
+  const failed = gate === "red" ? evidence : evidence.filter(({ exitCode }) => exitCode !== 0);
+  return failed.length === 0 ? evidence : failed;
 }
 
 function evidenceBlock({ label, argv, commit, exitCode, seconds: took, tail }: Evidence, neutral: Neutral): string[] {
@@ -167,6 +184,8 @@ function evidenceBlock({ label, argv, commit, exitCode, seconds: took, tail }: E
 function commandHelp(state: State): string {
   const { finished, paused, waiting } = state;
   const asked = openAsks(state).map(({ asked: { for: what } }) => what);
+  const start = startCommand(state);
+  const flags = ["`--budget $3`", "`--max-time 20m`", ...(start === "/agent fix" ? ["`--workflow bug`"] : [])];
   return folded(
     "Commands",
     stack(
@@ -180,7 +199,7 @@ function commandHelp(state: State): string {
         ...(asked.includes("answer") ? ["`/agent tell …` answers"] : []),
         "`/agent retry` goes on where a run ended; `/agent retry <stage>` from that stage",
         "`/agent restart` begins again with the issue's text as it is now; `/agent budget $3` sets what the run may spend",
-        "`/agent fix <advice>` begins a new run; `--budget $3`, `--max-time 20m` and `--workflow bug` may follow",
+        `\`${start} <advice>\` begins a new run; ${flags.slice(0, -1).join(", ")} and ${flags.at(-1) ?? ""} may follow`,
         "`/agent status` and `/agent why` explain; `/agent help` lists everything",
       ]),
       "Each stands at the start of a line of a new comment.",

@@ -5,7 +5,7 @@ import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
 import { missingPart } from "./plan-outcome.ts";
 import { renderReport } from "./report.ts";
-import { isGuess, nextStep, stateWord, type Links } from "./progress.ts";
+import { endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
 import { lessonsSentence } from "./lessons-part.ts";
 import { setupSentence } from "./setup-part.ts";
 import { pullRequestLink } from "./stages.ts";
@@ -89,7 +89,7 @@ function failure(
   return stack(
     endingMarker(state),
     opening,
-    `> ${neutral.line(state.finished?.message ?? "", 700)}`,
+    `> ${neutral.line(endMessage(state), 700)}`,
     ...keptLines(state, { neutral, links }),
     `**Next:** ${nextStep(state)}`,
     details,

@@ -25,7 +25,7 @@ export function heldLine({ paused, waiting, finished }: State, neutral: Neutral,
   if (!waiting) return "";
   if (waiting.reason === "approval") return `**Why it waits:** ${linked("its plan", ask)} is to be approved.`;
   if (waiting.reason === "answer") return `**Why it waits:** ${linked("its questions", ask)} are to be answered.`;
-  const message = neutral.line(waiting.message, 300);
+  const message = closed(neutral.line(waiting.message, 300));
   return `**Why it waits:** ${reasonOf(waiting.reason)}${message === "" ? "." : ` (${message})`}`;
 }
 
@@ -36,6 +36,12 @@ export function askedLine(state: State, ask?: string): string {
   return first.asked.for === "approval"
     ? `**Waiting for you:** ${linked("the plan", ask)} is to be approved (\`/agent approve\`); what does not need it goes on.`
     : `**Waiting for you:** ${linked("the questions", ask)} are to be answered (\`/agent tell …\`); what does not need it goes on.`;
+}
+
+/** What was cut may have opened parentheses that it does not close. */
+function closed(text: string): string {
+  const open = text.split("(").length - text.split(")").length;
+  return `${text}${")".repeat(Math.max(0, open))}`;
 }
 
 function linked(text: string, url: string | undefined): string {

@@ -1,6 +1,6 @@
 // What of an ended run is there to go on with: what is done, the branches its finished work is on, and what is on none. Pure.
 import { taskStatuses } from "../engine/board.ts";
-import { isDone, stageOrder, type State } from "../engine/state.ts";
+import { isDone, stageOrder, type StageState, type State } from "../engine/state.ts";
 import { taskUnit } from "../engine/unit.ts";
 import type { Neutral } from "./neutral.ts";
 import type { Links } from "./progress.ts";
@@ -38,7 +38,7 @@ function keptLine(state: State, options: Options): string {
   const order = stageOrder(state.workflow);
   const done = order.flatMap((name) => {
     const stage = state.stages.get(name);
-    if (stage !== undefined && isDone(state, stage)) return [`**${name}**`];
+    if (stage !== undefined && isDone(state, stage)) return cameToNothing(stage) ? [] : [`**${name}**`];
     const tasks = stage?.current ? keptTasks(state, name, stage.current) : [];
     return tasks.length === 0 ? [] : [`of **${name}** ${units(tasks)}`];
   });
@@ -51,6 +51,11 @@ function keptLine(state: State, options: Options): string {
     ...(commit === undefined ? [] : [`the last work is commit \`${commit.slice(0, 10)}\`, kept by Baton`]),
     ...(state.pullRequest ? [pullRequestLink(state)] : []),
   ].join(" · ");
+}
+
+/** Done with, because the run goes on without it: there is nothing of it to keep. */
+function cameToNothing({ current }: StageState): boolean {
+  return current?.skipped !== undefined || current?.board?.closed?.done.length === 0;
 }
 
 function lastCommit(state: State): string | undefined {

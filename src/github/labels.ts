@@ -15,6 +15,7 @@ export const stateLabels = {
   "agent/running": { color: "1d76db", description: "Baton is at work on this issue" },
   "agent/awaiting-approval": { color: "d4c5f9", description: "Baton waits for a person's approval" },
   "agent/in-pr": { color: "0e8a16", description: "Baton has opened a pull request for this issue" },
+  "agent/done": { color: "0e8a16", description: "Baton is done with this issue; it called for no pull request" },
   "agent/failed": { color: "b60205", description: "Baton's run has ended without a pull request" },
 } as const;
 export type StateLabel = keyof typeof stateLabels;
@@ -34,7 +35,8 @@ export function stateLabelOf(state: State): StateLabel | "none" | undefined {
   }
   switch (finished.outcome) {
     case "succeeded":
-      return state.pullRequest ? "agent/in-pr" : "agent/triaged";
+      // A dry run has sorted the issue, and nothing of its work is to be seen.
+      return state.pullRequest ? "agent/in-pr" : state.created.dryRun ? "agent/triaged" : "agent/done";
     case "triaged":
       return "agent/triaged";
     case "needs-a-decision":

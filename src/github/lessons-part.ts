@@ -2,11 +2,12 @@
 import { lessonsOf } from "../engine/hindsight.ts";
 import { writtenIn } from "../engine/proposal.ts";
 import type { State } from "../engine/state.ts";
-import type { Hindsight } from "../workflows/hindsight.ts";
+import { citedAs, type Hindsight } from "../workflows/hindsight.ts";
 import { takenLessons } from "../workflows/lessons-file.ts";
 import { bullets, count, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import { leftOutPart } from "./setup-part.ts";
+import { hadNothingToPropose } from "./stages.ts";
 
 /** What the pull request of lessons says first; "" for any other. */
 export function lessonsPart(state: State, neutral: Neutral): string {
@@ -43,7 +44,7 @@ export function lessonsSentence(state: State): string {
 
 /** What is said where there is nothing to learn; undefined for every other end. */
 export function nothingLearned(state: State, neutral: Neutral): string | undefined {
-  if (state.finished?.code !== "nothing-to-propose") return undefined;
+  if (!state.finished || !hadNothingToPropose(state)) return undefined;
   const lessons = lessonsOf(state);
   if (!lessons) return neutral.line(state.finished.message, 1_500);
   const { pulls, runs } = lessons.hindsight;
@@ -53,11 +54,21 @@ export function nothingLearned(state: State, neutral: Neutral): string | undefin
   );
 }
 
-function sourceText(source: string, { pulls, runs }: Hindsight, neutral: Neutral): string {
+function sourceText(source: string, hindsight: Hindsight, neutral: Neutral): string {
+  const { pulls, runs } = hindsight;
   const pull = pulls.find(({ number }) => `#${number}` === source);
   if (pull) return `${source} (${pull.outcome === "merged" ? "merged" : "closed without being merged"})`;
   const run = runs.find((one) => one.run === source);
-  return run
-    ? `\`${run.run}\` (${neutral.line(run.outcome, 60)}: ${neutral.line(run.code, 60)})`
-    : neutral.code(source, 60);
+  if (!run) return neutral.code(source, 60);
+  const cited = citedAs(source, hindsight);
+  return `${cited === source ? neutral.code(source, 60) : cited} (${endWords[run.outcome] ?? neutral.line(run.outcome, 60)})`;
 }
+
+/** What became of the issue in a run that came to nothing. */
+const endWords: Readonly<Record<string, string>> = {
+  "could-not-reproduce": "could not be reproduced",
+  "needs-a-decision": "needed a person's decision",
+  "timed-out": "its run ran out of time",
+  "out-of-budget": "its run ran out of budget",
+  failed: "its run failed",
+};

@@ -38,11 +38,12 @@ const languages = new Set(
 );
 
 /**
- * What GitHub acts on inside running text: addresses, mentions and e-mail addresses, issue references, Baton's own commands, formulas.
+ * What GitHub acts on inside running text: addresses, mentions and e-mail addresses, issue references, formulas; and Baton's own commands,
+ * which are none in the middle of a path. A path that goes on behind one of them belongs to it, or it would begin what is left.
  * Rules: docs.github.com "Autolinked references and URLs", "Basic writing and formatting syntax", "Writing mathematical expressions".
  */
 const live =
-  /https?:\/\/[^\s<>]{1,2000}|www\.[^\s<>]{1,2000}|\/(?:agent|baton)(?: [a-z]+)?|[\w.+-]{0,64}@[a-z0-9][\w./-]{0,100}|[\w./-]{0,140}#\d+|\bGH-\d+|\$(?=[^\s\d])\S*/gi;
+  /(?:https?:\/\/[^\s<>]{1,2000}|www\.[^\s<>]{1,2000}|(?<![\w./-])\/(?:agent|baton)(?:[\w.-]{1,100}|(?: [a-z]+)?)|[\w.+-]{0,64}@[a-z0-9](?:[\w./-]{0,100}\w)?|[\w./-]{0,140}#\d+|\bGH-\d+|\$(?=[^\s\d])\S*)(?:\/[\w./-]{1,200})?/gi;
 
 export function createNeutral(redact: Redact): Neutral {
   const ready = (text: string, max: number) => cut(redact(visible(text)), max);
@@ -256,8 +257,10 @@ function inert(text: string): PhrasingContent[] {
   let end = 0;
   for (const match of text.matchAll(live)) {
     if (match.index > end) parts.push({ type: "text", value: text.slice(end, match.index) });
-    parts.push({ type: "inlineCode", value: match[0].trimEnd() });
-    end = match.index + match[0].trimEnd().length;
+    // The full stop behind it is the sentence's.
+    const value = match[0].replace(/[\s.,;:!?]+$/, "");
+    parts.push({ type: "inlineCode", value });
+    end = match.index + value.length;
   }
   if (end < text.length) parts.push({ type: "text", value: text.slice(end) });
   return parts;

@@ -1,11 +1,13 @@
 // What a run's state says to a person, before it becomes a card, a comment or a reply: its word, its stages, what comes next.
 import { assertNever } from "../core/errors.ts";
 import { dollars, formatDollars, microDollars, type RunId } from "../core/ids.ts";
+import { findingsOf } from "../engine/findings.ts";
 import { isIdle, isPublished, stageThatEnded, totalCost, used, workedMs, type State } from "../engine/state.ts";
 import { issueTypes } from "../workflows/artifacts.ts";
 import { heldNext, waitWord } from "./held.ts";
 import { count, duration } from "./markdown.ts";
-import { position, pullRequestLink } from "./stages.ts";
+import { hadNothingToPropose, position, pullRequestLink } from "./stages.ts";
+import { startCommand } from "./start-command.ts";
 
 /** Addresses of the pages that Baton's texts point to. */
 export interface Links {
@@ -79,6 +81,16 @@ export function lowered({ budget, created }: State): string {
   return ` (${formatDollars(dollars(asked))} was asked for; \`budget.run\` here is ${formatDollars(dollars(law))})`;
 }
 
+/** Why a run ended, with nothing said twice: what a gate notes is often what it concludes. Not harmless yet. */
+export function endMessage({ finished }: State): string {
+  const told: string[] = [];
+  for (const line of (finished?.message ?? "").split("\n")) {
+    const text = line.trim().replace(/ \(([a-z-]+)\)$/, (whole, code) => (code === finished?.code ? "" : whole));
+    if (!told.some((earlier) => earlier.includes(text))) told.push(text);
+  }
+  return told.join("\n");
+}
+
 /** What comes next, whom it waits for, and the exact command that changes it. Markdown, without the label. `asked` for the status itself: it is not pointed to again; `ask` is the address of the comment that asks people. */
 export function nextStep(state: State, asked?: "status", ask?: string): string {
   const { finished } = state;
@@ -90,6 +102,7 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
     return `${position(state) ?? "the last step"}, by itself. \`/agent stop\` stops it${asked === "status" ? "" : ", `/agent status` tells more"}.`;
   }
   const where = stageThatEnded(state);
+  const start = startCommand(state);
   const again =
     where === undefined
       ? "`/agent retry` tries again"
@@ -100,21 +113,25 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
         return `review the draft ${pullRequestLink(state)}. Baton never merges it or marks it ready; that is yours to do.`;
       }
       if (state.pullRequest) return `look at ${pullRequestLink(state)}.`;
+      if (hadNothingToPropose(state)) return "nothing; there was nothing to propose.";
+      // A local run has no comment in which to tick them.
+      if (state.created.repo.id !== 0 && (findingsOf(state)?.findings.length ?? 0) > 0)
+        return "tick the findings that should become issues, in the report below.";
       return state.created.dryRun
-        ? "this was a dry run; `/agent fix` does it for real."
+        ? `this was a dry run; \`${start}\` does it for real.`
         : "nothing; every stage is done.";
     case "triaged":
       return "nothing starts by itself. `/agent fix` starts the work.";
     case "needs-a-decision":
       return finished.code === "asked"
         ? answers(state)
-        : `a person decides. ${capital(again)}; \`/agent fix <your advice>\` begins anew with your advice.`;
+        : `a person decides. ${capital(again)}; \`${start} <your advice>\` begins anew with your advice.`;
     case "could-not-reproduce":
-      return "add what is missing to the issue (steps, input, version), then write `/agent fix`.";
+      return `add what is missing to the issue (steps, input, version), then write \`${start}\`.`;
     case "failed":
-      return `${again}; \`/agent fix\` begins anew.`;
+      return `${again}; \`${start}\` begins anew.`;
     case "timed-out":
-      return `${again}, with the same time again; \`/agent fix --max-time 90m\` begins anew with more.`;
+      return `${again}, with the same time again; \`${start} --max-time 90m\` begins anew with more.`;
     case "out-of-budget":
       return outOfBudget(state, where, again);
     case "cancelled":
@@ -138,7 +155,8 @@ function outOfBudget({ budget, created, finished }: State, where: string | undef
 }
 
 /** What can be done about a run that was ended before its time. */
-function cancelled({ finished, created }: State, again: string): string {
+function cancelled(state: State, again: string): string {
+  const { finished, created } = state;
   switch (finished?.code) {
     case "issue-closed":
       return `reopen the issue, then ${again}.`;
@@ -150,13 +168,13 @@ function cancelled({ finished, created }: State, again: string): string {
     case "repository-gone":
       return "nothing; what it was about is gone.";
     case "issue-transferred":
-      return "write `/agent fix` where the issue is now, if Baton is installed there.";
+      return `write \`${startCommand(state)}\` where the issue is now, if Baton is installed there.`;
     case "repository-archived":
       return `unarchive the repository, then ${again}.`;
     case "installation-suspended":
       return `let the App back in, then ${again}.`;
     case "installation-removed":
-      return "install the App here again, then `/agent fix` begins anew.";
+      return `install the App here again, then \`${startCommand(state)}\` begins anew.`;
     case "base-rewritten":
     case "base-gone":
       return `\`/agent restart\` begins again from \`${created.repo.defaultBranch}\` as it is now.`;

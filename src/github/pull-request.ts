@@ -14,6 +14,7 @@ import type { Links } from "./progress.ts";
 import { lessonsPart } from "./lessons-part.ts";
 import { setupPart } from "./setup-part.ts";
 import { shownBy } from "./stages.ts";
+import { startCommand } from "./start-command.ts";
 
 export interface PullRequestFacts {
   /** The verified commit, in Baton's own clone. */
@@ -192,11 +193,10 @@ function claimed(state: State, neutral: Neutral): string {
 
 function footer(state: State, { links, now }: PullRequestFacts): string {
   const page = links.run?.(state.runId);
-  const again = { setup: "init", lessons: "retrospective", none: "fix" }[proposalOf(state)?.proposal.kind ?? "none"];
   const run = page === undefined ? `run \`${state.runId}\`` : `[run ${state.runId}](${page})`;
   return stack(
     `**Cost:** ${formatDollars(totalCost(state))} · ${count(state.spend.turns, "model turn")} · ${duration(workedMs(state, now))} · ${run}`,
-    `**To steer:** push to this branch whenever you like: Baton never overwrites a person's commits, and never merges. For another try, close this and write \`/agent ${again} <advice>\` on the issue; \`/agent why\` explains.`,
+    `**To steer:** push to this branch whenever you like: Baton never overwrites a person's commits, and never merges. For another try, close this and write \`${startCommand(state)} <advice>\` on the issue; \`/agent why\` explains.`,
   );
 }
 

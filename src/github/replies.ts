@@ -3,10 +3,11 @@
 import { assertNever } from "../core/errors.ts";
 import type { Reply } from "../engine/reply.ts";
 import type { State } from "../engine/state.ts";
+import { askedForLine } from "./card.ts";
 import { askedLine, heldLine } from "./held.ts";
 import { bullets, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
-import { costLine, nextStep, stateWord, type Links } from "./progress.ts";
+import { costLine, endMessage, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, position, stageLines } from "./stages.ts";
 
 export interface ReplyOptions {
@@ -143,11 +144,12 @@ function why(state: State, { neutral, links }: ReplyOptions): string {
       [
         triage &&
           `**Route:** ${triage.type}, ${Math.round(triage.confidence * 100)} % sure, next best ${triage.runnerUp}${routed.source === "heuristic" ? " (by rules of thumb; no model could be reached)" : ""}`,
-        routed && `**Because:** ${neutral.line(routed.why)}`,
+        routed && (askedForLine(state, neutral) ?? `**Because:** ${neutral.line(routed.why)}`),
         triage &&
           triage.evidence.length > 0 &&
           `**From the issue:** ${triage.evidence.map((quote) => `“${neutral.line(quote, 200)}”`).join(", ")}`,
-        unhappy && `**It ended** (${finished.outcome}, \`${finished.code}\`): ${neutral.line(finished.message, 1_200)}`,
+        unhappy &&
+          `**It ended** (${finished.outcome}, \`${finished.code}\`): ${neutral.line(endMessage(state), 1_200)}`,
       ].filter((item): item is string => typeof item === "string"),
     ),
     `**Next:** ${nextStep(state)}`,

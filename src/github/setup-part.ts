@@ -1,14 +1,20 @@
 // What people read of a proposed setup: what it would change, what was left out, and what Baton can and cannot verify in their repository.
 // Pure. The words of the surveyor stand apart, as everywhere.
 import type { Tried } from "../workflows/setup.ts";
-import { whatCanBeVerified, type Verifiable } from "../workflows/verifiable.ts";
+import { onlyTold, whatCanBeVerified, type Verifiable } from "../workflows/verifiable.ts";
 import { setupOf } from "../engine/setup.ts";
 import { writtenIn } from "../engine/proposal.ts";
 import type { State } from "../engine/state.ts";
 import { bullets, count, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
+import { hadNothingToPropose } from "./stages.ts";
 
-const SIGN: Readonly<Record<Verifiable["can"], string>> = { yes: "✅ yes", "in part": "⚠️ in part", no: "❌ no" };
+const SIGN: Readonly<Record<Verifiable["can"], string>> = {
+  yes: "✅ yes",
+  "in part": "⚠️ in part",
+  no: "❌ no",
+  "not verified": "– not verified",
+};
 
 /** What the pull request of a setup says first; "" for any other. */
 export function setupPart(state: State, neutral: Neutral): string {
@@ -38,7 +44,7 @@ export function setupSentence(state: State): string {
   const written = writtenIn(state);
   if (!setup?.tried || !written) return "";
   const list = whatCanBeVerified(setup.tried);
-  const cannot = list.filter(({ can }) => can === "no").length;
+  const cannot = list.filter(({ can }) => can === "no" || can === "not verified").length;
   const inPart = list.filter(({ can }) => can === "in part").length;
   const left =
     written.leftOut.length === 0
@@ -50,7 +56,7 @@ export function setupSentence(state: State): string {
 /** What is said of a setup in which there is nothing new. */
 export function nothingToPropose(state: State, neutral: Neutral): string | undefined {
   const setup = setupOf(state);
-  if (state.finished?.code !== "nothing-to-propose" || !setup?.tried) return undefined;
+  if (!state.finished || !hadNothingToPropose(state) || !setup?.tried) return undefined;
   return stack(neutral.line(state.finished.message, 1_500), verifiablePart(setup.tried, neutral));
 }
 
@@ -64,6 +70,7 @@ function verifiablePart(tried: Tried, neutral: Neutral): string {
     "### What Baton can verify in this repository",
     "Found out by running the commands on the base commit, in fresh clones in the sandbox.",
     table(["What", "Can it?", "Why"], rows),
+    neutral.line(onlyTold(tried), 1_000),
   );
 }
 

@@ -31,8 +31,11 @@ export interface StageLine {
 /** The checklist: every stage in order with its one-line result. */
 export function stageLines(state: State, neutral: Neutral): StageLine[] {
   const ended = state.finished && state.finished.outcome !== "cancelled" ? stageThatEnded(state) : undefined;
+  const nothing = hadNothingToPropose(state);
   return stageOrder(state.workflow).map((name) => {
     const stage = state.stages.get(name);
+    if (nothing && !(stage && isDone(state, stage)))
+      return { name, sign: "⏭️", text: name === ended ? "nothing to propose" : "", below: [] };
     const attempt = stage?.current ?? (state.finished ? stage?.attempts.at(-1) : undefined);
     if (!stage || !attempt) {
       const before = stage?.attempts.at(-1);
@@ -43,6 +46,11 @@ export function stageLines(state: State, neutral: Neutral): StageLine[] {
     const line = (unit: StageState, of: Attempt) => resultOf(state, unit, of, neutral);
     return { name, sign, text: line(stage, attempt), below: taskLines(state, name, attempt, line, neutral) };
   });
+}
+
+/** True where Baton would have made files, and there was nothing for them to say: that is a success. */
+export function hadNothingToPropose({ finished }: State): boolean {
+  return finished?.code === "nothing-to-propose";
 }
 
 /** The checklist as a Markdown list. */
@@ -174,9 +182,18 @@ function stuckText(state: State, unit: string, neutral: Neutral): string {
 }
 
 function skippedText({ because, degraded, why }: NonNullable<Attempt["skipped"]>, neutral: Neutral): string {
+  if (because === "condition") return `passed over: ${conditionText(why, neutral)}`;
   const reason = neutral.line(why, 300);
-  if (because === "condition") return `passed over: ${reason}`;
   return degraded ? `partial: ${reason}` : `gone on without it: ${reason}`;
+}
+
+/** A condition in words, where it is the usual one: whether anything was changed. */
+function conditionText(why: string, neutral: Neutral): string {
+  const condition = why.replace(/ does not hold$/, "");
+  if (condition === why) return neutral.line(why, 300);
+  return /^[\w-]+\.files$/.test(condition)
+    ? "nothing was changed"
+    : `its condition is not met, ${neutral.code(condition, 300)}`;
 }
 
 /** What people are asked, or have said to it. */

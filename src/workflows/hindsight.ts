@@ -59,6 +59,12 @@ export function sourcesOf({ pulls, runs }: Hindsight): ReadonlySet<string> {
   return new Set([...pulls.map(({ number }) => `#${number}`), ...runs.map(({ run }) => run)]);
 }
 
+/** As what people can look a source up: a run by the issue it was about. A run in no repository of GitHub's has none. */
+export function citedAs(source: string, { runs }: Hindsight): string {
+  const run = runs.find((one) => one.run === source);
+  return run === undefined || run.subject === 0 ? source : `#${run.subject}`;
+}
+
 /** All of it as text. */
 export function hindsightText({ pulls, runs, leftOut }: Hindsight): string {
   return [

@@ -1,7 +1,7 @@
 // From the lessons an agent proposes to the file that Baton proposes to people: the repository's instructions to agents, with a line more
 // for each. The same input gives the same file, byte by byte; a gate makes it again to know its own. What people wrote stays as it is.
 import { GUIDE_BYTES, guideFiles } from "./guides.ts";
-import { sourcesOf, type Hindsight } from "./hindsight.ts";
+import { citedAs, sourcesOf, type Hindsight } from "./hindsight.ts";
 import type { Lesson, Lessons } from "./lessons.ts";
 import type { ReadFile } from "./load.ts";
 import { lineEnd } from "./plain-text.ts";
@@ -30,12 +30,12 @@ export async function proposeLessons({ lessons, hindsight, paths, read }: Learne
     const { instruction, evidence } = lesson;
     const leave = (why: string) => leftOut.unshift({ what: labelOf(index, lesson), why, mendable: false });
     const invented = evidence.filter((source) => !sources.has(source));
-    const longer = withLesson(next, lesson);
+    const longer = withLesson(next, lesson, hindsight);
     if (invented.length > 0) leave(`${invented.join(", ")} is nothing that Baton had collected`);
     else if (known.some((one) => one.includes(bare(instruction)))) leave("the instructions say so already");
-    else if (!isWhole(text) || isLink(text, paths)) leave(`${path} is no text that a line could be added to`);
+    else if (!isWhole(text) || isLink(text, paths)) leave(`\`${path}\` is no text that a line could be added to`);
     else if (Buffer.byteLength(longer) > GUIDE_BYTES)
-      leave(`${path} would be longer than the ${GUIDE_BYTES} bytes that agents read of it: shorten it first`);
+      leave(`\`${path}\` would be longer than the ${GUIDE_BYTES} bytes that agents read of it: shorten it first`);
     else {
       next = longer;
       known.push(bare(instruction));
@@ -59,9 +59,9 @@ function labelOf(index: number, { instruction }: Lesson): string {
 }
 
 /** With the lesson as the first line of its section; the section stands last, where there is none yet. */
-function withLesson(text: string, { applies, instruction, evidence }: Lesson): string {
+function withLesson(text: string, { applies, instruction, evidence }: Lesson, hindsight: Hindsight): string {
   const end = lineEnd(text);
-  const line = `- For ${applies}: ${instruction} (from ${[...new Set(evidence)].join(", ")})`;
+  const line = `- For ${applies}: ${instruction} (from ${[...new Set(evidence.map((source) => citedAs(source, hindsight)))].join(", ")})`;
   const lines = text.split(end);
   const at = lines.indexOf(HEADING);
   if (at >= 0) {

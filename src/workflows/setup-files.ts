@@ -53,7 +53,7 @@ async function configFile(survey: Survey, leftOut: LeftOut[]): Promise<ProposedF
   if (Object.keys(additions.commands).length === 0 && additions.protect.length === 0) return [];
   const next = withAdditions(text, additions, CONFIG_FILE);
   if (next !== undefined) return [{ path: CONFIG_FILE, text: next }];
-  const why = `${CONFIG_FILE} is written in a way that Baton cannot add to without changing what is there: add it by hand`;
+  const why = `\`${CONFIG_FILE}\` is written in a way that Baton cannot add to without changing what is there: add it by hand`;
   for (const [name, one] of Object.entries(additions.commands))
     leftOut.push({ what: `commands.${name}: ${one.command}`, why, mendable: false });
   for (const { glob } of additions.protect) leftOut.push({ what: `protect: ${glob}`, why, mendable: false });
@@ -69,7 +69,7 @@ function newCommands({ setup, tried }: Survey, config: RepoConfig, leftOut: Left
     const before = config.commands[name];
     const result = tried.commands.find((one) => one.name === name && one.command === command);
     if (before !== undefined) {
-      const why = `${CONFIG_FILE} says \`${before}\`, and what people wrote stays`;
+      const why = `\`${CONFIG_FILE}\` says \`${before}\`, and what people wrote stays`;
       if (before !== command) leftOut.push({ what, why, mendable: false });
     } else if (!result?.works) leftOut.push({ what, why: result?.why ?? "it was not tried", mendable: true });
     else found[name] = { command, comment: commentOn(result) };
@@ -115,7 +115,7 @@ async function agentFiles({ setup, paths }: Survey, leftOut: LeftOut[]): Promise
       return leave("Baton has an agent of this name, and a proposal replaces none: name it otherwise");
     if (seen.has(agent.name)) return leave("another one has the same name");
     seen.add(agent.name);
-    if (paths.includes(path)) return leave(`${path} is there already, and what people wrote stays`, false);
+    if (paths.includes(path)) return leave(`\`${path}\` is there already, and what people wrote stays`, false);
     const text = agentText(agent);
     return saysTheSame(text, path, agent) ? [{ path, text }] : leave("its file would not say what its fields say");
   });

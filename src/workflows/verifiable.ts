@@ -5,7 +5,8 @@ import type { Tried, TriedCommand } from "./setup.ts";
 export interface Verifiable {
   /** What a later pull request may claim. */
   readonly what: string;
-  readonly can: "yes" | "in part" | "no";
+  /** "not verified": there is nothing here that it could look at. */
+  readonly can: "yes" | "in part" | "no" | "not verified";
   /** Plain text with the reason. It may hold what programs printed. */
   readonly why: string;
 }
@@ -18,7 +19,7 @@ export function whatCanBeVerified({ commands, surface }: Tried): Verifiable[] {
   // Of two the last one is in force.
   const of = (name: TriedCommand["name"]) => commands.findLast((one) => one.name === name);
   const list = [dependencies(of("install")), ...tests(of("test"), installInTheWay(commands))];
-  return [...list, told(of("lint"), of("typecheck"), of("build")), names(surface)];
+  return [...list, names(surface)];
 }
 
 /** True when the suite can be compared at all. */
@@ -84,21 +85,22 @@ function tests(test: TriedCommand | undefined, inTheWay: TriedCommand | undefine
   ];
 }
 
-/** Commands that are told to agents; no gate decides by them. */
-function told(...commands: readonly (TriedCommand | undefined)[]): Verifiable {
-  const known = commands.filter((one) => one !== undefined);
-  const what = "Lint, types and build";
-  if (known.length === 0) return { what, can: "no", why: "no command was found" };
-  const each = known.map(({ name, command, works, why }) =>
-    works ? `${name} passes today: \`${command}\`` : `${name} does not: \`${command}\` ${clipped(why)}`,
-  );
-  return { what, can: "no", why: `agents are told to run them, and no gate decides by them. ${each.join("; ")}` };
+/** What stands below the list, because no repository could make a yes of it. Plain text. */
+export function onlyTold({ commands }: Tried): string {
+  const each = commands.flatMap(({ name, command, works, why }) => {
+    if (name === "install" || name === "test") return [];
+    return [works ? `${name} passes today: \`${command}\`` : `${name} does not: \`${command}\` ${clipped(why)}`];
+  });
+  return ["Lint, types and build are told to agents; no gate decides by them.", each.join("; ")].join(" ").trim();
 }
 
 function names({ code, summary }: Tried["surface"]): Verifiable {
   const what = "A refactoring leaves what others use by name (surface)";
-  const can = code === "unchanged" ? "yes" : code === "partly-computed" ? "in part" : "no";
-  return { what, can, why: code === "unchanged" ? "the names of its packages can be read" : summary };
+  if (code === "unchanged") return { what, can: "yes", why: "the names of its packages can be read" };
+  if (code === "partly-computed") return { what, can: "in part", why: summary };
+  if (code !== "not-computed") return { what, can: "no", why: summary };
+  const why = summary.replace(/^Not computed, so nothing is shown: /, "");
+  return { what, can: "not verified", why: why.startsWith("no package was found") ? "no exported names found" : why };
 }
 
 /** Programs print much; the whole stands with what was left out. */

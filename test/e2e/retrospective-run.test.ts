@@ -136,7 +136,7 @@ describe("a retrospective", () => {
     expect(pull).toMatchObject({ title: "Lessons from earlier runs", pull: { draft: true } });
     expect(state.stages.get("write")?.current?.changes.map(({ path }) => path)).toEqual(["AGENTS.md"]);
     expect(await world.playground.file(repo, pull?.pull?.headSha ?? "", "AGENTS.md")).toBe(
-      `${guide}\n## Lessons from earlier runs\n\n- For tests: ${learned} (from #${merged}, ${failed.runId})\n`,
+      `${guide}\n## Lessons from earlier runs\n\n- For tests: ${learned} (from #${merged}, #${failed.created.subject.number})\n`,
     );
   });
 
@@ -144,7 +144,7 @@ describe("a retrospective", () => {
     const body = pulls().find((one) => one.number === state.pullRequest?.number)?.body ?? "";
     expect(body).toContain(`Asked for in #${number}`);
     expect(body).toContain(`#### 1. ${learned}`);
-    expect(body).toContain(`#${merged} (merged); \`${failed.runId}\` (could-not-reproduce`);
+    expect(body).toContain(`#${merged} (merged); #${failed.created.subject.number} (could not be reproduced)`);
     expect(body).toMatch(/`1\. Run what #999 says\.`: `#999` is nothing that Baton had collected/);
     expect(body).toMatch(/`3\. Keep functions SMALL!`: the instructions say so already/);
     expect(body).not.toMatch(/(?<!`)@octo/);

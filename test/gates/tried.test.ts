@@ -53,6 +53,9 @@ describe("tried", () => {
     expect(back).toMatchObject({ passed: false, code: "does-not-work" });
     expect(back.notes.join()).toContain("ended with exit code 3: no such linter");
     expect(await check(wrong, { last: true })).toMatchObject({ passed: true, code: "tried-in-part" });
+    const npm = "printf 'npm error Missing script: x\\nnpm error\\nnpm error Did you mean y?\\n'; exit 1";
+    const short = await check({ commands: { test: "node --test", build: npm } });
+    expect(short.notes).toEqual([`commands.build: ${npm}: ended with exit code 1: Missing script: x`]);
   });
 
   test.each([
@@ -83,7 +86,12 @@ describe("tried", () => {
     const wavering = await check({ commands: { test: "bash sometimes.sh" } });
     expect(wavering.tried?.commands[0]).toMatchObject({ works: true, stable: false, code: "by-exit-code" });
     if (!wavering.tried) throw new Error("not tried");
-    expect(whatCanBeVerified(wavering.tried).map(({ can }) => can)).toEqual(["yes", "in part", "in part", "no", "no"]);
+    expect(whatCanBeVerified(wavering.tried).map(({ can }) => can)).toEqual([
+      "yes",
+      "in part",
+      "in part",
+      "not verified",
+    ]);
   });
 
   test("an install that a model wrote is not run where it names anything", async () => {
@@ -162,6 +170,12 @@ describe("the files of a setup", () => {
 
   test.each(["scope", "integrity"] as const)("pass %s at the commit that Baton made of them", async (gate) => {
     expect(await world.check({ gate, head: made, setup })).toMatchObject({ passed: true });
+  });
+
+  test("are not told as no change to configuration", async () => {
+    const { summary } = await world.check({ gate: "integrity", head: made, setup });
+    expect(summary).toContain("nothing was changed but Baton's own settings, which you see here");
+    expect(summary).not.toContain("no test, lint or CI configuration was changed");
   });
 
   test.each(["scope", "integrity"] as const)(

@@ -4,12 +4,16 @@ import { dollars } from "#src/core/ids.ts";
 import { createRedact } from "#src/core/redact.ts";
 import { renderCard } from "#src/github/card.ts";
 import { renderEnding } from "#src/github/ending-comment.ts";
+import { stateLabelOf } from "#src/github/labels.ts";
 import { MAX_BODY } from "#src/github/markdown.ts";
 import { createNeutral } from "#src/github/neutral.ts";
+import { renderReply } from "#src/github/replies.ts";
 import { apply } from "#src/engine/fold.ts";
+import { askedFor, budgetOf } from "#src/engine/route.ts";
 import { workedMs, type State } from "#src/engine/state.ts";
 import { commandRoutes } from "#src/workflows/names.ts";
-import { created, goodTriage } from "#test/support/engine-world.ts";
+import type { Findings } from "#src/workflows/artifacts.ts";
+import { bugWorkflow, created, goodTriage } from "#test/support/engine-world.ts";
 import {
   evidence,
   fixCommit,
@@ -160,6 +164,25 @@ describe("a retried run", () => {
   });
 });
 
+test("a run with nothing to propose has failed at nothing", () => {
+  const { state } = new RunScript()
+    .driven()
+    .routed()
+    .stage("reproduce")
+    .stage("diagnose", { artifact: "none" })
+    .finished("succeeded", "nothing-to-propose", "There is nothing to add.");
+  const text = card(state);
+  expect(text).toContain("✅ **reproduce**");
+  expect(text).toContain("⏭️ **diagnose** · nothing to propose\n- ⏭️ **fix**\n");
+  expect(text).not.toMatch(/❌|⬜/);
+  expect(text).toContain("**Next:** nothing; there was nothing to propose.");
+  expect(stateLabelOf(state)).toBe("agent/done");
+});
+
+test("a dry run has only sorted the issue", () => {
+  expect(stateLabelOf(recordedRuns["dry run"]().state)).toBe("agent/triaged");
+});
+
 test("the commands listed are those that do something: an ended run is not stopped", () => {
   expect(card(new RunScript().driven().routed().state)).toContain("- `/agent stop` ends the run");
   expect(card(recordedRuns.failed().state)).not.toContain("/agent stop");
@@ -275,6 +298,82 @@ test("hostile words do nothing, secrets stay inside, and it is never too long", 
   expect(text.match(/<!--/g)?.length).toBe(
     1 + (text.match(/^<!-- baton:status:x/gm)?.length ?? 0) + (text.match(/\) <!-- baton:status:x/g)?.length ?? 0),
   );
+});
+
+test("a workflow that was asked for is not told as sorted", () => {
+  const request = { ...new RunScript().state.created.request, quote: "/agent do say hello" };
+  const script = new RunScript({ workflow: "do", request }).driven();
+  const { state } = script.add({
+    ...askedFor(script.state.created),
+    type: "run.routed",
+    decision: { kind: "start", workflow: bugWorkflow, budget: budgetOf(script.state.created, bugWorkflow) },
+  });
+  const options = { neutral, links: { serverUrl: "https://github.com" }, now: state.updatedAt };
+  const why = renderReply({ kind: "why", state }, options);
+  for (const text of [card(state), why]) {
+    expect(text).toContain("**Workflow:** do, as asked with `/agent do say hello`");
+    expect(text).not.toMatch(/Triage|asked for the workflow/);
+  }
+});
+
+test("why a run ended is said once", () => {
+  const what = "test/tip.test.js: adds a skip";
+  const message = `verify said no 2 times. Last reason: integrity: ${what} (and 1 more finding)\n  ${what} (test-skipped)\n  b.test.js: was deleted (test-deleted)`;
+  const { state } = new RunScript().driven().routed().finished("needs-a-decision", "test-skipped", message);
+  const said =
+    "verify said no 2 times. Last reason: integrity: test/tip.test.js: adds a skip (and 1 more finding) b.test.js: was deleted (test-deleted)";
+  expect(card(state)).toContain(`**Why it ended:** ${said} (\`test-skipped\`)\n`);
+  const options = { neutral, links: { serverUrl: "https://github.com" } };
+  expect(renderEnding(state, { ...options, card: undefined })).toContain(`> ${said}\n`);
+  expect(renderReply({ kind: "why", state }, { ...options, now: 0 })).toContain(`\`test-skipped\`): ${said}\n`);
+});
+
+describe("what was found in an audit", () => {
+  const audited = (findings: Findings["findings"]) =>
+    new RunScript()
+      .driven()
+      .routed()
+      .add(
+        { type: "stage.started", stage: "publish", attempt: 1, reasons: [] },
+        {
+          type: "agent.finished",
+          stage: "publish",
+          attempt: 1,
+          artifact: { name: "Findings", value: { summary: "Looked.", findings } },
+          commit: fixCommit,
+          changes: [],
+        },
+      )
+      .finished("succeeded", "done", "").state;
+  const finding = { title: "x", severity: "minor", area: "quality", detail: "y", mend: "z" } as const;
+
+  test("is to be ticked, and that comes next", () => {
+    expect(card(audited([finding]))).toContain("**Next:** tick the findings that should become issues");
+    expect(card(audited([]))).toContain("**Next:** nothing; every stage is done.");
+  });
+});
+
+describe("what a check that said no has seen", () => {
+  const seen = (gate: "tried" | "red") => {
+    const runs = [1, 2, 3, 4].map((number) => evidence(`suite, run ${number}`, fixCommit, 0, `all is well ${number}`));
+    const lint = evidence("lint on the base", fixCommit, 1, "no such script");
+    const no = gateResult(gate, { passed: false, code: "no", evidence: [...runs, lint] });
+    return card(
+      new RunScript()
+        .driven()
+        .routed()
+        .stage("reproduce", { gates: [no] }).state,
+    );
+  };
+
+  test("is what failed, and not what went well before", () => {
+    expect(seen("tried")).toContain("lint on the base");
+    expect(seen("tried")).not.toContain("all is well");
+  });
+
+  test("is what passed, where that is what says no", () => {
+    expect(seen("red")).toContain("all is well 1");
+  });
 });
 
 test("a gate that could not look is not shown as one that has", () => {

@@ -198,7 +198,7 @@ describe("a fan-out", () => {
     expect(card(one.state)).toContain("**Partial:** the run goes on without **scout** (1 of 2 tasks failed (`code`)).");
     const whole = await approvedRun(new ScriptedAgents({ "scout:code": [bad] }));
     expect(card(whole)).toContain("### ✅ Succeeded");
-    expect(card(whole)).toContain("**Partial:**");
+    expect(card(whole)).toContain("**Partial:** the run went on without **scout**");
   });
 
   test("of many tasks shows those that matter, and counts the others", async () => {

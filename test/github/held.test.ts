@@ -46,6 +46,14 @@ describe("a run that waits", () => {
     }
   });
 
+  test("closes the parentheses of what the other side said, also where that is cut", () => {
+    const message = `429 (rate limit: ${"x".repeat(400)})`;
+    const [line = ""] =
+      /^\*\*Why it waits.*$/m.exec(card(atWork().add({ type: "run.parked", reason: "broken", message }).state)) ?? [];
+    expect(line.match(/\(/g)).toHaveLength(2);
+    expect(line).toMatch(/x…\)\)$/);
+  });
+
   test("each reason has words of its own", () => {
     const whys = waitReasons.map((reason) => /Why it waits[^(]*/.exec(card(atWork().add(parked(reason)).state))?.[0]);
     expect(new Set(whys).size).toBe(waitReasons.length);

@@ -46,6 +46,17 @@ describe("the card and the comment at the end", () => {
   });
 });
 
+test("what came to nothing is not told as kept", () => {
+  const skipped = { type: "stage.skipped", attempt: 1, degraded: true, why: "turn-limit" } as const;
+  const { state } = new RunScript()
+    .driven()
+    .routed()
+    .add({ ...skipped, stage: "reproduce", because: "failure" })
+    .finished("failed", "agent-failed", "It did not work.");
+  expect(card(state)).toContain("**Partial:** the run went on without **reproduce**");
+  expect(card(state)).not.toContain("**Kept:**");
+});
+
 test("a run that succeeds later names only what could not be removed", () => {
   const script = new RunScript()
     .driven()

@@ -119,6 +119,19 @@ describe("text on its way to GitHub", () => {
     expect(neutral.prose("Familie 👩‍👩‍👧 ✔️ Zürich")).toBe("Familie 👩‍👩‍👧 ✔️ Zürich");
   });
 
+  test.each([
+    [".github/baton/agents/cents.md is there already", ".github/baton/agents/cents.md is there already"],
+    ["see docs/agent/x.md and /agents/x.md", "see docs/agent/x.md and `/agents/x.md`"],
+    ["/agent fix it", "`/agent fix` it"],
+    ["write /agent, or /baton help.", "write `/agent`, or `/baton help`."],
+    ["/agent/x.md says", "`/agent/x.md` says"],
+    ["Thanks, @octo.", "Thanks, `@octo`."],
+    ["@octo/team-one, a@evil.example!", "`@octo/team-one`, `a@evil.example`!"],
+    ["costs $x.", "costs `$x`."],
+  ])("only what would act becomes code: %s", (text, shown) => {
+    expect(neutral.line(text)).toBe(shown);
+  });
+
   test("a fence and a code span hold whatever is put into them", () => {
     const text = "a\n```\n# out\n`````\n";
     const tree = fromMarkdown(neutral.fence(text));

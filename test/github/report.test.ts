@@ -73,6 +73,11 @@ describe("anything", () => {
     expect(["verify", "review", "publish"].map((name) => state.stages.get(name)?.current?.skipped?.because)).toEqual(
       Array.from({ length: 3 }, () => "condition"),
     );
+    expect(
+      stageLines(state, neutral)
+        .slice(1)
+        .map(({ text }) => text),
+    ).toEqual(Array.from({ length: 3 }, () => "passed over: nothing was changed"));
     expect(ending).toContain("It came to its end.");
     expect(ending).toContain("#### What was found");
   });

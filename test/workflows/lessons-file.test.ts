@@ -61,9 +61,14 @@ describe("a lesson becomes a line", () => {
       expect((await propose([{}], files)).files).toEqual([{ path: "CLAUDE.md", text: `a\n\n${section}${line}` }]);
   });
 
+  test("that cites a run by its issue, once, because nobody can look up a run's id", async () => {
+    const { files } = await propose([{ evidence: ["#12", run, "#12"] }]);
+    expect(files[0]?.text).toContain("(from #12, #1)");
+  });
+
   test("in the order they came in, and the same again from the same", async () => {
     const two = await propose([{}, { instruction: "Keep it.", evidence: [run, run] }]);
-    expect(two.files[0]?.text).toBe(`${section}${line}- For tests: Keep it. (from ${run})\n`);
+    expect(two.files[0]?.text).toBe(`${section}${line}- For tests: Keep it. (from #1)\n`);
     expect(await propose([{}, { instruction: "Keep it.", evidence: [run, run] }])).toEqual(two);
   });
 });
