@@ -121,7 +121,7 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
         ? `this was a dry run; \`${start}\` does it for real.`
         : "nothing; every stage is done.";
     case "triaged":
-      return "nothing starts by itself. `/agent fix` starts the work.";
+      return "nothing starts by itself. Somebody with write access can start the work with `/agent fix`.";
     case "needs-a-decision":
       return finished.code === "asked"
         ? answers(state)

@@ -47,7 +47,11 @@ const endings: Record<RecordedRunName, readonly (string | RegExp)[]> = {
     "expected 1000, got 1001",
   ],
   "dry run": ["✅ Succeeded", "dry run", "`/agent fix` does it for real"],
-  triaged: ["🏷️ Triaged", "**bug**, 93 % sure (next best: question)", "`/agent fix` starts the work"],
+  triaged: [
+    "🏷️ Triaged",
+    "**bug**, 93 % sure (next best: question)",
+    "Somebody with write access can start the work with `/agent fix`",
+  ],
   asked: [
     "🙋 Needs a decision",
     "- Which version of the library is this?",
