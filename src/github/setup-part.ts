@@ -77,7 +77,7 @@ function verifiablePart(tried: Tried, neutral: Neutral): string {
 function commandLines(state: State, neutral: Neutral): string[] {
   const setup = setupOf(state);
   return (setup?.tried?.commands ?? []).flatMap(({ name, command, from, works, why }) =>
-    from === "proposed" && works ? [`**${name}**: ${neutral.code(command, 300)}. ${neutral.line(why, 300)}`] : [],
+    from === "proposed" && works ? [`**${name}**: ${neutral.code(command, 300)} (${neutral.line(why, 300)})`] : [],
   );
 }
 

@@ -127,7 +127,7 @@ describe("a setup", () => {
     const body = pulls()[0]?.body ?? "";
     expect(pulls()[0]).toMatchObject({ title: "Set up Baton", pull: { draft: true } });
     expect(body).not.toContain("Closes #");
-    expect(body).toMatch(/\*\*test\*\*: `node --test`\. \d+ tests read one by one, the same way \d times/);
+    expect(body).toMatch(/\*\*test\*\*: `node --test` \(\d+ tests read one by one, the same way \d times/);
     expect(body).toMatch(/`commands\.lint: npm run lint`: ended with exit code 1/);
     expect(body).toContain("The agent **cents** (fast model, only reads: read, grep)");
     expect(body).toMatch(/no worse than before \(baseline\) \| ✅ yes/);
