@@ -36,6 +36,7 @@ import { closedSandbox, type Sandbox } from "./hands/sandbox.ts";
 import { createIntake } from "./intake/handle.ts";
 import type { TokenRequest } from "./intake/installation-tokens.ts";
 import { createMissed } from "./intake/missed.ts";
+import { createSchedules } from "./intake/schedules.ts";
 import { sanitizeMarkdown } from "./intake/sanitize.ts";
 import { openWebhooks, type AppWebhooks } from "./intake/probot-app.ts";
 import { openStore, type Store } from "./store/open-store.ts";
@@ -54,6 +55,8 @@ const SWEEP_MS = 60_000;
 const MISSED_MS = 15_000;
 /** How often ends that nobody has shown yet are looked for, in milliseconds; whoever drove the run has as long to show its end. */
 const SHOW_MS = 15_000;
+/** How often a process looks what is to start by the clock, in milliseconds. */
+const SCHEDULE_MS = 5_000;
 /** How often what ended long ago is archived, in milliseconds. */
 const TIDY_MS = 3_600_000;
 
@@ -260,7 +263,8 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     }),
   });
   const reader = createGitHubReader(reading);
-  const intake = createIntake({ ...store, reader, publisher, projection, workflows, self, journal });
+  const schedules = createSchedules(store);
+  const intake = createIntake({ ...store, schedules, reader, publisher, projection, workflows, self, journal });
   /** Ended runs that nobody has shown. Whoever worked them may have died before it gave their clones back. */
   const endedUnseen = async (graceMs: number) => {
     const runs = await store.unshown.ended(DAY_MS, graceMs);
@@ -300,6 +304,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
         async (signal) => void (await missed(signal)),
       ),
     );
+    undo.use(repeat(SCHEDULE_MS, "starting by the clock", journal, async () => void (await schedules.begin())));
     if (env.retentionDays > 0) undo.use(repeat(TIDY_MS, "archiving", journal, tidier(store, env, journal)));
   }
 

@@ -203,6 +203,7 @@ function dryPublisher(recorded: readonly RecordedEvent[]): Publisher {
     reply: nothing,
     acknowledge: nothing,
     openFindings: nothing,
+    openScheduleIssue: () => Promise.resolve(0),
     putBack: nothing,
     removeLabel: nothing,
   };

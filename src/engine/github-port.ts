@@ -36,6 +36,8 @@ export interface GitHubReader {
   head(repo: RepoRef, branch: string): Promise<Sha>;
   /** Numbers of open pull requests whose body closes the issue. */
   pullRequestsClosing(repo: RepoRef, number: number): Promise<number[]>;
+  /** Numbers of open pull requests of Baton's that were asked for in the issue and leave it open. */
+  pullRequestsAskedForIn(repo: RepoRef, number: number): Promise<number[]>;
 }
 
 /** An open issue as a list of them tells it; a pull request is one too. */

@@ -337,6 +337,8 @@ export interface Publisher extends Keeping {
    * the run as it was when it ended with them.
    */
   openFindings(state: State, numbers: readonly number[], commentId: number): Promise<void>;
+  /** The number of the issue for a workflow that starts by the clock; opened when there was none. `deleted`: so many before it were deleted. */
+  openScheduleIssue(repo: RepoRef, workflow: string, deleted: number): Promise<number>;
   /** Puts Baton's comment back as it was `before` it was `edited`, unless somebody has written there since. */
   putBack(
     repo: RepoRef,

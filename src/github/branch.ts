@@ -310,6 +310,11 @@ function exactText(bytes: Uint8Array): string | undefined {
   return !text.includes("\0") && Buffer.from(text, "utf8").equals(bytes) ? text : undefined;
 }
 
+/** True for branches that only Baton makes. */
+export function isOwnBranch(name: string): boolean {
+  return name.startsWith("baton/");
+}
+
 /** `baton/issue-12-splitting-loses-a-cent`: lower-case ASCII, at most 40 characters of title. */
 export function branchName(kind: string, number: number, title: string): string {
   const slug = title

@@ -77,6 +77,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
     },
     acknowledge: () => Promise.resolve(),
     openFindings: () => Promise.resolve(),
+    openScheduleIssue: () => Promise.resolve(0),
     putBack: () => Promise.resolve(),
     removeLabel: () => Promise.resolve(),
   };

@@ -18,6 +18,7 @@ import { isRefused } from "./failure.ts";
 import { createFindings } from "./open-findings.ts";
 import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
+import { createOwnIssues } from "./own-issue.ts";
 import { createKeptBranches } from "./kept-branches.ts";
 import type { Links } from "./progress.ts";
 import { forbiddenChange, verifiedHead } from "./publishable.ts";
@@ -25,6 +26,7 @@ import { pullRequestBody, pullRequestMarker, pullRequestTitle } from "./pull-req
 import { addReaction } from "./reactions.ts";
 import { refusalOf, refused, type Refusal } from "./refusal.ts";
 import { renderReply } from "./replies.ts";
+import { createScheduleIssues } from "./schedule-issue.ts";
 import { createPutBack } from "./put-back.ts";
 import { askForReview } from "./review-request.ts";
 import { createRequests, place, systemTiming, type RequestsOptions } from "./requests.ts";
@@ -77,6 +79,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const once = createOnce({ outbox, log, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
+  const openOwnIssue = createOwnIssues({ requests, once, self });
   const branches = createBranches({ requests, once, outbox, workspaces, redact, self });
   /** When comments were written as answers, by issue; those under way count too. */
   const replied = new Map<string, Set<{ readonly at: number }>>();
@@ -337,7 +340,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     },
 
     putBack: createPutBack({ comments, outbox }),
-    openFindings: createFindings({ requests, once, outbox, comments, neutral, self }),
+    openFindings: createFindings({ open: openOwnIssue, outbox, comments, neutral }),
+    openScheduleIssue: createScheduleIssues(openOwnIssue, neutral),
     async removeLabel(repo, subject, label) {
       try {
         await requests.read(repo, `take the label ${label} off #${subject.number}`, (octokit, request) =>

@@ -63,13 +63,21 @@ function uncapital(text: string): string {
   return /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 }
 
+/** How a pull request names the issue that it leaves open. */
+export const ASKED_FOR_IN = "Asked for in";
+
+/** A proposal answers a command, whatever the issue is about; and a schedule goes on. */
+function staysOpen(state: State): boolean {
+  return proposalOf(state) !== undefined || state.created.request.door === "schedule";
+}
+
 /** The body, at most `MAX_BODY` characters. */
 export function pullRequestBody(state: State, facts: PullRequestFacts): string {
   const { neutral } = facts;
   const { subject } = state.created;
   const essentials = [
     pullRequestMarker(state),
-    `${subject.kind === "issue" ? `${proposalOf(state) ? "Asked for in" : "Closes"} #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. No person has reviewed it yet._`,
+    `${subject.kind === "issue" ? `${staysOpen(state) ? ASKED_FOR_IN : "Closes"} #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. No person has reviewed it yet._`,
     missingPart(state, neutral),
     whatAndWhy(state, neutral),
     setupPart(state, neutral),

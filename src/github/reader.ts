@@ -4,11 +4,13 @@ import { sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { GitHubReader, IssueList } from "../engine/github-port.ts";
+import { isOwnBranch } from "./branch.ts";
 import type { OctokitFor, Timing } from "./client.ts";
 import { latestComments } from "./comments.ts";
 import type { Throttle } from "../store/throttle.ts";
 import { isRefused } from "./failure.ts";
 import { listOpenIssues, namesOf, personOf } from "./issue-list.ts";
+import { ASKED_FOR_IN } from "./pull-request.ts";
 import { createRequests, place } from "./requests.ts";
 
 export interface GitHubReaderOptions {
@@ -30,6 +32,24 @@ type Level = (typeof levels)[number];
 /** A reader for every repository that `octokitFor` can reach. */
 export function createGitHubReader(options: GitHubReaderOptions): GitHubReader & IssueList {
   const requests = createRequests(options);
+
+  async function openPulls(repo: RepoRef) {
+    const found = [];
+    for (let page = 1; page <= PULL_PAGES; page += 1) {
+      const { data } = await requests.read(repo, "read the open pull requests", (octokit, request) =>
+        octokit.request("GET /repos/{owner}/{repo}/pulls", {
+          ...place(repo),
+          state: "open",
+          per_page: PER_PAGE,
+          page,
+          request,
+        }),
+      );
+      found.push(...data);
+      if (data.length < PER_PAGE) break;
+    }
+    return found;
+  }
 
   return {
     async repository(owner, name) {
@@ -143,21 +163,16 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
 
     async pullRequestsClosing(repo, number) {
       const closing = closes(repo, number);
-      const found: number[] = [];
-      for (let page = 1; page <= PULL_PAGES; page += 1) {
-        const { data } = await requests.read(repo, "read the open pull requests", (octokit, request) =>
-          octokit.request("GET /repos/{owner}/{repo}/pulls", {
-            ...place(repo),
-            state: "open",
-            per_page: PER_PAGE,
-            page,
-            request,
-          }),
-        );
-        found.push(...data.filter(({ body }) => closing.test(body ?? "")).map((pull) => pull.number));
-        if (data.length < PER_PAGE) break;
-      }
-      return found;
+      return (await openPulls(repo)).filter(({ body }) => closing.test(body ?? "")).map((pull) => pull.number);
+    },
+
+    async pullRequestsAskedForIn(repo, number) {
+      const asked = new RegExp(`\\b${ASKED_FOR_IN} #${number}\\b`);
+      return (await openPulls(repo))
+        .filter(
+          ({ body, head }) => asked.test(body ?? "") && isOwnBranch(head.ref) && Number(head.repo?.id) === repo.id,
+        )
+        .map((pull) => pull.number);
     },
   };
 }

@@ -17,7 +17,7 @@ import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
 import { defaultRepoConfig } from "../workflows/repo-config.ts";
 import { createRefuse, isListed, standingOf, type Standing } from "./admit.ts";
 import { commandLineOnly, type Command } from "./grammar.ts";
-import type { Ground, Intent, Self } from "./intent.ts";
+import type { Intent, Self } from "./intent.ts";
 import type { Asked } from "./asked.ts";
 import { configOr, createStart, type LoadedConfig } from "./start.ts";
 import { createPlanEdits } from "./plan-edits.ts";
@@ -25,9 +25,12 @@ import { createRestart } from "./restart.ts";
 import { createSteer } from "./steer.ts";
 import { createJudge } from "./judge.ts";
 import { createLanes } from "./lanes.ts";
+import { doorOf, isInstalled, laneOf, lookedAt, type Looked } from "./looked.ts";
 import { translate } from "./translate.ts";
+import type { ScheduleBook } from "./schedules.ts";
 import { createTicks } from "./ticks.ts";
 import { helpLines, verbOf } from "./verbs.ts";
+import { createWishes } from "./wishes.ts";
 
 /** Commands of one comment that are carried out. */
 const MAX_COMMANDS = 10;
@@ -41,10 +44,15 @@ export interface IntakeParts {
   readonly log: EventLog;
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
-  readonly publisher: Pick<Publisher, "reply" | "acknowledge" | "removeLabel" | "openFindings" | "putBack">;
+  readonly publisher: Pick<
+    Publisher,
+    "reply" | "acknowledge" | "removeLabel" | "openFindings" | "openScheduleIssue" | "putBack"
+  >;
   readonly workflows: WorkflowSource;
   /** What people see of a run on which nobody works. */
   readonly projection?: Pick<Projection, "touch"> | undefined;
+  /** Told what configs say about starts by the clock. */
+  readonly schedules: Pick<ScheduleBook, "learn">;
   readonly self: Self;
   readonly journal: Log;
   /** Default: the machine's. */
@@ -62,19 +70,24 @@ export interface Intake {
 
 /** The intake over its parts. */
 export function createIntake(parts: IntakeParts): Intake {
-  const { deliveries, publisher, reader, self, journal, clock = systemClock } = parts;
+  const { deliveries, publisher, reader, schedules, self, journal, clock = systemClock } = parts;
   const start = createStart(parts);
   const steer = createSteer(parts);
   const judge = createJudge(parts);
   const planEdits = createPlanEdits({ ...parts, judge, loadConfig });
   const ticks = createTicks({ ...parts, loadConfig });
   const restart = createRestart({ ...parts, start });
+  const wishes = createWishes(parts);
   const lanes = createLanes();
   const refuse = createRefuse(publisher);
 
   async function loadConfig(repo: RepoRef): Promise<LoadedConfig> {
     const text = await reader.file(repo, CONFIG_FILE);
-    return text === undefined ? { type: "ok", config: defaultRepoConfig } : parseRepoConfig(text, CONFIG_FILE);
+    const loaded: LoadedConfig =
+      text === undefined ? { type: "ok", config: defaultRepoConfig } : parseRepoConfig(text, CONFIG_FILE);
+    // A config that cannot be read changes nothing about what was read before.
+    if (loaded.type === "ok" && repo.installationId !== undefined) await schedules.learn(repo, loaded.config.schedules);
+    return loaded;
   }
 
   const reply = (intent: Intent, key: string, answer: Reply) =>
@@ -140,8 +153,8 @@ export function createIntake(parts: IntakeParts): Intake {
     }
   }
 
-  async function commented(
-    intent: Intent & { door: "comment" },
+  async function commanded(
+    intent: Intent & { door: "comment" | "dispatch" },
     delivery: KeptDelivery,
     signal: AbortSignal,
   ): Promise<string> {
@@ -155,7 +168,7 @@ export function createIntake(parts: IntakeParts): Intake {
     const notes: string[] = [];
     let seen = false;
     const acknowledge = async () => {
-      if (seen) return;
+      if (seen || intent.door !== "comment") return;
       seen = true;
       // A sign of life: whatever becomes of it, the command goes on.
       await publisher.acknowledge(intent.repo, intent.commentId).catch((error: unknown) => {
@@ -193,6 +206,18 @@ export function createIntake(parts: IntakeParts): Intake {
       });
     }
     return notes.join("; ");
+  }
+
+  /** The config asks for it; whoever changes that on the default branch decides about more than who may give a command. */
+  async function scheduled(
+    intent: Intent & { door: "schedule" },
+    delivery: KeptDelivery,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { cron, timezone, workflow, instruction } = intent.schedule;
+    const asked = askedBy(intent, delivery, 0, `schedule ${cron} ${timezone}`, signal);
+    const loaded = await loadConfig(intent.repo);
+    return start({ ...asked, loaded, standing: "maintain", wanted: "work", workflow, instruction: instruction ?? "" });
   }
 
   async function carryOut(
@@ -281,26 +306,44 @@ export function createIntake(parts: IntakeParts): Intake {
     const translation = translate(delivery.name, parsed(delivery.payload), self);
     if (translation.type === "nothing") return drop(translation.because);
     if (clock.now() - delivery.receivedAt > MAX_AGE_MS) return drop("it is too old: it came more than 24 hours ago");
-    if (translation.type === "ground") return { delivery, ground: translation.ground };
-    if (translation.intent.repo.installationId === undefined)
-      return drop("it names no installation of the App, so nothing can be done there");
-    return { delivery, intent: translation.intent };
+    const looked = lookedAt(delivery, translation);
+    if (!isInstalled(looked)) return drop("it names no installation of the App, so nothing can be done there");
+    return looked;
   }
 
   async function carry(looked: Looked, signal: AbortSignal) {
     signal.throwIfAborted();
     const { delivery } = looked;
-    if ("ground" in looked) {
-      const { ground } = looked;
-      return done(delivery.id, delivery.name, `${ground.loss}: ${await steer.lostGround(ground, signal)}`);
-    }
-    const { intent } = looked;
+    const door = doorOf(looked);
     try {
-      await done(delivery.id, delivery.name, `${intent.door}: ${await enter(intent, delivery, signal)}`);
+      const note = await work(looked, signal);
+      if (note !== undefined) await done(delivery.id, delivery.name, `${door}: ${note}`);
     } catch (error) {
-      if (!isClearNo(error)) throw error;
+      if (looked.type === "ground" || !isClearNo(error)) throw error;
       journal.warn("GitHub refused, so a delivery is given up", { delivery: delivery.id, error: messageOf(error) });
-      await done(delivery.id, delivery.name, `${intent.door}: given up: ${messageOf(error)}`);
+      await done(delivery.id, delivery.name, `${door}: given up: ${messageOf(error)}`);
+    }
+  }
+
+  /** What came of it; undefined when it is carried on in the lane of its issue. */
+  async function work(looked: Looked, signal: AbortSignal): Promise<string | undefined> {
+    const { delivery } = looked;
+    switch (looked.type) {
+      case "ground":
+        return steer.lostGround(looked.ground, signal);
+      case "intent":
+        return enter(looked.intent, delivery, signal);
+      case "config":
+        return (await loadConfig(looked.repo)).type === "ok" ? "the config was read" : "the config is broken";
+      case "wish": {
+        const { wish } = looked;
+        const intent = await wishes(wish, await loadConfig(wish.repo), delivery.receivedAt);
+        if (typeof intent === "string") return `nothing: ${intent}`;
+        await take(() => Promise.resolve({ delivery, type: "intent", intent }), signal);
+        return undefined;
+      }
+      default:
+        return looked satisfies never;
     }
   }
 
@@ -311,7 +354,10 @@ export function createIntake(parts: IntakeParts): Intake {
       case "label":
         return labelled(intent, delivery, signal);
       case "comment":
-        return commented(intent, delivery, signal);
+      case "dispatch":
+        return commanded(intent, delivery, signal);
+      case "schedule":
+        return scheduled(intent, delivery, signal);
       case "plan":
         return planEdits(intent, askedBy(intent, delivery, 0, "an edit of the plan", signal));
       case "ticks":
@@ -327,23 +373,10 @@ export function createIntake(parts: IntakeParts): Intake {
     }
   }
 
-  return {
-    handle: (id, signal) =>
-      lanes.run(
-        () => look(id),
-        laneOf,
-        (found) => carry(found, signal),
-      ),
-  };
-}
+  const take = (found: () => Promise<Looked | undefined>, signal: AbortSignal) =>
+    lanes.run(found, laneOf, (looked) => carry(looked, signal));
 
-/** What was found in a delivery: a wish about one subject, or news about the ground of many. */
-type Looked = { readonly delivery: KeptDelivery } & ({ readonly intent: Intent } | { readonly ground: Ground });
-
-function laneOf(looked: Looked): string {
-  if ("ground" in looked) return `ground ${looked.ground.installation ?? looked.ground.repositories.join()}`;
-  const { repo, subject } = looked.intent;
-  return `${repo.id}#${subject.number}`;
+  return { handle: (id, signal) => take(() => look(id), signal) };
 }
 
 /** A failure that says GitHub understood and will go on saying no; a rate limit or silence is none. */

@@ -1,6 +1,7 @@
 // What somebody asked for, whatever the door it came by, and where they asked.
 import type { RunId } from "../core/ids.ts";
 import type { Loss, Person, RepoRef, Subject } from "../engine/events.ts";
+import type { Schedule } from "../workflows/schedules.ts";
 import type { Reading } from "./grammar.ts";
 
 /** Who asked. `app` is set when no person did by hand: the login or slug of the bot or App that acted. */
@@ -44,6 +45,20 @@ export type Intent = Place &
         readonly at: number;
       }
     | {
+        /** A program sent a command by `repository_dispatch`. */
+        readonly door: "dispatch";
+        readonly text: AskedText;
+        readonly reading: Reading;
+        readonly at: number;
+      }
+    | {
+        /** The repository's config says that it is time. */
+        readonly door: "schedule";
+        readonly text: AskedText;
+        readonly schedule: Schedule;
+        readonly at: number;
+      }
+    | {
         /** A person edited a comment in which Baton shows a plan. */
         readonly door: "plan";
         readonly commentId: number;
@@ -67,6 +82,21 @@ export type Intent = Place &
     | { readonly door: "edited" }
     | { readonly door: "lost"; readonly lost: Lost }
   );
+
+/** What is asked for by a door that does not tell the issue's text: an intent, once that is read. */
+export type Wish = { readonly repo: RepoRef } & (
+  | {
+      readonly door: "dispatch";
+      readonly actor: Actor;
+      readonly issue: number;
+      readonly reading: Reading;
+    }
+  | {
+      readonly door: "schedule";
+      /** Names the entry of the config. */
+      readonly id: string;
+    }
+);
 
 /** What went away under runs, in words for their cards. */
 export interface Lost {

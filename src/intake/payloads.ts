@@ -1,5 +1,6 @@
 // The few fields of GitHub's deliveries that Baton reads. Whatever else they hold is ignored, so that GitHub may add to them.
 import { z } from "zod";
+import { RepoRef } from "../engine/events.ts";
 
 const User = z.object({ login: z.string(), id: z.number().int().nonnegative(), type: z.string().optional() });
 const App = z.object({ id: z.number().int(), slug: z.string().nullish(), name: z.string().nullish() }).nullish();
@@ -68,6 +69,27 @@ export const CommentEvent = z.object({
   changes: z.object({ body: z.object({ from: z.string().nullish() }).nullish() }).nullish(),
 });
 export type CommentEvent = z.infer<typeof CommentEvent>;
+
+/** What an App or a person sends with `POST /repos/{owner}/{repo}/dispatches`; its `event_type` arrives as the action. */
+export const DispatchEvent = z.object({
+  ...common,
+  action: z.string(),
+  client_payload: z.object({ issue: z.number().int().positive(), command: z.string().trim().min(1).max(4_000) }),
+});
+export type DispatchEvent = z.infer<typeof DispatchEvent>;
+
+export const PushEvent = z.object({
+  ...common,
+  ref: z.string(),
+  forced: z.boolean(),
+  commits: z.array(
+    z.object({ added: z.array(z.string()), modified: z.array(z.string()), removed: z.array(z.string()) }),
+  ),
+});
+export type PushEvent = z.infer<typeof PushEvent>;
+
+/** Baton's own: a start by the clock whose time has come. */
+export const ScheduleEvent = z.object({ repo: RepoRef, id: z.string() });
 
 const Installation = z.object({ id: z.number().int().positive() });
 

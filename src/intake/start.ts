@@ -44,6 +44,9 @@ export interface StartRequest extends Asked {
 /** What became of it, in a few words for the operator. Whoever asked has been answered when nothing started. */
 export type Start = (request: StartRequest) => Promise<string>;
 
+/** Doors by which a run starts, but for comments. */
+const startDoors = ["opened", "label", "schedule", "dispatch"] as const;
+
 /** Starts runs over its parts. The function throws when GitHub or the database does not answer. */
 export function createStart({ log, bell, reader, publisher, workflows, self }: StartParts): Start {
   const refuseWhoMayNot = createRefuse(publisher);
@@ -51,13 +54,18 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
   return async (request) => {
     const { intent, delivery, index, key, quote, signal, loaded, standing, wanted, flags = {} } = request;
     const { repo, subject } = intent;
-    /** New issues ask for nothing in words, so nothing is said about them. */
+    /** Nobody waits for an answer to a new issue, or to a start by the clock. */
+    const silent = intent.door === "opened" || intent.door === "schedule";
     const answer = async (reply: Reply, note: string): Promise<string> => {
-      if (intent.door !== "opened") await publisher.reply(repo, subject, key, reply);
+      if (!silent) await publisher.reply(repo, subject, key, reply);
       return note;
     };
     const refuse = (why: string, next: string) => answer({ kind: "refused", quote, why, next }, `refused: ${why}`);
-    const problem = (text: string) => answer({ kind: "invalid-flags", quote, problems: [text] }, `refused: ${text}`);
+    const problem = async (text: string) => {
+      if (intent.door !== "opened")
+        await publisher.reply(repo, subject, key, { kind: "invalid-flags", quote, problems: [text] });
+      return `refused: ${text}`;
+    };
 
     const runId = runIdOf(delivery.id, index);
     if ((await log.read(runId)).length > 0) return ring(runId, "started before");
@@ -108,7 +116,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
         repo,
         subject,
         request: {
-          door: intent.door === "opened" || intent.door === "label" ? intent.door : "comment",
+          door: startDoors.find((door) => door === intent.door) ?? "comment",
           by: intent.actor.person,
           quote,
           ...(intent.door === "comment" ? { commentId: intent.commentId } : {}),

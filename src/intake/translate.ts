@@ -5,15 +5,20 @@
 // Bots are let through with their name, so that the repository's config may admit them.
 import type { z } from "zod";
 import { planMarkerIn } from "../engine/asks.ts";
+import type { RepoRef } from "../engine/events.ts";
 import { reportedEnd, ticksIn } from "../engine/findings.ts";
+import { CONFIG_FILE } from "../workflows/load.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
-import type { Actor, Ground, Intent, Self } from "./intent.ts";
-import { Action, CommentEvent, IssueEvent, type Issue } from "./payloads.ts";
+import type { Actor, Ground, Intent, Self, Wish } from "./intent.ts";
+import { Action, CommentEvent, DispatchEvent, IssueEvent, PushEvent, ScheduleEvent, type Issue } from "./payloads.ts";
 
 export type Translation =
   | { readonly type: "intent"; readonly intent: Intent }
+  | { readonly type: "wish"; readonly wish: Wish }
   | { readonly type: "ground"; readonly ground: Ground }
+  /** The repository's config may have changed. */
+  | { readonly type: "config"; readonly repo: RepoRef }
   | { readonly type: "nothing"; readonly because: string };
 
 const nothing = (because: string): Translation => ({ type: "nothing", because });
@@ -21,12 +26,29 @@ const nothing = (because: string): Translation => ({ type: "nothing", because })
 /** Baton's own comments and issues carry this; a text that holds it is never acted on. */
 const MARKER = "<!-- baton:";
 
+/** Baton's own deliveries: a start by the clock. GitHub's events have no dot in their names. */
+export const SCHEDULE = "baton.schedule";
+/** The `event_type` of a `repository_dispatch` that is meant for Baton. */
+const DISPATCH = "agent";
+/** GitHub tells at most so many commits of a push (docs.github.com, "push"). */
+const COMMITS_TOLD = 2_048;
+
 /** GitHub's account for people who have left (github.com/ghost). */
 const ghost = { login: "ghost", id: 10_137, type: "User" };
 
 /** What the delivery `name` with this parsed payload asks for. Never throws: a payload of another shape is nothing. */
 export function translate(name: string, payload: unknown, self: Self): Translation {
   const { data } = Action.safeParse(payload);
+  switch (name) {
+    case SCHEDULE:
+      return read(ScheduleEvent, payload, ({ repo, id }) => ({ type: "wish", wish: { door: "schedule", repo, id } }));
+    case "push":
+      return read(PushEvent, payload, fromPush);
+    case "repository_dispatch":
+      if (data?.action !== DISPATCH) return nothing(`only the event type "${DISPATCH}" is meant for Baton`);
+      return read(DispatchEvent, payload, (event) => fromDispatch(event, self));
+    default:
+  }
   switch (`${name}.${data?.action ?? ""}`) {
     case "issues.opened":
     case "issues.labeled":
@@ -154,18 +176,44 @@ function fromEdit(event: CommentEvent, self: Self): Translation {
   return { type: "intent", intent: { ...placeOf(event), door: "plan", actor, ...edit } };
 }
 
-function placeOf({ repository, issue, installation }: IssueEvent | CommentEvent): Pick<Intent, "repo" | "subject"> {
+/** A push to the default branch in which the config was touched, or may have been. */
+function fromPush(event: PushEvent): Translation {
+  const repo = repoOf(event);
+  if (event.ref !== `refs/heads/${repo.defaultBranch}`) return nothing("the push is not to the default branch");
+  const touched = event.commits.some(({ added, modified, removed }) =>
+    [added, modified, removed].some((paths) => paths.includes(CONFIG_FILE)),
+  );
+  const all = !event.forced && event.commits.length > 0 && event.commits.length < COMMITS_TOLD;
+  if (all && !touched) return nothing(`the push leaves ${CONFIG_FILE} as it is`);
+  return { type: "config", repo };
+}
+
+function fromDispatch(event: DispatchEvent, self: Self): Translation {
+  const { sender, client_payload: asked } = event;
+  if (isSelf(sender, self)) return nothing("Baton did it itself");
+  // As it stands behind `/agent`; one line, so that it is one command.
+  const reading = readCommands(`/agent ${asked.command.replaceAll(/\s+/g, " ")}`, self.slug);
+  const wish = { door: "dispatch", repo: repoOf(event), issue: asked.issue, reading } as const;
+  return { type: "wish", wish: { ...wish, actor: actorOf(sender, undefined) } };
+}
+
+function repoOf({ repository, installation }: Pick<IssueEvent, "repository" | "installation">): RepoRef {
+  return {
+    id: repository.id,
+    owner: repository.owner.login,
+    name: repository.name,
+    private: repository.private,
+    defaultBranch: repository.default_branch,
+    cloneUrl: repository.clone_url,
+    ...(installation ? { installationId: installation.id } : {}),
+  };
+}
+
+function placeOf(event: IssueEvent | CommentEvent): Pick<Intent, "repo" | "subject"> {
+  const { issue } = event;
   const author = issue.user ?? ghost;
   return {
-    repo: {
-      id: repository.id,
-      owner: repository.owner.login,
-      name: repository.name,
-      private: repository.private,
-      defaultBranch: repository.default_branch,
-      cloneUrl: repository.clone_url,
-      ...(installation ? { installationId: installation.id } : {}),
-    },
+    repo: repoOf(event),
     subject: {
       kind: issue.pull_request ? "pull" : "issue",
       number: issue.number,

@@ -27,7 +27,7 @@ export interface PlaygroundApp {
   readonly publicKey: string;
   readonly installationId: number;
   readonly permissions: Permissions;
-  /** Default: issues, issue_comment, pull_request, push, check_run, check_suite, repository. */
+  /** Default: issues, issue_comment, pull_request, push, check_run, check_suite, repository, repository_dispatch. */
   readonly events?: readonly string[];
   /** May come later: `deliverTo`. */
   readonly webhook?: { readonly url: string; readonly secret: string };
@@ -58,7 +58,16 @@ export interface NewRepository {
   readonly collaborators?: Readonly<Record<string, Role>>;
 }
 
-const allEvents = ["issues", "issue_comment", "pull_request", "push", "check_run", "check_suite", "repository"];
+const allEvents = [
+  "issues",
+  "issue_comment",
+  "pull_request",
+  "push",
+  "check_run",
+  "check_suite",
+  "repository",
+  "repository_dispatch",
+];
 
 /** The account of that login, made when there is none. */
 export function addUser(world: World, { login, id, type = "User", tokens = [] }: PlaygroundUser): Account {

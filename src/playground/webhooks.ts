@@ -66,7 +66,7 @@ function heard(app: App, { event, fields }: Announcement): boolean {
   if (app.standing !== "installed" || !app.events.includes(event)) return false;
   const may = (name: string) => reaches(app.permissions, name, "read");
   if (event === "pull_request") return may("pull_requests");
-  if (event === "push") return may("contents");
+  if (event === "push" || event === "repository_dispatch") return may("contents");
   if (event === "repository") return true;
   if (event.startsWith("check_")) return may("checks");
   const issue = fields["issue"];

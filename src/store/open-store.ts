@@ -14,6 +14,7 @@ import { readFigures, type Figures } from "./figures.ts";
 import { createLocalBell } from "./local-bell.ts";
 import { openBell } from "./queue.ts";
 import type { ParseEvent } from "./recorded.ts";
+import { createSchedules, type Schedules } from "./schedules.ts";
 import { createSweeps, type Sweeps } from "./sweeps.ts";
 import { createSteadyBell } from "./steady-bell.ts";
 import type { Shelf } from "../workspace/shelf.ts";
@@ -26,6 +27,7 @@ const HEALTH_MS = 2_000;
 export interface Store extends AsyncDisposable {
   readonly log: EventLog;
   readonly deliveries: Deliveries;
+  readonly schedules: Schedules;
   readonly sweeps: Sweeps;
   readonly outbox: Outbox;
   readonly unshown: Unshown;
@@ -87,6 +89,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     archive: createArchive(database, archiveFolder),
     shelf: database.shared ? createShelf(database) : undefined,
     deliveries: createDeliveries(database),
+    schedules: createSchedules(database),
     sweeps: createSweeps(database),
     outbox: createOutbox(database),
     unshown: createUnshown(database),

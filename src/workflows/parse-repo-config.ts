@@ -5,7 +5,7 @@ import { nearest } from "./nearest.ts";
 import { RepoConfig } from "./repo-config.ts";
 import { openSource, quote, type Problem } from "./source-file.ts";
 
-/** Parses a repository's config. An empty file means the defaults. `known.workflows` are the workflows that exist; without it the routes are not checked. Never throws. */
+/** Parses a repository's config. An empty file means the defaults. `known.workflows` are the workflows that exist; without it the names of workflows are not checked. Never throws. */
 export function parseRepoConfig(
   text: string,
   file: string,
@@ -19,19 +19,29 @@ export function parseRepoConfig(
   const checked = RepoConfig.safeParse(yaml.root.value);
   const problems = [
     ...(checked.success ? [] : explain(RepoConfig, checked.error, yaml.root)),
-    ...checkRoutes(yaml.root, known.workflows),
+    ...checkWorkflows(yaml.root, known.workflows),
   ];
   if (checked.success && problems.length === 0) return { type: "ok", config: checked.data };
   return { type: "invalid", problems: source.report(problems) };
 }
 
-function checkRoutes(root: Located, workflows: ReadonlySet<string> | undefined): Problem[] {
-  const { located, found } = at(root, ["routes"]);
-  if (!found || !workflows) return [];
-  return [...located.entries].flatMap(([type, { value, offset }]) => {
+function checkWorkflows(root: Located, workflows: ReadonlySet<string> | undefined): Problem[] {
+  if (!workflows) return [];
+  const inside = (key: string) => {
+    const { located, found } = at(root, [key]);
+    return found ? [...located.entries] : [];
+  };
+  const named = [
+    ...inside("routes").map(([type, value]) => [`routes.${type}`, value] as const),
+    ...inside("schedules").flatMap(([place, { entries }]) => {
+      const value = entries.get("workflow");
+      return value ? [[`schedules.${place}.workflow`, value] as const] : [];
+    }),
+  ];
+  return named.flatMap(([key, { value, offset }]) => {
     if (typeof value !== "string" || workflows.has(value)) return [];
     const near = nearest(value, workflows);
     const advice = near === undefined ? `choose one of: ${[...workflows].join(", ")}` : `did you mean ${quote(near)}?`;
-    return [{ offset, message: `routes.${type} is ${quote(value)}, which is no workflow — ${advice}` }];
+    return [{ offset, message: `${key} is ${quote(value)}, which is no workflow — ${advice}` }];
   });
 }

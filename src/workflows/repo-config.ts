@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { issueTypes } from "./artifacts.ts";
 import { commandRoutes, modelTiers } from "./names.ts";
+import { Schedule } from "./schedules.ts";
 
 const command = z.string().trim().min(1).max(1_000);
 const glob = z.string().trim().min(1).max(200);
@@ -79,6 +80,7 @@ export const RepoConfig = z.strictObject({
         .describe("Bounds of an attempt's time once it is told from earlier ones: twice their mean"),
     })
     .prefault({}),
+  schedules: z.array(Schedule).max(10).default([]).describe("Workflows that start by the clock"),
   protect: z.array(glob).max(100).default([]).describe("Paths no run may change, besides the built-in ones"),
   labels: z.partialRecord(z.enum(issueTypes), z.string().max(50)).default({}).describe("Type → the label to set"),
 });

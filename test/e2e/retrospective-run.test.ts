@@ -6,8 +6,10 @@ import { runId } from "#src/core/ids.ts";
 import type { State } from "#src/engine/state.ts";
 import { sampleFiles, sampleIssues } from "#src/playground/sample-script.ts";
 import type { Lessons } from "#src/workflows/lessons.ts";
+import { nextStart, Schedule, scheduleId } from "#src/workflows/schedules.ts";
 import { openWorld, person, type World } from "#test/support/baton-world.ts";
 import { checkAnswer, checkRequest } from "#test/support/openapi.ts";
+import { until } from "#test/support/until.ts";
 
 const repo = "octo/past";
 const guide = "# How we work\n\n- Keep functions small.\n";
@@ -38,6 +40,39 @@ const fixed = async () => {
 };
 const branchOf = (pull: number) => pulls().find((one) => one.number === pull)?.pull?.headRef ?? "";
 const merge = (pull: number) => world.playground.forcePush({ repo, branch: "main", to: branchOf(pull), as: person });
+
+const weekly = Schedule.parse({ cron: "0 6 * * 1", workflow: "retrospective", instruction: "What do we learn?" });
+
+/** Brings the next start forward, which is written down as the config says. */
+async function bringForward(): Promise<string> {
+  const { deliveries, schedules } = world.baton.store;
+  const to = Date.now() - 1_000;
+  const due = { repoId: failed.created.repo.id, id: scheduleId(weekly), dueAt: nextStart(weekly, Date.now()) ?? 0 };
+  await schedules.move(due, to);
+  const delivery = `schedule-${due.repoId}-${due.id}-${to}`;
+  await until(async () => (await deliveries.read(delivery))?.handledAt !== undefined, {
+    what: "the start is not handled",
+  });
+  return delivery;
+}
+
+async function startedByTheClock(): Promise<State> {
+  const text = `triggers: { onOpened: false }\nschedules: [{ cron: 0 6 * * 1, workflow: retrospective, instruction: What do we learn? }]\n`;
+  await world.playground.push({
+    repo,
+    branch: "main",
+    files: { ".github/baton.yml": text },
+    message: "Look back each week",
+    as: person,
+  });
+  await world.playground.settled();
+  await until(async () => (await world.baton.store.deliveries.pending()).length === 0, {
+    what: "the push is not handled",
+  });
+  await bringForward();
+  runs += 1;
+  return world.endedIn(repo, runs);
+}
 
 let merged = 0;
 let thrownAway = 0;
@@ -103,12 +138,27 @@ beforeAll(async () => {
       return { tools: [{ name: "finish", input }] };
     },
   });
-  ({ state, number } = await asked("Look back", "What do we learn?", "/agent retrospective"));
+  state = await startedByTheClock();
+  ({ number } = state.created.subject);
 }, 300_000);
 
 afterAll(async () => world[Symbol.asyncDispose]());
 
 describe("a retrospective", () => {
+  test("starts by the clock, on an issue of its own that says how to end it", async () => {
+    expect(state.created).toMatchObject({
+      request: { door: "schedule", by: { login: "baton[bot]" } },
+      workflow: "retrospective",
+      input: { instruction: "What do we learn?" },
+    });
+    const issue = world.playground.issue({ repo, number });
+    expect(issue?.title).toBe("Scheduled: retrospective");
+    expect(issue?.body).toContain("close this issue to let the schedule rest");
+    // One that is still open is enough.
+    await bringForward();
+    expect(await world.baton.store.log.runsOf(state.created.repo, { number })).toHaveLength(1);
+  }, 150_000);
+
   test("sees what people with a say wrote and pushed, and failed runs, as data in its log", () => {
     expect(state.finished).toMatchObject({ outcome: "succeeded", code: "verified" });
     const seen = state.stages.get("collect")?.current?.hindsight;

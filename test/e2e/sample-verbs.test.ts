@@ -1,7 +1,7 @@
 // What people may ask of the demo's scripted model besides its bugs: a setup that becomes a pull request, and an honest word on the rest.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sampleFiles } from "#src/playground/sample-script.ts";
-import { openWorld, person, type World } from "#test/support/baton-world.ts";
+import { openWorld, person, personToken, type World } from "#test/support/baton-world.ts";
 
 const repo = "octo/shown";
 let world: World;
@@ -22,9 +22,21 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => world[Symbol.asyncDispose]());
 
+/** As a program would: with a token, by GitHub's API. */
+async function dispatch(issue: number, command: string): Promise<void> {
+  const answer = await fetch(`${world.playground.apiUrl}/repos/${repo}/dispatches`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${personToken}`, "content-type": "application/json" },
+    body: JSON.stringify({ event_type: "agent", client_payload: { issue, command } }),
+  });
+  expect(answer.status).toBe(204);
+}
+
+/** By a comment, or without `/agent` by a program. */
 async function asked(command: string) {
   const { number } = await world.playground.openIssue({ repo, title: "Try it", body: "Show me.", as: person });
-  world.playground.comment({ repo, number, body: command, as: person });
+  if (command.startsWith("/agent")) world.playground.comment({ repo, number, body: command, as: person });
+  else await dispatch(number, command);
   runs += 1;
   const state = await world.endedIn(repo, runs);
   const words = world.playground.comments({ repo, number }).map(({ body }) => body);
@@ -48,10 +60,14 @@ test("/agent retrospective learns nothing from what was merged, and says why", a
   expect(words).not.toContain("was invalid");
 }, 150_000);
 
-test.each(["/agent do look around", "/agent audit"])(
+test.each([
+  ["/agent do look around", "comment"],
+  ["audit", "dispatch"],
+])(
   "%s ends with a word about the scripted model",
-  async (command) => {
+  async (command, door) => {
     const { state, words } = await asked(command);
+    expect(state.created.request).toMatchObject({ door, by: { login: person } });
     expect(state.finished?.outcome).toBe("succeeded");
     expect(words).toContain("scripted model");
     expect(words).not.toContain("was invalid");

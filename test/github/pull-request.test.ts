@@ -35,6 +35,14 @@ describe("the body", () => {
     expect(text).toContain("Made by a machine");
   });
 
+  test("leaves the issue of a schedule open: the next start needs it", () => {
+    const { created } = state;
+    const request = { ...created.request, door: "schedule" as const };
+    const scheduled = pullRequestBody({ ...state, created: { ...created, request } }, facts);
+    expect(scheduled).toContain("Asked for in #12");
+    expect(scheduled).not.toContain("Closes");
+  });
+
   test("shows red on the base, green on the head, the suite before and after, and the same tree", () => {
     const { verified } = parts(text);
     expect(verified).toMatch(

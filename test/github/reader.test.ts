@@ -161,7 +161,7 @@ describe("against GitHub's own words", () => {
   });
 });
 
-test("finds the open pull requests that close an issue, whatever words they use", async () => {
+test("finds the open pull requests that close an issue, whatever words they use, and Baton's own that were asked for in it", async () => {
   await using playground = await openWorld();
   const reader = readerAt(playground.apiUrl);
   const base = (await playground.refs("octo/tab"))["refs/heads/main"];
@@ -175,9 +175,13 @@ test("finds the open pull requests that close an issue, whatever words they use"
     "see #5",
     "fixes other/repo#5",
     "encloses #5",
+    "Asked for in #5 · made",
+    "Asked for in #5 · by somebody else",
+    "Asked for in #55 · made",
   ];
   const numbers: number[] = [];
   for (const [index, body] of bodies.entries()) {
+    const head = body.endsWith("made") ? `baton/b${index}` : `b${index}`;
     const { data: commit } = await client.request("POST /repos/{owner}/{repo}/git/commits", {
       ...place,
       message: `${index}`,
@@ -188,17 +192,19 @@ test("finds the open pull requests that close an issue, whatever words they use"
     });
     await client.request("POST /repos/{owner}/{repo}/git/refs", {
       ...place,
-      ref: `refs/heads/b${index}`,
+      ref: `refs/heads/${head}`,
       sha: commit.sha,
     });
     const { data } = await client.request("POST /repos/{owner}/{repo}/pulls", {
       ...place,
       title: `${index}`,
       body,
-      head: `b${index}`,
+      head,
       base: "main",
     });
     numbers.push(data.number);
   }
   expect((await reader.pullRequestsClosing(repoRef, 5)).toSorted((a, b) => a - b)).toEqual(numbers.slice(0, 3));
+  const { id } = await reader.repository("octo", "tab");
+  expect(await reader.pullRequestsAskedForIn({ ...repoRef, id }, 5)).toEqual(numbers.slice(7, 8));
 });

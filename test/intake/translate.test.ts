@@ -11,7 +11,9 @@ const examples = Examples.parse(createRequire(import.meta.url)("@octokit/webhook
 const because = (name: string, payload: unknown) => {
   const translation = translate(name, payload, self);
   if (translation.type === "nothing") return translation.because;
-  return translation.type === "ground" ? translation.ground.loss : translation.intent.door;
+  if (translation.type === "intent") return translation.intent.door;
+  if (translation.type === "wish") return translation.wish.door;
+  return translation.type === "ground" ? translation.ground.loss : "config";
 };
 
 describe("GitHub's own examples", () => {
@@ -68,6 +70,78 @@ describe("what asks for something", () => {
 
   test("a closed issue", () => {
     expect(because("issues", issuePayload("closed"))).toBe("closed");
+  });
+});
+
+describe("a push", () => {
+  const config = ".github/baton.yml";
+  const push = (changes: object) => ({
+    ...commentPayload(""),
+    ref: "refs/heads/main",
+    forced: false,
+    commits: [{ added: [], modified: ["src/a.js", config], removed: [] }],
+    ...changes,
+  });
+  const paths = (path: string) => ({ added: [path], modified: [], removed: [] });
+
+  test.each([
+    ["touches the config", {}],
+    ["takes it away", { commits: [paths("a"), { ...paths("b"), removed: [config] }] }],
+    ["goes back", { forced: true, commits: [paths("a")] }],
+    ["is too long to be told whole", { commits: Array.from({ length: 2_048 }, () => paths("a")) }],
+    ["tells no commits", { commits: [] }],
+  ])("to the default branch that %s", (_, changes) => {
+    expect(translate("push", push(changes), self)).toMatchObject({
+      type: "config",
+      repo: { id: 1, defaultBranch: "main" },
+    });
+  });
+
+  test.each([
+    ["of other files", { commits: [paths("a"), paths("docs/.github/baton.yml")] }],
+    ["to another branch", { ref: "refs/heads/main-2" }],
+    ["of a tag", { ref: "refs/tags/main" }],
+  ])("%s changes no config", (_, changes) => {
+    expect(translate("push", push(changes), self)).toMatchObject({ type: "nothing" });
+  });
+});
+
+describe("a command that a program sends", () => {
+  const dispatch = (asked: object, changes: object = {}) => ({
+    ...commentPayload(""),
+    action: "agent",
+    client_payload: asked,
+    ...changes,
+  });
+
+  test("is read as it stands behind /agent, on one line", () => {
+    expect(
+      translate("repository_dispatch", dispatch({ issue: 12, command: "fix it\n/agent stop" }), self),
+    ).toMatchObject({
+      type: "wish",
+      wish: {
+        door: "dispatch",
+        issue: 12,
+        actor: { person: { login: "maria" }, app: undefined },
+        reading: { commands: [{ verb: "fix", instruction: "it /agent stop" }] },
+      },
+    });
+  });
+
+  test("is a bot's when a bot sends it", () => {
+    const sender = { login: "github-actions[bot]", id: 41, type: "Bot" };
+    expect(translate("repository_dispatch", dispatch({ issue: 1, command: "fix" }, { sender }), self)).toMatchObject({
+      wish: { actor: { bot: true, app: "github-actions[bot]" } },
+    });
+  });
+
+  test.each([
+    ["of another type", dispatch({ issue: 12, command: "fix" }, { action: "deploy" })],
+    ["without an issue", dispatch({ command: "fix" })],
+    ["without a command", dispatch({ issue: 12, command: "  " })],
+    ["of Baton's own", dispatch({ issue: 12, command: "fix" }, { sender: { login: self.login, id: 1, type: "Bot" } })],
+  ])("%s asks for nothing", (_, payload) => {
+    expect(translate("repository_dispatch", payload, self)).toMatchObject({ type: "nothing" });
   });
 });
 

@@ -365,6 +365,7 @@ export class CountingPublisher implements Publisher {
   acknowledge = () => Promise.resolve();
   removeLabel = () => Promise.resolve();
   openFindings = () => Promise.resolve();
+  openScheduleIssue = () => Promise.resolve(0);
   putBack = () => Promise.resolve();
 }
 

@@ -12,6 +12,7 @@ import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
 import { createIntake, type Intake, type IntakeParts } from "#src/intake/handle.ts";
 import type { Role } from "#src/intake/verbs.ts";
+import type { Schedule } from "#src/workflows/schedules.ts";
 import type { Deliveries, Delivery, KeptDelivery } from "#src/store/deliveries.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
 import { bugWorkflow } from "#test/support/engine-world.ts";
@@ -69,6 +70,7 @@ export class StagedReader implements GitHubReader {
   };
   said: Awaited<ReturnType<GitHubReader["comments"]>> = [];
   closing: number[] = [];
+  askedFor: number[] = [];
 
   #called<T>(name: string, value: T): Promise<T> {
     this.calls.push(name);
@@ -105,12 +107,15 @@ export class StagedReader implements GitHubReader {
   pullRequestsClosing(): Promise<number[]> {
     return this.#called("pulls", this.closing);
   }
+  pullRequestsAskedForIn(): Promise<number[]> {
+    return this.#called("own pulls", this.askedFor);
+  }
 }
 
 /** Keeps what was said, once per key, as the real publisher does. */
 export class RecordingPublisher implements Pick<
   Publisher,
-  "reply" | "acknowledge" | "removeLabel" | "openFindings" | "putBack"
+  "reply" | "acknowledge" | "removeLabel" | "openFindings" | "openScheduleIssue" | "putBack"
 > {
   readonly replies: { key: string; number: number; reply: Reply }[] = [];
   readonly acknowledged: number[] = [];
@@ -118,6 +123,14 @@ export class RecordingPublisher implements Pick<
   /** Numbers of findings of which issues were opened, with the title that the run knows of each. */
   readonly findings: [number: number, title: string | undefined][] = [];
   readonly restored: { readonly id: number; readonly edited: string; readonly before: string }[] = [];
+
+  /** Workflows for whose schedule an issue was asked for; how many before it were deleted. */
+  readonly scheduled: [workflow: string, deleted: number][] = [];
+
+  openScheduleIssue(_: RepoRef, workflow: string, deleted: number): Promise<number> {
+    this.scheduled.push([workflow, deleted]);
+    return Promise.resolve(40 + deleted);
+  }
 
   putBack(_: RepoRef, edit: { readonly id: number; readonly edited: string; readonly before: string }): Promise<void> {
     this.restored.push(edit);
@@ -161,6 +174,8 @@ export interface World {
   readonly publisher: RecordingPublisher;
   readonly log: EventLog;
   readonly rung: string[];
+  /** What configs that were read say about starts by the clock. */
+  readonly learned: (readonly Schedule[])[];
   /** Delivers, handles, and gives the note. */
   send(name: string, payload: unknown, id?: string): Promise<string>;
   /** The states of every run about an issue, newest first. */
@@ -177,11 +192,18 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
   const publisher = new RecordingPublisher();
   const log = parts.log ?? createMemoryLog({ clock: systemClock });
   const rung: string[] = [];
+  const learned: (readonly Schedule[])[] = [];
   const intake = createIntake({
     deliveries,
     log,
     reader,
     publisher,
+    schedules: {
+      learn: (_, entries) => {
+        learned.push(entries);
+        return Promise.resolve();
+      },
+    },
     self,
     journal: silentLog,
     bell: {
@@ -207,6 +229,7 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
     publisher,
     log,
     rung,
+    learned,
     runs,
     async send(name, payload, id = `delivery-${(deliveryCount += 1)}`) {
       await deliveries.keep({ id, name, payload: JSON.stringify(payload) });

@@ -34,6 +34,18 @@ describe("a config", () => {
   });
 });
 
+test("workflows that nobody knows are told where the names are known", () => {
+  const text = "schedules: [{ cron: 0 6 * * 1, workflow: audti }]\nroutes: { bug: bgu }";
+  expect(parseRepoConfig(text, file).type).toBe("ok");
+  expect(parseRepoConfig(text, file, { workflows: new Set(["audit", "bug"]) })).toEqual({
+    type: "invalid",
+    problems: [
+      `${file}:1:42: schedules.0.workflow is "audti", which is no workflow — did you mean "audit"?`,
+      `${file}:2:16: routes.bug is "bgu", which is no workflow — did you mean "bug"?`,
+    ],
+  });
+});
+
 describe("a slip", () => {
   test.each([
     ["protcet: [a]", '1:1: unknown key "protcet" — did you mean "protect"?'],
@@ -54,6 +66,18 @@ describe("a slip", () => {
       "1:17: models.deep is a list of 0 — write text of 1 to 100 characters, or a list of 1 to 5, each text of 1 to 100 characters",
     ],
     ["models: { deep: [a, 5] }", "1:21: models.deep.1 is 5 — write text of 1 to 100 characters"],
+    [
+      "schedules: [{ cron: '*/30 * * * *', workflow: audit }]",
+      '1:21: schedules.0.cron is "*/30 * * * *" — two starts would be 30 min apart; once an hour is the most, as in `0 * * * *`',
+    ],
+    [
+      "schedules: [{ cron: 0 6 * *, workflow: audit }]",
+      '1:21: schedules.0.cron is "0 6 * *" — write five fields: minute, hour, day of month, month, day of week, as in `0 6 * * 1` (Mondays at 6:00)',
+    ],
+    [
+      "schedules: [{ cron: 0 6 * * 1, workflow: audit, timezone: Berlin }]",
+      '1:59: schedules.0.timezone is "Berlin" — name a time zone of the IANA list, as in `Europe/Berlin`, or leave it out for UTC',
+    ],
     [
       "protect: [*.lock]",
       "1:11: aliases are not taken (*.lock) — write the value out; put text that begins with * in quotes",

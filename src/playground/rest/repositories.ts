@@ -1,5 +1,6 @@
 // Repositories, their contents, branches and commits, and what people may do in them.
 import { Hono } from "hono";
+import { z } from "zod";
 import { changedFiles, commitsBetween, countBetween, diffText, mergeBase } from "../git-diff.ts";
 import type { Commit, TreeEntry } from "../git-repository.ts";
 import { userShape } from "../shapes/accounts.ts";
@@ -9,7 +10,28 @@ import { encodePath, fileShape } from "../shapes/pulls.ts";
 import { fullRepositoryShape, permissionsOf } from "../shapes/repositories.ts";
 import { findAccount, type Repository, roleOf, type World } from "../state.ts";
 import { accountOfActor } from "../tokens.ts";
-import { answer, here, notFound, page, param, Refusal, type RestContext, type RestEnv } from "./exchange.ts";
+import {
+  answer,
+  bodyOf,
+  doer,
+  here,
+  noContent,
+  notFound,
+  page,
+  param,
+  Refusal,
+  type RestContext,
+  type RestEnv,
+} from "./exchange.ts";
+
+const newDispatch = z.strictObject({
+  event_type: z.string().min(1).max(100),
+  // GitHub takes at most ten keys.
+  client_payload: z
+    .record(z.string(), z.unknown())
+    .refine((payload) => Object.keys(payload).length <= 10, "is too long (maximum is 10 keys)")
+    .default({}),
+});
 
 /** GitHub's limit on what the contents API carries as base64. */
 const MAX_CONTENT = 1_048_576;
@@ -44,6 +66,15 @@ export function repositoryRoutes(world: World): Hono<RestEnv> {
     const permission = role === "maintain" ? "write" : role === "triage" ? "read" : role;
     const user = { ...userShape(world, account), role_name: role, permissions: permissionsOf(repo, account) };
     return answer(c, { permission, role_name: role, user });
+  });
+
+  rest.post("/repos/:owner/:repo/dispatches", async (c) => {
+    const { actor, repo } = here(c, world, "write", "contents", "write");
+    const { event_type, client_payload } = await bodyOf(c, newDispatch);
+    const fields = { branch: repo.defaultBranch, client_payload };
+    const { account } = doer(actor);
+    world.announce(repo, { event: "repository_dispatch", action: event_type, by: account, fields });
+    return noContent();
   });
 
   const contents = async (c: RestContext, path: string) => {

@@ -1,0 +1,67 @@
+// An issue that Baton opens, once: found again by the hidden line it begins with.
+import { z } from "zod";
+import type { RepoRef } from "../engine/events.ts";
+import type { Self } from "./client.ts";
+import type { Once } from "./once.ts";
+import { place, type Requests } from "./requests.ts";
+
+export const OpenedIssue = z.object({ number: z.number() });
+
+export interface OwnIssue {
+  /** Names the issue for ever. */
+  readonly key: string;
+  readonly kind: string;
+  /** For people who read the outbox. */
+  readonly payload: unknown;
+  /** What it is opened for, in words for the log. */
+  readonly what: string;
+  /** The first line of its text. */
+  readonly mark: string;
+  readonly title: string;
+  /** Begins with `mark`. */
+  readonly body: string;
+}
+
+export interface OwnIssuesOptions {
+  readonly requests: Requests;
+  readonly once: Once;
+  readonly self: Self;
+}
+
+/** Opens the issue unless it was opened before, and gives its number. Throws `GitHubFailure`. */
+export type OpenOwnIssue = (repo: RepoRef, issue: OwnIssue) => Promise<number>;
+
+export function createOwnIssues({ requests, once, self }: OwnIssuesOptions): OpenOwnIssue {
+  return async (repo, { key, kind, payload, what, mark, title, body }) => {
+    const { number } = await once({
+      key,
+      run: undefined,
+      kind,
+      payload,
+      result: OpenedIssue,
+      async look() {
+        const { data } = await requests.read(repo, `look for the issue of ${what}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/issues", {
+            ...place(repo),
+            creator: self.login,
+            state: "all",
+            per_page: 100,
+            request,
+          }),
+        );
+        return data.filter((found) => found.body?.startsWith(mark)).map((found) => ({ number: found.number }));
+      },
+      async write(how) {
+        const { data } = await requests.write(
+          repo,
+          `open an issue for ${what}`,
+          (octokit, request) =>
+            octokit.request("POST /repos/{owner}/{repo}/issues", { ...place(repo), title, body, request }),
+          how,
+        );
+        return { number: data.number };
+      },
+    });
+    return number;
+  };
+}

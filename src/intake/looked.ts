@@ -1,0 +1,48 @@
+// What a delivery holds: something asked for, or news about a config, or about the ground of many runs; and in which lane it is carried out.
+import type { RepoRef } from "../engine/events.ts";
+import type { KeptDelivery } from "../store/deliveries.ts";
+import type { Ground, Intent, Wish } from "./intent.ts";
+import type { Translation } from "./translate.ts";
+
+export type Looked = { readonly delivery: KeptDelivery } & (
+  | { readonly type: "intent"; readonly intent: Intent }
+  | { readonly type: "wish"; readonly wish: Wish }
+  | { readonly type: "config"; readonly repo: RepoRef }
+  | { readonly type: "ground"; readonly ground: Ground }
+);
+
+export function lookedAt(delivery: KeptDelivery, found: Exclude<Translation, { type: "nothing" }>): Looked {
+  return { delivery, ...found };
+}
+
+/** What is in one lane is carried out in the order in which it came. */
+export function laneOf(looked: Looked): string {
+  switch (looked.type) {
+    case "intent": {
+      const { repo, subject } = looked.intent;
+      return `${repo.id}#${subject.number}`;
+    }
+    case "wish":
+      return `wishes ${looked.wish.repo.id}`;
+    case "config":
+      return `config ${looked.repo.id}`;
+    case "ground":
+      return `ground ${looked.ground.installation ?? looked.ground.repositories.join()}`;
+    default:
+      return looked satisfies never;
+  }
+}
+
+/** False for what concerns a repository on which no App is installed: nothing can be done there. */
+export function isInstalled(looked: Looked): boolean {
+  if (looked.type === "ground") return true;
+  const repo = looked.type === "config" ? looked.repo : looked.type === "wish" ? looked.wish.repo : looked.intent.repo;
+  return repo.installationId !== undefined;
+}
+
+/** Where it came in, for the operator. */
+export function doorOf(looked: Looked): string {
+  if (looked.type === "intent") return looked.intent.door;
+  if (looked.type === "wish") return looked.wish.door;
+  return looked.type === "ground" ? looked.ground.loss : "push";
+}
