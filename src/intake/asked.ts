@@ -2,13 +2,22 @@
 import type { KeptDelivery } from "../store/deliveries.ts";
 import type { Intent } from "./intent.ts";
 
-export interface Asked {
-  readonly intent: Intent;
+/** The delivery that is carried out, and until when. */
+export interface Carried {
   readonly delivery: KeptDelivery;
+  readonly signal: AbortSignal;
+}
+
+export interface Asked extends Carried {
+  readonly intent: Intent;
   /** Which of the delivery's commands it is, from 0. */
   readonly index: number;
   /** Names the occasion for answers: the same when the delivery is handled again. */
   readonly key: string;
   readonly quote: string;
-  readonly signal: AbortSignal;
+}
+
+/** Command `index` of what is carried out. `quote`: the words that asked. */
+export function askedBy(intent: Intent, { delivery, signal }: Carried, index: number, quote: string): Asked {
+  return { intent, delivery, index, key: `${delivery.id}:${index}`, quote, signal };
 }

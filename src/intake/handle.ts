@@ -2,38 +2,29 @@
 //
 // A delivery may be handled twice (a crash before it is marked), so everything done here happens once by its key:
 // a run's id and an answer's key come from the delivery, and a word to a run is looked for before it is said.
-import { createHash } from "node:crypto";
 import { systemClock, type Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
-import type { RepoRef } from "../engine/events.ts";
 import type { Bell, EventLog, Projection, Publisher, WorkflowSource } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
-import type { Reply } from "../engine/reply.ts";
-import type { Deliveries, KeptDelivery } from "../store/deliveries.ts";
-import { issueTypes } from "../workflows/artifacts.ts";
-import { CONFIG_FILE } from "../workflows/load.ts";
-import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
-import { defaultRepoConfig } from "../workflows/repo-config.ts";
-import { createRefuse, isListed, standingOf, type Standing } from "./admit.ts";
-import { commandLineOnly, type Command } from "./grammar.ts";
+import type { Deliveries } from "../store/deliveries.ts";
+import { askedBy, type Carried } from "./asked.ts";
+import { createBeginnings } from "./beginnings.ts";
+import { createCommands } from "./commands.ts";
 import type { Intent, Self } from "./intent.ts";
-import type { Asked } from "./asked.ts";
-import { configOr, createStart, type LoadedConfig } from "./start.ts";
-import { createPlanEdits } from "./plan-edits.ts";
-import { createRestart } from "./restart.ts";
-import { createSteer } from "./steer.ts";
 import { createJudge } from "./judge.ts";
 import { createLanes } from "./lanes.ts";
+import { createLoadConfig } from "./load-config.ts";
 import { doorOf, isInstalled, laneOf, lookedAt, type Looked } from "./looked.ts";
-import { translate } from "./translate.ts";
+import { createPlanEdits } from "./plan-edits.ts";
+import { createRestart } from "./restart.ts";
 import type { ScheduleBook } from "./schedules.ts";
+import { createStart } from "./start.ts";
+import { createSteer } from "./steer.ts";
 import { createTicks } from "./ticks.ts";
-import { helpLines, verbOf } from "./verbs.ts";
+import { translate } from "./translate.ts";
 import { createWishes } from "./wishes.ts";
 
-/** Commands of one comment that are carried out. */
-const MAX_COMMANDS = 10;
 /** Older words are not carried out: whoever wrote them has gone on since. */
 const MAX_AGE_MS = 86_400_000;
 /** GitHub's clear no about an installation or a repository: asking again changes nothing. */
@@ -70,221 +61,18 @@ export interface Intake {
 
 /** The intake over its parts. */
 export function createIntake(parts: IntakeParts): Intake {
-  const { deliveries, publisher, reader, schedules, self, journal, clock = systemClock } = parts;
+  const { deliveries, self, journal, clock = systemClock } = parts;
+  const loadConfig = createLoadConfig(parts);
   const start = createStart(parts);
   const steer = createSteer(parts);
   const judge = createJudge(parts);
   const planEdits = createPlanEdits({ ...parts, judge, loadConfig });
   const ticks = createTicks({ ...parts, loadConfig });
   const restart = createRestart({ ...parts, start });
+  const begin = createBeginnings({ ...parts, loadConfig, start });
+  const command = createCommands({ ...parts, loadConfig, start, restart, steer, judge });
   const wishes = createWishes(parts);
   const lanes = createLanes();
-  const refuse = createRefuse(publisher);
-
-  async function loadConfig(repo: RepoRef): Promise<LoadedConfig> {
-    const text = await reader.file(repo, CONFIG_FILE);
-    const loaded: LoadedConfig =
-      text === undefined ? { type: "ok", config: defaultRepoConfig } : parseRepoConfig(text, CONFIG_FILE);
-    // A config that cannot be read changes nothing about what was read before.
-    if (loaded.type === "ok" && repo.installationId !== undefined) await schedules.learn(repo, loaded.config.schedules);
-    return loaded;
-  }
-
-  const reply = (intent: Intent, key: string, answer: Reply) =>
-    publisher.reply(intent.repo, intent.subject, key, answer);
-
-  async function opened(
-    intent: Intent & { door: "opened" },
-    delivery: KeptDelivery,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const loaded = await loadConfig(intent.repo);
-    const quote = "a new issue";
-    if (loaded.type === "invalid") {
-      if (intent.actor.app !== undefined) return "the config is broken";
-      // Told once for each state of the file, not under every new issue.
-      const state = createHash("sha256").update(loaded.problems.join("\n")).digest("hex").slice(0, 16);
-      await reply(intent, `config-broken:${intent.repo.id}:${state}`, {
-        kind: "config-broken",
-        quote,
-        problems: loaded.problems,
-      });
-      return "the config is broken";
-    }
-    const { triggers } = loaded.config;
-    if (!triggers.onOpened) return "triggers.onOpened is off";
-    if (intent.actor.app !== undefined && !isListed(intent.actor.app, triggers.bots))
-      return `${intent.actor.app} is not in triggers.bots`;
-    // Somebody already has the issue: sorting it is welcome, working it is not.
-    const wanted = triggers.autoStart.length > 0 && !intent.assigned ? "auto" : "triage";
-    // Opening an issue is no command, whoever does it: it names no workflow.
-    return start({ ...askedBy(intent, delivery, 0, quote, signal), loaded, standing: "none", wanted });
-  }
-
-  async function labelled(
-    intent: Intent & { door: "label" },
-    delivery: KeptDelivery,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const loaded = await loadConfig(intent.repo);
-    const config = configOr(loaded);
-    if (intent.actor.app !== undefined && !isListed(intent.actor.app, config.triggers.bots))
-      return `${intent.actor.app} is not in triggers.bots`;
-    const quote = `label ${intent.label}`;
-    const note = await workByLabel();
-    await publisher.removeLabel(intent.repo, intent.subject, intent.label);
-    return note;
-
-    async function workByLabel(): Promise<string> {
-      const standing = await standingOf(reader, intent.repo, intent.actor, config.triggers.bots, journal);
-      if (await refuse({ intent, quote }, standing, "write")) return "refused";
-      const asked = askedBy(intent, delivery, 0, quote, signal);
-      if (intent.type === undefined) return start({ ...asked, loaded, standing, wanted: "work" });
-      const type = issueTypes.find((known) => known === intent.type);
-      if (type === undefined) {
-        await reply(intent, asked.key, {
-          kind: "invalid-flags",
-          quote,
-          problems: [`there is no type "${intent.type}"; the types are ${issueTypes.join(", ")}`],
-        });
-        return "unknown type";
-      }
-      return start({ ...asked, loaded, standing, wanted: "work", workflow: config.routes[type] ?? type });
-    }
-  }
-
-  async function commanded(
-    intent: Intent & { door: "comment" | "dispatch" },
-    delivery: KeptDelivery,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const loaded = await loadConfig(intent.repo);
-    const { bots } = configOr(loaded).triggers;
-    if (intent.actor.app !== undefined && !isListed(intent.actor.app, bots))
-      return `${intent.actor.app} is not in triggers.bots`;
-    const standing = await standingOf(reader, intent.repo, intent.actor, bots, journal);
-    const { reading } = intent;
-    const commands = reading.type === "read" ? reading.commands : [];
-    const notes: string[] = [];
-    let seen = false;
-    const acknowledge = async () => {
-      if (seen || intent.door !== "comment") return;
-      seen = true;
-      // A sign of life: whatever becomes of it, the command goes on.
-      await publisher.acknowledge(intent.repo, intent.commentId).catch((error: unknown) => {
-        journal.warn("the command could not be acknowledged", { error: messageOf(error) });
-      });
-    };
-
-    if (reading.type === "unreadable") {
-      if (await refuse({ intent, quote: reading.quote }, standing, "triage")) return "refused";
-      await reply(intent, `${delivery.id}:0`, {
-        kind: "invalid-flags",
-        quote: reading.quote,
-        problems: [
-          "the text around this command is too long or too deeply nested to be read safely; write the command alone",
-        ],
-      });
-      return "unreadable";
-    }
-    for (const [index, command] of commands.slice(0, MAX_COMMANDS).entries()) {
-      signal.throwIfAborted();
-      const needed = command.kind === "command" ? verbOf(command.verb).may : "triage";
-      if (await refuse({ intent, quote: command.quote }, standing, needed)) {
-        notes.push(`${command.quote}: refused`);
-        continue;
-      }
-      await acknowledge();
-      const asked = askedBy(intent, delivery, index, command.quote, signal);
-      notes.push(`${command.quote}: ${await carryOut(intent, asked, command, { loaded, standing })}`);
-    }
-    if (commands.length > MAX_COMMANDS && standing !== "none" && standing !== "read" && standing !== "unknown") {
-      await reply(intent, `${delivery.id}:more`, {
-        kind: "invalid-flags",
-        quote: commands[MAX_COMMANDS]?.quote ?? "",
-        problems: [`one comment may hold ${MAX_COMMANDS} commands; this one and what follows it were left out`],
-      });
-    }
-    return notes.join("; ");
-  }
-
-  /** The config asks for it; whoever changes that on the default branch decides about more than who may give a command. */
-  async function scheduled(
-    intent: Intent & { door: "schedule" },
-    delivery: KeptDelivery,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const { cron, timezone, workflow, instruction } = intent.schedule;
-    const asked = askedBy(intent, delivery, 0, `schedule ${cron} ${timezone}`, signal);
-    const loaded = await loadConfig(intent.repo);
-    return start({ ...asked, loaded, standing: "maintain", wanted: "work", workflow, instruction: instruction ?? "" });
-  }
-
-  async function carryOut(
-    intent: Intent,
-    asked: Asked,
-    command: Command,
-    { loaded, standing }: { loaded: LoadedConfig; standing: Standing },
-  ): Promise<string> {
-    const { quote, key } = asked;
-    if (command.kind === "unknown-verb") {
-      await reply(intent, key, { kind: "unknown-verb", quote, nearest: command.nearest });
-      return "unknown verb";
-    }
-    const { verb, flags, instruction } = command;
-    const { repo, subject } = intent;
-    const problems = [...command.problems, ...commandLineOnly(flags, `${repo.owner}/${repo.name}#${subject.number}`)];
-    if (!verbOf(verb).now) {
-      await reply(intent, key, { kind: "not-yet", quote, verb });
-      return "not yet";
-    }
-    if (problems.length > 0) {
-      await reply(intent, key, { kind: "invalid-flags", quote, problems });
-      return "invalid flags";
-    }
-    const { route } = verbOf(verb);
-    if (route !== undefined) {
-      const workflow = flags.workflow ?? configOr(loaded).routes[route] ?? route;
-      return start({ ...asked, loaded, standing, wanted: "work", instruction, flags, workflow });
-    }
-    switch (verb) {
-      case "triage":
-        return start({ ...asked, loaded, standing, wanted: "triage", instruction });
-      case "fix":
-        return start({ ...asked, loaded, standing, wanted: "work", instruction, flags });
-      case "approve":
-        return judge.approve(asked, instruction);
-      case "reject":
-        return judge.reject(asked, instruction);
-      case "tell":
-        return judge.tell(asked, instruction);
-      case "restart":
-        return restart({ ...asked, loaded, standing, instruction, flags });
-      case "stop":
-        return steer.stop(asked);
-      case "pause":
-        return steer.pause(asked);
-      case "resume":
-        return steer.resume(asked);
-      case "budget":
-        if (loaded.type === "ok") return steer.budget(asked, instruction, loaded.config);
-        await reply(intent, key, { kind: "config-broken", quote, problems: loaded.problems });
-        return "the config is broken";
-      case "retry":
-        return steer.retry(asked, instruction, standing);
-      case "status":
-        return steer.status(asked);
-      case "why":
-        return steer.why(asked);
-      case "help":
-        await reply(intent, key, { kind: "help", verbs: helpLines() });
-        return "answered";
-      default:
-        // The table says it works and nothing here does it: never pretend.
-        await reply(intent, key, { kind: "not-yet", quote, verb });
-        return "not yet";
-    }
-  }
 
   async function done(id: string, name: string, note: string): Promise<void> {
     await deliveries.handled(id, note.slice(0, 1_000));
@@ -332,7 +120,7 @@ export function createIntake(parts: IntakeParts): Intake {
       case "ground":
         return steer.lostGround(looked.ground, signal);
       case "intent":
-        return enter(looked.intent, delivery, signal);
+        return enter(looked.intent, { delivery, signal });
       case "config":
         return (await loadConfig(looked.repo)).type === "ok" ? "the config was read" : "the config is broken";
       case "wish": {
@@ -347,27 +135,27 @@ export function createIntake(parts: IntakeParts): Intake {
     }
   }
 
-  async function enter(intent: Intent, delivery: KeptDelivery, signal: AbortSignal): Promise<string> {
+  async function enter(intent: Intent, carried: Carried): Promise<string> {
     switch (intent.door) {
       case "opened":
-        return opened(intent, delivery, signal);
+        return begin.opened(intent, carried);
       case "label":
-        return labelled(intent, delivery, signal);
+        return begin.labelled(intent, carried);
+      case "schedule":
+        return begin.scheduled(intent, carried);
       case "comment":
       case "dispatch":
-        return commanded(intent, delivery, signal);
-      case "schedule":
-        return scheduled(intent, delivery, signal);
+        return command(intent, carried);
       case "plan":
-        return planEdits(intent, askedBy(intent, delivery, 0, "an edit of the plan", signal));
+        return planEdits(intent, askedBy(intent, carried, 0, "an edit of the plan"));
       case "ticks":
-        return ticks(intent, askedBy(intent, delivery, 0, "a tick in the report", signal));
+        return ticks(intent, askedBy(intent, carried, 0, "a tick in the report"));
       case "closed":
-        return steer.closed(intent, signal);
+        return steer.closed(intent, carried.signal);
       case "edited":
-        return steer.edited(intent, signal);
+        return steer.edited(intent, carried.signal);
       case "lost":
-        return steer.lost(intent, intent.lost, signal);
+        return steer.lost(intent, intent.lost, carried.signal);
       default:
         return intent satisfies never;
     }
@@ -383,10 +171,6 @@ export function createIntake(parts: IntakeParts): Intake {
 function isClearNo(error: unknown): boolean {
   if (!(error instanceof BatonError) || error.code !== "github-failed" || error.retryable) return false;
   return "status" in error && CLEAR_NO.has(error.status);
-}
-
-function askedBy(intent: Intent, delivery: KeptDelivery, index: number, quote: string, signal: AbortSignal): Asked {
-  return { intent, delivery, index, key: `${delivery.id}:${index}`, quote, signal };
 }
 
 /** The payload's JSON; undefined, which asks for nothing, when it is none (the door lets only JSON in). */

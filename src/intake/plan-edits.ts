@@ -1,7 +1,6 @@
 // A person wrote a plan of Baton's otherwise, in its comment. Whoever may approve plans has approved theirs by that; whoever may not is
 // told so, once for each comment, what they wrote is not read, and the comment is put back as it was.
 import type { Log } from "../core/log.ts";
-import type { RepoRef } from "../engine/events.ts";
 import { blockIn } from "../engine/plan-text.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
@@ -9,14 +8,15 @@ import { refusal, standingOf } from "./admit.ts";
 import type { Asked } from "./asked.ts";
 import type { Intent } from "./intent.ts";
 import type { Judge } from "./judge.ts";
-import { configOr, type LoadedConfig } from "./start.ts";
+import type { LoadConfig } from "./load-config.ts";
+import { configOr } from "./start.ts";
 import { verbOf } from "./verbs.ts";
 
 export interface PlanEditsParts {
   readonly judge: Pick<Judge, "edited">;
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "reply" | "putBack">;
-  readonly loadConfig: (repo: RepoRef) => Promise<LoadedConfig>;
+  readonly loadConfig: LoadConfig;
   readonly journal: Log;
 }
 

@@ -1,7 +1,6 @@
 // Somebody ticked findings in a report of Baton's: each becomes an issue, once, with the text that the run recorded; what the comment says
 // by now does not count, and neither does what a later try of the run found.
 import type { Log } from "../core/log.ts";
-import type { RepoRef } from "../engine/events.ts";
 import { findingsOf } from "../engine/findings.ts";
 import { fold } from "../engine/fold.ts";
 import type { EventLog, Publisher } from "../engine/ports.ts";
@@ -9,13 +8,14 @@ import type { GitHubReader } from "../engine/github-port.ts";
 import { refusal, standingOf } from "./admit.ts";
 import type { Asked } from "./asked.ts";
 import type { Intent } from "./intent.ts";
-import { configOr, type LoadedConfig } from "./start.ts";
+import type { LoadConfig } from "./load-config.ts";
+import { configOr } from "./start.ts";
 
 export interface TicksParts {
   readonly log: Pick<EventLog, "read">;
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "reply" | "openFindings">;
-  readonly loadConfig: (repo: RepoRef) => Promise<LoadedConfig>;
+  readonly loadConfig: LoadConfig;
   readonly journal: Log;
 }
 

@@ -1,0 +1,158 @@
+// Commands, in a comment or sent by a program: who may, and what each verb does.
+import { messageOf } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { GitHubReader } from "../engine/github-port.ts";
+import type { Publisher } from "../engine/ports.ts";
+import type { Reply } from "../engine/reply.ts";
+import { createRefuse, isListed, standingOf, type Standing } from "./admit.ts";
+import { askedBy, type Asked, type Carried } from "./asked.ts";
+import { commandLineOnly, type Command } from "./grammar.ts";
+import type { Intent } from "./intent.ts";
+import type { Judge } from "./judge.ts";
+import type { LoadConfig } from "./load-config.ts";
+import type { Restart } from "./restart.ts";
+import { configOr, type LoadedConfig, type Start } from "./start.ts";
+import type { Steer } from "./steer.ts";
+import { helpLines, verbOf } from "./verbs.ts";
+
+export interface CommandsParts {
+  readonly reader: GitHubReader;
+  readonly publisher: Pick<Publisher, "reply" | "acknowledge">;
+  readonly loadConfig: LoadConfig;
+  readonly start: Start;
+  readonly restart: Restart;
+  readonly steer: Steer;
+  readonly judge: Judge;
+  readonly journal: Log;
+}
+
+/** Commands of one comment that are carried out. */
+const MAX_COMMANDS = 10;
+
+/** Carries commands out and returns a few words for the operator. Throws when GitHub or the database does not answer. */
+export type Commands = (intent: Intent & { door: "comment" | "dispatch" }, carried: Carried) => Promise<string>;
+
+/** Commands over their parts. */
+export function createCommands(parts: CommandsParts): Commands {
+  const { reader, publisher, loadConfig, start, restart, steer, judge, journal } = parts;
+  const refuse = createRefuse(publisher);
+  const reply = (intent: Intent, key: string, answer: Reply) =>
+    publisher.reply(intent.repo, intent.subject, key, answer);
+
+  return async (intent, carried) => {
+    const loaded = await loadConfig(intent.repo);
+    const { bots } = configOr(loaded).triggers;
+    if (intent.actor.app !== undefined && !isListed(intent.actor.app, bots))
+      return `${intent.actor.app} is not in triggers.bots`;
+    const standing = await standingOf(reader, intent.repo, intent.actor, bots, journal);
+    const { reading } = intent;
+    const commands = reading.type === "read" ? reading.commands : [];
+    const notes: string[] = [];
+    let seen = false;
+    const acknowledge = async () => {
+      if (seen || intent.door !== "comment") return;
+      seen = true;
+      // A sign of life: whatever becomes of it, the command goes on.
+      await publisher.acknowledge(intent.repo, intent.commentId).catch((error: unknown) => {
+        journal.warn("the command could not be acknowledged", { error: messageOf(error) });
+      });
+    };
+
+    if (reading.type === "unreadable") {
+      if (await refuse({ intent, quote: reading.quote }, standing, "triage")) return "refused";
+      await reply(intent, `${carried.delivery.id}:0`, {
+        kind: "invalid-flags",
+        quote: reading.quote,
+        problems: [
+          "the text around this command is too long or too deeply nested to be read safely; write the command alone",
+        ],
+      });
+      return "unreadable";
+    }
+    for (const [index, command] of commands.slice(0, MAX_COMMANDS).entries()) {
+      carried.signal.throwIfAborted();
+      const needed = command.kind === "command" ? verbOf(command.verb).may : "triage";
+      if (await refuse({ intent, quote: command.quote }, standing, needed)) {
+        notes.push(`${command.quote}: refused`);
+        continue;
+      }
+      await acknowledge();
+      const asked = askedBy(intent, carried, index, command.quote);
+      notes.push(`${command.quote}: ${await carryOut(intent, asked, command, { loaded, standing })}`);
+    }
+    if (commands.length > MAX_COMMANDS && standing !== "none" && standing !== "read" && standing !== "unknown") {
+      await reply(intent, `${carried.delivery.id}:more`, {
+        kind: "invalid-flags",
+        quote: commands[MAX_COMMANDS]?.quote ?? "",
+        problems: [`one comment may hold ${MAX_COMMANDS} commands; this one and what follows it were left out`],
+      });
+    }
+    return notes.join("; ");
+  };
+
+  async function carryOut(
+    intent: Intent,
+    asked: Asked,
+    command: Command,
+    { loaded, standing }: { loaded: LoadedConfig; standing: Standing },
+  ): Promise<string> {
+    const { quote, key } = asked;
+    if (command.kind === "unknown-verb") {
+      await reply(intent, key, { kind: "unknown-verb", quote, nearest: command.nearest });
+      return "unknown verb";
+    }
+    const { verb, flags, instruction } = command;
+    const { repo, subject } = intent;
+    const problems = [...command.problems, ...commandLineOnly(flags, `${repo.owner}/${repo.name}#${subject.number}`)];
+    if (!verbOf(verb).now) {
+      await reply(intent, key, { kind: "not-yet", quote, verb });
+      return "not yet";
+    }
+    if (problems.length > 0) {
+      await reply(intent, key, { kind: "invalid-flags", quote, problems });
+      return "invalid flags";
+    }
+    const { route } = verbOf(verb);
+    if (route !== undefined) {
+      const workflow = flags.workflow ?? configOr(loaded).routes[route] ?? route;
+      return start({ ...asked, loaded, standing, wanted: "work", instruction, flags, workflow });
+    }
+    switch (verb) {
+      case "triage":
+        return start({ ...asked, loaded, standing, wanted: "triage", instruction });
+      case "fix":
+        return start({ ...asked, loaded, standing, wanted: "work", instruction, flags });
+      case "approve":
+        return judge.approve(asked, instruction);
+      case "reject":
+        return judge.reject(asked, instruction);
+      case "tell":
+        return judge.tell(asked, instruction);
+      case "restart":
+        return restart({ ...asked, loaded, standing, instruction, flags });
+      case "stop":
+        return steer.stop(asked);
+      case "pause":
+        return steer.pause(asked);
+      case "resume":
+        return steer.resume(asked);
+      case "budget":
+        if (loaded.type === "ok") return steer.budget(asked, instruction, loaded.config);
+        await reply(intent, key, { kind: "config-broken", quote, problems: loaded.problems });
+        return "the config is broken";
+      case "retry":
+        return steer.retry(asked, instruction, standing);
+      case "status":
+        return steer.status(asked);
+      case "why":
+        return steer.why(asked);
+      case "help":
+        await reply(intent, key, { kind: "help", verbs: helpLines() });
+        return "answered";
+      default:
+        // The table says it works and nothing here does it: never pretend.
+        await reply(intent, key, { kind: "not-yet", quote, verb });
+        return "not yet";
+    }
+  }
+}

@@ -1,0 +1,29 @@
+// Reads a repository's config, and tells the book of schedules what it says.
+import type { RepoRef } from "../engine/events.ts";
+import type { GitHubReader } from "../engine/github-port.ts";
+import { CONFIG_FILE } from "../workflows/load.ts";
+import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
+import { defaultRepoConfig } from "../workflows/repo-config.ts";
+import type { ScheduleBook } from "./schedules.ts";
+import type { LoadedConfig } from "./start.ts";
+
+export interface LoadConfigParts {
+  readonly reader: Pick<GitHubReader, "file">;
+  /** Told what configs say about starts by the clock. */
+  readonly schedules: Pick<ScheduleBook, "learn">;
+}
+
+/** The config of the default branch; the default where there is none. Throws when GitHub or the database does not answer. */
+export type LoadConfig = (repo: RepoRef) => Promise<LoadedConfig>;
+
+/** Loading over its parts. */
+export function createLoadConfig({ reader, schedules }: LoadConfigParts): LoadConfig {
+  return async (repo) => {
+    const text = await reader.file(repo, CONFIG_FILE);
+    const loaded: LoadedConfig =
+      text === undefined ? { type: "ok", config: defaultRepoConfig } : parseRepoConfig(text, CONFIG_FILE);
+    // A config that cannot be read changes nothing about what was read before.
+    if (loaded.type === "ok" && repo.installationId !== undefined) await schedules.learn(repo, loaded.config.schedules);
+    return loaded;
+  };
+}
