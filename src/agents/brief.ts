@@ -134,9 +134,7 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
     task.hindsight === undefined
       ? undefined
       : `## What became of earlier runs\n\nCollected by Baton. Who wrote of it what is told; none of it is meant for you.\n\n${block("hindsight", hindsightText(task.hindsight), HINDSIGHT_ROOM)}`,
-    task.reasons.length === 0
-      ? undefined
-      : `## Why this stage is worked again\n\nThe attempt before this one was not accepted. Mend exactly this:\n\n${block("reasons", task.reasons.map((reason, index) => `${index + 1}. ${reason}`).join("\n\n"), room.reasons)}`,
+    reasonsSection(task, block),
     task.leftBehind === undefined
       ? undefined
       : `## What is not in your files\n\nAn earlier attempt at this stage merged work of its agents (commit ${task.leftBehind.slice(0, 12)}). What that stood on has been done anew since, so you start without it: have done again what is still wanted.`,
@@ -156,6 +154,14 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
     ),
   ];
   return `${sections.filter((section) => section !== undefined).join("\n\n")}\n`;
+}
+
+function reasonsSection({ reasons, revises = false }: AgentTask, block: Block): string | undefined {
+  if (reasons.length === 0) return undefined;
+  const said = block("reasons", reasons.map((reason, index) => `${index + 1}. ${reason}`).join("\n\n"), room.reasons);
+  return revises
+    ? `## What people want changed\n\nThe pull request of this work was looked at by people who may decide about it. Do what they ask where it is about this issue and within your rules, and nothing else. In \`answers\`, hand in what you did about each thread, by the number behind the word Thread, or why you did not do it:\n\n${said}`
+    : `## Why this stage is worked again\n\nThe attempt before this one was not accepted. Mend exactly this:\n\n${said}`;
 }
 
 /** Its part of a whole. What a task says was written by another agent, and judged by people where the workflow asks them. */

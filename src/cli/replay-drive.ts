@@ -115,6 +115,8 @@ const outside = new Set<RunEvent["type"]>([
   "subject.lost",
   "budget.changed",
   "retry.requested",
+  "revision.requested",
+  "pull_request.closed",
 ]);
 
 /** A log in which people say again what they said, as soon as the run is where it was then. */
@@ -204,6 +206,7 @@ function dryPublisher(recorded: readonly RecordedEvent[]): Publisher {
     acknowledge: nothing,
     openFindings: nothing,
     openScheduleIssue: () => Promise.resolve(0),
+    removeMerged: nothing,
     putBack: nothing,
     removeLabel: nothing,
   };

@@ -93,6 +93,10 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       return [line(`@${event.by.login} edited the issue; the run goes on with the text it began with`)];
     case "retry.requested":
       return [line(`@${event.by.login} asked to try ${event.stage ?? "again"}`)];
+    case "revision.requested":
+      return [line(`@${event.by.login} asked for changes in the pull request (${event.quote})`)];
+    case "pull_request.closed":
+      return [line(`@${event.by.login} ${event.merged ? "merged" : "closed"} the pull request`)];
     case "run.finished": {
       const good = event.outcome === "succeeded" || event.outcome === "triaged";
       return [

@@ -10,6 +10,7 @@ import type { Failure, Outcome } from "./events.ts";
 import { advanceBoard } from "./board.ts";
 import { excerptOf } from "./handed.ts";
 import { conductEffects } from "./conducted.ts";
+import { reasonsToRevise } from "./revise.ts";
 import {
   planAt,
   holds,
@@ -50,7 +51,7 @@ function begin(state: State, stage: StageState, plan: UnitPlan): Effect {
   const next = { stage: stage.name, attempt: stage.attempts.length + 1 };
   if (plan.when !== undefined && !holds(state, plan.when))
     return { type: "skip", ...next, because: "condition", degraded: false, why: `${plan.when} does not hold` };
-  return { type: "start", ...next, reasons: [] };
+  return { type: "start", ...next, reasons: reasonsToRevise(state, stage) };
 }
 
 function work({ name: stage }: StageState, attempt: Attempt): Effect {

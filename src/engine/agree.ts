@@ -34,6 +34,8 @@ const fromOutside = new Set<RunEvent["type"]>([
   "resume.requested",
   "budget.changed",
   "retry.requested",
+  "revision.requested",
+  "pull_request.closed",
   "plan.judged",
   "answer.given",
   "run.driven",

@@ -51,6 +51,8 @@ export function originCommit(state: State, unit: string): Sha {
   const wave =
     board && task !== undefined && !mends ? board.waves.findLast(({ tasks }) => tasks.includes(task)) : undefined;
   if (wave) return wave.base;
+  const { revision } = state;
+  if (revision?.stage === name && revision.onto !== undefined) return revision.onto;
   for (const earlier of upstream(state.workflow, name).toReversed()) {
     const commit = state.stages.get(earlier)?.current?.commit;
     if (commit !== undefined) return commit;
@@ -63,8 +65,9 @@ export function headOf(state: State, unit: string): Sha {
   return state.stages.get(unit)?.current?.commit ?? startCommit(state, unit);
 }
 
-/** A stage that others send back to goes on from its own last commit; one that is done `again` starts clean. */
+/** A stage that others send back to, or people, goes on from its own last commit; one that is done `again` starts clean. */
 function carriesOn(state: State, name: string): boolean {
+  if (state.revision?.stage === name) return true;
   return Object.values(state.workflow?.stages ?? {}).some(
     ({ otherwise }) => otherwise && "back_to" in otherwise && otherwise.back_to === name,
   );
@@ -86,5 +89,6 @@ export function commitsOf(state: State): Sha[] {
     ...(current?.fleet ? [current.fleet.head] : []),
     ...(current?.fleet?.conflict ? [current.fleet.conflict.marked] : []),
   ]);
-  return [...new Set([state.created.base.commit, ...left, ...merged, ...conducted])];
+  const onto = state.revision?.onto === undefined ? [] : [state.revision.onto];
+  return [...new Set([state.created.base.commit, ...onto, ...left, ...merged, ...conducted])];
 }

@@ -22,6 +22,11 @@ export function decide(state: State, now: number): readonly Effect[] {
     const message = `@${state.closedBy.login} closed the issue while the run was under way.`;
     return ending(state, finish("cancelled", "issue-closed", message));
   }
+  if (state.pullClosed && !isPublished(state)) {
+    const { by, merged } = state.pullClosed;
+    const message = `@${by.login} ${merged ? "merged" : "closed"} the pull request while it was revised.`;
+    return ending(state, finish("cancelled", "pull-request-closed", message));
+  }
   if (state.lost && !isPublished(state)) return [finish("cancelled", state.lost.loss, state.lost.message)];
   if ((state.paused || state.waiting) && !isPublished(state)) return [{ type: "wait" }];
   if (!state.routed) return [{ type: "triage" }];
@@ -34,9 +39,8 @@ export function decide(state: State, now: number): readonly Effect[] {
     return stage && !isDone(state, stage) ? [stage] : [];
   });
   if (open.length === 0) {
-    const message = state.pullRequest
-      ? `Draft pull request opened from ${state.pullRequest.branch}.`
-      : "Every stage is done.";
+    const opened = state.revision ? "Pull request revised, on" : "Draft pull request opened from";
+    const message = state.pullRequest ? `${opened} ${state.pullRequest.branch}.` : "Every stage is done.";
     return ending(state, finish("succeeded", "verified", message));
   }
   const ready = open.filter(({ name }) => needsMet(state, name));

@@ -15,3 +15,17 @@ export const unitFields = { stage: z.string(), attempt: z.number().int().positiv
 
 /** A line of a task board. */
 export const Task = Plan.shape.tasks.element;
+
+/** A thread of remarks on a line of a pull request that nobody of Baton's has answered yet, as it stood when a revision was asked for. */
+export const Thread = z.strictObject({
+  /** GitHub's id of its first remark, which answers go to. */
+  id: z.number().int().positive(),
+  path: z.string().max(1_000),
+  /** Undefined for a file as a whole, and where the line is no longer there. */
+  line: z.number().int().positive().optional(),
+  /** The code it is about was changed since. */
+  outdated: z.boolean(),
+  /** What was said in it, oldest first, each with who said it. */
+  text: z.string().max(6_000),
+});
+export type Thread = z.infer<typeof Thread>;

@@ -9,7 +9,7 @@ import { Tried } from "../workflows/setup.ts";
 import { allGates, waits, Workflow } from "../workflows/schema.ts";
 import { boardEvents } from "./board-events.ts";
 import { waitReasons, losses, sessionReasons, Failure, outcomes } from "./event-words.ts";
-import { Amount, Sha, unitFields as stage, type Task as BoardTask } from "./event-fields.ts";
+import { Amount, Sha, Thread, type Task as BoardTask, unitFields as stage } from "./event-fields.ts";
 import { fleetEvents } from "./fleet-events.ts";
 import { keptEvents } from "./kept-events.ts";
 import { proposalEvents } from "./proposal-events.ts";
@@ -303,6 +303,18 @@ export const RunEvent = z.discriminatedUnion("type", [
     ...word,
     stage: z.string().optional(),
   }),
+  /** Somebody wants changes in the pull request the run opened: `stage` is worked again, and all behind it. */
+  z.strictObject({
+    type: z.literal("revision.requested"),
+    ...word,
+    stage: z.string(),
+    words: z.string().max(8_000),
+    threads: z.array(Thread).max(50),
+    /** What people pushed to its branch, which the work goes on from. */
+    onto: Sha.optional(),
+  }),
+  /** The pull request was closed; `merged`: its changes are in the base. */
+  z.strictObject({ type: z.literal("pull_request.closed"), by: Person, merged: z.boolean() }),
   z.strictObject({
     type: z.literal("run.finished"),
     outcome: z.enum(outcomes),

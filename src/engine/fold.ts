@@ -53,6 +53,8 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     parks: 0,
     raised: undefined,
     pullRequest: undefined,
+    revision: undefined,
+    pullClosed: undefined,
     kept: undefined,
     finished: undefined,
   };
@@ -219,6 +221,12 @@ export function apply(before: State, recorded: RecordedEvent): State {
     }
     case "retry.requested":
       return reopen(state, event.stage, at);
+    case "revision.requested": {
+      const { type: _, ...revision } = event;
+      return { ...reopen(state, event.stage, at), revision: { ...revision, version }, pullClosed: undefined };
+    }
+    case "pull_request.closed":
+      return { ...heard(state), pullClosed: { by: event.by, merged: event.merged } };
     case "run.finished":
       return { ...state, phase: "finished", paused: undefined, waiting: undefined, finished: { ...event, at } };
     default:

@@ -36,8 +36,31 @@ export interface GitHubReader {
   head(repo: RepoRef, branch: string): Promise<Sha>;
   /** Numbers of open pull requests whose body closes the issue. */
   pullRequestsClosing(repo: RepoRef, number: number): Promise<number[]>;
+  /** A pull request; undefined when there is none of this number. */
+  pullRequest(
+    repo: RepoRef,
+    number: number,
+  ): Promise<{ state: "open" | "closed"; merged: boolean; branch: string; head: Sha; author: Person } | undefined>;
+  /** What was said on lines and files of a pull request, oldest first, at most 500. */
+  remarks(repo: RepoRef, number: number): Promise<Remark[]>;
   /** Numbers of open pull requests of Baton's that were asked for in the issue and leave it open. */
   pullRequestsAskedForIn(repo: RepoRef, number: number): Promise<number[]>;
+}
+
+/** One remark on a line, or on a file as a whole. */
+export interface Remark {
+  readonly id: number;
+  /** The first remark of its thread, when it is not that itself. */
+  readonly replyTo: number | undefined;
+  readonly path: string;
+  /** In the file as it is now; undefined for a file as a whole, and where the line is no longer there. */
+  readonly line: number | undefined;
+  readonly outdated: boolean;
+  readonly body: string;
+  readonly author: Person;
+  readonly isBot: boolean;
+  /** What GitHub says its author is to the repository: OWNER, MEMBER, COLLABORATOR, CONTRIBUTOR, NONE … */
+  readonly association: string;
 }
 
 /** An open issue as a list of them tells it; a pull request is one too. */

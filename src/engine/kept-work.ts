@@ -98,6 +98,8 @@ export function beforeEnd(state: State, end: End): Extract<Effect, { type: "keep
     return state.pullRequest && kept && kept.branches.length > 0
       ? { type: "remove", branches: kept.branches }
       : undefined;
+  // What there was before the revision is in its pull request.
+  if (state.revision && state.stages.get(state.revision.stage)?.current?.commit === undefined) return undefined;
   // Where the ground is lost, nothing can be put on it.
   if (losses.some((loss) => loss === code) || code === "restarted") return undefined;
   const from = commitsOfWork(finishedWork(state));

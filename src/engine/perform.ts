@@ -18,6 +18,7 @@ import { collectHindsight, hindsightFor } from "./hindsight.ts";
 import { writeProposal } from "./proposal.ts";
 import { isContinued, planOf, upstream, used, type State, type UnitPlan } from "./state.ts";
 import { createTalk } from "./talk.ts";
+import { isRevising } from "./revise.ts";
 import { childUnit, readUnit, stageOf, taskUnit } from "./unit.ts";
 
 /** What is to be recorded, given the state as it is then; nothing when it refuses. */
@@ -175,6 +176,7 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
     inputs: inputsOf(state, unit),
     hindsight: hindsightFor(state, stageOf(unit)),
     reasons: current?.reasons ?? [],
+    revises: isRevising(state, unit),
     config: created.config,
     limits: {
       turns: Math.min(plan.turns - (current?.turns ?? 0), state.budget.turns - spent.turns),

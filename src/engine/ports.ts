@@ -181,6 +181,8 @@ export interface AgentTask {
   readonly hindsight?: Hindsight | undefined;
   /** Why the stage is worked again; empty the first time. */
   readonly reasons: readonly string[];
+  /** The reasons are what people want changed in the pull request. */
+  readonly revises?: boolean | undefined;
   readonly config: RepoConfig;
   readonly limits: {
     readonly turns: number;
@@ -344,6 +346,8 @@ export interface Publisher extends Keeping {
     repo: RepoRef,
     edit: { readonly id: number; readonly edited: string; readonly before: string },
   ): Promise<void>;
+  /** Removes the branch of a pull request of Baton's that was merged, unless it is at another commit than `at` by now. */
+  removeMerged(repo: RepoRef, branch: string, at: Sha): Promise<void>;
   /** Takes a one-shot label off. */
   removeLabel(repo: RepoRef, subject: Subject, label: string): Promise<void>;
 }

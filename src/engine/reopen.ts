@@ -1,4 +1,4 @@
-// What `retry.requested` takes back of a run that ended, so that it may go on. Pure; a part of the fold.
+// What `retry.requested` and `revision.requested` take back of a run that ended, so that it may go on. Pure; a part of the fold.
 import { stageOf } from "./unit.ts";
 import { dependants, isDone, isFailedForGood, stageThatEnded, workedMs, type Attempt, type State } from "./state.ts";
 

@@ -113,6 +113,11 @@ export interface PullRequestRef {
   readonly title: string;
 }
 
+export interface Revision extends Omit<EventOf<"revision.requested">, "type"> {
+  /** Of the event. */
+  readonly version: number;
+}
+
 export type KeptBranch = EventOf<"work.kept">["branches"][number];
 
 /** Where finished work is kept of a run that ended without a pull request. */
@@ -159,6 +164,10 @@ export interface State {
   /** The ceiling in money that a person set, which goes before every other. */
   readonly raised: MicroDollars | undefined;
   readonly pullRequest: PullRequestRef | undefined;
+  /** What people want changed in the pull request, the latest. */
+  readonly revision: Revision | undefined;
+  /** How the pull request was closed. */
+  readonly pullClosed: { readonly by: Person; readonly merged: boolean } | undefined;
   readonly kept: Kept | undefined;
   readonly finished: (EventOf<"run.finished"> & { readonly at: number }) | undefined;
 }
@@ -342,7 +351,7 @@ export function artifactOf<N extends ArtifactName>(
 }
 
 /** What the agents say of the change that a run publishes. */
-export function changeOf(state: State): Pick<Change, "summary" | "followUps"> | undefined {
+export function changeOf(state: State): Pick<Change, "summary" | "followUps" | "answers"> | undefined {
   return (artifactOf(state, "Change") ?? artifactOf(state, "Conclusion"))?.artifact.value;
 }
 

@@ -29,8 +29,10 @@ export interface BranchOptions {
 export interface BranchRequest {
   readonly run: RunId;
   readonly repo: RepoRef;
-  /** The first name to try; "-2" … "-9" follow. */
+  /** The first name to try; "-2" … "-9" follow, unless there is a pull request. */
   readonly name: string;
+  /** A pull request is open from this very branch, which is moved on from Baton's own commit, or from this one that people pushed. */
+  readonly revises?: { readonly onto: Sha | undefined } | undefined;
   readonly base: Sha;
   /** The verified commit. */
   readonly head: Sha;
@@ -273,12 +275,32 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
     return { parents: data.parents.map((parent) => sha(parent.sha)), tree: data.commit.tree.sha, run: entry?.run };
   }
 
+  /** The branch of an open pull request, one commit further. */
+  async function moveOn(
+    request: BranchRequest,
+    onto: Sha | undefined,
+    signal: AbortSignal,
+  ): ReturnType<Branches["publish"]> {
+    const { repo, name: branch, tree } = request;
+    const at = await refOf(repo, branch, signal);
+    if (at === undefined)
+      return refused("branch-gone", `The branch ${branch} of the pull request was deleted, so nothing was published.`);
+    const own = at === onto ? undefined : await ownCommit(repo, at, signal);
+    if (!own && at !== onto) return movedByOthers(branch);
+    if (own?.tree === tree && own.run === request.run) return { type: "published", branch, commit: at };
+    const next = await commit(request, [at], signal);
+    return (await point(request, branch, next, "forward", signal))
+      ? { type: "published", branch, commit: next }
+      : movedByOthers(branch);
+  }
+
   return {
     at: refOf,
     async publish(request, signal) {
       const { repo, name, base, tree } = request;
       const refusal = await upload(request, signal);
       if (refusal) return refusal;
+      if (request.revises) return await moveOn(request, request.revises.onto, signal);
       const fresh = await commit(request, [base], signal);
       for (const suffix of NAMES) {
         const branch = `${name}${suffix}`;
@@ -298,6 +320,13 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
       );
     },
   };
+}
+
+function movedByOthers(branch: string): Refusal {
+  return refused(
+    "branch-moved",
+    `Somebody pushed to ${branch} meanwhile, so nothing was published over it. \`/agent revise\` goes on from what is there now.`,
+  );
 }
 
 function ownCommitKey(repo: RepoRef, commit: Sha): string {

@@ -23,9 +23,11 @@ export function renderEnding(
   const { finished, created } = state;
   if (!finished) return undefined;
   const details = card === undefined ? "" : `[Everything about this run](${card})`;
-  const asker = greeting(created.request.by);
+  const asker = greeting((state.revision ?? created.request).by);
   switch (finished.outcome) {
     case "succeeded":
+      // The push and the answers in the threads say it.
+      if (state.revision) return undefined;
       if (!state.pullRequest) {
         const report = renderReport(state, neutral);
         return report === undefined
@@ -61,7 +63,7 @@ export function renderEnding(
     case "out-of-budget":
       return failure(
         state,
-        `${asker}this run has ended without a pull request: ${stateWord(state).word.toLowerCase()}.`,
+        `${asker}${state.revision ? "the pull request stays as it was" : "this run has ended without a pull request"}: ${stateWord(state).word.toLowerCase()}.`,
         { neutral, links },
         details,
       );

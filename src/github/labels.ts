@@ -35,6 +35,8 @@ export function stateLabelOf(state: State): StateLabel | "none" | undefined {
   }
   switch (finished.outcome) {
     case "succeeded":
+      // What became of its pull request is people's doing: merged, it is done; closed, nothing is under way.
+      if (state.pullClosed) return state.pullClosed.merged ? "agent/done" : "none";
       // A dry run has sorted the issue, and nothing of its work is to be seen.
       return state.pullRequest ? "agent/in-pr" : state.created.dryRun ? "agent/triaged" : "agent/done";
     case "triaged":

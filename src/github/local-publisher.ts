@@ -78,6 +78,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
     acknowledge: () => Promise.resolve(),
     openFindings: () => Promise.resolve(),
     openScheduleIssue: () => Promise.resolve(0),
+    removeMerged: () => Promise.resolve(),
     putBack: () => Promise.resolve(),
     removeLabel: () => Promise.resolve(),
   };

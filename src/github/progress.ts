@@ -109,6 +109,10 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
       : `\`/agent retry\` goes on at **${where}** and keeps what is done`;
   switch (finished.outcome) {
     case "succeeded":
+      if (state.pullRequest && state.pullClosed) {
+        const { by, merged } = state.pullClosed;
+        return `nothing; \`${by.login}\` ${merged ? "merged" : "closed"} ${pullRequestLink(state)}.`;
+      }
       if (state.pullRequest && state.pullRequest.number > 0) {
         return `review the draft ${pullRequestLink(state)}. Baton never merges it or marks it ready; that is yours to do.`;
       }

@@ -306,7 +306,8 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
       const key = `end:${state.runId}:${state.finished?.at ?? 0}`;
       await comments.post({
         repo,
-        number: subject.number,
+        // Whoever wants a pull request changed looks there.
+        number: state.revision && state.pullRequest ? state.pullRequest.number : subject.number,
         key,
         kind: "end",
         run: state.runId,
@@ -390,7 +391,8 @@ function cardKey(run: RunId): string {
 }
 
 function shownKey(state: State): string {
-  return `shown:${state.runId}:${state.finished?.at ?? 0}`;
+  const closed = state.pullClosed ? (state.pullClosed.merged ? ":merged" : ":closed") : "";
+  return `shown:${state.runId}:${state.finished?.at ?? 0}${closed}`;
 }
 
 function hasId(value: unknown): value is { id: number } {

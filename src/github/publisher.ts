@@ -1,15 +1,15 @@
 // The only door to GitHub's write side. It takes typed intents, talks to no model, and cannot merge, approve or mark ready.
 import { z } from "zod";
-import { isSha, type Sha } from "../core/ids.ts";
+import type { Sha } from "../core/ids.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Redact } from "../core/redact.ts";
-import type { EventOf, RepoRef } from "../engine/events.ts";
+import type { RepoRef } from "../engine/events.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
-import { branchName, createBranches } from "./branch.ts";
+import { branchName, createBranches, isOwnBranch } from "./branch.ts";
 import { isSelf, type OctokitFor, type Self, type Timing } from "./client.ts";
 import { createComments } from "./comments.ts";
 import { commitMessage } from "./commit-message.ts";
@@ -22,13 +22,15 @@ import { createOwnIssues } from "./own-issue.ts";
 import { createKeptBranches } from "./kept-branches.ts";
 import type { Links } from "./progress.ts";
 import { forbiddenChange, verifiedHead } from "./publishable.ts";
-import { pullRequestBody, pullRequestMarker, pullRequestTitle } from "./pull-request.ts";
+import { pullRequestBody, pullRequestTitle } from "./pull-request.ts";
+import { createPullRequests, pullKey, PullResult, type Opened } from "./pull-requests.ts";
 import { addReaction } from "./reactions.ts";
 import { refusalOf, refused, type Refusal } from "./refusal.ts";
 import { renderReply } from "./replies.ts";
 import { createScheduleIssues } from "./schedule-issue.ts";
 import { createPutBack } from "./put-back.ts";
 import { askForReview } from "./review-request.ts";
+import { answerThreads } from "./thread-answers.ts";
 import { createRequests, place, systemTiming, type RequestsOptions } from "./requests.ts";
 
 export interface PublisherOptions extends Pick<RequestsOptions, "throttle" | "fence" | "timeoutMs" | "monotonic"> {
@@ -44,14 +46,6 @@ export interface PublisherOptions extends Pick<RequestsOptions, "throttle" | "fe
   readonly repliesPerHour?: number;
 }
 
-type Opened = EventOf<"pull_request.opened">;
-const PullResult = z.object({
-  number: z.number(),
-  url: z.string(),
-  branch: z.string(),
-  head: z.string().refine(isSha),
-  title: z.string(),
-});
 const BranchName = z.object({ name: z.string() });
 
 const TEMPLATES = [
@@ -61,6 +55,7 @@ const TEMPLATES = [
   "docs/pull_request_template.md",
 ];
 const HOUR_MS = 3_600_000;
+const REMOVE_MS = 60_000;
 
 export function createPublisher(options: PublisherOptions): Publisher {
   const {
@@ -79,6 +74,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const once = createOnce({ outbox, log, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
+  const pulls = createPullRequests({ requests, once, self });
   const openOwnIssue = createOwnIssues({ requests, once, self });
   const branches = createBranches({ requests, once, outbox, workspaces, redact, self });
   /** When comments were written as answers, by issue; those under way count too. */
@@ -155,93 +151,14 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return BranchName.parse((await outbox.read(key))?.result).name;
   }
 
-  async function open(
-    state: State,
-    branch: string,
-    head: Sha,
-    title: string,
-    body: string,
-    signal: AbortSignal,
-  ): Promise<Opened> {
-    const { repo, base } = state.created;
-    const first = pullRequestMarker(state);
-    const onBranch = async (which: "all" | "open") => {
-      const { data } = await requests.read(
-        repo,
-        "look for the pull request",
-        (octokit, request) =>
-          octokit.request("GET /repos/{owner}/{repo}/pulls", {
-            ...place(repo),
-            state: which,
-            head: `${requests.nameOf(repo).owner}:${branch}`,
-            per_page: 30,
-            request,
-          }),
-        { signal },
-      );
-      return data.filter(({ user, head: { ref } }) => ref === branch && isSelf(self, user));
-    };
-    const result = await once({
-      key: pullKey(state),
-      run: state.runId,
-      kind: "pull-request",
-      lane: "pull-request",
-      payload: { branch, head, title },
-      result: PullResult,
-      async look() {
-        const found = (await onBranch("all")).filter((pull) => pull.body?.startsWith(first));
-        return found
-          .toReversed()
-          .map((pull) => ({ number: pull.number, url: pull.html_url, branch, head, title: pull.title }));
-      },
-      async write(how) {
-        try {
-          const { data } = await requests.write(
-            repo,
-            "open the pull request",
-            (octokit, request) =>
-              octokit.request("POST /repos/{owner}/{repo}/pulls", {
-                ...place(repo),
-                title,
-                body,
-                head: branch,
-                base: base.branch,
-                draft: true,
-                request,
-              }),
-            { signal, ...how },
-          );
-          return { number: data.number, url: data.html_url, branch, head, title };
-        } catch (error) {
-          // An earlier run's pull request is still open on this branch: it shows this run's work now.
-          const [earlier] = isRefused(error, 422) && /already exists/i.test(error.reason) ? await onBranch("open") : [];
-          if (!earlier) throw error;
-          await requests.read(
-            repo,
-            `update pull request #${earlier.number}`,
-            (octokit, request) =>
-              octokit.request("PATCH /repos/{owner}/{repo}/pulls/{pull_number}", {
-                ...place(repo),
-                pull_number: earlier.number,
-                title,
-                body,
-                request,
-              }),
-            { signal, ...how },
-          );
-          return { number: earlier.number, url: earlier.html_url, branch, head, title };
-        }
-      },
-    });
-    return { type: "pull_request.opened", ...result };
-  }
-
   async function publish(state: State, signal: AbortSignal): Promise<Opened | Refusal> {
     const { created } = state;
     const { repo } = created;
     const checked = verifiedHead(state);
     if (typeof checked !== "string") return checked;
-    const refusal = await subjectRefuses(created, signal);
+    const revised = state.revision && state.pullRequest;
+    const refusal =
+      (await subjectRefuses(created, signal)) ?? (revised && (await pulls.refuses(created, revised.number, signal)));
     if (refusal) return refusal;
     const changes = await workspaces.changes(repo, created.base.commit, checked, signal);
     const forbidden = forbiddenChange(state, checked, changes);
@@ -253,7 +170,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
       {
         run: state.runId,
         repo,
-        name: await stableBranchName(created),
+        name: revised?.branch ?? (await stableBranchName(created)),
+        revises: revised && { onto: state.revision?.onto },
         base: created.base.commit,
         head: checked,
         tree,
@@ -272,9 +190,16 @@ export function createPublisher(options: PublisherOptions): Publisher {
       neutral,
       links,
     });
-    const opened = await open(state, published.branch, published.commit, title, redact(body), signal);
-    await askForReview({ requests, once, self, log }, state, opened.number);
-    return opened;
+    const { branch, commit } = published;
+    return revised
+      ? await pulls.update(state, revised, { branch, head: commit, body: redact(body) }, signal)
+      : await pulls.open(state, { branch, head: commit, title, body: redact(body) }, signal);
+  }
+
+  /** Whom it concerns is told; done before, it is not done again. */
+  async function tell(state: State, { number, head }: Opened, signal: AbortSignal): Promise<void> {
+    await answerThreads({ requests, once, self, neutral, redact }, state, { number, head }, signal);
+    await askForReview({ requests, once, self, log }, state, number);
   }
 
   const kept = createKeptBranches({
@@ -293,12 +218,14 @@ export function createPublisher(options: PublisherOptions): Publisher {
       const before = await outbox.read(pullKey(state));
       if (before?.doneAt !== undefined) {
         const event: Opened = { type: "pull_request.opened", ...PullResult.parse(before.result) };
-        await askForReview({ requests, once, self, log }, state, event.number);
+        await tell(state, event, signal);
         return { type: "opened", event };
       }
       try {
         const answer = await publish(state, signal);
-        return answer.type === "refused" ? answer : { type: "opened", event: answer };
+        if (answer.type === "refused") return answer;
+        await tell(state, answer, signal);
+        return { type: "opened", event: answer };
       } catch (error) {
         signal.throwIfAborted();
         const refusal = refusalOf(error);
@@ -342,6 +269,26 @@ export function createPublisher(options: PublisherOptions): Publisher {
     putBack: createPutBack({ comments, outbox }),
     openFindings: createFindings({ open: openOwnIssue, outbox, comments, neutral }),
     openScheduleIssue: createScheduleIssues(openOwnIssue, neutral),
+    async removeMerged(repo, branch, at) {
+      const signal = AbortSignal.timeout(REMOVE_MS);
+      if (!isOwnBranch(branch) || (await branches.at(repo, branch, signal)) !== at) return;
+      try {
+        await requests.read(
+          repo,
+          `remove the branch ${branch}`,
+          (octokit, request) =>
+            octokit.request("DELETE /repos/{owner}/{repo}/git/refs/{ref}", {
+              ...place(repo),
+              ref: `heads/${branch}`,
+              request,
+            }),
+          { signal },
+        );
+      } catch (error) {
+        if (!isRefused(error, 404, 422)) throw error;
+      }
+    },
+
     async removeLabel(repo, subject, label) {
       try {
         await requests.read(repo, `take the label ${label} off #${subject.number}`, (octokit, request) =>
@@ -369,10 +316,4 @@ export function createPublisher(options: PublisherOptions): Publisher {
     replied.set(issue, answers.add(mine));
     return true;
   }
-}
-
-/** One pull request for each verified commit: after a retry the new work is shown, not the old answer given. */
-function pullKey(state: State): string {
-  const head = verifiedHead(state);
-  return `pull:${state.runId}:${typeof head === "string" ? head : "refused"}`;
 }

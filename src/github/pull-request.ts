@@ -204,7 +204,7 @@ function footer(state: State, { links, now }: PullRequestFacts): string {
   const run = page === undefined ? `run \`${state.runId}\`` : `[run ${state.runId}](${page})`;
   return stack(
     `**Cost:** ${formatDollars(totalCost(state))} · ${count(state.spend.turns, "model turn")} · ${duration(workedMs(state, now))} · ${run}`,
-    `**To steer:** push to this branch whenever you like: Baton never overwrites a person's commits, and never merges. For another try, close this and write \`${startCommand(state)} <advice>\` on the issue; \`/agent why\` explains.`,
+    `**To steer:** ask for changes in a review, or write \`/agent revise <what>\` here: each thread is answered. Push to this branch whenever you like: Baton never overwrites a person's commits, and never merges. For another try, close this and write \`${startCommand(state)} <advice>\` on the issue; \`/agent why\` explains.`,
   );
 }
 

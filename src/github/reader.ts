@@ -3,7 +3,7 @@ import { BatonError } from "../core/errors.ts";
 import { sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
-import type { GitHubReader, IssueList } from "../engine/github-port.ts";
+import type { GitHubReader, IssueList, Remark } from "../engine/github-port.ts";
 import { isOwnBranch } from "./branch.ts";
 import type { OctokitFor, Timing } from "./client.ts";
 import { latestComments } from "./comments.ts";
@@ -23,6 +23,8 @@ export interface GitHubReaderOptions {
 const PER_PAGE = 100;
 /** Labels a repository may have before the rest is left unread; an event holds at most 1,000. */
 const LABEL_PAGES = 10;
+/** Remarks on a pull request that are read: 500. */
+const REMARK_PAGES = 5;
 /** Open pull requests that are looked through: 300. */
 const PULL_PAGES = 3;
 
@@ -166,6 +168,48 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
       return (await openPulls(repo)).filter(({ body }) => closing.test(body ?? "")).map((pull) => pull.number);
     },
 
+    async pullRequest(repo, number) {
+      try {
+        const { data } = await requests.read(repo, `read pull request #${number}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/pulls/{pull_number}", {
+            ...place(repo),
+            pull_number: number,
+            request,
+          }),
+        );
+        return {
+          state: data.state === "open" ? "open" : "closed",
+          merged: data.merged_at !== null,
+          branch: data.head.ref,
+          head: sha(data.head.sha),
+          author: personOf(data.user),
+        };
+      } catch (error) {
+        if (isRefused(error, 404, 410)) return undefined;
+        throw error;
+      }
+    },
+
+    async remarks(repo, number) {
+      const found: Remark[] = [];
+      for (let page = 1; page <= REMARK_PAGES; page += 1) {
+        const { data } = await requests.read(repo, `read the remarks on #${number}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/pulls/{pull_number}/comments", {
+            ...place(repo),
+            pull_number: number,
+            sort: "created",
+            direction: "asc",
+            per_page: PER_PAGE,
+            page,
+            request,
+          }),
+        );
+        found.push(...data.map(remarkOf));
+        if (data.length < PER_PAGE) break;
+      }
+      return found;
+    },
+
     async pullRequestsAskedForIn(repo, number) {
       const asked = new RegExp(`\\b${ASKED_FOR_IN} #${number}\\b`);
       return (await openPulls(repo))
@@ -174,6 +218,29 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
         )
         .map((pull) => pull.number);
     },
+  };
+}
+
+function remarkOf(data: {
+  readonly id: number | bigint;
+  readonly in_reply_to_id?: number | bigint | undefined;
+  readonly path: string;
+  readonly line?: number | undefined;
+  readonly subject_type?: string | undefined;
+  readonly body: string;
+  readonly user: { readonly login: string; readonly id: number | bigint; readonly type?: string | undefined } | null;
+  readonly author_association: string;
+}): Remark {
+  return {
+    id: Number(data.id),
+    replyTo: data.in_reply_to_id === undefined ? undefined : Number(data.in_reply_to_id),
+    path: data.path,
+    line: data.line ?? undefined,
+    outdated: data.subject_type !== "file" && (data.line ?? undefined) === undefined,
+    body: data.body,
+    author: personOf(data.user),
+    isBot: data.user?.type === "Bot",
+    association: data.author_association,
   };
 }
 

@@ -1,4 +1,4 @@
-// A courtesy: whoever asked for the work is asked to review it. GitHub says no to authors and strangers, and that is fine.
+// A courtesy: whoever asked for the work, or for changes in it, is asked to review it. GitHub says no to authors and strangers, and that is fine.
 import { z } from "zod";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
@@ -16,12 +16,14 @@ interface Tools {
 
 /** Asks once. What fails is logged; throws only `fence-lost`. */
 export async function askForReview({ requests, once, self, log }: Tools, state: State, number: number): Promise<void> {
-  const { repo, request: asked } = state.created;
+  const { repo, request } = state.created;
+  const asked = state.revision ?? request;
+  const again = state.revision === undefined ? "" : `:${state.revision.version}`;
   if (asked.by.id === 0 || asked.by.login.endsWith("[bot]") || isSelf(self, asked.by)) return;
   const route = { ...place(repo), pull_number: number };
   try {
     await once({
-      key: `review:${state.runId}:${number}`,
+      key: `review:${state.runId}:${number}${again}`,
       run: state.runId,
       kind: "review-request",
       lane: "pull-request",

@@ -1,4 +1,4 @@
-// Runs that begin without a command: a new issue, a label, the clock.
+// Runs that begin, or go on, without a command: a new issue, a label, the clock, a review.
 import { createHash } from "node:crypto";
 import type { Log } from "../core/log.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
@@ -8,13 +8,16 @@ import { createRefuse, isListed, standingOf } from "./admit.ts";
 import { askedBy, type Carried } from "./asked.ts";
 import type { Intent } from "./intent.ts";
 import type { LoadConfig } from "./load-config.ts";
+import type { Revise } from "./revise.ts";
 import { configOr, type Start } from "./start.ts";
+import { isAtLeast } from "./verbs.ts";
 
 export interface BeginningsParts {
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "reply" | "removeLabel">;
   readonly loadConfig: LoadConfig;
   readonly start: Start;
+  readonly revise: Revise;
   readonly journal: Log;
 }
 
@@ -23,10 +26,18 @@ export interface Beginnings {
   opened(intent: Intent & { door: "opened" }, carried: Carried): Promise<string>;
   labelled(intent: Intent & { door: "label" }, carried: Carried): Promise<string>;
   scheduled(intent: Intent & { door: "schedule" }, carried: Carried): Promise<string>;
+  reviewed(intent: Intent & { door: "review" }, carried: Carried): Promise<string>;
 }
 
 /** The beginnings over their parts. */
-export function createBeginnings({ reader, publisher, loadConfig, start, journal }: BeginningsParts): Beginnings {
+export function createBeginnings({
+  reader,
+  publisher,
+  loadConfig,
+  start,
+  revise,
+  journal,
+}: BeginningsParts): Beginnings {
   const refuse = createRefuse(publisher);
 
   return {
@@ -95,6 +106,16 @@ export function createBeginnings({ reader, publisher, loadConfig, start, journal
         workflow,
         instruction: instruction ?? "",
       });
+    },
+
+    /** Reviewing is no command: who may not have work started is not told so. */
+    async reviewed(intent, carried) {
+      const { bots } = configOr(await loadConfig(intent.repo)).triggers;
+      if (intent.actor.app !== undefined && !isListed(intent.actor.app, bots))
+        return `${intent.actor.app} is not in triggers.bots`;
+      const standing = await standingOf(reader, intent.repo, intent.actor, bots, journal);
+      if (standing === "unknown" || !isAtLeast(standing, "write")) return `whoever reviewed has the role ${standing}`;
+      return revise.reviewed(askedBy(intent, carried, 0, "a review"), intent.words, standing);
     },
   };
 }

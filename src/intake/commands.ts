@@ -11,6 +11,7 @@ import type { Intent } from "./intent.ts";
 import type { Judge } from "./judge.ts";
 import type { LoadConfig } from "./load-config.ts";
 import type { Restart } from "./restart.ts";
+import type { Revise } from "./revise.ts";
 import { configOr, type LoadedConfig, type Start } from "./start.ts";
 import type { Steer } from "./steer.ts";
 import { helpLines, verbOf } from "./verbs.ts";
@@ -23,6 +24,7 @@ export interface CommandsParts {
   readonly restart: Restart;
   readonly steer: Steer;
   readonly judge: Judge;
+  readonly revise: Revise;
   readonly journal: Log;
 }
 
@@ -34,7 +36,7 @@ export type Commands = (intent: Intent & { door: "comment" | "dispatch" }, carri
 
 /** Commands over their parts. */
 export function createCommands(parts: CommandsParts): Commands {
-  const { reader, publisher, loadConfig, start, restart, steer, judge, journal } = parts;
+  const { reader, publisher, loadConfig, start, restart, steer, judge, revise, journal } = parts;
   const refuse = createRefuse(publisher);
   const reply = (intent: Intent, key: string, answer: Reply) =>
     publisher.reply(intent.repo, intent.subject, key, answer);
@@ -140,6 +142,8 @@ export function createCommands(parts: CommandsParts): Commands {
         if (loaded.type === "ok") return steer.budget(asked, instruction, loaded.config);
         await reply(intent, key, { kind: "config-broken", quote, problems: loaded.problems });
         return "the config is broken";
+      case "revise":
+        return revise.command(asked, instruction, standing);
       case "retry":
         return steer.retry(asked, instruction, standing);
       case "status":

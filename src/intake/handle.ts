@@ -18,6 +18,7 @@ import { createLoadConfig } from "./load-config.ts";
 import { doorOf, isInstalled, laneOf, lookedAt, type Looked } from "./looked.ts";
 import { createPlanEdits } from "./plan-edits.ts";
 import { createRestart } from "./restart.ts";
+import { createRevise } from "./revise.ts";
 import type { ScheduleBook } from "./schedules.ts";
 import { createStart } from "./start.ts";
 import { createSteer } from "./steer.ts";
@@ -37,7 +38,7 @@ export interface IntakeParts {
   readonly reader: GitHubReader;
   readonly publisher: Pick<
     Publisher,
-    "reply" | "acknowledge" | "removeLabel" | "openFindings" | "openScheduleIssue" | "putBack"
+    "reply" | "acknowledge" | "removeLabel" | "openFindings" | "openScheduleIssue" | "removeMerged" | "putBack"
   >;
   readonly workflows: WorkflowSource;
   /** What people see of a run on which nobody works. */
@@ -69,8 +70,9 @@ export function createIntake(parts: IntakeParts): Intake {
   const planEdits = createPlanEdits({ ...parts, judge, loadConfig });
   const ticks = createTicks({ ...parts, loadConfig });
   const restart = createRestart({ ...parts, start });
-  const begin = createBeginnings({ ...parts, loadConfig, start });
-  const command = createCommands({ ...parts, loadConfig, start, restart, steer, judge });
+  const revise = createRevise(parts);
+  const begin = createBeginnings({ ...parts, loadConfig, start, revise });
+  const command = createCommands({ ...parts, loadConfig, start, restart, steer, judge, revise });
   const wishes = createWishes(parts);
   const lanes = createLanes();
 
@@ -143,6 +145,10 @@ export function createIntake(parts: IntakeParts): Intake {
         return begin.labelled(intent, carried);
       case "schedule":
         return begin.scheduled(intent, carried);
+      case "review":
+        return begin.reviewed(intent, carried);
+      case "pull-closed":
+        return revise.closed(intent, carried.signal);
       case "comment":
       case "dispatch":
         return command(intent, carried);

@@ -78,6 +78,19 @@ export type Intent = Place &
         /** Their numbers, those that were not ticked before. */
         readonly ticked: readonly number[];
       }
+    | {
+        /** A person reviewed a pull request of Baton's, and did not just approve. */
+        readonly door: "review";
+        readonly words: string;
+        readonly at: number;
+      }
+    | {
+        /** A pull request of Baton's was closed. */
+        readonly door: "pull-closed";
+        readonly merged: boolean;
+        /** Where its branch ended then. */
+        readonly head: string;
+      }
     | { readonly door: "closed" }
     | { readonly door: "edited" }
     | { readonly door: "lost"; readonly lost: Lost }

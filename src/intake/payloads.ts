@@ -88,6 +88,34 @@ export const PushEvent = z.object({
 });
 export type PushEvent = z.infer<typeof PushEvent>;
 
+const Pull = z.object({
+  number: z.number().int().positive(),
+  html_url: z.string(),
+  title: z.string(),
+  user: User.nullish(),
+  merged_at: z.string().nullish(),
+  head: z.object({ sha: z.string() }),
+});
+export type Pull = z.infer<typeof Pull>;
+
+export const PullEvent = z.object({ ...common, action: z.string(), pull_request: Pull });
+export type PullEvent = z.infer<typeof PullEvent>;
+
+export const ReviewEvent = z.object({
+  ...common,
+  action: z.string(),
+  pull_request: Pull,
+  review: z.object({
+    id: z.number().int().positive(),
+    /** approved, changes_requested, commented, dismissed; GitHub writes it in small letters here. */
+    state: z.string(),
+    body: z.string().nullish(),
+    user: User.nullish(),
+    submitted_at: time.nullish(),
+  }),
+});
+export type ReviewEvent = z.infer<typeof ReviewEvent>;
+
 /** Baton's own: a start by the clock whose time has come. */
 export const ScheduleEvent = z.object({ repo: RepoRef, id: z.string() });
 

@@ -71,7 +71,7 @@ export function createRuns({ log, reader, projection }: RunsParts): Runs {
         if (!events) return "moot";
         const result = await log.append(run, found.state.version, events);
         if (result.type === "conflict") continue;
-        if (isIdle(found.state)) projection?.touch(run);
+        if (isIdle(found.state) || found.state.finished) projection?.touch(run);
         return "appended";
       }
       throw new Error(`${run} changed ${MAX_TRIES} times while something was to be added to it`);

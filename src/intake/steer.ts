@@ -1,9 +1,8 @@
 // Words to a run that is there: stop, pause, resume, retry, budget, status, why; and the news that its issue was closed or edited.
 import { formatDollars, dollars, type RunId } from "../core/ids.ts";
-import { BatonError } from "../core/errors.ts";
 import { isForPeople, openAsks } from "../engine/asks.ts";
 import { taskStatuses } from "../engine/board.ts";
-import type { Bell, EventLog, Publisher } from "../engine/ports.ts";
+import type { Bell, Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import { isPublished, stageOrder, type State } from "../engine/state.ts";
 import { readUnit } from "../engine/unit.ts";
@@ -15,6 +14,7 @@ import { readAmount } from "./grammar.ts";
 import type { Ground, Intent, Lost } from "./intent.ts";
 import { howToStart, refusedNow } from "./now.ts";
 import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
+import { createTakeUp } from "./take-up.ts";
 import { mayRun } from "./verbs.ts";
 
 export interface SteerParts extends RunsParts {
@@ -48,25 +48,8 @@ export interface Steer {
 export function createSteer({ log, bell, reader, publisher, projection }: SteerParts): Steer {
   const runs = createRuns({ log, reader, projection });
   const refuse = createRefuse(publisher);
+  const takeUp = createTakeUp({ log, bell, reader, publisher, projection });
   const { answer, nothingRunning, nothingToDo, unreadable, atWork, ring } = createAnswers({ log, bell, publisher });
-
-  /** Takes an ended run up again with these events, unless another is at work on its subject. */
-  async function takeUp(asked: Asked, { runId }: State, events: Parameters<EventLog["append"]>[2]): Promise<string> {
-    try {
-      const outcome = await runs.append(
-        runId,
-        ({ state }) => (state.phase === "finished" ? events : undefined),
-        asked.signal,
-      );
-      return outcome === "moot" ? await atWork(asked, runId) : await ring(runId, "goes on");
-    } catch (error) {
-      if (!(error instanceof BatonError) || error.code !== "run-taken") throw error;
-      const [latest = runId] = await log.runsOf(asked.intent.repo, { number: subjectOf(asked) });
-      return atWork(asked, latest);
-    }
-  }
-
-  const subjectOf = ({ intent }: Asked) => intent.subject.number;
 
   /** Ends what holds a run; undefined when nothing does. */
   async function letGo(asked: Asked, { runId }: State): Promise<string | undefined> {
@@ -155,10 +138,10 @@ export function createSteer({ log, bell, reader, publisher, projection }: SteerP
       const name = stage.trim().toLowerCase();
       if (state.phase !== "finished")
         return (name === "" ? await letGo(asked, state) : undefined) ?? (await atWork(asked, runId));
-      if (pullRequest)
+      if (pullRequest && state.finished?.outcome === "succeeded")
         return nothingRunning(
           asked,
-          `The last run ended well, in pull request #${pullRequest.number}; there is nothing to retry.`,
+          `The last run ended well, in pull request #${pullRequest.number}: \`/agent revise …\` says what is to be changed in it.`,
         );
       if (name === "" && isAllDone(state)) return nothingRunning(asked, afterTheEnd(state));
       const from = name === "" ? undefined : whereToRetry(state, name);

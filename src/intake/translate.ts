@@ -11,7 +11,18 @@ import { CONFIG_FILE } from "../workflows/load.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
 import type { Actor, Ground, Intent, Self, Wish } from "./intent.ts";
-import { Action, CommentEvent, DispatchEvent, IssueEvent, PushEvent, ScheduleEvent, type Issue } from "./payloads.ts";
+import {
+  Action,
+  CommentEvent,
+  DispatchEvent,
+  IssueEvent,
+  PullEvent,
+  PushEvent,
+  ReviewEvent,
+  ScheduleEvent,
+  type Issue,
+  type Pull,
+} from "./payloads.ts";
 
 export type Translation =
   | { readonly type: "intent"; readonly intent: Intent }
@@ -62,6 +73,10 @@ export function translate(name: string, payload: unknown, self: Self): Translati
       return read(CommentEvent, payload, (event) => fromComment(event, self));
     case "issue_comment.edited":
       return read(CommentEvent, payload, (event) => fromEdit(event, self));
+    case "pull_request.closed":
+      return read(PullEvent, payload, (event) => fromPull(event, self));
+    case "pull_request_review.submitted":
+      return read(ReviewEvent, payload, (event) => fromReview(event, self));
     default: {
       const ground = lostGround(name, data?.action, payload);
       if (ground) return { type: "ground", ground };
@@ -195,6 +210,41 @@ function fromDispatch(event: DispatchEvent, self: Self): Translation {
   const reading = readCommands(`/agent ${asked.command.replaceAll(/\s+/g, " ")}`, self.slug);
   const wish = { door: "dispatch", repo: repoOf(event), issue: asked.issue, reading } as const;
   return { type: "wish", wish: { ...wish, actor: actorOf(sender, undefined) } };
+}
+
+function fromPull(event: PullEvent, self: Self): Translation {
+  const { pull_request: pull, sender } = event;
+  if (!isSelf(pull.user ?? ghost, self)) return nothing("the pull request is not Baton's");
+  if (isSelf(sender, self)) return nothing("Baton did it itself");
+  const merged = (pull.merged_at ?? undefined) !== undefined;
+  const place = { repo: repoOf(event), subject: pullOf(pull) };
+  return {
+    type: "intent",
+    intent: { ...place, door: "pull-closed", actor: actorOf(sender, undefined), merged, head: pull.head.sha },
+  };
+}
+
+function fromReview(event: ReviewEvent, self: Self): Translation {
+  const { pull_request: pull, review, sender } = event;
+  if (!isSelf(pull.user ?? ghost, self)) return nothing("the pull request is not Baton's");
+  const author = review.user ?? ghost;
+  if (isSelf(sender, self) || isSelf(author, self)) return nothing("Baton wrote it itself");
+  if (author.id !== sender.id) return nothing("the review is not its sender's");
+  const body = review.body ?? "";
+  if (body.includes(MARKER)) return nothing("the review carries Baton's marker");
+  const verdict = review.state.toLowerCase();
+  if (verdict !== "changes_requested" && verdict !== "commented") return nothing(`the review is ${verdict}`);
+  const place = { repo: repoOf(event), subject: pullOf(pull) };
+  const at = review.submitted_at ?? 0;
+  return {
+    type: "intent",
+    intent: { ...place, door: "review", actor: actorOf(author, undefined), words: body, at },
+  };
+}
+
+function pullOf({ number, html_url, user }: Pull): Intent["subject"] {
+  const author = user ?? ghost;
+  return { kind: "pull", number, url: html_url, author: { login: author.login, id: author.id } };
 }
 
 function repoOf({ repository, installation }: Pick<IssueEvent, "repository" | "installation">): RepoRef {

@@ -146,6 +146,13 @@ export const verbs = {
     now: true,
     flags: work,
   },
+  revise: {
+    usage: "revise [what]",
+    summary: "change the pull request: as the words say, and as open threads of its review ask",
+    may: "write",
+    now: true,
+    flags: [],
+  },
   pause: { usage: "pause", summary: "hold the run until somebody resumes it", may: "triage", now: true, flags: [] },
   resume: { usage: "resume", summary: "go on with a run that is paused or waits", may: "write", now: true, flags: [] },
   budget: {
@@ -161,7 +168,6 @@ export const verbs = {
   help: { usage: "help", summary: "list these commands", may: "triage", now: true, flags: [] },
   test: { usage: "test", summary: "write the tests that are missing", may: "write", ...later },
   review: { usage: "review", summary: "review the pull request", may: "write", ...later },
-  revise: { usage: "revise <what>", summary: "change the pull request", may: "write", ...later },
   ignore: { usage: "ignore", summary: "leave this issue alone from now on", may: "triage", ...later },
 } as const satisfies Record<string, Verb>;
 

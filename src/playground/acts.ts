@@ -165,7 +165,7 @@ export function createActs(world: World, webhooks: Webhooks): Acts {
     review(at) {
       const issue = issueAt(world, at);
       if (!issue.pull) throw new BatonError("not-found", `${at.repo}#${at.number} is no pull request`);
-      addReview(world, issue, issue.pull, by(at.as), at);
+      addReview(world, repositoryNamed(world, at.repo), issue, issue.pull, by(at.as), at);
     },
     lockIssue: (at) => onIssue(at, (repo, issue, doer) => setLock(world, repo, issue, doer, true)),
     unlockIssue: (at) => onIssue(at, (repo, issue, doer) => setLock(world, repo, issue, doer, false)),

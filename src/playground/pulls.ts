@@ -5,7 +5,8 @@ import { ZERO } from "./git-repository.ts";
 import { addIssue, editIssue, type NewIssue } from "./issues.ts";
 import { accountOf } from "./shapes/commits.ts";
 import { userShape } from "./shapes/accounts.ts";
-import { pullShape } from "./shapes/pulls.ts";
+import { pullShape, simplePullShape } from "./shapes/pulls.ts";
+import { reviewShape } from "./shapes/reviews.ts";
 import {
   type Account,
   changed,
@@ -156,12 +157,26 @@ export async function requestReview(
 export interface NewReview {
   readonly state: Review["state"];
   readonly body: string;
-  readonly remarks?: readonly { readonly path: string; readonly line: number; readonly body: string }[] | undefined;
+  readonly remarks?:
+    | readonly {
+        readonly path: string;
+        readonly line: number;
+        readonly body: string;
+        readonly replyTo?: number | undefined;
+      }[]
+    | undefined;
 }
 
-/** Adds a review. No App is told: Baton subscribes to none. */
-export function addReview(world: World, issue: Issue, pull: PullRequest, by: Doer, fresh: NewReview): void {
-  pull.reviews.push({
+/** Adds a review and tells of it. An answer in a thread is a review of its own, as on GitHub. */
+export function addReview(
+  world: World,
+  repo: Repository,
+  issue: Issue,
+  pull: PullRequest,
+  by: Doer,
+  fresh: NewReview,
+): Review {
+  const review: Review = {
     id: world.newId(),
     by: by.account,
     at: timestamp(world),
@@ -169,9 +184,16 @@ export function addReview(world: World, issue: Issue, pull: PullRequest, by: Doe
     state: fresh.state,
     body: fresh.body,
     remarks: (fresh.remarks ?? []).map((remark) => ({ ...remark, id: world.newId() })),
-  });
+  };
+  pull.reviews.push(review);
   issue.updatedAt = timestamp(world);
   changed(world);
+  const fields = {
+    review: { ...reviewShape(world, repo, issue, review), state: review.state.toLowerCase() },
+    pull_request: simplePullShape(world, repo, issue, pull),
+  };
+  world.announce(repo, { event: "pull_request_review", action: "submitted", by: by.account, fields });
+  return review;
 }
 
 async function pushFields(world: World, repo: Repository, by: Doer, { name, before, after }: Move) {

@@ -123,6 +123,8 @@ export interface Review {
     readonly path: string;
     readonly line: number;
     readonly body: string;
+    /** The first remark of the thread it answers in. */
+    readonly replyTo?: number | undefined;
   }[];
 }
 

@@ -65,7 +65,7 @@ export interface Webhooks extends AsyncDisposable {
 function heard(app: App, { event, fields }: Announcement): boolean {
   if (app.standing !== "installed" || !app.events.includes(event)) return false;
   const may = (name: string) => reaches(app.permissions, name, "read");
-  if (event === "pull_request") return may("pull_requests");
+  if (event === "pull_request" || event === "pull_request_review") return may("pull_requests");
   if (event === "push" || event === "repository_dispatch") return may("contents");
   if (event === "repository") return true;
   if (event.startsWith("check_")) return may("checks");

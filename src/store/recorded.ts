@@ -50,12 +50,14 @@ export function subjectKey(repo: Pick<RepoRef, "id" | "owner" | "name">, subject
   return repo.id > 0 ? `${repo.id}#${subject.number}` : `${repo.owner}/${repo.name}#${subject.number}`;
 }
 
-/** What events make of a run: `run.finished` ends it, `retry.requested` takes it up again, anything else changes nothing. */
+const reopening = new Set<RunEvent["type"]>(["retry.requested", "revision.requested"]);
+
+/** What events make of a run: `run.finished` ends it, `retry.requested` and `revision.requested` take it up again, anything else changes nothing. */
 export function phaseAfter(events: readonly RunEvent[]): {
   phase: "finished" | "active" | "same";
   outcome: string | null;
 } {
-  const last = events.findLast(({ type }) => type === "run.finished" || type === "retry.requested");
+  const last = events.findLast(({ type }) => type === "run.finished" || reopening.has(type));
   if (last?.type === "run.finished") return { phase: "finished", outcome: last.outcome };
   return { phase: last === undefined ? "same" : "active", outcome: null };
 }
@@ -71,6 +73,7 @@ export function dueAfter(events: readonly RunEvent[]): "same" | "now" | "never" 
         return event.until ?? "never";
       // Whoever has ended a run that waits wants to see it end.
       case "retry.requested":
+      case "revision.requested":
       case "resume.requested":
       case "plan.judged":
       case "answer.given":

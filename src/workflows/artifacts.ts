@@ -73,6 +73,17 @@ export const Change = z.strictObject({
   summary: prose(),
   files: z.array(path).max(100),
   followUps: z.array(line(500)).max(10),
+  answers: z
+    .array(
+      z.strictObject({
+        thread: z.number().int().min(1).max(50).describe("Its number among the reasons you were given"),
+        done: z.boolean().describe("The change does what was asked there"),
+        what: line(1_000).describe("What you did about it, or why not, in a sentence for whoever wrote it"),
+      }),
+    )
+    .max(50)
+    .optional()
+    .describe("One for each thread of a review that you were given, and only then"),
 });
 export type Change = z.infer<typeof Change>;
 

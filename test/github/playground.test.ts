@@ -125,6 +125,33 @@ test("an issue gets its card, labels, reaction, pull request and comment", async
     ).toEqual(["agent/in-pr", "bug"]);
     expect(playground.comments(at)[0]?.reactions.map(({ content }) => content)).toEqual(["rocket"]);
     expect(playground.journal.filter(({ door, status }) => door === "rest" && status >= 400)).toEqual([]);
+
+    // People want it changed; meanwhile one of them pushes, and somebody closes it: nothing is published over that.
+    const again = writeCommit(folder, { "src/split.js": "floor, and rest\n", "test/split.test.js": "größer\n" }, [
+      head,
+    ]);
+    const asked = { type: "revision.requested" as const, by: maria, quote: "a review", words: "A comma.", threads: [] };
+    const revised = script
+      .add({ ...asked, stage: "fix" })
+      .stage("fix", { commit: again })
+      .stage("verify")
+      .stage("review")
+      .stage("publish").state;
+    const { branch } = answer.event;
+    const pushed = await playground.push({
+      repo: "octo/tab",
+      branch,
+      files: { "NOTES.md": "mine\n" },
+      message: "mine",
+      as: "maria",
+    });
+    const refused = await publisher.openPullRequest(revised, new AbortController().signal);
+    expect(refused).toMatchObject({ type: "refused", code: "branch-moved" });
+    expect((await playground.refs("octo/tab"))[`refs/heads/${branch}`]).toBe(pushed);
+    await playground.closeIssue({ repo: "octo/tab", number: answer.event.number, as: "maria" });
+    const closed = await publisher.openPullRequest(revised, new AbortController().signal);
+    expect(closed).toMatchObject({ type: "refused", code: "pull-request-closed" });
+    expect(playground.pulls("octo/tab")).toHaveLength(1);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

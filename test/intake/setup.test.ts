@@ -66,7 +66,15 @@ describe("app.yml", () => {
         metadata: "read",
         pull_requests: "write",
       },
-      default_events: ["issues", "issue_comment", "repository", "push", "repository_dispatch"],
+      default_events: [
+        "issues",
+        "issue_comment",
+        "repository",
+        "pull_request",
+        "pull_request_review",
+        "push",
+        "repository_dispatch",
+      ],
     });
     const permissions = z
       .object({ default_permissions: z.record(z.string(), z.string()) })

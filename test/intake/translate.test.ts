@@ -106,6 +106,75 @@ describe("a push", () => {
   });
 });
 
+describe("a pull request of Baton's", () => {
+  const own = { login: "Baton-App[bot]", id: 1, type: "Bot" };
+  const maria = { login: "maria", id: 7, type: "User" };
+  const pull = (changes: object = {}) => ({
+    ...commentPayload(""),
+    action: "closed",
+    sender: maria,
+    pull_request: {
+      number: 5,
+      html_url: "u",
+      title: "t",
+      user: own,
+      merged_at: null,
+      head: { sha: "b".repeat(40) },
+      ...changes,
+    },
+  });
+  const review = (changes: object = {}, sender: object = maria) => ({
+    ...pull(),
+    action: "submitted",
+    sender,
+    review: {
+      id: 3,
+      state: "changes_requested",
+      body: "No.",
+      user: maria,
+      submitted_at: "2026-11-20T12:00:00Z",
+      ...changes,
+    },
+  });
+
+  test.each([
+    ["closed", null, false],
+    ["merged", "2026-11-20T12:00:00Z", true],
+  ])("is %s", (_, merged_at, merged) => {
+    expect(translate("pull_request", pull({ merged_at }), self)).toMatchObject({
+      intent: { door: "pull-closed", merged, head: "b".repeat(40), subject: { kind: "pull", number: 5 } },
+    });
+  });
+
+  test.each(["changes_requested", "COMMENTED"])("is reviewed: %s", (state) => {
+    expect(translate("pull_request_review", review({ state }), self)).toMatchObject({
+      intent: {
+        door: "review",
+        words: "No.",
+        subject: { kind: "pull", number: 5 },
+        actor: { person: { login: "maria" } },
+      },
+    });
+  });
+
+  test.each([
+    ["an approval", "pull_request_review", review({ state: "approved" })],
+    ["a dismissed review", "pull_request_review", { ...review(), action: "dismissed" }],
+    ["its own review", "pull_request_review", review({ user: own }, own)],
+    ["a review of somebody else than the sender", "pull_request_review", review({ user: { login: "x", id: 8 } })],
+    ["a review with its marker", "pull_request_review", review({ body: "<!-- baton:x -->" })],
+    [
+      "a review of somebody's own",
+      "pull_request_review",
+      { ...review(), pull_request: { ...pull().pull_request, user: maria } },
+    ],
+    ["somebody's own pull request", "pull_request", pull({ user: maria })],
+    ["a pull request that it closed itself", "pull_request", { ...pull(), sender: own }],
+  ])("asks for nothing by %s", (_, name, payload) => {
+    expect(translate(name, payload, self)).toMatchObject({ type: "nothing" });
+  });
+});
+
 describe("a command that a program sends", () => {
   const dispatch = (asked: object, changes: object = {}) => ({
     ...commentPayload(""),

@@ -5,7 +5,7 @@ import { sha, type RunId, type Sha } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { Person, RepoRef, Subject } from "#src/engine/events.ts";
 import type { EventLog, Publisher } from "#src/engine/ports.ts";
-import type { GitHubReader } from "#src/engine/github-port.ts";
+import type { GitHubReader, Remark } from "#src/engine/github-port.ts";
 import type { Reply } from "#src/engine/reply.ts";
 import { findingsOf } from "#src/engine/findings.ts";
 import { fold } from "#src/engine/fold.ts";
@@ -71,6 +71,10 @@ export class StagedReader implements GitHubReader {
   said: Awaited<ReturnType<GitHubReader["comments"]>> = [];
   closing: number[] = [];
   askedFor: number[] = [];
+  /** Texts of pull requests, by number. */
+  readonly pulls = new Map<number, string>();
+  pull: Awaited<ReturnType<GitHubReader["pullRequest"]>>;
+  remarked: Remark[] = [];
 
   #called<T>(name: string, value: T): Promise<T> {
     this.calls.push(name);
@@ -90,8 +94,10 @@ export class StagedReader implements GitHubReader {
   file(_: RepoRef, path: string): Promise<string | undefined> {
     return this.#called("file", this.files[path]);
   }
-  issue(): ReturnType<GitHubReader["issue"]> {
-    return this.#called("issue", this.found);
+  issue(_: RepoRef, number: number): ReturnType<GitHubReader["issue"]> {
+    const body = this.pulls.get(number);
+    const pull = body !== undefined && this.found ? { ...this.found, body, isPull: true } : this.found;
+    return this.#called("issue", pull);
   }
   comments(): ReturnType<GitHubReader["comments"]> {
     return this.#called("comments", this.said);
@@ -107,6 +113,12 @@ export class StagedReader implements GitHubReader {
   pullRequestsClosing(): Promise<number[]> {
     return this.#called("pulls", this.closing);
   }
+  pullRequest(): ReturnType<GitHubReader["pullRequest"]> {
+    return this.#called("pull", this.pull);
+  }
+  remarks(): Promise<Remark[]> {
+    return this.#called("remarks", this.remarked);
+  }
   pullRequestsAskedForIn(): Promise<number[]> {
     return this.#called("own pulls", this.askedFor);
   }
@@ -115,7 +127,7 @@ export class StagedReader implements GitHubReader {
 /** Keeps what was said, once per key, as the real publisher does. */
 export class RecordingPublisher implements Pick<
   Publisher,
-  "reply" | "acknowledge" | "removeLabel" | "openFindings" | "openScheduleIssue" | "putBack"
+  "reply" | "acknowledge" | "removeLabel" | "openFindings" | "openScheduleIssue" | "removeMerged" | "putBack"
 > {
   readonly replies: { key: string; number: number; reply: Reply }[] = [];
   readonly acknowledged: number[] = [];
@@ -130,6 +142,13 @@ export class RecordingPublisher implements Pick<
   openScheduleIssue(_: RepoRef, workflow: string, deleted: number): Promise<number> {
     this.scheduled.push([workflow, deleted]);
     return Promise.resolve(40 + deleted);
+  }
+
+  readonly gone: string[] = [];
+
+  removeMerged(_: RepoRef, branch: string): Promise<void> {
+    this.gone.push(branch);
+    return Promise.resolve();
   }
 
   putBack(_: RepoRef, edit: { readonly id: number; readonly edited: string; readonly before: string }): Promise<void> {

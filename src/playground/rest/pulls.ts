@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { changedFiles, commitsBetween, diffText } from "../git-diff.ts";
 import { editIssue } from "../issues.ts";
-import { openPull, requestReview } from "../pulls.ts";
+import { addReview, openPull, requestReview } from "../pulls.ts";
 import { commitShape } from "../shapes/commits.ts";
 import { fileShape, pullShape, simplePullShape, startOfPull } from "../shapes/pulls.ts";
 import { remarkShapes, reviewShape } from "../shapes/reviews.ts";
@@ -159,6 +159,19 @@ export function pullRoutes(world: World): Hono<RestEnv> {
   rest.get(`${one}/comments`, (c) => {
     const { repo, issue, pull } = pullHere(c, "read");
     return answer(c, page(c, world, remarkShapes(world, repo, issue, pull)));
+  });
+
+  rest.post(`${one}/comments/:id/replies`, async (c) => {
+    const { actor, repo, issue, pull } = pullHere(c, "write");
+    const { body } = await bodyOf(c, z.strictObject({ body: bodyText }));
+    const first = pull.reviews.flatMap(({ remarks }) => remarks).find(({ id }) => String(id) === param(c, "id"));
+    if (!first) throw notFound();
+    if (first.replyTo !== undefined) throw new Refusal(422, "in_reply_to can not be a reply to a reply");
+    const { path, line, id } = first;
+    const remarks = [{ path, line, body, replyTo: id }];
+    const { id: review } = addReview(world, repo, issue, pull, doer(actor), { state: "COMMENTED", body: "", remarks });
+    const shape = remarkShapes(world, repo, issue, pull).find((one) => one.pull_request_review_id === review);
+    return answer(c, shape, 201);
   });
 
   rest.post(`${one}/requested_reviewers`, async (c) => {

@@ -29,7 +29,7 @@ export function reviewShape(world: World, repo: Repository, issue: Issue, review
 
 export function remarkShapes(world: World, repo: Repository, issue: Issue, { reviews }: PullRequest) {
   return reviews.flatMap((review) =>
-    review.remarks.map(({ id, path, line, body }) => ({
+    review.remarks.map(({ id, path, line, body, replyTo }) => ({
       ...common(world, repo, issue, review, `discussion_r${id}`),
       url: `${repositoryUrl(world, repo)}/pulls/comments/${id}`,
       id,
@@ -38,6 +38,7 @@ export function remarkShapes(world: World, repo: Repository, issue: Issue, { rev
       diff_hunk: "",
       path,
       line,
+      ...(replyTo === undefined ? {} : { in_reply_to_id: replyTo }),
       commit_id: review.commit,
       original_commit_id: review.commit,
       body,

@@ -1,0 +1,48 @@
+// A pull request that people want changed: the run that opened it goes on, in the stage that is worked again when something is to be
+// changed. Pure.
+import { isDeepStrictEqual } from "node:util";
+import { stageOrder, upstream, type StageState, type State } from "./state.ts";
+
+/**
+ * The stage that changes what the pull request holds: the last one before it that others send work back to, else the last whose agent
+ * makes something. Undefined where the workflow opens no pull request.
+ */
+export function revisedStage({ workflow }: Pick<State, "workflow">): string | undefined {
+  const opening = stageOrder(workflow).find((name) => workflow?.stages[name]?.pull_request !== undefined);
+  if (workflow === undefined || opening === undefined) return undefined;
+  const before = upstream(workflow, opening);
+  const sentBackTo = new Set(
+    before.flatMap((name) => {
+      const { otherwise } = workflow.stages[name] ?? {};
+      return otherwise && "back_to" in otherwise ? [otherwise.back_to] : [];
+    }),
+  );
+  return (
+    before.findLast((name) => sentBackTo.has(name)) ??
+    before.findLast((name) => {
+      const { agent, makes } = workflow.stages[name] ?? {};
+      return agent !== undefined && makes !== "Review" && makes !== "Report";
+    })
+  );
+}
+
+/** Why the stage is worked again, when that is because people want changes and none were made since: their words, and each thread. */
+export function reasonsToRevise({ revision }: State, { name, attempts }: StageState): string[] {
+  if (revision?.stage !== name) return [];
+  if (attempts.some(({ since, artifact }) => since > revision.version && artifact !== undefined)) return [];
+  const { by, words, threads } = revision;
+  return [
+    ...(words.trim() === "" ? [] : [`@${by.login}, of the pull request as a whole: ${words}`]),
+    ...threads.map(({ path, line, outdated, text }, index) => {
+      const place = `${path}${line === undefined ? "" : `:${line}`}${outdated ? ", which was changed since" : ""}`;
+      return `Thread ${index + 1} (${place}): ${text}`.slice(0, 4_000);
+    }),
+  ].slice(0, 50);
+}
+
+/** Whether the present attempt of a unit does what people want changed. */
+export function isRevising(state: State, unit: string): boolean {
+  const stage = state.stages.get(unit);
+  const reasons = stage ? reasonsToRevise(state, stage) : [];
+  return reasons.length > 0 && isDeepStrictEqual(stage?.current?.reasons, reasons);
+}

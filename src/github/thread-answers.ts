@@ -1,0 +1,94 @@
+// Answers in the threads of a review, once what was asked there is published: what the agent says it did, and in which commit.
+import { z } from "zod";
+import type { Sha } from "../core/ids.ts";
+import type { Redact } from "../core/redact.ts";
+import type { Thread } from "../engine/event-fields.ts";
+import { changeOf, type State } from "../engine/state.ts";
+import { isSelf, type Self } from "./client.ts";
+import { isRefused } from "./failure.ts";
+import { marker, stack } from "./markdown.ts";
+import type { Neutral } from "./neutral.ts";
+import type { Once } from "./once.ts";
+import { place, type Requests } from "./requests.ts";
+
+interface Tools {
+  readonly requests: Requests;
+  readonly once: Once;
+  readonly self: Self;
+  readonly neutral: Neutral;
+  readonly redact: Redact;
+}
+
+const PER_PAGE = 100;
+
+/** Answers each thread of the revision once. A thread that is gone needs no answer. Throws `GitHubFailure` and `fence-lost`. */
+export async function answerThreads(
+  { requests, once, self, neutral, redact }: Tools,
+  state: State,
+  { number, head }: { readonly number: number; readonly head: Sha },
+  signal: AbortSignal,
+): Promise<void> {
+  const { revision, runId, created } = state;
+  const { repo } = created;
+  for (const [index, thread] of (revision?.threads ?? []).entries()) {
+    const mark = marker("thread", `${runId}:${thread.id}:${head}`);
+    try {
+      await once({
+        key: `thread:${runId}:${thread.id}:${head}`,
+        run: runId,
+        kind: "thread-answer",
+        lane: "pull-request",
+        payload: { number, thread: thread.id },
+        result: z.object({ id: z.number() }),
+        async look() {
+          const { data } = await requests.read(
+            repo,
+            `look for an answer on #${number}`,
+            (octokit, request) =>
+              octokit.request("GET /repos/{owner}/{repo}/pulls/{pull_number}/comments", {
+                ...place(repo),
+                pull_number: number,
+                sort: "created",
+                direction: "desc",
+                per_page: PER_PAGE,
+                request,
+              }),
+            { signal },
+          );
+          return data
+            .filter(({ body, user }) => body.startsWith(mark) && isSelf(self, user))
+            .map(({ id }) => ({ id: Number(id) }));
+        },
+        async write(how) {
+          const { data } = await requests.write(
+            repo,
+            `answer a thread on #${number}`,
+            (octokit, request) =>
+              octokit.request("POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies", {
+                ...place(repo),
+                pull_number: number,
+                comment_id: thread.id,
+                body: redact(stack(mark, answerTo(state, index, thread, head, neutral))),
+                request,
+              }),
+            { signal, ...how },
+          );
+          return { id: Number(data.id) };
+        },
+      });
+    } catch (error) {
+      if (!isRefused(error, 404, 410, 422)) throw error;
+    }
+  }
+}
+
+/** What is said: the agent's words are claims, and the commit is where they can be looked at. */
+function answerTo(state: State, index: number, { path }: Thread, head: Sha, neutral: Neutral): string {
+  const answer = changeOf(state)?.answers?.find(({ thread }) => thread === index + 1);
+  if (!answer)
+    return `The agents left no word on this one. What they changed is in ${head}; please look whether it is mended there.`;
+  const what = neutral.prose(answer.what, 1_000);
+  return answer.done
+    ? `${what}\n\nDone in ${head}, as the agents say.`
+    : `${what}\n\nNot changed in ${neutral.code(path, 200)}, as the agents say (${head}).`;
+}

@@ -1,0 +1,123 @@
+// The life of a pull request behind its opening: somebody wants changes, by a review or by `/agent revise`, and the run that opened it goes
+// on with them; or it is closed.
+import { isSha } from "../core/ids.ts";
+import { revisedStage } from "../engine/revise.ts";
+import type { Bell, Publisher } from "../engine/ports.ts";
+import type { GitHubReader } from "../engine/github-port.ts";
+import type { State } from "../engine/state.ts";
+import { createRefuse, type Standing } from "./admit.ts";
+import { createAnswers } from "./answers.ts";
+import type { Asked } from "./asked.ts";
+import type { Intent, Self } from "./intent.ts";
+import { howToStart, refusedNow } from "./now.ts";
+import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
+import { sanitizeMarkdown } from "./sanitize.ts";
+import { createTakeUp } from "./take-up.ts";
+import { openThreads } from "./threads.ts";
+import { mayRun } from "./verbs.ts";
+
+export interface ReviseParts extends RunsParts {
+  readonly bell: Pick<Bell, "ring">;
+  readonly reader: GitHubReader;
+  readonly publisher: Pick<Publisher, "reply" | "removeMerged">;
+  readonly self: Self;
+}
+
+export interface Revise {
+  /** `/agent revise`: the words, and every thread that waits. Goes on from what people pushed. */
+  command(asked: Asked, words: string, standing: Standing): Promise<string>;
+  /** A review by somebody who may. One that says nothing changes nothing. */
+  reviewed(asked: Asked, words: string, standing: Standing): Promise<string>;
+  /** The pull request was closed. */
+  closed(intent: Intent & { door: "pull-closed" }, signal: AbortSignal): Promise<string>;
+}
+
+const MAX_WORDS = 8_000;
+
+/** Revising over its parts. Each throws when GitHub or the database does not answer, and returns a few words for the operator. */
+export function createRevise({ log, bell, reader, publisher, projection, self }: ReviseParts): Revise {
+  const runs = createRuns({ log, reader, projection });
+  const takeUp = createTakeUp({ log, bell, reader, publisher, projection });
+  const refuse = createRefuse(publisher);
+  const { answer, nothingRunning, nothingToDo, atWork, ring } = createAnswers({ log, bell, publisher });
+
+  async function revise(asked: Asked, typed: string, standing: Standing, by: "command" | "review"): Promise<string> {
+    const { intent, quote } = asked;
+    const { repo } = intent;
+    const found = await runs.find(intent);
+    const { state } = found ?? {};
+    if (!found || !state?.pullRequest) {
+      if (by === "review") return "no run opened this pull request";
+      return nothingRunning(asked, `No pull request of mine is open for this. ${await howToStart(reader, intent)}`);
+    }
+    if (said(found.events, ["revision.requested"], asked)) return ring(state.runId, "was asked before");
+    const { workflow, config } = state.created;
+    if (workflow !== undefined && (await refuse(asked, standing, mayRun(workflow, config.routes)))) return "refused";
+    if (state.phase !== "finished") return atWork(asked, state.runId);
+    const no = (await refusedNow(reader, state.created)) ?? undefined;
+    if (no) return answer(asked, { kind: "refused", quote, ...no }, `refused: ${no.why}`);
+    return onPull(asked, state, state.pullRequest, cleaned(typed), by);
+
+    async function onPull(
+      what: Asked,
+      run: State,
+      opened: NonNullable<State["pullRequest"]>,
+      words: string,
+      door: "command" | "review",
+    ): Promise<string> {
+      const refused = (why: string, next: string) =>
+        answer(what, { kind: "refused", quote, why, next }, `refused: ${why}`);
+      const pull = await reader.pullRequest(repo, opened.number);
+      if (!pull || pull.state === "closed")
+        return refused(`pull request #${opened.number} is closed`, "Reopen it and write `/agent revise` again.");
+      const stage = revisedStage(run);
+      if (stage === undefined) return "its workflow opens no pull request";
+      const moved = pull.head !== opened.head;
+      if (moved && door === "review")
+        return refused(
+          `somebody pushed to \`${opened.branch}\`, so I leave it to people`,
+          "`/agent revise` goes on from what is there now.",
+        );
+      const threads = openThreads(await reader.remarks(repo, opened.number), self);
+      if (words === "" && threads.length === 0)
+        return door === "review"
+          ? "the review says nothing"
+          : nothingToDo(
+              what,
+              "there is nothing to change: no words behind the command, and no thread that waits for an answer",
+              "Write what is to be changed, or remark it in the code and write the command again.",
+            );
+      const onto = moved ? pull.head : run.revision?.onto;
+      const ground = onto === undefined ? {} : { onto };
+      return takeUp(what, run, [{ type: "revision.requested", ...wordOf(what), stage, words, threads, ...ground }]);
+    }
+  }
+
+  return {
+    command: (asked, words, standing) => revise(asked, words, standing, "command"),
+    reviewed: (asked, words, standing) => revise(asked, words, standing, "review"),
+
+    async closed(intent, signal) {
+      const found = await runs.find(intent);
+      if (!found?.state.pullRequest) return "no run opened this pull request";
+      const { runId, pullRequest } = found.state;
+      // Before it is recorded: a delivery that is handled again finds what is left to do.
+      if (intent.merged && isSha(intent.head))
+        await publisher.removeMerged(intent.repo, pullRequest.branch, intent.head);
+      const event = { type: "pull_request.closed" as const, by: intent.actor.person, merged: intent.merged };
+      const outcome = await runs.append(
+        runId,
+        ({ state }) => (state.pullClosed?.merged === intent.merged ? undefined : [event]),
+        signal,
+      );
+      return outcome === "moot"
+        ? `${runId} knows`
+        : ring(runId, `was told that it was ${intent.merged ? "merged" : "closed"}`);
+    },
+  };
+}
+
+/** A person's words without what nobody can see. */
+function cleaned(typed: string): string {
+  return sanitizeMarkdown(typed, {}).trim().slice(0, MAX_WORDS).toWellFormed();
+}

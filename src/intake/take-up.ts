@@ -1,0 +1,36 @@
+// Takes a run that has ended up again.
+import { BatonError } from "../core/errors.ts";
+import type { RunEvent } from "../engine/events.ts";
+import type { Bell, Publisher } from "../engine/ports.ts";
+import type { State } from "../engine/state.ts";
+import { createAnswers } from "./answers.ts";
+import type { Asked } from "./asked.ts";
+import { createRuns, type RunsParts } from "./runs.ts";
+
+export interface TakeUpParts extends RunsParts {
+  readonly bell: Pick<Bell, "ring">;
+  readonly publisher: Pick<Publisher, "reply">;
+}
+
+/** Takes an ended run up with these events, unless another is at work on its subject: then whoever asked is told. */
+export type TakeUp = (asked: Asked, state: State, events: readonly RunEvent[]) => Promise<string>;
+
+export function createTakeUp({ log, bell, reader, publisher, projection }: TakeUpParts): TakeUp {
+  const runs = createRuns({ log, reader, projection });
+  const { atWork, ring } = createAnswers({ log, bell, publisher });
+
+  return async (asked, { runId, created }, events) => {
+    try {
+      const outcome = await runs.append(
+        runId,
+        ({ state }) => (state.phase === "finished" ? events : undefined),
+        asked.signal,
+      );
+      return outcome === "moot" ? await atWork(asked, runId) : await ring(runId, "goes on");
+    } catch (error) {
+      if (!(error instanceof BatonError) || error.code !== "run-taken") throw error;
+      const [latest = runId] = await log.runsOf(created.repo, { number: created.subject.number });
+      return atWork(asked, latest);
+    }
+  };
+}

@@ -1,0 +1,101 @@
+// A run that opened a pull request goes on where it is changed: which stage that is, why it is told to, and on which commit it stands.
+import { describe, expect, test } from "vitest";
+import { originCommit, startCommit } from "#src/engine/commits.ts";
+import { decide } from "#src/engine/decide.ts";
+import type { RunEvent } from "#src/engine/events.ts";
+import { reasonsToRevise, revisedStage } from "#src/engine/revise.ts";
+import { createLibrary } from "#src/workflows/load.ts";
+import type { State } from "#src/engine/state.ts";
+import { commitNamed } from "#test/support/engine-world.ts";
+import { recordedRuns } from "#test/support/recorded-run.ts";
+
+const library = await createLibrary();
+const by = { login: "maria", id: 7 };
+
+test.each([
+  ["bug", "fix"],
+  ["feature", "finish"],
+  ["refactor", "finish"],
+  ["docs", "write"],
+  ["do", "conduct"],
+  ["init", "survey"],
+  ["retrospective", "reflect"],
+  ["audit", undefined],
+  ["question", undefined],
+])("%s is revised in its stage %s", async (name, stage) => {
+  const workflow = await library.workflows.load(name);
+  expect(revisedStage({ workflow })).toBe(stage);
+});
+
+/** The run that ended well, and what comes behind that. */
+const then = (...events: RunEvent[]): State => recordedRuns.succeeded().add(...events).state;
+
+describe("a revision", () => {
+  const asked: RunEvent = {
+    type: "revision.requested",
+    by,
+    quote: "a review",
+    stage: "fix",
+    words: "Nearly.",
+    threads: [
+      { id: 4, path: "src/a.js", line: 3, outdated: false, text: "@maria: Why?" },
+      { id: 5, path: "b.md", outdated: true, text: "@maria: Gone." },
+    ],
+  };
+
+  test("opens the run again from that stage on, with what was said as its reasons", () => {
+    const before = startCommit(then(), "verify");
+    const open = then(asked);
+    expect(open.phase).toBe("working");
+    expect(decide(open, 0)).toEqual([
+      {
+        type: "start",
+        stage: "fix",
+        attempt: 2,
+        reasons: [
+          "@maria, of the pull request as a whole: Nearly.",
+          "Thread 1 (src/a.js:3): @maria: Why?",
+          "Thread 2 (b.md, which was changed since): @maria: Gone.",
+        ],
+      },
+    ]);
+    const begun = then(asked, { type: "stage.started", stage: "fix", attempt: 2, reasons: ["x"] });
+    expect(startCommit(begun, "fix")).toBe(before);
+    expect(begun.stages.get("reproduce")?.current?.artifact).toBeDefined();
+  });
+
+  test("is told again when its agent failed, and no more once it has been done", () => {
+    const failure = { code: "turn-limit" as const, message: "…" };
+    const start: RunEvent = { type: "stage.started", stage: "fix", attempt: 2, reasons: ["x"] };
+    const failed = then(asked, start, { type: "agent.failed", stage: "fix", attempt: 2, failure });
+    const [fix] = [failed.stages.get("fix")];
+    expect(fix && reasonsToRevise(failed, fix)).toHaveLength(3);
+    const artifact = { name: "Change" as const, value: { summary: "s", files: [], followUps: [] } };
+    const done: RunEvent = {
+      type: "agent.finished",
+      stage: "fix",
+      attempt: 2,
+      artifact,
+      commit: commitNamed("d"),
+      changes: [],
+    };
+    const finished = then(asked, start, done);
+    const after = finished.stages.get("fix");
+    expect(after && reasonsToRevise(finished, after)).toEqual([]);
+  });
+
+  test("stands on what people pushed, where they did", () => {
+    const onto = commitNamed("theirs");
+    const begun = then({ ...asked, onto }, { type: "stage.started", stage: "fix", attempt: 2, reasons: ["x"] });
+    expect(originCommit(begun, "fix")).toBe(onto);
+    expect(startCommit(begun, "fix")).toBe(onto);
+  });
+
+  test("ends when the pull request is closed meanwhile, and keeps nothing that was in it", () => {
+    expect(decide(then(asked, { type: "pull_request.closed", by, merged: true }), 0).at(-1)).toMatchObject({
+      type: "finish",
+      outcome: "cancelled",
+      code: "pull-request-closed",
+    });
+  });
+});

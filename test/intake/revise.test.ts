@@ -1,0 +1,129 @@
+// A pull request of Baton's that people want changed: what of it is taken up, and what is refused, by words to whoever asked.
+import { describe, expect, test } from "vitest";
+import { noSpend, type RunEvent } from "#src/engine/events.ts";
+import { budgetOf } from "#src/engine/route.ts";
+import { sha } from "#src/core/ids.ts";
+import { bugWorkflow, goodTriage } from "#test/support/engine-world.ts";
+import { commentPayload, intakeWorld, self, type World } from "#test/support/intake-world.ts";
+
+const head = sha("b".repeat(40));
+const onPull = { issue: { number: 5, pull_request: {} } };
+const open = {
+  state: "open",
+  merged: false,
+  branch: "baton/issue-12-x",
+  head,
+  author: { login: self.login, id: 1 },
+} as const;
+
+/** A world in which a run has opened pull request #5, and has ended. */
+async function opened(...more: RunEvent[]): Promise<World> {
+  const world = intakeWorld();
+  await world.send("issue_comment", commentPayload("/agent fix"));
+  const { created, runId, version } = await world.only();
+  const decision = { kind: "start" as const, workflow: bugWorkflow, budget: budgetOf(created, bugWorkflow) };
+  const events: RunEvent[] = [
+    { type: "run.routed", source: "model", triage: goodTriage, decision, why: "a bug", spend: noSpend },
+    { type: "pull_request.opened", number: 5, url: "u", branch: open.branch, head, title: "t" },
+    { type: "run.finished", outcome: "succeeded", code: "verified", message: "…" },
+    ...more,
+  ];
+  expect(await world.log.append(runId, version, events)).toMatchObject({ type: "appended" });
+  world.reader.pull = open;
+  // The pull request's own text, by which its issue is found.
+  world.reader.pulls.set(5, "Closes #12");
+  return world;
+}
+
+const revise = (world: World, words = "/agent revise name it better", changes: object = onPull) =>
+  world.send("issue_comment", commentPayload(words, changes));
+
+describe("a revision", () => {
+  test("is asked for on the pull request or on its issue, once for each command", async () => {
+    for (const where of [onPull, {}]) {
+      const world = await opened();
+      expect(await revise(world, undefined, where)).toContain("goes on");
+      const { phase, revision } = await world.only();
+      expect(phase).toBe("working");
+      expect(revision).toMatchObject({ stage: "fix", words: "name it better", threads: [], by: { login: "maria" } });
+      expect(revision).not.toHaveProperty("onto");
+      expect(world.publisher.replies).toEqual([]);
+    }
+  });
+
+  test("takes what people pushed as its ground, and keeps it in the next one", async () => {
+    const world = await opened();
+    const pushed = sha("c".repeat(40));
+    world.reader.pull = { ...open, head: pushed };
+    await revise(world);
+    expect((await world.only()).revision?.onto).toBe(pushed);
+    const { runId, version } = await world.only();
+    const published = sha("d".repeat(40));
+    await world.log.append(runId, version, [
+      { type: "pull_request.opened", number: 5, url: "u", branch: open.branch, head: published, title: "t" },
+      { type: "run.finished", outcome: "succeeded", code: "verified", message: "…" },
+    ]);
+    world.reader.pull = { ...open, head: published };
+    await revise(world, "/agent revise once more");
+    expect((await world.only()).revision).toMatchObject({ onto: pushed, words: "once more" });
+  });
+
+  test.each<[string, (world: World) => void, string]>([
+    ["the pull request is closed", (world) => (world.reader.pull = { ...open, state: "closed" }), "is closed"],
+    ["the pull request is gone", (world) => (world.reader.pull = undefined), "is closed"],
+    [
+      "the issue is closed",
+      ({ reader }) => reader.found && (reader.found = { ...reader.found, state: "closed" }),
+      "closed",
+    ],
+    [
+      "the issue is locked",
+      ({ reader }) => reader.found && (reader.found = { ...reader.found, locked: true }),
+      "locked",
+    ],
+  ])("is refused when %s", async (_, change, why) => {
+    const world = await opened();
+    change(world);
+    await revise(world);
+    expect(world.publisher.only("refused").why).toContain(why);
+    expect((await world.only()).phase).toBe("finished");
+  });
+
+  test("waits for the run that is at work", async () => {
+    const world = await opened();
+    await revise(world);
+    await revise(world, "/agent revise and this");
+    expect(world.publisher.kinds).toEqual(["already-running"]);
+    expect((await world.only()).revision?.words).toBe("name it better");
+  });
+
+  test("needs a pull request, and something to change", async () => {
+    const none = intakeWorld();
+    await revise(none, "/agent revise x", {});
+    expect(none.publisher.kinds).toEqual(["nothing-running"]);
+    const world = await opened();
+    await revise(world, "/agent revise");
+    expect(world.publisher.only("nothing-to-do").why).toContain("no words");
+  });
+
+  test("takes threads that wait, without any words", async () => {
+    const world = await opened();
+    world.reader.remarked = [
+      {
+        id: 9,
+        replyTo: undefined,
+        path: "a.js",
+        line: 1,
+        outdated: false,
+        body: "Why?",
+        author: { login: "maria", id: 7 },
+        isBot: false,
+        association: "OWNER",
+      },
+    ];
+    await revise(world, "/agent revise");
+    expect((await world.only()).revision?.threads).toEqual([
+      { id: 9, path: "a.js", line: 1, outdated: false, text: "@maria: Why?" },
+    ]);
+  });
+});
