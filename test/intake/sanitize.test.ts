@@ -1,6 +1,6 @@
 // Everything a person cannot see on GitHub must be gone before a model sees the text; everything they see must stay.
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { describeLosses, type Losses } from "#src/intake/losses.ts";
 import { sanitizeLine, sanitizeMarkdown } from "#src/intake/sanitize.ts";
 import { cost } from "#test/support/cost.ts";
@@ -210,13 +210,19 @@ describe("bounds", () => {
     );
 
   const plain = (size: number) => "some words, and a dot. ".repeat(3_000).slice(0, size);
-  const costOf = (text: string) => cost(() => clean(text));
+  const costOf = (text: string, tries?: number) => cost(() => clean(text), tries);
+  let ofPlain = 0;
+  beforeAll(() => {
+    ofPlain = costOf(plain(65_536));
+  });
 
   // On a quiet machine of 2026, 64 KB of plain words cost 33 ms, and nothing costs more.
   test.each(shapes)("%j, however long, costs at most twice what 64 KB of plain words cost", (shape) => {
     for (const size of [1_500, 6_000, 65_536]) {
       const text = shape.repeat(Math.ceil(size / shape.length)).slice(0, size);
-      expect(costOf(text), `${size} characters`).toBeLessThanOrEqual(2 * costOf(plain(65_536)));
+      // One try is enough for most; what seems too dear is measured well, and side by side.
+      if (costOf(text, 1) > 2 * ofPlain)
+        expect(costOf(text), `${size} characters`).toBeLessThanOrEqual(2 * costOf(plain(65_536)));
     }
   });
 

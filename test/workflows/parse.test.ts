@@ -460,7 +460,7 @@ describe("anything at all", () => {
         expect(parsed.problems.length).toBeGreaterThan(0);
         for (const line of parsed.problems) expect(line).toMatch(/^flow\.md(:\d+:\d+)?: .+( — .+|\?)$/su);
       }),
-      { numRuns: 4_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -499,7 +499,7 @@ describe("anything at all", () => {
         // Four times the text; a quadratic reader would cost sixteen times as much. The constant covers small figures.
         expect(costOf(yaml)).toBeLessThan(9 * costOf(yaml.slice(0, 4_000)) + 60);
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
   });
 });
