@@ -5,7 +5,7 @@ import { isForPeople, openAsks } from "../engine/asks.ts";
 import type { State } from "../engine/state.ts";
 import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
-import { bullets, commandText, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
+import { bullets, commandText, count, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import { costLine, endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
@@ -31,6 +31,7 @@ export function renderCard(state: State, options: CardOptions): string {
     cardMarker(state.runId),
     header(state, options),
     triageLine(state, options.neutral),
+    revisionLine(state, options.neutral),
     checklist(stageLines(state, options.neutral)),
     partialLine(state, options.neutral),
     ending(state, options),
@@ -89,6 +90,14 @@ function triageLine(state: State, neutral: Neutral): string {
     ? "⚠️ This looks security-sensitive: think before saying more in public."
     : "";
   return stack(`**Triage:** ${[first, why].filter((part) => part !== "").join(" · ")}`, security, left);
+}
+
+/** Who wants the pull request changed, the latest. */
+function revisionLine(state: State, neutral: Neutral): string {
+  const { revision } = state;
+  if (!revision) return "";
+  const threads = revision.threads.length === 0 ? "" : ` · ${count(revision.threads.length, "thread")} to answer`;
+  return `**Changes** in ${pullRequestLink(state)}, asked for by ${neutral.code(revision.by.login, 60)} with ${neutral.code(revision.quote, 200)}${threads}`;
 }
 
 /** Of a run whose workflow was asked for by name, so that nothing was sorted; undefined for any other. */

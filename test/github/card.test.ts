@@ -168,6 +168,41 @@ describe("a retried run", () => {
   });
 });
 
+describe("a revised pull request", () => {
+  const by = { login: "maria", id: 7 };
+  const thread = { id: 4, path: "a.js", line: 1, outdated: false, text: "Why?" };
+  const asked = { type: "revision.requested" as const, by, quote: "a review", words: "", threads: [thread] };
+  const revised = () => recordedRuns.succeeded().add({ ...asked, stage: "fix" });
+
+  test("says who wants what changed, and is under way again", () => {
+    const { state } = revised();
+    expect(card(state)).toContain("**Changes** in [#13](");
+    expect(card(state)).toContain("asked for by `maria` with `a review` · 1 thread to answer");
+    expect(stateLabelOf(state)).toBe("agent/running");
+    expect(card(recordedRuns.succeeded().state)).not.toContain("**Changes**");
+  });
+
+  test("leaves no comment when it is done, and says that nothing became of it where it is not", () => {
+    const at = { neutral, links: { serverUrl: "https://github.com" }, card: undefined };
+    expect(renderEnding(revised().finished("succeeded", "verified", "…").state, at)).toBeUndefined();
+    expect(renderEnding(revised().finished("failed", "turn-limit", "…").state, at)).toContain(
+      "the pull request stays as it was: failed",
+    );
+  });
+
+  test.each([
+    [true, "merged", "agent/done"],
+    [false, "closed", "none"],
+  ])("that is closed (merged: %s) is told so", (merged, word, label) => {
+    const { state } = recordedRuns
+      .succeeded()
+      .finished("succeeded", "verified", "…")
+      .add({ type: "pull_request.closed", by, merged });
+    expect(card(state)).toMatch(new RegExp(`Next:\\*\\* nothing; \`maria\` ${word} \\[#13\\]`));
+    expect(stateLabelOf(state)).toBe(label);
+  });
+});
+
 test("a run with nothing to propose has failed at nothing", () => {
   const { state } = new RunScript()
     .driven()
