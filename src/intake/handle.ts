@@ -11,6 +11,7 @@ import type { Bell, EventLog, Projection, Publisher, WorkflowSource } from "../e
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Reply } from "../engine/reply.ts";
 import type { Deliveries, KeptDelivery } from "../store/deliveries.ts";
+import type { Outbox } from "../store/outbox.ts";
 import { issueTypes } from "../workflows/artifacts.ts";
 import { CONFIG_FILE } from "../workflows/load.ts";
 import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
@@ -43,6 +44,7 @@ export interface IntakeParts {
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "reply" | "acknowledge" | "removeLabel" | "openFindings" | "putBack">;
   readonly workflows: WorkflowSource;
+  readonly outbox: Pick<Outbox, "read">;
   /** What people see of a run on which nobody works. */
   readonly projection?: Pick<Projection, "touch"> | undefined;
   readonly self: Self;

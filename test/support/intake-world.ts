@@ -13,6 +13,7 @@ import type { State } from "#src/engine/state.ts";
 import { createIntake, type Intake, type IntakeParts } from "#src/intake/handle.ts";
 import type { Role } from "#src/intake/verbs.ts";
 import type { Deliveries, Delivery, KeptDelivery } from "#src/store/deliveries.ts";
+import { createMemoryOutbox, type Outbox } from "#src/store/outbox.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
 import { bugWorkflow } from "#test/support/engine-world.ts";
 
@@ -160,6 +161,7 @@ export interface World {
   readonly reader: StagedReader;
   readonly publisher: RecordingPublisher;
   readonly log: EventLog;
+  readonly outbox: Outbox;
   readonly rung: string[];
   /** Delivers, handles, and gives the note. */
   send(name: string, payload: unknown, id?: string): Promise<string>;
@@ -176,12 +178,14 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
   const reader = new StagedReader();
   const publisher = new RecordingPublisher();
   const log = parts.log ?? createMemoryLog({ clock: systemClock });
+  const outbox = createMemoryOutbox(systemClock);
   const rung: string[] = [];
   const intake = createIntake({
     deliveries,
     log,
     reader,
     publisher,
+    outbox,
     self,
     journal: silentLog,
     bell: {
@@ -206,6 +210,7 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
     reader,
     publisher,
     log,
+    outbox,
     rung,
     runs,
     async send(name, payload, id = `delivery-${(deliveryCount += 1)}`) {
