@@ -4,7 +4,7 @@ import { durationMs } from "../workflows/schema.ts";
 import { isLastTry } from "./advance.ts";
 import { headOf, leftBehind, startCommit } from "./commits.ts";
 import { moneyLeft } from "./conducted.ts";
-import { conversationOf } from "./conversation.ts";
+import { conversationAt, conversationOf } from "./conversation.ts";
 import type { Work } from "./effect.ts";
 import type { Engine } from "./engine.ts";
 import { losses, type Estimate, type EventOf, type RunEvent } from "./events.ts";
@@ -142,7 +142,7 @@ async function askAgent(
   const current = state.stages.get(stage)?.current;
   const continued = current !== undefined && isContinued(current);
   if (type === "agent" && !continued) return await agents.run(task, events, signal);
-  const conversation = conversationOf(state, stage, await log.read(state.runId, current?.root));
+  const conversation = conversationOf(state, stage, await log.at(state.runId, conversationAt(state, stage)));
   const result = await agents.resume(task, conversation, events, signal);
   return result.type === "gone" && continued ? await agents.run(task, events, signal) : result;
 }

@@ -520,6 +520,7 @@ describe("words to a run", () => {
     const log: EventLog = {
       create: (event) => inner.create(event),
       read: (run, after) => inner.read(run, after),
+      at: (run, versions) => inner.at(run, versions),
       follow: (listener) => inner.follow(listener),
       unfinished: () => inner.unfinished(),
       list: (options) => inner.list(options),
