@@ -3,7 +3,8 @@ import { styleText } from "node:util";
 import { formatDollars, microDollars } from "../core/ids.ts";
 import type { Outcome, RecordedEvent } from "../engine/events.ts";
 import type { State } from "../engine/state.ts";
-import { lowered } from "../github/progress.ts";
+import { duration } from "../github/markdown.ts";
+import { lowered, loweredTime } from "../github/progress.ts";
 
 const words: Record<Outcome, string> = {
   succeeded: "Succeeded",
@@ -40,12 +41,14 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       const sorted = triage
         ? `${triage.type}, ${Math.round(triage.confidence * 100)} % sure${event.source === "heuristic" ? " (heuristic: no model answered)" : ""}`
         : event.why;
-      const less = lowered(state);
+      const { budget } = state;
+      const [less, lessTime] = [lowered(state), loweredTime(state)];
       return [
         line(
           `${styleText("cyan", "triage")}  ${sorted} → ${decision.kind === "start" ? `workflow ${decision.workflow.name}` : decision.kind}`,
         ),
-        ...(less === "" || !state.budget ? [] : [inner(`budget ${formatDollars(state.budget.microDollars)}${less}`)]),
+        ...(less === "" || !budget ? [] : [inner(`budget ${formatDollars(budget.microDollars)}${less}`)]),
+        ...(lessTime === "" || !budget ? [] : [inner(`time ${duration(budget.milliseconds)}${lessTime}`)]),
       ];
     }
     case "stage.started":
