@@ -1,5 +1,6 @@
 // Tells a run in the terminal, event by event, as a person would follow it.
 import { styleText } from "node:util";
+import type { TokenUsage } from "../agents/prices.ts";
 import { formatDollars, microDollars } from "../core/ids.ts";
 import type { Outcome, RecordedEvent } from "../engine/events.ts";
 import type { State } from "../engine/state.ts";
@@ -200,6 +201,19 @@ function pathsOf({ talk }: State, lock: number): string {
   return (talk.locks.find(({ number }) => number === lock)?.paths ?? []).join(", ");
 }
 
+/** What was used, as every verb's `--json` says it. `inputTokens` are those that came from no cache. */
+export function figuresOf(used: TokenUsage & { readonly microDollars: number }) {
+  return {
+    tokens: {
+      input: used.inputTokens,
+      output: used.outputTokens,
+      cacheRead: used.cacheReadTokens,
+      cacheWrite: used.cacheWriteTokens,
+    },
+    dollars: used.microDollars / 1_000_000,
+  };
+}
+
 /** The run as one JSON object: what `--json` prints as its last line. */
 export function summarise(state: State): Record<string, unknown> {
   const gates = [...state.stages.values()].flatMap(({ name, attempts }) =>
@@ -243,13 +257,7 @@ export function summarise(state: State): Record<string, unknown> {
     },
     gates,
     turns: spend.turns,
-    tokens: {
-      input: spend.inputTokens,
-      output: spend.outputTokens,
-      cacheRead: spend.cacheReadTokens,
-      cacheWrite: spend.cacheWriteTokens,
-    },
-    dollars: spend.microDollars / 1_000_000,
+    ...figuresOf(spend),
     events: state.version,
     seconds: ((finished?.at ?? state.updatedAt) - state.createdAt) / 1_000,
   };
