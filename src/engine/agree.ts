@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { decide } from "./decide.ts";
 import { isWork, keyOf, startedEvent, stepEvent, type Effect } from "./effect.ts";
-import type { EventOf, RecordedEvent, RunEvent } from "./events.ts";
+import { isGone, type EventOf, type RecordedEvent, type RunEvent } from "./events.ts";
 import { refusalOf } from "./fleet-rules.ts";
 import { isFleetEvent } from "./fold-fleet.ts";
 import { isTalkEvent } from "./fold-talk.ts";
@@ -127,8 +127,12 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
       );
     case "merge":
       return (
-        (event.type === "wave.merged" && event.stage === effect.stage && event.wave === effect.wave) ||
-        event.type === "run.finished"
+        (event.type === "wave.merged" &&
+          event.stage === effect.stage &&
+          event.attempt === effect.attempt &&
+          event.wave === effect.wave) ||
+        (event.type === "run.finished" && event.outcome === "needs-a-decision" && event.code === "merge-refused") ||
+        isBreakdown(event)
       );
     case "ask":
       return (
@@ -150,7 +154,7 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
         isBreakdown(event)
       );
     case "publish":
-      return event.type === "pull_request.opened" || event.type === "run.finished";
+      return event.type === "pull_request.opened" || isRefusedLate(event) || isBreakdown(event);
     case "keep":
       // Older runs kept nothing.
       return explains(effect.end, event, state);
@@ -183,6 +187,11 @@ function sameStart(event: EventOf<"stage.started">, expected: EventOf<"stage.sta
 /** A run that is to propose something may find that there is nothing. */
 function isNothingToPropose(event: RunEvent): boolean {
   return event.type === "run.finished" && event.outcome === "succeeded" && event.code === "nothing-to-propose";
+}
+
+/** The subject went away while the pull request was to be opened. */
+function isRefusedLate(event: RunEvent): boolean {
+  return event.type === "run.finished" && event.outcome === "cancelled" && isGone(event.code);
 }
 
 /** Something broke that the engine stands on: that can happen in any effect. */

@@ -7,7 +7,7 @@ import { moneyLeft } from "./conducted.ts";
 import { conversationAt, conversationOf } from "./conversation.ts";
 import type { Work } from "./effect.ts";
 import type { Engine } from "./engine.ts";
-import { losses, type Estimate, type EventOf, type RunEvent } from "./events.ts";
+import { isGone, type Estimate, type EventOf, type RunEvent } from "./events.ts";
 import { createFleet, forgetFleet } from "./fleet.ts";
 import { gateRequest } from "./gate-request.ts";
 import { inputsOf } from "./handed.ts";
@@ -309,6 +309,6 @@ function conflictOf(state: State, unit: string): GateRequest["conflict"] {
 async function publish(state: State, { publisher }: Engine, signal: AbortSignal): Promise<RunEvent> {
   const answer = await publisher.openPullRequest(state, signal);
   if (answer.type === "opened") return answer.event;
-  const closed = answer.code === "issue-closed" || losses.some((loss) => loss === answer.code);
-  return { type: "run.finished", outcome: closed ? "cancelled" : "failed", code: answer.code, message: answer.message };
+  const outcome = isGone(answer.code) ? "cancelled" : "failed";
+  return { type: "run.finished", outcome, code: answer.code, message: answer.message };
 }
