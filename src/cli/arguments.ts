@@ -2,9 +2,7 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { BatonError, messageOf } from "../core/errors.ts";
 
-/**
- * Reads flags and words as `util.parseArgs` does. Throws `invalid-usage` for what it refuses, with the verb's `usage` behind the reason.
- */
+/** Reads flags and words as `util.parseArgs` does. Throws `invalidUsage` for what it refuses; `usage` is what the verb's --help says. */
 export function readArguments<T extends Omit<ParseArgsConfig, "args">>(
   argv: readonly string[],
   usage: string,
@@ -17,7 +15,9 @@ export function readArguments<T extends Omit<ParseArgsConfig, "args">>(
   }
 }
 
-/** What is wrong with a command, and how it is written. */
+/** What is wrong with a command, the forms it has (the first lines of `usage`), and where the rest of the help is. */
 export function invalidUsage(why: string, usage: string, cause?: unknown): BatonError {
-  return new BatonError("invalid-usage", `${why}\n\n${usage}`, { cause });
+  const [forms = ""] = usage.split("\n\n", 1);
+  const [, verb = "baton"] = /^Usage: (npm run demo --|baton \w+)/.exec(forms) ?? [];
+  return new BatonError("invalid-usage", `${why}\n\n${forms}\n\n${verb} --help says more.`, { cause });
 }

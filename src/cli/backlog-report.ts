@@ -1,6 +1,7 @@
 // What a call has found and done about a backlog: as one object, which `--json` prints, and as lines for people.
 import type { Spend } from "../engine/events.ts";
-import { formatDollars } from "../core/ids.ts";
+import { noTokens } from "../agents/prices.ts";
+import { dollars, formatDollars } from "../core/ids.ts";
 import type { Backlog, Outcome } from "../triage/backlog.ts";
 import type { Choice } from "../triage/backlog-choice.ts";
 import type { Collected } from "../triage/backlog-work.ts";
@@ -8,6 +9,7 @@ import { countOf } from "../triage/batch-search.ts";
 import type { Estimate } from "../triage/estimate.ts";
 import { trim } from "../triage/trim.ts";
 import type { Desk } from "./backlog-desk.ts";
+import { figuresOf } from "./story.ts";
 import { grouped, judge, oneLine, spentOn, sumOf, tableOf, type SortedLine } from "./triage-view.ts";
 
 export interface Listing {
@@ -60,7 +62,7 @@ export function planOf({ repo }: Pick<Desk, "repo">, material: Material) {
     },
     leftOut: choice.leftOut,
     notListed: more,
-    estimate: cost,
+    estimate: cost && { ...figuresOf({ ...noTokens, ...cost }), how: cost.how },
     underWay: backlog.underWay.map(({ id, intendedAt, requests }) => ({
       batch: id,
       since: new Date(intendedAt).toISOString(),
@@ -96,7 +98,7 @@ export function planText(report: BacklogReport, label: boolean): string[] {
     );
   if (toSort.issues.length > 0 && estimate)
     lines.push(
-      `Sorting ${countOf(toSort.issues.length)} with ${model} costs about ${formatDollars(estimate.microDollars)}: ${grouped(estimate.inputTokens)} tokens in, ${grouped(estimate.outputTokens)} out.`,
+      `Sorting ${countOf(toSort.issues.length)} with ${model} costs about ${formatDollars(dollars(estimate.dollars))}: ${grouped(estimate.tokens.input)} tokens in, ${grouped(estimate.tokens.output)} out.`,
       `  Estimated from ${estimate.how}.`,
     );
   if (labels && sorted.length > 0)

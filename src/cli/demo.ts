@@ -82,6 +82,7 @@ export async function demo(argv: readonly string[]): Promise<number> {
       "",
       `  The issue, with its status card:  ${styleText("underline", issue)}`,
       `  All issues and pull requests:     ${styleText("underline", `${playground.url}/${REPO}`)}`,
+      ...(values.exit ? ["  With --exit these addresses are gone when the run has ended."] : []),
       "",
     ].join("\n"),
   );
@@ -90,7 +91,11 @@ export async function demo(argv: readonly string[]): Promise<number> {
   const state = await Promise.race([ended, stop]);
   if (!state) return 130;
   if (state.pullRequest)
-    print(`\n  The draft pull request:           ${styleText("underline", state.pullRequest.url)}`);
+    print(
+      values.exit
+        ? `\n  The draft pull request was #${state.pullRequest.number}; without --exit the demo stays, and shows it.`
+        : `\n  The draft pull request:           ${styleText("underline", state.pullRequest.url)}`,
+    );
   if (!values.exit) {
     print(invitation(playground.url, values.model));
     await stop;

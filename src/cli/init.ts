@@ -14,7 +14,7 @@ import { createRedact } from "../core/redact.ts";
 import type { RepoRef } from "../engine/events.ts";
 import { isHomeSet, readEnv, type Env, type Source } from "../env.ts";
 import { createGates } from "../gates/create-gates.ts";
-import { CONFIG_FILE } from "../workflows/load.ts";
+import { CONFIG_FILE, type ReadFile } from "../workflows/load.ts";
 import { commandNames } from "../workflows/names.ts";
 import { proposeFiles, type ProposedFiles } from "../workflows/setup-files.ts";
 import type { Setup, Tried } from "../workflows/setup.ts";
@@ -22,8 +22,8 @@ import { installInTheWay, isSuiteVerifiable, onlyTold, whatCanBeVerified } from 
 import { findCommands } from "../workspace/commands.ts";
 import { textAt } from "../workspace/text-at.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
-import { openClone } from "./local-clone.ts";
-import { readConfig } from "./read-config.ts";
+import { openClone, rootOf } from "./local-clone.ts";
+import { inFolder, readConfig } from "./read-config.ts";
 import { isIssueOnGitHub } from "./run-github.ts";
 import { run } from "./run.ts";
 import { stopSignal } from "./serve.ts";
@@ -32,8 +32,9 @@ const USAGE = `Usage: baton init [folder] [--write]          try what is detecte
        baton init [folder] --agent [options]  let a surveyor propose; leaves a branch and a pull-request text
        baton init <owner/repo#12> [options]   the same for a repository on GitHub, asked for in an issue; needs GITHUB_TOKEN
 
-The commands are tried on the last commit, in fresh clones in the sandbox. Without --write nothing is changed, and without
---agent nothing is kept: the clones are in BATON_HOME where that is set, else in a folder that goes at the end.
+The commands are tried on the last commit, in fresh clones in the sandbox; .github/baton.yml counts as it is now.
+Without --write nothing is changed, and without --agent nothing is kept: the clones are in BATON_HOME where that is set,
+else in a folder that goes at the end.
 
   --write             write the files that are proposed into the folder
   --agent             ask a model, which may also propose paths to protect and agents; needs ANTHROPIC_API_KEY
@@ -85,6 +86,8 @@ async function withModel(
     ...(json ? ["--json"] : []),
   ];
   if (onGitHub) return await run([target, ...options], source);
+  // The run reads what was committed; who mends the file in the folder wants to hear of it before a model is paid.
+  await readConfig(inFolder(await rootOf(target, new AbortController().signal)));
   const folder = await mkdtemp(join(tmpdir(), "baton-init-"));
   try {
     const text = join(folder, "set-up-baton.md");
@@ -114,10 +117,15 @@ async function detected(
   if (parts.sandbox.warning !== undefined) console.error(`Warning: ${parts.sandbox.warning}`);
   const { workspaces } = parts;
   const clone = await openClone({ folder, workspaces, print, signal });
-  const trial = { ...clone, workspaces, signal };
+  const committed = textAt(workspaces, clone.repo, clone.commit, signal);
+  const now = inFolder(clone.root);
+  const read: ReadFile = (path) => (path === CONFIG_FILE ? now(path) : committed(path));
+  const trial = { ...clone, workspaces, read, signal };
   try {
     // What is detected becomes this file and no other: trying takes minutes, so a refusal comes before it.
     if (write) await refuseUncommitted(clone.root, trial, [CONFIG_FILE]);
+    else if ((await now(CONFIG_FILE)) !== (await committed(CONFIG_FILE)))
+      print(`${CONFIG_FILE} counts as it is in the folder, which is not as it was committed.`);
     const { tried, proposed } = await tryDetected({ ...trial, run: parts.sandbox.run, journal, print });
     tell(tried, proposed, print);
     if (write) await writeInto(clone.root, trial, proposed, print);
@@ -144,6 +152,8 @@ interface Trial {
   readonly repo: RepoRef;
   readonly commit: Sha;
   readonly workspaces: Workspaces;
+  /** The files of that commit, but for the config as it is in the folder now. */
+  readonly read: ReadFile;
   readonly signal: AbortSignal;
 }
 
@@ -152,6 +162,7 @@ async function tryDetected({
   repo,
   commit,
   workspaces,
+  read,
   run: execute,
   journal,
   print,
@@ -161,7 +172,6 @@ async function tryDetected({
     readonly journal: ReturnType<typeof createLog>;
     readonly print: (line: string) => void;
   }): Promise<{ tried: Tried; proposed: ProposedFiles }> {
-  const read = textAt(workspaces, repo, commit, signal);
   const config = await readConfig(read);
   const { commands, source } = await findCommands(workspaces, repo, commit, config.commands, signal);
   for (const name of commandNames)

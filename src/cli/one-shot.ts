@@ -1,9 +1,12 @@
 // A run that one process drives to its end. Nobody else goes on with it: a short wait is waited out, a longer one ends it, and says why;
-// what is finished is kept before, like before every other end.
+// what is finished is kept before, like before every other end. One that is over, and whose keeping would wait, ends as it is; what could
+// not be kept is named.
 import { setTimeout as delay } from "node:timers/promises";
 import type { RunId } from "../core/ids.ts";
 import { isForPeople, openAsks } from "../engine/asks.ts";
+import { endWithoutWaiting } from "../engine/decide.ts";
 import { drive } from "../engine/drive.ts";
+import { stepEvent } from "../engine/effect.ts";
 import type { Engine } from "../engine/engine.ts";
 import { fold } from "../engine/fold.ts";
 import { nowOrNever } from "../engine/keep.ts";
@@ -53,6 +56,12 @@ export async function driveToItsEnd(run: RunId, engine: Engine, waits: Waits): P
     if (isAsked && !said && waits.keeps) return state;
     if (said) {
       await engine.log.append(run, state.version, [said]);
+      continue;
+    }
+    const over = endWithoutWaiting(state);
+    if (over) {
+      const next = over.type === "finish" ? stepEvent(over) : await nowOrNever(over, state, engine, signal);
+      await engine.log.append(run, state.version, [next]);
       continue;
     }
     const message = waiting?.message ?? "The run was to wait for a person.";

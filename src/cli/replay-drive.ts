@@ -138,6 +138,7 @@ function withPeople(log: EventLog, run: string, recorded: readonly RecordedEvent
   const speaking: EventLog = {
     create: (event) => log.create(event),
     read: (asked, after) => log.read(asked, after),
+    at: (asked, versions) => log.at(asked, versions),
     follow: (listener) => log.follow(listener),
     unfinished: () => log.unfinished(),
     unfinishedOn: (ground) => log.unfinishedOn(ground),

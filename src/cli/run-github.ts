@@ -5,6 +5,7 @@ import type { EventOf } from "../engine/events.ts";
 import { createProjection } from "../github/projection.ts";
 import { createPublisher } from "../github/publisher.ts";
 import { createSubjects } from "../github/subjects.ts";
+import { closingFirst } from "../intake/now.ts";
 import { createRunEvent, pinInput, withoutOwn } from "../intake/pin.ts";
 import { sanitizeMarkdown } from "../intake/sanitize.ts";
 import { createMemoryOutbox, type Outbox } from "../store/outbox.ts";
@@ -18,18 +19,19 @@ export function isIssueOnGitHub(target: string): boolean {
 
 /** Reads `owner/repo#12`. Throws `not-found`, `invalid-config`, or `invalid-usage` when the issue cannot be worked (closed, locked, a pull request). */
 export async function openGitHubCase(options: CaseOptions): Promise<Case> {
-  const { id, target, flags, env, journal } = options;
+  const { id, target, flags, env, journal, parts, signal } = options;
   const [, owner = "", name = "", digits = ""] = /^(.+)\/(.+)#(\d+)$/.exec(target) ?? [];
   const number = Number(digits);
   const ground = await openGround(owner, name, env, journal);
   const { self, reader, repo, config, labels } = ground;
   const issue = await openIssueOf(ground, number, target);
-  const [closing] = await reader.pullRequestsClosing(repo, number);
-  if (closing !== undefined)
-    throw new BatonError("invalid-usage", `pull request #${closing} is open and would close ${target}; close it first`);
-
   const branch = flags.base ?? repo.defaultBranch;
   const [comments, commit] = await Promise.all([reader.comments(repo, number), reader.head(repo, branch)]);
+  const { workflows } = parts;
+  const wish = { repo, number, base: commit, workflow: flags.workflow };
+  const closing = await closingFirst({ reader, workflows }, wish, signal);
+  if (closing !== undefined)
+    throw new BatonError("invalid-usage", `pull request #${closing} is open and would close ${target}; close it first`);
   return {
     ...edgesOn(ground, createMemoryOutbox(systemClock), options),
     created: createRunEvent({

@@ -7,6 +7,7 @@ import { ledgerOf } from "../engine/ledger.ts";
 import type { State } from "../engine/state.ts";
 import { harmlessText } from "./harmless.ts";
 import { summarise, tell } from "./story.ts";
+import { layOut } from "./table.ts";
 
 const dim = (text: string) => styleText("dim", text);
 
@@ -44,15 +45,8 @@ function ledger(state: State): string[] {
     formatDollars(spend.microDollars),
   ]);
   if (rows.length === 0) return [];
-  const all = [["AGENT", "TURNS", "INPUT", "CACHED", "OUTPUT", "COST"], ...rows];
-  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
-  return all.map((row) =>
-    dim(
-      row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-        .join("  "),
-    ),
-  );
+  const head = ["AGENT", "TURNS", "INPUT", "CACHED", "OUTPUT", "COST"];
+  return layOut(head, rows, 1).split("\n").map(dim);
 }
 
 function tail(state: State): string[] {

@@ -1,9 +1,11 @@
 // Tells a run in the terminal, event by event, as a person would follow it.
 import { styleText } from "node:util";
+import type { TokenUsage } from "../agents/prices.ts";
 import { formatDollars, microDollars } from "../core/ids.ts";
 import type { Outcome, RecordedEvent } from "../engine/events.ts";
 import type { State } from "../engine/state.ts";
-import { lowered } from "../github/progress.ts";
+import { duration } from "../github/markdown.ts";
+import { lowered, loweredTime } from "../github/progress.ts";
 
 const words: Record<Outcome, string> = {
   succeeded: "Succeeded",
@@ -40,12 +42,14 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       const sorted = triage
         ? `${triage.type}, ${Math.round(triage.confidence * 100)} % sure${event.source === "heuristic" ? " (heuristic: no model answered)" : ""}`
         : event.why;
-      const less = lowered(state);
+      const { budget } = state;
+      const [less, lessTime] = [lowered(state), loweredTime(state)];
       return [
         line(
           `${styleText("cyan", "triage")}  ${sorted} → ${decision.kind === "start" ? `workflow ${decision.workflow.name}` : decision.kind}`,
         ),
-        ...(less === "" || !state.budget ? [] : [inner(`budget ${formatDollars(state.budget.microDollars)}${less}`)]),
+        ...(less === "" || !budget ? [] : [inner(`budget ${formatDollars(budget.microDollars)}${less}`)]),
+        ...(lessTime === "" || !budget ? [] : [inner(`time ${duration(budget.milliseconds)}${lessTime}`)]),
       ];
     }
     case "stage.started":
@@ -201,6 +205,19 @@ function pathsOf({ talk }: State, lock: number): string {
   return (talk.locks.find(({ number }) => number === lock)?.paths ?? []).join(", ");
 }
 
+/** What was used, as every verb's `--json` says it. `inputTokens` are those that came from no cache. */
+export function figuresOf(used: TokenUsage & { readonly microDollars: number }) {
+  return {
+    tokens: {
+      input: used.inputTokens,
+      output: used.outputTokens,
+      cacheRead: used.cacheReadTokens,
+      cacheWrite: used.cacheWriteTokens,
+    },
+    dollars: used.microDollars / 1_000_000,
+  };
+}
+
 /** The run as one JSON object: what `--json` prints as its last line. */
 export function summarise(state: State): Record<string, unknown> {
   const gates = [...state.stages.values()].flatMap(({ name, attempts }) =>
@@ -244,13 +261,7 @@ export function summarise(state: State): Record<string, unknown> {
     },
     gates,
     turns: spend.turns,
-    tokens: {
-      input: spend.inputTokens,
-      output: spend.outputTokens,
-      cacheRead: spend.cacheReadTokens,
-      cacheWrite: spend.cacheWriteTokens,
-    },
-    dollars: spend.microDollars / 1_000_000,
+    ...figuresOf(spend),
     events: state.version,
     seconds: ((finished?.at ?? state.updatedAt) - state.createdAt) / 1_000,
   };

@@ -1,10 +1,9 @@
 // `baton triage owner/repo#12` and `baton triage ./issue.md`: one issue, by the triager that runs have, without a run.
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { createModel } from "../agents/model.ts";
-import { BatonError, messageOf } from "../core/errors.ts";
+import { BatonError } from "../core/errors.ts";
 import { newRunId, sha } from "../core/ids.ts";
 import type { EventOf, RepoRef } from "../engine/events.ts";
 import type { Env } from "../env.ts";
@@ -13,11 +12,11 @@ import type { Log } from "../core/log.ts";
 import { textOf } from "../triage/backlog-choice.ts";
 import { mentionedIn } from "../triage/trim.ts";
 import { createTriager } from "../triage/triager.ts";
-import { createLibrary, withOverrides, type Library, type ReadFile } from "../workflows/load.ts";
+import { createLibrary, withOverrides, type Library } from "../workflows/load.ts";
 import { setFoundLabels } from "./backlog-labels.ts";
 import { openBacklogPlace, type BacklogPlace } from "./backlog-place.ts";
 import { openGround, openIssueOf } from "./github-ground.ts";
-import { readConfig } from "./read-config.ts";
+import { inFolder, readConfig } from "./read-config.ts";
 import { readIssue } from "./run-local.ts";
 import { openEnv, type TriageCall } from "./triage-call.ts";
 import { detailsOf, judge, spentOn, sumOf, tableOf, type SortedLine } from "./triage-view.ts";
@@ -76,7 +75,7 @@ export async function triageFile(file: string, folder: string, call: TriageCall)
   const { env, journal } = openEnv(["model"], call);
   const { title, body } = await readIssue(file);
   const root = resolve(folder);
-  const read: ReadFile = (path) => readIn(root, path);
+  const read = inFolder(root);
   const by = { login: userInfo().username, id: 0 };
   const created = eventOf({
     repo: { id: 0, owner: "local", name: basename(root), private: true, defaultBranch: "", cloneUrl: root },
@@ -133,15 +132,5 @@ async function placeOf(env: Env, repo: RepoRef, { label, print }: TriageCall): P
     if (label || !(error instanceof BatonError) || error.code !== "database-failed") throw error;
     print(`This is not kept for --all: ${error.message}.`);
     return undefined;
-  }
-}
-
-async function readIn(root: string, path: string): Promise<string | undefined> {
-  try {
-    return await readFile(join(root, path), "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
-      return undefined;
-    throw new BatonError("not-found", `${join(root, path)} cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -1,6 +1,6 @@
 // What triage found, as people read it in a terminal and programs in JSON.
 import { addTokens, noTokens } from "../agents/prices.ts";
-import { formatDollars, microDollars } from "../core/ids.ts";
+import { dollars, formatDollars } from "../core/ids.ts";
 import type { Spend } from "../engine/events.ts";
 import { workflowFor } from "../engine/route.ts";
 import { triageLabels } from "../github/labels.ts";
@@ -9,6 +9,7 @@ import { agentVerdict, type AgentVerdict } from "../triage/agent-verdict.ts";
 import type { Triage } from "../workflows/artifacts.ts";
 import type { Library } from "../workflows/load.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
+import { figuresOf } from "./story.ts";
 import { layOut } from "./table.ts";
 
 /** An issue that was sorted, with what follows from it. */
@@ -81,20 +82,14 @@ export function detailsOf({ triage, labels }: SortedLine, why: string): string[]
 /** What was spent, in one line. */
 export function spentOn(sum: ReturnType<typeof sumOf>, where: "in batches" | "alone"): string {
   const half = where === "in batches" ? " at the price of batches, which is half" : "";
-  return `${sum.replies} ${sum.replies === 1 ? "reply" : "replies"}: ${grouped(sum.inputTokens)} tokens in, ${grouped(sum.cacheReadTokens)} read from the cache, ${grouped(sum.cacheWriteTokens)} written to it, ${grouped(sum.outputTokens)} out; ${formatDollars(microDollars(sum.microDollars))}${half}.`;
+  const { input, output, cacheRead, cacheWrite } = sum.tokens;
+  return `${sum.replies} ${sum.replies === 1 ? "reply" : "replies"}: ${grouped(input)} tokens in, ${grouped(cacheRead)} read from the cache, ${grouped(cacheWrite)} written to it, ${grouped(output)} out; ${formatDollars(dollars(sum.dollars))}${half}.`;
 }
 
 /** The same as figures. */
 export function sumOf(spends: readonly Spend[]) {
-  const used = spends.reduce(addTokens, noTokens);
-  return {
-    replies: spends.length,
-    inputTokens: used.inputTokens,
-    cacheReadTokens: used.cacheReadTokens,
-    cacheWriteTokens: used.cacheWriteTokens,
-    outputTokens: used.outputTokens,
-    microDollars: spends.reduce((sum, { microDollars: one }) => sum + one, 0),
-  };
+  const microDollars = spends.reduce((sum, { microDollars: one }) => sum + one, 0);
+  return { replies: spends.length, ...figuresOf({ ...spends.reduce(addTokens, noTokens), microDollars }) };
 }
 
 /** 1234567 as "1,234,567". */

@@ -4,9 +4,9 @@
 // People's words and new drivers may come at any time. Whatever they interrupt may still be recorded when it had happened, so an event
 // may also answer what was decided before them.
 import { isDeepStrictEqual } from "node:util";
-import { decide } from "./decide.ts";
+import { decide, endWithoutWaiting } from "./decide.ts";
 import { isWork, keyOf, startedEvent, stepEvent, type Effect } from "./effect.ts";
-import type { EventOf, RecordedEvent, RunEvent } from "./events.ts";
+import { isGone, type EventOf, type RecordedEvent, type RunEvent } from "./events.ts";
 import { refusalOf } from "./fleet-rules.ts";
 import { isFleetEvent } from "./fold-fleet.ts";
 import { isTalkEvent } from "./fold-talk.ts";
@@ -129,8 +129,12 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
       );
     case "merge":
       return (
-        (event.type === "wave.merged" && event.stage === effect.stage && event.wave === effect.wave) ||
-        event.type === "run.finished"
+        (event.type === "wave.merged" &&
+          event.stage === effect.stage &&
+          event.attempt === effect.attempt &&
+          event.wave === effect.wave) ||
+        (event.type === "run.finished" && event.outcome === "needs-a-decision" && event.code === "merge-refused") ||
+        isBreakdown(event)
       );
     case "ask":
       return (
@@ -152,24 +156,20 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
         isBreakdown(event)
       );
     case "publish":
-      return event.type === "pull_request.opened" || event.type === "run.finished";
+      return event.type === "pull_request.opened" || isRefusedLate(event) || isBreakdown(event);
     case "keep":
       // Older runs kept nothing.
       return explains(effect.end, event, state);
     case "remove":
       return event.type === "kept.removed" || (event.type === "run.finished" && event.outcome === "succeeded");
     case "finish":
-      return (
-        event.type === "run.finished" &&
-        event.outcome === effect.outcome &&
-        event.code === effect.code &&
-        event.message === effect.message
-      );
+      return isEndOf(event, effect);
     case "wait":
       // A one-shot run does not wait long: what is finished is kept, then it ends, and says for what.
       return (
         event.type === "work.kept" ||
-        (event.type === "run.finished" && event.code === (state.waiting?.reason ?? "paused"))
+        (event.type === "run.finished" &&
+          (event.code === (state.waiting?.reason ?? "paused") || isEndOf(event, endWithoutWaiting(state))))
       );
     case "rest":
       return false;
@@ -185,6 +185,15 @@ function sameStart(event: EventOf<"stage.started">, expected: EventOf<"stage.sta
 /** A run that is to propose something may find that there is nothing. */
 function isNothingToPropose(event: RunEvent): boolean {
   return event.type === "run.finished" && event.outcome === "succeeded" && event.code === "nothing-to-propose";
+}
+
+function isEndOf(event: RunEvent, effect: Effect | undefined): boolean {
+  return effect?.type === "finish" && isDeepStrictEqual(event, stepEvent(effect));
+}
+
+/** The subject went away while the pull request was to be opened. */
+function isRefusedLate(event: RunEvent): boolean {
+  return event.type === "run.finished" && event.outcome === "cancelled" && isGone(event.code);
 }
 
 /** Something broke that the engine stands on: that can happen in any effect. */

@@ -1,4 +1,4 @@
-// What people are asked and have not answered yet, and how the comment in which a plan is asked about is known again.
+// What people are asked and have not answered yet, and how the comment in which they are asked is known again.
 import type { EventOf, WaitReason } from "./events.ts";
 import type { State } from "./state.ts";
 
@@ -20,6 +20,20 @@ export function openAsks({ stages, finished }: State): OpenAsk[] {
         : [],
     )
     .toSorted((a, b) => a.asked.at - b.asked.at);
+}
+
+/** Names the comment in which something is asked, for ever. */
+export function askKey(
+  { runId }: Pick<State, "runId">,
+  { stage, attempt }: Pick<OpenAsk, "stage" | "attempt">,
+): string {
+  return `ask:${runId}:${stage}:${attempt}`;
+}
+
+/** The hidden first line of the comment in which something is asked. */
+export function askMarker(state: Pick<State, "runId">, ask: OpenAsk): string {
+  if (ask.asked.for === "approval") return planMarker(state, ask);
+  return `<!-- baton:${askKey(state, ask).replaceAll("--", "_")} -->`;
 }
 
 /** The hidden first line of the comment in which a plan is asked about: by it an edit finds what it is an edit of. */

@@ -43,6 +43,7 @@ export function newAttempt(
     idleMs: 0,
     milliseconds,
     session: undefined,
+    spoken: again && current ? current.spoken : [],
     interrupted: false,
     skipped: undefined,
     fleet: undefined,

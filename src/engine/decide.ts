@@ -54,6 +54,15 @@ export function decide(state: State, now: number): readonly Effect[] {
   return [waitForPeople(state)];
 }
 
+/**
+ * How a run that waits would end if it did not: it is over, and only what is to be kept before its end waits. Undefined where there is
+ * more to do. For whoever cannot wait.
+ */
+export function endWithoutWaiting(state: State): Extract<Effect, { type: "keep" | "finish" }> | undefined {
+  const [effect] = decide({ ...state, waiting: undefined }, state.updatedAt);
+  return effect?.type === "keep" || effect?.type === "finish" ? effect : undefined;
+}
+
 /** What is finished is put on a branch before the run ends without a pull request. Where that must wait, so does the end. */
 function ending(state: State, end: Extract<Effect, { type: "finish" }>): Effect[] {
   const before = beforeEnd(state, end);

@@ -253,14 +253,20 @@ async function turnsOf(
   const unit = childUnit(parent, id);
   const stage = state.stages.get(unit);
   if (!stage?.child) return undefined;
-  const first = attemptsOf(stage)[0]?.number ?? 1;
-  const events = await log.read(state.runId, stage.child.version);
+  const attempts = attemptsOf(stage);
+  const first = attempts[0]?.number ?? 1;
+  const all = attempts.flatMap(({ spoken }) => spoken.filter(({ turn }) => turn !== undefined));
+  const wanted = all.filter(({ turn = 0 }) => turn > after).slice(0, most);
+  const events = await log.at(
+    state.runId,
+    wanted.map(({ version }) => version),
+  );
   const turns = events.flatMap(({ event }) =>
-    event.type === "agent.turn" && event.stage === unit
+    event.type === "agent.turn"
       ? [{ command: event.attempt - first + 1, turn: event.turn, text: event.text, tools: event.tools }]
       : [],
   );
-  return { turns: turns.filter(({ turn }) => turn > after).slice(0, most), all: turns.length };
+  return { turns, all: all.length };
 }
 
 function costLines(state: State, unit: string): CostLine[] {

@@ -10,6 +10,7 @@
 // stage that needs it open again.
 import { assertNever } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
+import { withSpoken } from "./conversation.ts";
 import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
 import { fleetChange, isHeard, keptMerges, withChild } from "./fold-fleet.ts";
@@ -112,10 +113,13 @@ export function apply(before: State, recorded: RecordedEvent): State {
     case "stage.started":
       return startStage(state, event, at);
     case "session.started":
-      return touch(state, event, at, () => ({ session: { number: event.session, version }, interrupted: false }));
+      return touch(withSpoken(state, event), event, at, () => ({
+        session: { number: event.session, version },
+        interrupted: false,
+      }));
     case "agent.turn":
       return {
-        ...touch(withLateSpend(state, event), event, at, (attempt) => ({
+        ...touch(withLateSpend(withSpoken(state, event), event), event, at, (attempt) => ({
           turns: event.turn - attempt.turnsBefore,
           interrupted: false,
           spend: addSpend(attempt.spend, event.spend),

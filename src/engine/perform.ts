@@ -4,10 +4,10 @@ import { durationMs } from "../workflows/schema.ts";
 import { isLastTry } from "./advance.ts";
 import { headOf, leftBehind, startCommit } from "./commits.ts";
 import { moneyLeft } from "./conducted.ts";
-import { conversationOf } from "./conversation.ts";
+import { conversationAt, conversationOf } from "./conversation.ts";
 import type { Work } from "./effect.ts";
 import type { Engine } from "./engine.ts";
-import { losses, type Estimate, type EventOf, type RunEvent } from "./events.ts";
+import { isGone, type Estimate, type EventOf, type RunEvent } from "./events.ts";
 import { createFleet, forgetFleet } from "./fleet.ts";
 import { gateRequest } from "./gate-request.ts";
 import { inputsOf } from "./handed.ts";
@@ -143,7 +143,7 @@ async function askAgent(
   const current = state.stages.get(stage)?.current;
   const continued = current !== undefined && isContinued(current);
   if (type === "agent" && !continued) return await agents.run(task, events, signal);
-  const conversation = conversationOf(state, stage, await log.read(state.runId, current?.root));
+  const conversation = conversationOf(state, stage, await log.at(state.runId, conversationAt(state, stage)));
   const result = await agents.resume(task, conversation, events, signal);
   return result.type === "gone" && continued ? await agents.run(task, events, signal) : result;
 }
@@ -311,6 +311,6 @@ function conflictOf(state: State, unit: string): GateRequest["conflict"] {
 async function publish(state: State, { publisher }: Engine, signal: AbortSignal): Promise<RunEvent> {
   const answer = await publisher.openPullRequest(state, signal);
   if (answer.type === "opened") return answer.event;
-  const closed = answer.code === "issue-closed" || losses.some((loss) => loss === answer.code);
-  return { type: "run.finished", outcome: closed ? "cancelled" : "failed", code: answer.code, message: answer.message };
+  const outcome = isGone(answer.code) ? "cancelled" : "failed";
+  return { type: "run.finished", outcome, code: answer.code, message: answer.message };
 }

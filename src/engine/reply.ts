@@ -26,6 +26,14 @@ export type Reply =
     }
   | { readonly kind: "nothing-running"; readonly quote: string; readonly next: string }
   | { readonly kind: "nothing-to-do"; readonly quote: string; readonly why: string; readonly next: string }
+  /** What a run may spend is less than it was. In micro-dollars; `spent`: of it already. */
+  | {
+      readonly kind: "budget-lowered";
+      readonly quote: string;
+      readonly was: number;
+      readonly now: number;
+      readonly spent: number;
+    }
   | { readonly kind: "help"; readonly verbs: readonly { usage: string; summary: string; available: boolean }[] }
   | { readonly kind: "status"; readonly state: State | undefined }
   | { readonly kind: "why"; readonly state: State };

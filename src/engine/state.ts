@@ -46,6 +46,8 @@ export interface Attempt {
   readonly milliseconds: number | undefined;
   /** The conversation its agent is in: its number, and the version of the event that began it. */
   readonly session: { readonly number: number; readonly version: number } | undefined;
+  /** Where in the log its conversation stands: the versions of its sessions and of its turns, with the number of each turn. */
+  readonly spoken: readonly { readonly version: number; readonly turn?: number }[];
   /** Another driver took over while an agent was at work: it goes on from its last turn where it can, or begins again. */
   readonly interrupted: boolean;
   /** Why the stage is passed over. */

@@ -9,6 +9,7 @@ import { isSha, sha, type RunId, type Sha } from "../core/ids.ts";
 import type { Redact } from "../core/redact.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { Outbox } from "../store/outbox.ts";
+import type { ProposalKind } from "../workflows/names.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { isSelf, type Self } from "./client.ts";
@@ -342,6 +343,11 @@ function exactText(bytes: Uint8Array): string | undefined {
 /** True for branches that only Baton makes. */
 export function isOwnBranch(name: string): boolean {
   return name.startsWith("baton/");
+}
+
+/** `baton/setup-12`, `baton/lessons-12`: a proposal has a branch of its own beside that of a fix, whatever its issue is called. */
+export function proposalBranch(kind: ProposalKind, number: number): string {
+  return branchName(kind, number, "");
 }
 
 /** `baton/issue-12-splitting-loses-a-cent`: lower-case ASCII, at most 40 characters of title. */

@@ -25,7 +25,7 @@ export interface KeptBranchesOptions {
   readonly neutral: Neutral;
   readonly links: Links;
   /** What the branch of the run's pull request is, or would be, called. */
-  readonly nameOf: (created: State["created"]) => Promise<string>;
+  readonly nameOf: (state: State) => Promise<string>;
 }
 
 const Gone = z.object({ branch: z.string() });
@@ -62,7 +62,7 @@ export function createKeptBranches(options: KeptBranchesOptions): Keeping {
       {
         run: state.runId,
         repo,
-        name: `${await nameOf(state.created)}${keptSuffix(part)}`,
+        name: `${await nameOf(state)}${keptSuffix(part)}`,
         base: base.commit,
         head,
         tree: await workspaces.tree(repo, head, signal),

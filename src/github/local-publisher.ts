@@ -5,8 +5,9 @@ import { BatonError, messageOf } from "../core/errors.ts";
 import type { Redact } from "../core/redact.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
+import { proposedBy } from "../workflows/proposals.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
-import { branchName } from "./branch.ts";
+import { branchName, proposalBranch } from "./branch.ts";
 import { createNeutral } from "./neutral.ts";
 import type { Links } from "./progress.ts";
 import { pullRequestBody, pullRequestTitle } from "./pull-request.ts";
@@ -31,8 +32,11 @@ const NAMES = ["", "-2", "-3", "-4", "-5", "-6", "-7", "-8", "-9"];
 export function createLocalPublisher(options: LocalPublisherOptions): Publisher {
   const { workspaces, redact, links, target, textFile, print } = options;
   const neutral = createNeutral(redact);
-  const nameOf = ({ subject, input }: State["created"]) =>
-    branchName(subject.number > 0 ? "issue" : "local", subject.number, neutral.plain(input.title));
+  const nameOf = ({ workflow, created: { subject, input } }: State) => {
+    const proposed = proposedBy(workflow);
+    if (proposed) return proposalBranch(proposed, subject.number);
+    return branchName(subject.number > 0 ? "issue" : "local", subject.number, neutral.plain(input.title));
+  };
   return {
     async openPullRequest(state, signal) {
       const head = verifiedHead(state);
@@ -43,7 +47,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
       if (forbidden) return forbidden;
       const tree = await workspaces.tree(repo, head, signal);
       const title = pullRequestTitle(state, [], neutral);
-      const branch = await deliver(nameOf(state.created), (candidate) =>
+      const branch = await deliver(nameOf(state), (candidate) =>
         workspaces.deliver(repo, head, target, candidate, signal),
       );
       const body = pullRequestBody(state, {
@@ -66,7 +70,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
       const { repo, base } = state.created;
       const forbidden = forbiddenChange(state, head, await workspaces.changes(repo, base.commit, head, signal));
       if (forbidden) return forbidden;
-      const name = `${nameOf(state.created)}${keptSuffix(part)}`;
+      const name = `${nameOf(state)}${keptSuffix(part)}`;
       const branch = await deliver(name, (candidate) => workspaces.deliver(repo, head, target, candidate, signal));
       return { type: "kept", branch, head };
     },

@@ -3,7 +3,7 @@
 import { formatDollars, microDollars } from "../core/ids.ts";
 import type { Redact } from "../core/redact.ts";
 import type { Estimate, EventOf, Task } from "../engine/events.ts";
-import { openAsks, planMarker, type OpenAsk } from "../engine/asks.ts";
+import { askKey, askMarker, openAsks, type OpenAsk } from "../engine/asks.ts";
 import { MAX_PLAN_BYTES, planBlock, printPlan } from "../engine/plan-text.ts";
 import { planAt, used, type Attempt, type State } from "../engine/state.ts";
 import { taskProblems, waves } from "../workflows/waves.ts";
@@ -31,9 +31,9 @@ export interface PlanComment {
 export function planComments(state: State): PlanComment[] {
   const asks = openAsks(state).map((ask): PlanComment => {
     const approval = ask.asked.for === "approval";
-    const mark = approval ? planMarker(state, ask) : marker("ask", placeOf(state, ask));
+    const mark = askMarker(state, ask);
     return {
-      key: `ask:${placeOf(state, ask)}`,
+      key: askKey(state, ask),
       marker: mark,
       ask,
       render: (options) =>

@@ -65,8 +65,10 @@ export function costLine(state: State, now: number): string {
   const of = state.budget ? ` of ${formatDollars(state.budget.microDollars)}${lowered(state)}` : "";
   const retried = state.budgetFrom.spend.turns > 0 || state.budgetFrom.spend.microDollars > 0;
   const since = microDollars(used(state, now).microDollars);
+  const worked = duration(workedMs(state, isIdle(state) ? state.updatedAt : now));
+  const less = loweredTime(state);
   return [
-    duration(workedMs(state, isIdle(state) ? state.updatedAt : now)),
+    less === "" || !state.budget ? worked : `${worked} of ${duration(state.budget.milliseconds)}${less}`,
     `${formatDollars(totalCost(state))}${retried ? "" : of}`,
     count(state.spend.turns, "model turn"),
     ...(retried ? [`since the retry ${formatDollars(since)}${of}`] : []),
@@ -79,6 +81,18 @@ export function lowered({ budget, created }: State): string {
   const law = created.config.budget.run;
   if (asked === undefined || law === undefined || asked <= law || budget?.microDollars !== dollars(law)) return "";
   return ` (${formatDollars(dollars(asked))} was asked for; \`budget.run\` here is ${formatDollars(dollars(law))})`;
+}
+
+/** The same of the time it may take. */
+export function loweredTime({ created }: State): string {
+  const asked = created.ceilings.minutes;
+  const law = created.config.budget.time;
+  if (asked === undefined || law === undefined || asked <= law) return "";
+  return ` (${minutes(asked)} was asked for; \`budget.time\` here is ${minutes(law)})`;
+}
+
+function minutes(number: number): string {
+  return duration(number * 60_000);
 }
 
 /** Why a run ended, with nothing said twice: what a gate notes is often what it concludes. Not harmless yet. */

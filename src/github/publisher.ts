@@ -8,8 +8,9 @@ import type { RepoRef } from "../engine/events.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
+import { proposedBy } from "../workflows/proposals.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
-import { branchName, createBranches, isOwnBranch } from "./branch.ts";
+import { branchName, createBranches, isOwnBranch, proposalBranch } from "./branch.ts";
 import { isSelf, type OctokitFor, type Self, type Timing } from "./client.ts";
 import { createComments } from "./comments.ts";
 import { commitMessage } from "./commit-message.ts";
@@ -143,7 +144,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
 
   /** The branch name of an issue stays what it was first, whatever becomes of the title. */
-  async function stableBranchName({ repo, subject, input }: State["created"]): Promise<string> {
+  async function stableBranchName({ workflow, created: { repo, subject, input } }: State): Promise<string> {
+    const proposed = proposedBy(workflow);
+    if (proposed) return proposalBranch(proposed, subject.number);
     const name = branchName("issue", subject.number, neutral.plain(input.title));
     const key = `branch-name:${repo.id}:${subject.number}`;
     await outbox.record({ key, run: undefined, kind: "branch-name", payload: {} });
@@ -170,7 +173,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       {
         run: state.runId,
         repo,
-        name: revised?.branch ?? (await stableBranchName(created)),
+        name: revised?.branch ?? (await stableBranchName(state)),
         revises: revised && { onto: state.revision?.onto },
         base: created.base.commit,
         head: checked,

@@ -1,6 +1,7 @@
 // What Baton answers when people write to it: short, kind, and always with a way on. Commands stand in code spans,
 // so that no answer can be read as a command.
 import { assertNever } from "../core/errors.ts";
+import { formatDollars, microDollars } from "../core/ids.ts";
 import type { Reply } from "../engine/reply.ts";
 import type { State } from "../engine/state.ts";
 import { askedForLine } from "./card.ts";
@@ -73,6 +74,16 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
       );
     case "nothing-running":
       return stack(quoted(reply.quote, neutral), `Nothing is running here. ${commands(reply.next, neutral)}`);
+    case "budget-lowered": {
+      const [was, now, spent] = [reply.was, reply.now, reply.spent].map((amount) =>
+        formatDollars(microDollars(amount)),
+      );
+      return stack(
+        quoted(reply.quote, neutral),
+        `The run may spend ${now} now; before it was ${was}. ${spent} of it ${reply.spent < reply.now ? "is spent" : "is spent already, so the run ends"}.`,
+        `**Next:** \`/agent budget ${was}\` takes it back.`,
+      );
+    }
     case "help":
       return help(reply.verbs, neutral);
     case "status":

@@ -8,6 +8,7 @@ import type { Log } from "../core/log.ts";
 import type { Bell, EventLog, Projection, Publisher, WorkflowSource } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Deliveries } from "../store/deliveries.ts";
+import type { Outbox } from "../store/outbox.ts";
 import { askedBy, type Carried } from "./asked.ts";
 import { createBeginnings } from "./beginnings.ts";
 import { createCommands } from "./commands.ts";
@@ -41,6 +42,7 @@ export interface IntakeParts {
     "reply" | "acknowledge" | "removeLabel" | "openFindings" | "openScheduleIssue" | "removeMerged" | "putBack"
   >;
   readonly workflows: WorkflowSource;
+  readonly outbox: Pick<Outbox, "read">;
   /** What people see of a run on which nobody works. */
   readonly projection?: Pick<Projection, "touch"> | undefined;
   /** Told what configs say about starts by the clock. */

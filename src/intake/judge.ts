@@ -1,16 +1,19 @@
 // Words to a run that asked: approve and reject for its plan, an edit of the plan, tell for its questions.
 //
-// They count for what is asked at this moment, and only when it was asked before they were written: a plan that nobody can have seen
-// is not approved by words to the one before it.
-import { openAsks, planMarker, type OpenAsk } from "../engine/asks.ts";
+// They count for what is asked at this moment, and only when they stand below the comment that asks it: a plan that nobody can have
+// seen is not approved by words to the one before it. GitHub's ids of comments grow, so no clock is asked.
+import { z } from "zod";
+import { askKey, askMarker, openAsks, planMarker, type OpenAsk } from "../engine/asks.ts";
 import type { EventOf } from "../engine/events.ts";
 import { blockIn, isSamePlan, parsePlan } from "../engine/plan-text.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import { planAt, type State } from "../engine/state.ts";
+import type { Outbox } from "../store/outbox.ts";
 import type { Wait } from "../workflows/schema.ts";
 import { afterTheEnd, createAnswers } from "./answers.ts";
 import type { Asked } from "./asked.ts";
+import type { Self } from "./intent.ts";
 import { stripInvisible } from "./invisible.ts";
 import { howToStart } from "./now.ts";
 import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
@@ -19,13 +22,14 @@ import { howToAnswer } from "./steer.ts";
 
 /** What an event holds of a person's words. */
 const MAX_WORDS = 4_000;
-/** GitHub's clock and the database's may differ by this much. */
-const CLOCKS_MS = 60_000;
 
 export interface JudgeParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "reply">;
+  /** Where the comments in which people are asked are recorded. */
+  readonly outbox: Pick<Outbox, "read">;
+  readonly self: Self;
 }
 
 /** Each answers whoever asked, where there is something to say, and returns a few words for the operator. `words` as they were typed. */
@@ -37,12 +41,40 @@ export interface Judge {
   edited(asked: Asked, edit: { readonly marker: string; readonly body: string }): Promise<string>;
 }
 
+/** What the outbox holds of a comment that was written. */
+const Written = z.object({ id: z.number() });
+
 type Judged = EventOf<"plan.judged"> | EventOf<"answer.given">;
 
 /** Judging over its parts. Throws when GitHub or the database does not answer. */
-export function createJudge({ log, bell, reader, publisher, projection }: JudgeParts): Judge {
+export function createJudge({ log, bell, reader, publisher, projection, outbox, self }: JudgeParts): Judge {
   const runs = createRuns({ log, reader, projection });
   const { answer, nothingRunning, nothingToDo, unreadable, ring } = createAnswers({ log, bell, publisher });
+
+  /** The id of the comment in which something is asked; undefined while there is none. */
+  async function commentOf(state: State, ask: OpenAsk): Promise<number | undefined> {
+    const written = await outbox.read(askKey(state, ask));
+    const { data } = Written.safeParse(written?.result);
+    if (data) return data.id;
+    // It may stand there, and whoever wrote it has not come to record it.
+    const { repo, subject } = state.created;
+    const mark = askMarker(state, ask);
+    const found = (await reader.comments(repo, subject.number)).find(
+      ({ author, body }) => body.startsWith(mark) && author.login.toLowerCase() === self.login.toLowerCase(),
+    );
+    return found?.id;
+  }
+
+  /** What is asked at this moment, and stands above the comment that speaks. */
+  async function seenBy({ intent }: Asked, state: State, kind: Wait): Promise<ReadonlySet<string>> {
+    const seen = new Set<string>();
+    for (const ask of openAsks(state)) {
+      if (ask.asked.for !== kind || intent.door !== "comment") continue;
+      const above = await commentOf(state, ask);
+      if (above !== undefined && above < intent.commentId) seen.add(askKey(state, ask));
+    }
+    return seen;
+  }
 
   /** Says something to every ask of a kind that is open, and that whoever speaks may have seen. */
   async function say(asked: Asked, kind: Wait, eventFor: (ask: OpenAsk) => Judged | undefined): Promise<string> {
@@ -51,13 +83,14 @@ export function createJudge({ log, bell, reader, publisher, projection }: JudgeP
     const { runId } = found.state;
     if (said(found.events, ["plan.judged", "answer.given"], asked)) return ring(runId, "was told before");
     let now = found.state;
+    const seen = await seenBy(asked, found.state, kind);
     const outcome = await runs.append(
       runId,
       ({ state }) => {
         now = state;
         if (isEnding(state)) return undefined;
         const events = openAsks(state)
-          .filter((ask) => ask.asked.for === kind && isSeen(ask, asked))
+          .filter((ask) => seen.has(askKey(state, ask)))
           .flatMap((ask) => eventFor(ask) ?? []);
         return events.length === 0 ? undefined : events;
       },
@@ -147,11 +180,6 @@ function cleaned(words: string): string {
 /** A colon with nothing behind it: the words were to follow, on another line. */
 function endsOpen({ quote }: Asked): boolean {
   return /:\s*$/.test(quote);
-}
-
-/** Edits name what they are an edit of; words are about what was there when they were written. */
-function isSeen({ asked }: OpenAsk, { intent }: Asked): boolean {
-  return !("at" in intent) || intent.at + CLOCKS_MS >= asked.at;
 }
 
 function isEnding({ finished, stop, closedBy, lost }: State): boolean {

@@ -1,5 +1,10 @@
 // Whether work may start on an issue as it is at this moment, in words for whoever asked.
+import { BatonError } from "../core/errors.ts";
+import type { Sha } from "../core/ids.ts";
+import type { RepoRef } from "../engine/events.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
+import type { WorkflowSource } from "../engine/ports.ts";
+import { proposedBy } from "../workflows/proposals.ts";
 import type { Intent } from "./intent.ts";
 
 type Place = Pick<Intent, "repo" | "subject">;
@@ -15,6 +20,25 @@ export async function refusedNow(
     return { why: "the issue is closed", next: "Reopen it and write the command again." };
   if (!issue.locked) return undefined;
   return { why: "the conversation of this issue is locked", next: "Unlock it and write the command again." };
+}
+
+/**
+ * The open pull request that would close the issue, where that is in the way of work: whoever only proposes a setup or lessons does
+ * nothing about the issue. Throws when GitHub does not answer.
+ */
+export async function closingFirst(
+  { reader, workflows }: { reader: Pick<GitHubReader, "pullRequestsClosing">; workflows: Pick<WorkflowSource, "load"> },
+  { repo, number, base, workflow }: { repo: RepoRef; number: number; base: Sha; workflow: string | undefined },
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const [closing] = await reader.pullRequestsClosing(repo, number);
+  if (closing === undefined || workflow === undefined) return closing;
+  try {
+    return proposedBy(await workflows.load(workflow, { repo, base }, signal)) ? undefined : closing;
+  } catch (error) {
+    if (error instanceof BatonError && error.code === "invalid-config") return closing;
+    throw error;
+  }
 }
 
 /** How a run could start here, as things are now. Throws when GitHub does not answer. */

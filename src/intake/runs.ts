@@ -53,7 +53,7 @@ export function createRuns({ log, reader, projection }: RunsParts): Runs {
         return latest === undefined ? undefined : read(latest);
       }
       const pull = await reader.issue(repo, subject.number);
-      const number = Number(/\bcloses #(\d{1,9})\b/i.exec(pull?.body ?? "")?.[1]);
+      const number = Number(/\b(?:closes|asked for in) #(\d{1,9})\b/i.exec(pull?.body ?? "")?.[1]);
       if (!Number.isSafeInteger(number)) return undefined;
       // The body is anybody's to write; the run says itself which pull request is its own.
       for (const run of await log.runsOf(repo, { number })) {

@@ -11,6 +11,7 @@ import { createRefuse, type Standing } from "./admit.ts";
 import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
 import type { Self } from "./intent.ts";
+import { closingFirst } from "./now.ts";
 import { alreadyRunning } from "./runs.ts";
 import { createRunEvent, pinInput, runIdOf, withoutOwn } from "./pin.ts";
 import { mayRun } from "./verbs.ts";
@@ -84,8 +85,12 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
       if (issue.locked)
         return refuse("the conversation of this issue is locked", "Unlock it and write the command again.");
     }
+    signal.throwIfAborted();
+    const branch = repo.defaultBranch;
+    const commit = await reader.head(repo, branch);
     if (wanted === "work") {
-      const [closing] = await reader.pullRequestsClosing(repo, subject.number);
+      const wish = { repo, number: subject.number, base: commit, workflow: forced };
+      const closing = await closingFirst({ reader, workflows }, wish, signal);
       if (closing !== undefined)
         return refuse(
           `pull request #${closing} is open and would close this issue`,
@@ -96,9 +101,6 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     if (active !== undefined && active !== request.replaces?.run)
       return answer(await alreadyRunning(log, quote, active), `${active} is at work`);
 
-    signal.throwIfAborted();
-    const branch = repo.defaultBranch;
-    const commit = await reader.head(repo, branch);
     if (forced !== undefined) {
       const missing = await missingWorkflow(forced, commit);
       if (missing !== undefined) return problem(missing);

@@ -4,7 +4,7 @@ import { isForPeople, openAsks } from "../engine/asks.ts";
 import { taskStatuses } from "../engine/board.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
-import { isPublished, stageOrder, type State } from "../engine/state.ts";
+import { isPublished, stageOrder, totalCost, type State } from "../engine/state.ts";
 import { readUnit } from "../engine/unit.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
 import { createRefuse, type Standing } from "./admit.ts";
@@ -192,9 +192,13 @@ export function createSteer({ log, bell, reader, publisher, projection }: SteerP
         signal,
       );
       // It ended this very moment: what it ended with decides.
-      return outcome === "moot"
-        ? this.budget(asked, typed, config)
-        : ring(state.runId, `may spend ${formatDollars(wanted)}`);
+      if (outcome === "moot") return this.budget(asked, typed, config);
+      const was = state.budget?.microDollars ?? state.raised;
+      if (was !== undefined && wanted < was) {
+        const spent = totalCost(state) - state.budgetFrom.spend.microDollars;
+        await answer(asked, { kind: "budget-lowered", quote, was, now: wanted, spent }, "");
+      }
+      return ring(state.runId, `may spend ${formatDollars(wanted)}`);
     },
 
     async status(asked) {

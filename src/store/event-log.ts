@@ -48,6 +48,12 @@ interface Row {
   readonly held: boolean;
 }
 
+interface Recorded {
+  readonly version: number;
+  readonly at: Date;
+  readonly event: unknown;
+}
+
 export interface EventLogOptions {
   /** The schema of events; throws for what is not one. */
   readonly parse: ParseEvent;
@@ -156,8 +162,19 @@ export async function openEventLog(
       return { type: "conflict", version: await versionOf(run) };
     },
 
+    async at(run: RunId, versions: readonly number[]): Promise<RecordedEvent[]> {
+      if (versions.length === 0) return [];
+      const rows = await database.query<Recorded>(
+        "SELECT version, at, event FROM baton.events WHERE run_id = $1 AND version = ANY ($2::integer[]) ORDER BY version",
+        [run, versions],
+      );
+      return rows.map(({ version, at, event }) =>
+        toRecorded(parse, run, version, { version, at: at.getTime(), event }),
+      );
+    },
+
     async read(run: RunId, after = 0): Promise<RecordedEvent[]> {
-      const rows = await database.query<{ version: number; at: Date; event: unknown }>(
+      const rows = await database.query<Recorded>(
         "SELECT version, at, event FROM baton.events WHERE run_id = $1 AND version > $2 ORDER BY version",
         [run, after],
       );

@@ -144,6 +144,16 @@ class MemoryLog implements EventLog {
     );
   }
 
+  async at(run: RunId, versions: readonly number[]): Promise<RecordedEvent[]> {
+    const events = this.#runs.get(run)?.events ?? [];
+    return versions
+      .toSorted((a, b) => a - b)
+      .flatMap((version) => {
+        const row = events[version - 1];
+        return row ? [toRecorded(this.#parse, run, version, { ...row, event: structuredClone(row.event) })] : [];
+      });
+  }
+
   follow(listener: (run: RunId) => void): Disposable {
     const follower = (run: RunId) => listener(run);
     this.#followers.add(follower);

@@ -38,7 +38,12 @@ function explainIssue(issue: Issue, above: Path, json: JsonSchema, root: Located
     case "invalid_key": {
       const key = String(path.at(-1));
       const rule = issue.issues[0]?.message ?? "is not a key that may stand here";
-      return [{ offset: located.keyOffset, message: `the key ${quote(key)} is not valid — ${asAdvice(rule)}` }];
+      return [
+        {
+          offset: located.keyOffset,
+          message: `the key ${quote(key)}${inPlace(path.slice(0, -1))} is not valid — ${asAdvice(rule)}`,
+        },
+      ];
     }
     default:
       break;

@@ -7,6 +7,7 @@ import type { ReadFile } from "./load.ts";
 import { isSetupFile, proposeFiles, type ProposedFiles } from "./setup-files.ts";
 import type { Setup, Tried } from "./setup.ts";
 import type { ProposalKind } from "./names.ts";
+import type { Workflow } from "./schema.ts";
 
 /** Everything the files of a proposal are made of, but for the repository itself. */
 export type Proposal =
@@ -35,6 +36,11 @@ export function proposalIn<Commit extends string>({
   if (!lessons) return undefined;
   const { value, hindsight, commit } = lessons;
   return { proposal: { kind: "lessons", lessons: value, hindsight }, commit };
+}
+
+/** What a workflow proposes, where that is all it does: it changes nothing that its issue is about. */
+export function proposedBy(workflow: Pick<Workflow, "stages"> | undefined): ProposalKind | undefined {
+  return Object.values(workflow?.stages ?? {}).find(({ writes }) => writes !== undefined)?.writes;
 }
 
 /** What a proposal of each kind may consist of. */

@@ -26,7 +26,8 @@ interface Node {
 /** Checks the stages of a parsed front matter, also when other parts of it are wrong. `agents` are the names that exist; absent means: do not check. */
 export function checkStages(root: Located, agents: ReadonlySet<string> | undefined): Problem[] {
   const { located, found } = at(root, ["stages"]);
-  if (!found || located.entries.size === 0) return [];
+  // What a list holds are no stages; that it is one is told by the schema.
+  if (!found || located.entries.size === 0 || Array.isArray(located.value)) return [];
   if (located.entries.size > MAX_STAGES) {
     const message = `${located.entries.size} stages — a workflow has at most ${MAX_STAGES}; make it shorter`;
     return [{ offset: located.keyOffset, message }];
@@ -84,6 +85,11 @@ function problemAt({ located }: Node, path: readonly PropertyKey[], message: str
   return { offset: found && path.length > 0 ? place.offset : place.keyOffset, message };
 }
 
+/** The stage in a message: `fix`, and where the name could be anything else `stages.0`. */
+function subject({ name }: Node): string {
+  return /^[a-z]/.test(name) ? name : `stages.${name}`;
+}
+
 /** Every stage and agent that is named exists. */
 function checkNames(node: Node, nodes: ReadonlyMap<string, Node>, agents: ReadonlySet<string> | undefined): Problem[] {
   const problems: Problem[] = [];
@@ -100,7 +106,7 @@ function checkNames(node: Node, nodes: ReadonlyMap<string, Node>, agents: Readon
   for (const { value, offset } of named) {
     if (typeof value !== "string") continue;
     if (!nodes.has(value)) problems.push({ offset, message: unknown(node, "needs the stage", value, nodes.keys()) });
-    if (twice.has(value)) problems.push({ offset, message: `${node.name} needs ${quote(value)} twice — keep one` });
+    if (twice.has(value)) problems.push({ offset, message: `${subject(node)} needs ${quote(value)} twice — keep one` });
     twice.add(value);
   }
   const back = at(node.located, ["otherwise", "back_to"]);
@@ -122,7 +128,7 @@ function unknown(node: Node, does: string, name: string, known: Iterable<string>
   const names = [...known];
   const near = nearest(name, names);
   const advice = near === undefined ? oneOf(names) : `did you mean ${quote(near)}?`;
-  return `${node.name} ${does} ${quote(name)}, which does not exist — ${advice}`;
+  return `${subject(node)} ${does} ${quote(name)}, which does not exist — ${advice}`;
 }
 
 /** Every cycle of `needs`, each named once and in full: "fix → verify → fix". */
@@ -170,7 +176,7 @@ const judged: Readonly<Partial<Record<GateName, ArtifactName>>> = {
 function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
   const problems: Problem[] = [];
   const say = (path: readonly PropertyKey[], message: string, within = 0) => {
-    const { offset, message: said } = problemAt(node, path, `${node.name} ${message}`);
+    const { offset, message: said } = problemAt(node, path, `${subject(node)} ${message}`);
     problems.push({ offset: offset + within, message: said });
   };
   const { agent, makes, gates, otherwise } = stage;

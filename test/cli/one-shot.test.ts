@@ -13,6 +13,7 @@ import {
   memoryLog,
   ScriptedAgents,
 } from "#test/support/engine-world.ts";
+import { otherEnds } from "#test/support/recorded-run.ts";
 
 const hour = 3_600_000;
 const START = 1_000_000;
@@ -55,6 +56,18 @@ test("what cannot be kept then is named as missing, and does not hold the end up
   expect(state.finished).toMatchObject({ outcome: "failed", code: "model-limit" });
   expect(state.kept).toMatchObject({ branches: [], missing: [{ what: "reproduce", why: "GitHub is away" }] });
   expect(firstDifference(events)).toBeUndefined();
+});
+
+test("a run that is over ends as it is, although its keeping would have to wait for long", async () => {
+  const publisher = new CountingPublisher();
+  publisher.keep = () =>
+    Promise.reject(new BatonError("github-failed", "GitHub is away", { retryable: true, retryAt: START + hour }));
+  const failure = { code: "turn-limit", message: "It went round in circles." } as const;
+  const { state, events } = await ended({ publisher }, new ScriptedAgents({ fix: Array(9).fill(failure) }));
+  expect(state.finished).toMatchObject({ outcome: "failed", code: "turn-limit" });
+  expect(state.kept).toMatchObject({ branches: [], missing: [{ what: "reproduce", why: "GitHub is away" }] });
+  expect(firstDifference(events)).toBeUndefined();
+  for (const otherEnd of otherEnds(events)) expect(firstDifference(otherEnd)).toBeDefined();
 });
 
 test("a stop whose keeping would have to wait for long is a stop all the same", async () => {

@@ -83,6 +83,8 @@ describe("the story of a run", () => {
       "fix",
       "review",
     ]);
+    // Figures stand to the right, below each other.
+    expect(new Set(told.slice(from).map((line) => line.length)).size).toBe(1);
     const spent = ledgerOf(fold(events)).reduce((sum, { spend }) => sum + spend.microDollars, 0);
     expect(spent).toBe(fold(events).spend.microDollars);
   });

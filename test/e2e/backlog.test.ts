@@ -136,7 +136,7 @@ describe("baton triage owner/repo --all", () => {
       repo,
       toSort: { issues: [1], withoutType: 1, beyondLimit: 0 },
       leftOut: { pulls: 0, locked: 1, triaged: 2, typed: 1 },
-      estimate: { microDollars: expect.any(Number) },
+      estimate: { tokens: { input: expect.any(Number), output: 600 }, dollars: expect.any(Number) },
       sorted: [],
     });
   });
@@ -174,7 +174,10 @@ describe("baton triage owner/repo --all", () => {
     // Called again it shows what is known, and asks nobody.
     const again = await all(repo, "--yes", "--json");
     expect(again.code).toBe(0);
-    expect(jsonOf(again)).toMatchObject({ toSort: { issues: [] }, spent: { replies: 0, microDollars: 0 } });
+    expect(jsonOf(again)).toMatchObject({
+      toSort: { issues: [] },
+      spent: { replies: 0, tokens: { input: 0 }, dollars: 0 },
+    });
     expect(jsonOf(again).sorted).toHaveLength(3);
     expect(submitted()).toEqual([1, 2, 3]);
   });

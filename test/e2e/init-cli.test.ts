@@ -94,6 +94,23 @@ describe("baton init", () => {
     );
   });
 
+  test("takes a config that is not committed for what is there today, and names its mistakes before a model is asked", async () => {
+    await mkdir(join(repo, ".github"));
+    await writeFile(join(repo, ".github/baton.yml"), "commands: { tets: npm test }\n");
+    for (const more of [[], ["--agent"]]) {
+      await using baton = startBaton(["init", repo, ...more], environment({ ANTHROPIC_API_KEY: "x" }));
+      expect(await baton.exit).toBe(1);
+      expect(baton.stderr()).toContain('.github/baton.yml:1:13: unknown key "tets" in commands — did you mean "test"?');
+    }
+    await writeFile(join(repo, ".github/baton.yml"), "commands: { test: node --test }\n");
+    await using baton = startBaton(["init", repo], environment());
+    expect(await baton.exit, baton.stderr()).toBe(0);
+    expect(baton.stdout()).toContain(
+      ".github/baton.yml counts as it is in the folder, which is not as it was committed.",
+    );
+    expect(baton.stdout()).toContain("There is nothing to add to what the repository says already.");
+  });
+
   test("with --write refuses before it tries anything where its last file is not committed", async () => {
     await mkdir(join(repo, ".github"));
     await writeFile(join(repo, ".github/baton.yml"), "commands: { test: npm test }\n");

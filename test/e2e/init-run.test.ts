@@ -125,7 +125,10 @@ describe("a setup", () => {
 
   test("is told to the maintainer: what it adds, what was left out, what can be verified, and what only agents say", () => {
     const body = pulls()[0]?.body ?? "";
-    expect(pulls()[0]).toMatchObject({ title: "Set up Baton", pull: { draft: true } });
+    expect(pulls()[0]).toMatchObject({
+      title: "Set up Baton",
+      pull: { draft: true, headRef: `baton/setup-${number}` },
+    });
     expect(body).not.toContain("Closes #");
     expect(body).toMatch(/\*\*test\*\*: `node --test` \(\d+ tests read one by one, the same way \d times/);
     expect(body).toMatch(/`commands\.lint: npm run lint`: ended with exit code 1/);

@@ -6,7 +6,7 @@ import { dollars } from "#src/core/ids.ts";
 import { BatonError } from "#src/core/errors.ts";
 import { firstDifference } from "#src/engine/agree.ts";
 import { drive } from "#src/engine/drive.ts";
-import { RunEvent, type RecordedEvent } from "#src/engine/events.ts";
+import { RunEvent, type EventOf, type RecordedEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
 import { readRunFile } from "#src/store/run-file.ts";
 import { created, engineWith, memoryLog, ScriptedAgents, turn } from "#test/support/engine-world.ts";
@@ -76,6 +76,27 @@ describe("a log that the engine would not have written", () => {
     expect(firstDifference([...events, end("Because.")])).toMatchObject({ version: events.length + 1 });
     const after = [...good, ...good.slice(-2, -1)].map((recorded, index) => ({ ...recorded, version: index + 1 }));
     expect(firstDifference(after)).toMatchObject({ expected: "rest" });
+  });
+
+  test("ends otherwise than an effort to publish can", () => {
+    const until = good.slice(0, at("pull_request.opened"));
+    const ended = (outcome: EventOf<"run.finished">["outcome"], code: string) =>
+      firstDifference([
+        ...until,
+        { version: until.length + 1, at: 0, event: { type: "run.finished", outcome, code, message: "" } },
+      ]);
+    for (const [outcome, code] of [
+      ["failed", "no-free-branch"],
+      ["cancelled", "issue-closed"],
+      ["cancelled", "issue-locked"],
+    ] as const)
+      expect(ended(outcome, code)).toBeUndefined();
+    for (const [outcome, code] of [
+      ["succeeded", "verified"],
+      ["cancelled", "stopped"],
+      ["needs-a-decision", "worse"],
+    ] as const)
+      expect(ended(outcome, code)).toMatchObject({ recorded: expect.stringContaining(`run.finished ${outcome}`) });
   });
 
   test("has a gap", () => {

@@ -117,7 +117,7 @@ test("of an agent that something broke under is the one it had: it is not begun 
   expect(runs).toBe(1);
 });
 
-test("of an agent that is commanded again is read from where it began, not with all that the run did before", async () => {
+test("of an agent that is commanded again is read alone, and of its turns only those that are asked for", async () => {
   const say =
     (words: string): FleetTurn =>
     async (fleet) =>
@@ -127,8 +127,10 @@ test("of an agent that is commanded again is read from where it began, not with 
     const one = { id: "one", agent: "scout", makes: "Report", instructions: "", fromConflict: false } as const;
     expect(await fleet.create(one)).toMatchObject({ type: "done" });
   };
+  const look: FleetTurn = async (fleet) =>
+    expect(await fleet.turns("one", 1, 5)).toMatchObject({ all: 2, turns: [{ command: 1, turn: 2 }] });
   const agents = new FleetAgents({
-    conduct: [{ turns: [create, say("look"), wait, say("look again"), wait] }],
+    conduct: [{ turns: [create, say("look"), wait, look, say("look again"), wait] }],
     "conduct:one": [{ turns: [() => {}, () => {}] }, {}],
   });
   const world = await fleetWorld(agents);
@@ -139,8 +141,21 @@ test("of an agent that is commanded again is read from where it began, not with 
     if (!after) whole.push(events.length);
     return events;
   };
+  const at = world.log.at.bind(world.log);
+  const parts: string[][] = [];
+  world.log.at = async (run, versions) => {
+    const events = await at(run, versions);
+    parts.push(events.map(({ event }) => ("stage" in event ? `${event.stage} ${event.type}` : event.type)));
+    return events;
+  };
   const state = await world.go();
   expect(state.finished).toMatchObject({ outcome: "succeeded" });
+  expect(parts).toEqual([
+    ["conduct:one agent.turn"],
+    ["stage.started", "session.started", "agent.turn", "agent.turn", "stage.started"].map(
+      (one) => `conduct:one ${one}`,
+    ),
+  ]);
   // By the driver, when it takes the run up; then by this test.
   expect(whole).toEqual([1, state.version]);
   expect(agents.resumed).toMatchObject([

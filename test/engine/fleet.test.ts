@@ -4,7 +4,7 @@ import type { RunId } from "#src/core/ids.ts";
 import { firstDifference } from "#src/engine/agree.ts";
 import { drive } from "#src/engine/drive.ts";
 import type { Engine } from "#src/engine/engine.ts";
-import type { EventOf, Failure, RecordedEvent, RunEvent } from "#src/engine/events.ts";
+import { RunEvent, type EventOf, type Failure, type RecordedEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
 import { ledgerOf } from "#src/engine/ledger.ts";
 import type { AgentTask, EventLog } from "#src/engine/ports.ts";
@@ -93,6 +93,15 @@ const ending = (state: State) => `${state.finished?.outcome}: ${state.finished?.
 const stagesOf = (tasks: readonly AgentTask[]) => tasks.map(({ stage }) => stage);
 const failure = (code: Failure["code"]): Failure => ({ code, message: "it did not work" });
 
+/** The events until the first wave is merged, and this instead. */
+function insteadOfMerging(events: readonly RecordedEvent[], event: RunEvent): RecordedEvent[] {
+  const until = events.slice(
+    0,
+    events.findIndex((one) => one.event.type === "wave.merged"),
+  );
+  return [...until, { version: until.length + 1, at: until.at(-1)?.at ?? 0, event }];
+}
+
 describe("a feature", () => {
   test("is scouted side by side, planned, approved, built in waves, put together, verified and published", async () => {
     const { go, say, agents, merges, events } = await world();
@@ -109,6 +118,18 @@ describe("a feature", () => {
     expect(merges.asked.map(({ theirs }) => theirs)).toEqual(
       ["build:parser 1", "build:printer 1", "build:wiring 1"].map(commitNamed),
     );
+    const recorded = await events();
+    const merged = recorded.find(({ event }) => event.type === "wave.merged")?.event;
+    const end = (outcome: EventOf<"run.finished">["outcome"], code: string): RunEvent => ({
+      type: "run.finished",
+      outcome,
+      code,
+      message: "",
+    });
+    for (const event of [end("needs-a-decision", "merge-refused"), end("failed", "git-failed")])
+      expect(firstDifference(insteadOfMerging(recorded, event))).toBeUndefined();
+    for (const event of [end("needs-a-decision", "worse"), end("succeeded", "verified"), { ...merged, attempt: 2 }])
+      expect(firstDifference(insteadOfMerging(recorded, RunEvent.parse(event)))).toBeDefined();
     const afterFirst = commitNamed(
       `${commitNamed(`${parser?.start} ${commitNamed("build:parser 1")}`)} ${commitNamed("build:printer 1")}`,
     );

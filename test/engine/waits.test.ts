@@ -184,6 +184,7 @@ describe("a pause", () => {
     const racing: EventLog = {
       create: (event) => log.create(event),
       read: (id, after) => log.read(id, after),
+      at: (id, versions) => log.at(id, versions),
       follow: (listener) => log.follow(listener),
       unfinished: () => log.unfinished(),
       list: (options) => log.list(options),

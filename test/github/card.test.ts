@@ -123,6 +123,15 @@ describe("a budget that was asked for", () => {
   });
 
   test.each([
+    [90, "of 30 min (1 h 30 min was asked for; `budget.time` here is 30 min) ·"],
+    [20, " s ·"],
+  ])("and of its time too, where it asks for more: %i min", (asked, words) => {
+    const config = { ...created().config, budget: { time: 30 } };
+    const text = card(new RunScript({ ceilings: { minutes: asked }, config }).driven().routed().state);
+    expect(text).toContain(words);
+  });
+
+  test.each([
     ["within it", routed(2, 1).state, "of $1.00 ·"],
     ["where nothing bounds it", routed(undefined, 99).state, "of $99.00 ·"],
     [

@@ -49,6 +49,14 @@ const replies: readonly (readonly [Reply, readonly string[]])[] = [
     ["Nothing is running", "`/agent fix` starts a run."],
   ],
   [
+    { kind: "budget-lowered", quote, was: 5_000_000, now: 2_000_000, spent: 400_000 },
+    ["may spend $2.00 now; before it was $5.00. $0.40 of it is spent.", "`/agent budget $5.00` takes it back"],
+  ],
+  [
+    { kind: "budget-lowered", quote, was: 5_000_000, now: 2_000_000, spent: 2_000_000 },
+    ["$2.00 of it is spent already, so the run ends."],
+  ],
+  [
     {
       kind: "help",
       verbs: [

@@ -10,6 +10,7 @@ import { readCommands } from "#src/intake/grammar.ts";
 import { runIdOf, withoutOwn } from "#src/intake/pin.ts";
 import { helpLines, isAtLeast, isVerb, roles, verbOf, verbs } from "#src/intake/verbs.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
+import { createLibrary } from "#src/workflows/load.ts";
 import { bugWorkflow, commit, goodTriage } from "#test/support/engine-world.ts";
 import { commentPayload, intakeWorld, issuePayload, type World } from "#test/support/intake-world.ts";
 
@@ -282,6 +283,21 @@ describe("before a run starts", () => {
     expect((await world.only()).created.wanted).toBe("triage");
   });
 
+  test.each([
+    ["init", "init", []],
+    ["retrospective", "retrospective", []],
+    ["fix --workflow init", "init", []],
+    ["audit", undefined, ["refused"]],
+  ])("%s minds it only where it works on the issue", async (words, workflow, said) => {
+    const { workflows } = await createLibrary();
+    const world = intakeWorld({ workflows });
+    world.reader.roles["maria"] = "maintain";
+    world.reader.closing = [77];
+    await world.send("issue_comment", commentPayload(`/agent ${words}`));
+    expect((await world.runs())[0]?.created.workflow).toBe(workflow);
+    expect(world.publisher.kinds).toEqual(said);
+  });
+
   test("a run that is at work is named", async () => {
     const { world, run } = await worldWithRun();
     await world.send("issue_comment", commentPayload("/agent fix"));
@@ -504,6 +520,7 @@ describe("words to a run", () => {
     const log: EventLog = {
       create: (event) => inner.create(event),
       read: (run, after) => inner.read(run, after),
+      at: (run, versions) => inner.at(run, versions),
       follow: (listener) => inner.follow(listener),
       unfinished: () => inner.unfinished(),
       list: (options) => inner.list(options),
@@ -656,10 +673,13 @@ describe("words to a run", () => {
     const onPull = (number: number) => commentPayload("/agent status", { issue: { number, pull_request: {} } });
     if (world.reader.found) world.reader.found = { ...world.reader.found, isPull: true, body: "…\n\nCloses #12" };
     await world.send("issue_comment", onPull(13));
+    if (world.reader.found) world.reader.found = { ...world.reader.found, body: "Asked for in #12 · _…_" };
+    await world.send("issue_comment", { ...onPull(13) });
     await world.send("issue_comment", onPull(14));
     expect(
       world.publisher.replies.map(({ number, reply }) => [number, reply.kind === "status" && reply.state?.runId]),
     ).toEqual([
+      [13, run.runId],
       [13, run.runId],
       [14, undefined],
     ]);

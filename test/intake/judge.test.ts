@@ -1,7 +1,7 @@
 // Words to a run that asks: approve, reject, tell, and an edit of the plan itself; who may, when they change nothing, and said twice.
 import { describe, expect, test } from "vitest";
 import { systemClock } from "#src/core/clock.ts";
-import { planMarker } from "#src/engine/asks.ts";
+import { askKey, askMarker, openAsks, planMarker } from "#src/engine/asks.ts";
 import { drive } from "#src/engine/drive.ts";
 import type { EventOf, RunEvent } from "#src/engine/events.ts";
 import { planBlock, printPlan } from "#src/engine/plan-text.ts";
@@ -10,7 +10,7 @@ import type { Plan } from "#src/workflows/artifacts.ts";
 import type { Workflow } from "#src/workflows/schema.ts";
 import { featureWith } from "#test/support/asked-run.ts";
 import { engineWith, featureWorkflow, samplePlan, ScriptedAgents } from "#test/support/engine-world.ts";
-import { commentPayload, intakeWorld, self, type World } from "#test/support/intake-world.ts";
+import { commentPayload, intakeWorld, maria, self, type World } from "#test/support/intake-world.ts";
 
 const ada = { login: "ada", id: 8 };
 const now = () => new Date().toISOString();
@@ -27,8 +27,20 @@ interface Asking extends World {
   readonly agents: ScriptedAgents;
 }
 
+/** The comment in which the first attempt is asked about; words have the id 1,000 where a test says nothing else. */
+const ASKED_IN = 900;
+
+/** Records a comment of Baton's as the publisher does. */
+async function post({ outbox }: World, key: string, id: number): Promise<void> {
+  await outbox.record({ key, run: undefined, kind: "plan", payload: {} });
+  await outbox.done(key, { id, url: `https://github.com/octo/tab/issues/12#issuecomment-${id}` });
+}
+
 /** A world whose run about the issue waits for a person. Maria maintains, Ada writes, Ott only reads. */
-async function asking(workflow: Workflow = featureWorkflow, agents = new ScriptedAgents()): Promise<Asking> {
+async function asking(
+  workflow: Workflow = featureWorkflow,
+  { agents = new ScriptedAgents(), recorded = true }: { agents?: ScriptedAgents; recorded?: boolean } = {},
+): Promise<Asking> {
   const workflows = { load: () => Promise.resolve(workflow), names: () => ["bug", "feature"] };
   const world = intakeWorld({ workflows });
   world.reader.roles = { maria: "maintain", ada: "write", ott: "read" };
@@ -37,7 +49,10 @@ async function asking(workflow: Workflow = featureWorkflow, agents = new Scripte
   const { runId } = await world.only();
   const go = async () => {
     await drive(runId, engine, new AbortController().signal);
-    return world.only();
+    const state = await world.only();
+    if (!recorded) return state;
+    for (const ask of openAsks(state)) await post(world, askKey(state, ask), ASKED_IN + ask.attempt);
+    return state;
   };
   await go();
   world.rung.length = 0;
@@ -172,13 +187,6 @@ describe("approve", () => {
     for (const world of [over, asks]) expect(await judged(world)).toEqual([]);
   });
 
-  test("that was written before the plan it would meet does not approve that", async () => {
-    const world = await asking();
-    await say(world, "/agent approve", { comment: { created_at: new Date(Date.now() - 600_000).toISOString() } });
-    expect(world.publisher.only("nothing-to-do").why).toContain("was written after this command");
-    expect(await judged(world)).toEqual([]);
-  });
-
   test("comes too late for a run that is being stopped", async () => {
     const world = await asking();
     await append(world, await world.only(), { type: "stop.requested", by: ada, quote: "/agent stop" });
@@ -261,6 +269,43 @@ describe("tell", () => {
     expect(told).toHaveLength(1);
     expect(world.publisher.kinds).toEqual(["refused", "nothing-to-do"]);
   });
+});
+
+describe("words that were written before the comment they would meet", () => {
+  test.each([
+    ["/agent approve", featureWorkflow, "the plan that waits now was written after this command"],
+    ["/agent approve with: more", featureWorkflow, "the plan that waits now was written after this command"],
+    ["/agent reject: less", featureWorkflow, "the plan that waits now was written after this command"],
+    ["/agent reject", featureWorkflow, "the plan that waits now was written after this command"],
+    ["/agent tell blue", answersWanted, "the questions that wait now were written after this command"],
+  ])("do not count, whatever the clocks say: %s", async (words, workflow, why) => {
+    const world = await asking(workflow);
+    await say(world, words, { comment: { id: ASKED_IN } });
+    expect(world.publisher.only("nothing-to-do").why).toBe(why);
+    const unchanged = await world.only();
+    expect(unchanged.waiting).toBeDefined();
+    // Behind it they count, also from a clock that is late.
+    await say(world, words, { comment: { id: ASKED_IN + 2, created_at: "2020-01-01T00:00:00Z" } });
+    expect((await world.only()).version).toBe(unchanged.version + 1);
+  });
+
+  test.each([featureWorkflow, answersWanted])(
+    "nor while there is none; one that nobody recorded is found",
+    async (one) => {
+      const world = await asking(one, { recorded: false });
+      const words = one === answersWanted ? "/agent tell blue" : "/agent approve";
+      const state = await world.only();
+      const [ask] = openAsks(state);
+      const body = ask ? `${askMarker(state, ask)}\n\n### A plan` : "";
+      const comment = { id: ASKED_IN, author: maria, body, createdAt: 0 };
+      world.reader.said = [comment];
+      await say(world, words);
+      expect(world.publisher.only("nothing-to-do").why).toContain("written after this command");
+      world.reader.said = [comment, { ...comment, id: ASKED_IN + 1, author: { login: self.login, id: 4711 } }];
+      await say(world, words);
+      expect((await world.only()).version).toBe(state.version + 1);
+    },
+  );
 });
 
 describe("while a run waits for a person", () => {
@@ -514,7 +559,7 @@ describe("verbs that name a workflow", () => {
 describe("retry of a task", () => {
   async function failed(): Promise<Asking> {
     const bad = { code: "turn-limit" as const, message: "no" };
-    const world = await asking(featureWorkflow, new ScriptedAgents({ "build:parser": [bad, bad] }));
+    const world = await asking(featureWorkflow, { agents: new ScriptedAgents({ "build:parser": [bad, bad] }) });
     await say(world, "/agent approve");
     expect((await world.go()).finished).toMatchObject({ code: "tasks-failed" });
     return world;

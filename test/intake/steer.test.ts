@@ -199,6 +199,15 @@ describe("budget", () => {
     expect(world.publisher.replies).toEqual([]);
   });
 
+  test("under what is set is answered with both figures, and with what is spent", async () => {
+    const world = await worldWithRun();
+    await say(world, "/agent budget $2.50");
+    const { was, now, spent } = world.publisher.only("budget-lowered");
+    expect([was, now, spent]).toEqual([dollars(bugWorkflow.budget.run), dollars(2.5), 0]);
+    await say(world, "/agent budget $2.50");
+    expect(world.publisher.replies).toHaveLength(1);
+  });
+
   test("of a run that is sorted still counts when it is routed", async () => {
     const world = intakeWorld();
     world.reader.roles["maria"] = "maintain";

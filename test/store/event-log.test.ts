@@ -134,7 +134,10 @@ describe.each(logs.filter(({ here }) => here))("the event log in $name", ({ name
       }),
     );
     expect(wins.reduce((sum, won) => sum + won, 0)).toBe(10);
-    expect((await log.read(run)).map(({ version }) => version)).toEqual(Array.from({ length: 11 }, (_, i) => i + 1));
+    const all = await log.read(run);
+    expect(all.map(({ version }) => version)).toEqual(Array.from({ length: 11 }, (_, i) => i + 1));
+    expect(await log.at(run, [7, 3, 12])).toEqual([all[2], all[6]]);
+    expect(await log.at(run, [])).toEqual([]);
   });
 
   test("lets one of many start a run about a subject, and names it to the others", async () => {

@@ -188,6 +188,7 @@ describe.each(databases)("workers on $name", ({ here, open }) => {
         endedWithin: (milliseconds) => here.log.endedWithin(milliseconds),
         runsOf: (...given) => here.log.runsOf(...given),
         unfinishedOn: (ground) => here.log.unfinishedOn(ground),
+        at: (...given) => here.log.at(...given),
         read: async (run, after) => {
           if (run !== broken) return await here.log.read(run, after);
           reads += 1;

@@ -14,6 +14,7 @@ import { createIntake, type Intake, type IntakeParts } from "#src/intake/handle.
 import type { Role } from "#src/intake/verbs.ts";
 import type { Schedule } from "#src/workflows/schedules.ts";
 import type { Deliveries, Delivery, KeptDelivery } from "#src/store/deliveries.ts";
+import { createMemoryOutbox, type Outbox } from "#src/store/outbox.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
 import { bugWorkflow } from "#test/support/engine-world.ts";
 
@@ -192,6 +193,7 @@ export interface World {
   readonly reader: StagedReader;
   readonly publisher: RecordingPublisher;
   readonly log: EventLog;
+  readonly outbox: Outbox;
   readonly rung: string[];
   /** What configs that were read say about starts by the clock. */
   readonly learned: (readonly Schedule[])[];
@@ -210,6 +212,7 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
   const reader = new StagedReader();
   const publisher = new RecordingPublisher();
   const log = parts.log ?? createMemoryLog({ clock: systemClock });
+  const outbox = createMemoryOutbox(systemClock);
   const rung: string[] = [];
   const learned: (readonly Schedule[])[] = [];
   const intake = createIntake({
@@ -223,6 +226,7 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
         return Promise.resolve();
       },
     },
+    outbox,
     self,
     journal: silentLog,
     bell: {
@@ -247,6 +251,7 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
     reader,
     publisher,
     log,
+    outbox,
     rung,
     learned,
     runs,

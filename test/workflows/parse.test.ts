@@ -170,7 +170,17 @@ describe("names", () => {
 
   test("a stage's name is checked", () => {
     expect(problems("  Fix It: { agent: fixer, makes: Change }")).toEqual([
-      'flow.md:6:3: the key "Fix It" is not valid — write lower-case letters, digits and dashes, starting with a letter',
+      'flow.md:6:3: the key "Fix It" in stages is not valid — write lower-case letters, digits and dashes, starting with a letter',
+    ]);
+    expect(problems("  0: { agent: fixer }")).toEqual([
+      'flow.md:6:3: the key "0" in stages is not valid — write lower-case letters, digits and dashes, starting with a letter',
+      'flow.md:6:15: stages.0 has an agent ("fixer") that hands nothing in — add makes: with the artifact',
+    ]);
+  });
+
+  test("stages that are a list are told to be one, and nothing else", () => {
+    expect(problems("  - agent: fixer\n    needs: [1]\n  - agent: fixer")).toEqual([
+      "flow.md:6:3: stages is a list of 2 — write a mapping of names",
     ]);
   });
 });

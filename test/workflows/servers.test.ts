@@ -64,7 +64,7 @@ test.each([
   ["servers: { docs: { command: x, repositories: ['*'], show: [/a/../root] } }", "an absolute path"],
   ["servers: { web: { url: 'https://a.example', repositories: ['*'] } }", '"tools" is missing in servers.web'],
   ["servers: { web: { url: 'file:///a', tools: [a], repositories: ['*'] } }", "an http(s) address"],
-  ["servers: { a__b: { command: x, repositories: ['*'] } }", 'the key "a__b" is not valid'],
+  ["servers: { a__b: { command: x, repositories: ['*'] } }", 'the key "a__b" in servers is not valid'],
   ["mcpServers: {}", 'unknown key "mcpServers"'],
 ])("%s is refused with its place and what to do", (text, expected) => {
   const found = problems(text).join("\n");
