@@ -20,17 +20,20 @@ export function pacedAgents(agents: AgentRunner, model: RecordedModel, pace: Pac
     work: Work<T>,
   ): Promise<T | AgentResult> {
     const { stage, attempt } = task;
-    using _ = pace.working(`${stage}/${attempt}`);
+    const who = `${stage}/${attempt}`;
+    using _ = pace.working(who);
     const voice = model.voice(task);
     const hold = (until: AbortSignal = signal) => pace.turnOf(stage, attempt, until);
     const heard: AgentEvents = {
       async session(start) {
         await hold();
         voice.spoke(start.session);
+        pace.moves(who);
         await told.session(start);
       },
       async turn(turn) {
         if (turn.exchange) await hold();
+        pace.moves(who);
         await told.turn(turn);
       },
     };
@@ -110,5 +113,8 @@ function pacedTalk(talk: Talk, hold: Hold, isNotGranted: () => boolean): Talk {
 /** Whether the lock that the unit asks for now was not granted in time then. */
 function isDeferred(pace: Pace, unit: string): boolean {
   const [next, second] = pace.comingOf(`${unit} talk`);
-  return next?.event.type === "lock.deferred" || (next?.event.type === "lock.asked" && second?.event.type === "lock.deferred");
+  return (
+    next?.event.type === "lock.deferred" ||
+    (next?.event.type === "lock.asked" && second?.event.type === "lock.deferred")
+  );
 }

@@ -3,12 +3,13 @@ import type { ContentBlockParam } from "@anthropic-ai/sdk/resources/messages/mes
 import type { Model, ModelAnswer, RequestedCall } from "../agents/model.ts";
 import { addTokens, noTokens, type TokenUsage } from "../agents/prices.ts";
 import { readExchanges } from "../agents/transcript.ts";
-import { FINISH } from "../agents/finish.ts";
+import { wasNotDone } from "../agents/own-tools.ts";
 import { BatonError } from "../core/errors.ts";
 import { eventInWords } from "../engine/agree.ts";
 import type { EventOf, Failure, RecordedEvent } from "../engine/events.ts";
 import type { AgentEvents, AgentResult } from "../engine/ports.ts";
 import type { Pace } from "./replay-pace.ts";
+import { wasCut } from "./replay-recorded.ts";
 
 type Said =
   | { readonly version: number; readonly event: EventOf<"agent.turn"> }
@@ -58,6 +59,7 @@ export class Voice {
 
   /** The next reply. Where none was recorded, it says so, or the request hangs as it did then. */
   async ask(signal: AbortSignal): Promise<ModelAnswer> {
+    this.#pace.arrived(this.#who);
     let wasted: TokenUsage = noTokens;
     for (;;) {
       const next = this.#said[this.#at];
@@ -70,9 +72,17 @@ export class Voice {
         wasted = addTokens(wasted, tokensOf(event));
         this.#at += 1;
       } else {
-        await this.#pace.saidBefore(version, this.#who, signal);
-        if (signal.aborted) return failed("aborted", "aborted", wasted);
+        // What the tools of a turn record themselves comes before the turn.
+        const first = wasCut(event) ? version : (this.#pace.nextOf(this.#of.stage)?.version ?? version);
+        await this.#pace.saidBefore(Math.min(first, version), this.#who, signal);
+        // Also what was ended then: it had happened.
+        if (signal.aborted && !wasCut(event)) return failed("aborted", "aborted", wasted);
         this.#at += 1;
+        if (event.tools.some(({ output }) => wasNotDone(output))) {
+          const why = `git, the disk or the log broke then under a tool of ${this.#of.stage}; here nothing broke`;
+          this.#pace.stop(version, why);
+          return await this.#hang(signal);
+        }
         if (wasCut(event)) return await this.#cut(version, event, signal);
         return replyOf(this.#pace.commits.inNow(event), wasted);
       }
@@ -186,12 +196,6 @@ function saidIn(events: readonly Pick<RecordedEvent, "version" | "event">[], { s
     if (event.type === "agent.turn") return [{ version, event }];
     return event.type === "session.started" ? [{ version, event }] : [];
   });
-}
-
-/** A turn that ended neither by an answer nor by handing in: its tools were ended in the middle. */
-function wasCut({ exchange, tools }: EventOf<"agent.turn">): boolean {
-  const last = tools.at(-1);
-  return exchange !== undefined && exchange.answer === undefined && last !== undefined && last.name !== FINISH;
 }
 
 function tokensOf({ spend }: EventOf<"agent.turn">): TokenUsage {

@@ -19,7 +19,7 @@ interface Lane {
   at: number;
 }
 
-const STILL_MS = 30_000;
+const STILL_MS = 10_000;
 
 export class Pace {
   readonly commits = new Commits();
@@ -33,8 +33,12 @@ export class Pace {
   readonly #over = new AbortController();
   /** Attempts at work, and how many of their calls wait for their turn. */
   readonly #working = new Map<string, number>();
+  readonly #moving = new Set<string>();
   readonly #stillMs: number;
   #busy = 0;
+  /** Those who wait to be heard and of whom nothing more is recorded. */
+  #unheard = 0;
+  #isStill = false;
   #first = 0;
   #last: number;
   #movedAt = performance.now();
@@ -42,7 +46,7 @@ export class Pace {
   #difference: Difference | undefined;
   #stopped: Stopped | undefined;
 
-  /** `stillMs`: how long nothing may happen while everybody waits; default 30 s. */
+  /** `stillMs`: how long nothing may happen while everybody waits; default 10 s. */
   constructor(recorded: RecordedRun, stillMs = STILL_MS) {
     this.#recorded = recorded;
     this.#stillMs = stillMs;
@@ -76,8 +80,8 @@ export class Pace {
   take(events: readonly RunEvent[]): void {
     for (const event of events) if (!this.over.aborted && isCompared(event)) this.#match(event);
     this.#movedAt = performance.now();
-    this.#change.resolve();
-    this.#change = Promise.withResolvers();
+    this.#isStill = false;
+    this.#announce();
     // What comes behind the last line of a log that breaks off nobody knows.
     if (!this.next && !this.#recorded.ended) this.#over.abort();
   }
@@ -95,15 +99,23 @@ export class Pace {
     return next && said ? (next.version < said.version ? next : said) : (next ?? said);
   }
 
-  /** Resolves when all that was recorded before the unit's next event is there, or when `signal` fires. At once when it has none. */
+  /**
+   * Resolves when all that was recorded before the unit's next event is there, or when `signal` fires. Whose work nothing more is recorded
+   * of was ended before it came to anything: it waits for that, and is heard when nothing else happens.
+   */
   async turnOf(unit: string, attempt: number, signal: AbortSignal | undefined): Promise<void> {
     const entry = this.nextOf(unit);
-    if (entry) await this.#until(() => (this.next?.version ?? Infinity) >= entry.version, `${unit}/${attempt}`, signal);
+    const isDue = () =>
+      (this.next?.version ?? Infinity) >= (entry?.version ?? Infinity) || (entry === undefined && this.#isStill);
+    if (!entry) this.#unheard += 1;
+    await this.#until(isDue, `${unit}/${attempt}`, signal);
+    if (!entry) this.#unheard -= 1;
   }
 
   /** Resolves when what people had said before this event is said. */
   async saidBefore(version: number, who: string, signal: AbortSignal | undefined): Promise<void> {
-    const isOpen = (entry: Entry) => entry.comes === "word" && entry.version < version && !this.#there.has(entry.version);
+    const isOpen = (entry: Entry) =>
+      entry.comes === "word" && entry.version < version && !this.#there.has(entry.version);
     await this.#until(() => !this.#recorded.entries.slice(this.#first).some(isOpen), who, signal);
   }
 
@@ -115,7 +127,22 @@ export class Pace {
   /** Counts an attempt as at work until it is disposed of. */
   working(who: string): Disposable {
     this.#working.set(who, 0);
-    return { [Symbol.dispose]: () => void this.#working.delete(who) };
+    return {
+      [Symbol.dispose]: () => {
+        this.#working.delete(who);
+        this.arrived(who);
+      },
+    };
+  }
+
+  /** What an attempt does next it does before others are heard: its limits are those of this moment. Until it has `arrived` there. */
+  moves(who: string): void {
+    this.#moving.add(who);
+  }
+
+  /** It asks the model, or waits for its turn. */
+  arrived(who: string): void {
+    if (this.#moving.delete(who)) this.#announce();
   }
 
   /** Does what takes time and waits for nobody. */
@@ -149,12 +176,17 @@ export class Pace {
     this.#over.abort();
   }
 
-  /** Ends the drive when everybody waits for something that nobody does. */
+  /** When everybody waits for something that nobody does, whoever is not expected is heard; without them the drive ends. */
   look(): void {
     const { next } = this;
     const all = [...this.#working.values()];
     const waits = this.#busy === 0 && all.length > 0 && all.every((calls) => calls > 0);
     if (!next || !waits || performance.now() - this.#movedAt < this.#stillMs) return;
+    if (this.#unheard > 0) {
+      this.#isStill = true;
+      this.#announce();
+      return;
+    }
     this.stop(
       next.version,
       `everybody waits for ${eventInWords(next.event)}, which does not come: something ended or began it then that is not in the log`,
@@ -199,6 +231,11 @@ export class Pace {
     return Math.max(this.#last, isByTime ? next.at : 0);
   }
 
+  #announce(): void {
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
+  }
+
   async #until(is: () => boolean, who: string, signal: AbortSignal | undefined): Promise<void> {
     const ended = AbortSignal.any([this.over, ...(signal ? [signal] : [])]);
     const aborted = Promise.withResolvers<void>();
@@ -208,9 +245,11 @@ export class Pace {
       const calls = this.#working.get(who);
       if (calls !== undefined) this.#working.set(who, calls + by);
     };
+    this.arrived(who);
     count(1);
     try {
-      while (!ended.aborted && !is()) await Promise.race([this.#change.promise, aborted.promise]);
+      while (!ended.aborted && (this.#moving.size > 0 || !is()))
+        await Promise.race([this.#change.promise, aborted.promise]);
     } finally {
       count(-1);
       ended.removeEventListener("abort", stop);

@@ -5,6 +5,7 @@ import type { EventOf, RecordedEvent, RunEvent } from "../engine/events.ts";
 import { isFleetEvent } from "../engine/fold-fleet.ts";
 import { isTalkEvent } from "../engine/fold-talk.ts";
 import { isBelow } from "../engine/unit.ts";
+import { FINISH } from "../agents/finish.ts";
 import { wasCutShort } from "../agents/session.ts";
 
 /** An event that must come. */
@@ -82,6 +83,12 @@ function comes(event: RunEvent, isLost: boolean): Entry["comes"] {
   return event.type === "run.finished" && waitsFor(event.code) ? "still" : "drive";
 }
 
+/** A turn that ended neither by an answer nor by handing in: its tools were ended in the middle. */
+export function wasCut({ exchange, tools }: EventOf<"agent.turn">): boolean {
+  const last = tools.at(-1);
+  return exchange !== undefined && exchange.answer === undefined && last !== undefined && last.name !== FINISH;
+}
+
 interface Anew {
   readonly unit: string;
   readonly attempt: number;
@@ -127,14 +134,15 @@ function workedTimes(events: readonly RecordedEvent[]): ReadonlyMap<number, numb
   return times;
 }
 
-/** What agents had done in a turn that was never recorded. */
+/** What agents had done in a turn that was never recorded, or not whole. */
 function lostReplies(events: readonly RecordedEvent[]): ReadonlySet<number> {
   const lost = new Set<number>();
   const heard = new Set<string>();
   for (const { version, event } of events.toReversed()) {
     if (!("attempt" in event)) continue;
     const of = `${event.stage}/${event.attempt}`;
-    if (event.type === "agent.turn" && event.exchange) heard.add(of);
+    if (event.type === "agent.turn" && event.exchange && !wasCut(event)) heard.add(of);
+    else if (event.type === "agent.turn" && event.exchange) heard.delete(of);
     const isOwn = isFleetEvent(event) || (isTalkEvent(event) && laneOf(event) === `${event.stage} talk`);
     if (isOwn && !heard.has(of)) lost.add(version);
   }
@@ -145,7 +153,9 @@ function notes(events: readonly RecordedEvent[]): string[] {
   const pauses = events.filter(({ event }) => event.type === "pause.requested").length;
   const cut = events.flatMap(({ version, event }) =>
     event.type === "agent.turn" && event.tools.some(({ output }) => wasCutShort(output))
-      ? [`event ${version}: a tool of ${event.stage} was ended, or not begun, because Baton stopped; here it runs whole.`]
+      ? [
+          `event ${version}: a tool of ${event.stage} was ended, or not begun, because Baton stopped; here it runs whole.`,
+        ]
       : [],
   );
   return [...(pauses === 0 ? [] : ["The run was paused; a drive pauses nowhere."]), ...cut];
@@ -161,7 +171,9 @@ function beganAnew(again: readonly Anew[]): string[] {
 function saidForLost(events: readonly RecordedEvent[], lost: ReadonlySet<number>): string[] {
   return events.flatMap(({ version, event }) =>
     lost.has(version) && "stage" in event
-      ? [`event ${version}: ${event.type} of ${event.stage} came of a reply that is in no log; the drive records it itself.`]
+      ? [
+          `event ${version}: ${event.type} of ${event.stage} came of a turn that is in no log, or not whole; the drive records it itself.`,
+        ]
       : [],
   );
 }
