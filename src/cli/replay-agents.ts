@@ -60,22 +60,40 @@ export function pacedAgents(agents: AgentRunner, model: RecordedModel, pace: Pac
 type Hold = (until?: AbortSignal) => Promise<void>;
 
 function pacedFleet(fleet: Fleet, hold: Hold): Fleet {
-  const behind =
-    <A extends unknown[], T>(act: (...given: A) => Promise<T>) =>
-    async (...given: A): Promise<T> => {
-      await hold();
-      return await act(...given);
-    };
   return {
     ...fleet,
-    create: behind(fleet.create),
-    command: behind(fleet.command),
-    interrupt: behind(fleet.interrupt),
-    delete: behind(fleet.delete),
-    merge: behind(fleet.merge),
-    turns: behind(fleet.turns),
-    addTasks: behind(fleet.addTasks),
-    changeTask: behind(fleet.changeTask),
+    async create(asked) {
+      await hold();
+      return await fleet.create(asked);
+    },
+    async command(id, words) {
+      await hold();
+      return await fleet.command(id, words);
+    },
+    async interrupt(id) {
+      await hold();
+      return await fleet.interrupt(id);
+    },
+    async delete(id) {
+      await hold();
+      return await fleet.delete(id);
+    },
+    async merge(id, signal) {
+      await hold(signal);
+      return await fleet.merge(id, signal);
+    },
+    async turns(id, after, most) {
+      await hold();
+      return await fleet.turns(id, after, most);
+    },
+    async addTasks(tasks) {
+      await hold();
+      return await fleet.addTasks(tasks);
+    },
+    async changeTask(change) {
+      await hold();
+      return await fleet.changeTask(change);
+    },
     wait: (_ids, _milliseconds, signal) => hold(signal),
   };
 }

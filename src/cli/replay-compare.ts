@@ -63,19 +63,19 @@ export function unlike(then: RunEvent, now: RunEvent, commits: Commits): Unlike 
   if (fields.length === 0) return undefined;
   const told = (event: RunEvent, which: (field: Field) => unknown) =>
     `${eventInWords(event)}: ${fields.map((field) => `${field.path} ${shown(which(field))}`).join(", ")}`;
-  return { expected: told(now, ({ now: value }) => value), recorded: told(then, ({ then: value }) => value) };
+  return { expected: told(now, (field) => field.driven), recorded: told(then, (field) => field.recorded) };
 }
 
 interface Field {
   readonly path: string;
-  readonly then: unknown;
-  readonly now: unknown;
+  readonly recorded: unknown;
+  readonly driven: unknown;
 }
 
-function differing(then: unknown, now: unknown, path: string): Field[] {
-  if (typeof then !== "object" || typeof now !== "object" || then === null || now === null)
-    return Object.is(then, now) ? [] : [{ path, then, now }];
-  const [a, b] = [new Map(Object.entries(then)), new Map(Object.entries(now))];
+function differing(recorded: unknown, driven: unknown, path: string): Field[] {
+  if (typeof recorded !== "object" || typeof driven !== "object" || recorded === null || driven === null)
+    return Object.is(recorded, driven) ? [] : [{ path, recorded, driven }];
+  const [a, b] = [new Map(Object.entries(recorded)), new Map(Object.entries(driven))];
   return [...new Set([...a.keys(), ...b.keys()])].flatMap((key) =>
     differing(a.get(key), b.get(key), path === "" ? key : `${path}.${key}`),
   );

@@ -7,11 +7,11 @@ import type { RecordedEvent, RunEvent } from "#src/engine/events.ts";
 import type { EventLog } from "#src/engine/ports.ts";
 import { memoryLog } from "#test/support/engine-world.ts";
 import { bash, change, command, conclude, create, play, turn, use, waitFor } from "#test/support/conducted-play.ts";
+import { same } from "#test/support/driven-again.ts";
 import { needs } from "#test/support/needs.ts";
 
 const isBuilder = (words: string) => (call: { brief: string }) => call.brief.includes(words);
 const isDeaf = isBuilder("never hear");
-const same = { difference: undefined, stopped: undefined };
 const orchestrator = [
   turn(create("deaf"), create("writer"), command("deaf", "never hear"), command("writer", "write one")),
   waitFor("writer"),
@@ -49,7 +49,7 @@ describe.skipIf(!(await needs("bubblewrap")))(
             return call.turn === 1 ? turn(bash("echo one >> notes.txt")) : turn(change("Wrote one."));
           },
         },
-        async then(events, again) {
+        async afterwards(events, again) {
           const drives = async (log: RecordedEvent[], expected: object) => {
             expect(await again(log)).toMatchObject(expected);
             tried += 1;
@@ -118,7 +118,7 @@ describe.skipIf(!(await needs("bubblewrap")))("a run that a clock or a person en
           if (answer.type === "appended") return;
         }
       },
-      async then(events, drive) {
+      async afterwards(events, drive) {
         again = await drive(events);
         lost = await drive(events.filter(({ event }) => !isTurn("conduct", 1)(event)));
       },
@@ -141,7 +141,7 @@ describe.skipIf(!(await needs("bubblewrap")))("a run that a clock or a person en
         orchestrator: [[turn(create("writer"), command("writer", "write one")), waitFor("writer"), conclude]],
         builder: [[turn(bash("echo one >> notes.txt")), turn(change("Wrote one."))]],
       },
-      async then(events, drive) {
+      async afterwards(events, drive) {
         const message = "The session took longer than it may.";
         const failed: RunEvent = {
           type: "agent.failed",

@@ -6,6 +6,7 @@ import { BatonError } from "#src/core/errors.ts";
 import { firstDifference } from "#src/engine/agree.ts";
 import type { AgentScript, ScriptedCall } from "#src/playground/scripted-model.ts";
 import { bash, change, command, conclude, create, play, turn, use, waitFor } from "#test/support/conducted-play.ts";
+import { same } from "#test/support/driven-again.ts";
 import { memoryLog } from "#test/support/engine-world.ts";
 import { needs } from "#test/support/needs.ts";
 
@@ -58,7 +59,7 @@ describe.skipIf(!(await needs("bubblewrap")))("two partners", () => {
     let again: DrivenAgain | undefined;
     const { state, events, server, notes, changed } = await play({
       script,
-      async then(recorded, drive) {
+      async afterwards(recorded, drive) {
         again = await drive(recorded);
       },
       ...(stopped === undefined
@@ -89,7 +90,7 @@ describe.skipIf(!(await needs("bubblewrap")))("two partners", () => {
     expect(notes).toBe("right\n");
     expect(changed.map(({ path }) => path).toSorted()).toEqual(["left.txt", "notes.txt"]);
     expect(firstDifference(events)).toBeUndefined();
-    expect(again).toMatchObject({ difference: undefined, stopped: undefined });
+    expect(again).toMatchObject(same);
   });
 });
 

@@ -5,7 +5,7 @@ import type { State } from "#src/engine/state.ts";
 import type { Issue } from "#src/playground/playground.ts";
 import { sampleFiles } from "#src/playground/sample-script.ts";
 import { openWorld, person, type Played, type World } from "#test/support/baton-world.ts";
-import { drivesAgain } from "#test/support/drives-again.ts";
+import { drivenAgain, same } from "#test/support/driven-again.ts";
 import { checkAnswer, checkDelivery, checkRequest } from "#test/support/openapi.ts";
 import { feature, receiptAgents } from "#test/support/receipts.ts";
 
@@ -111,7 +111,7 @@ describe("a feature", () => {
 });
 
 test("is driven again with its recorded answers: two waves, the conflict and the words of people", async () => {
-  await drivesAgain(await world.baton.store.log.read(played.state.runId), world);
+  expect(await drivenAgain(await world.baton.store.log.read(played.state.runId), world)).toEqual(same);
 }, 150_000);
 
 describe("on GitHub's side", () => {

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openMcpHttp, type McpHttp } from "#test/support/mcp-http.ts";
 import { openWorld, type Played, type World } from "#test/support/baton-world.ts";
-import { drivesAgain } from "#test/support/drives-again.ts";
+import { drivenAgain, same } from "#test/support/driven-again.ts";
 import { needs } from "#test/support/needs.ts";
 import { local, remote } from "../agents/servers/world.ts";
 
@@ -74,7 +74,7 @@ describe.skipIf(!(await needs("bubblewrap")))("a run whose agent names servers",
 
   test("is driven again without its servers: they say what they said", async () => {
     const events = await world.baton.store.log.read(played.state.runId);
-    await drivesAgain(events, { env: { ...world.env, servers: undefined } });
+    expect(await drivenAgain(events, { env: { ...world.env, servers: undefined } })).toEqual(same);
     expect(http.calls).toEqual(["add"]);
   });
 

@@ -8,7 +8,7 @@ import { blockIn, parsePlan, planBlock, printPlan } from "#src/engine/plan-text.
 import { sampleFiles } from "#src/playground/sample-script.ts";
 import type { Plan } from "#src/workflows/artifacts.ts";
 import { openWorld, person, type World } from "#test/support/baton-world.ts";
-import { drivesAgain } from "#test/support/drives-again.ts";
+import { drivenAgain, same } from "#test/support/driven-again.ts";
 import { checkAnswer, checkDelivery, checkRequest } from "#test/support/openapi.ts";
 import { feature, plan, receiptAgents } from "#test/support/receipts.ts";
 
@@ -114,7 +114,7 @@ describe("an edit of the plan", () => {
 
   test("is what the engine would do again, and is driven again with it", async () => {
     expect(firstDifference(events)).toBeUndefined();
-    await drivesAgain(events, world);
+    expect(await drivenAgain(events, world)).toEqual(same);
   }, 150_000);
 });
 

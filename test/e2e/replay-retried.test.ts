@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { fold } from "#src/engine/fold.ts";
 import type { AgentScript } from "#src/playground/scripted-model.ts";
 import { openWorld, person } from "#test/support/baton-world.ts";
-import { drivesAgain } from "#test/support/drives-again.ts";
+import { drivenAgain, same } from "#test/support/driven-again.ts";
 import { until } from "#test/support/until.ts";
 
 const mend = `sed -i 's|return Array.from.*|const share = Math.floor(total / people); const rest = total - share * people; return Array.from({ length: people }, (_, i) => share + (i < rest ? 1 : 0));|' src/split.js`;
@@ -33,5 +33,5 @@ test("people say again what they said behind a branch that was kept", async () =
     "work.kept",
     "retry.requested",
   ]);
-  await drivesAgain(events, world);
+  expect(await drivenAgain(events, world)).toEqual(same);
 });

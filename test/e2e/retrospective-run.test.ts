@@ -6,7 +6,7 @@ import type { State } from "#src/engine/state.ts";
 import { sampleFiles, sampleIssues } from "#src/playground/sample-script.ts";
 import type { Lessons } from "#src/workflows/lessons.ts";
 import { openWorld, person, type World } from "#test/support/baton-world.ts";
-import { drivesAgain } from "#test/support/drives-again.ts";
+import { drivenAgain, same } from "#test/support/driven-again.ts";
 import { checkAnswer, checkRequest } from "#test/support/openapi.ts";
 
 const repo = "octo/past";
@@ -153,7 +153,7 @@ describe("a retrospective", () => {
 
   test("is driven again from its log and finds the same, without looking at GitHub", async () => {
     const recorded = await world.baton.store.log.read(runId(state.runId));
-    await drivesAgain(recorded, world);
+    expect(await drivenAgain(recorded, world)).toEqual(same);
   }, 150_000);
 
   test("in which no lesson is left opens nothing and says so", async () => {
@@ -178,7 +178,7 @@ describe("a retrospective", () => {
     expect(calls()).toHaveLength(before);
     expect(lastWords(again.number)).toContain("Nothing has happened since");
     const recorded = await world.baton.store.log.read(runId(again.state.runId));
-    await drivesAgain(recorded, world);
+    expect(await drivenAgain(recorded, world)).toEqual(same);
   }, 150_000);
 
   test("teaches agents by the merged file alone", async () => {

@@ -54,7 +54,10 @@ interface Play {
   /** The worker is stopped when such a request is made, and another drives on. */
   readonly stopAt?: (call: ScriptedCall) => boolean;
   /** What is done with the log while the repository is still there; `again` drives it, or another one, again. */
-  readonly then?: (events: RecordedEvent[], again: (events: RecordedEvent[]) => Promise<DrivenAgain>) => Promise<void>;
+  readonly afterwards?: (
+    events: RecordedEvent[],
+    again: (events: RecordedEvent[]) => Promise<DrivenAgain>,
+  ) => Promise<void>;
   /** What happens before a request is answered. */
   readonly before?: (call: ScriptedCall, parts: { home: string; parts: Parts }) => Promise<void>;
 }
@@ -111,7 +114,7 @@ export async function play({ script, agent = "orchestrator", files = {}, event =
     if (driven === "parked") await drive(first.runId, engine, never);
     const events = await log.read(first.runId);
     const state = fold(events);
-    await play.then?.(events, (log) => driveAgain(log, { env, repo: origin, stillMs: 2_000 }));
+    await play.afterwards?.(events, (log) => driveAgain(log, { env, repo: origin, stillMs: 2_000 }));
     const conducted = state.stages.get("conduct")?.current;
     const head = conducted?.commit ?? base;
     const bytes = await parts.workspaces.file(repo, head, "notes.txt", never);
