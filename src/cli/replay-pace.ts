@@ -36,7 +36,8 @@ export class Pace {
   readonly #moving = new Set<string>();
   readonly #stillMs: number;
   #busy = 0;
-  /** Those who wait to be heard and of whom nothing more is recorded. */
+  #gates = 0;
+  /** Those who are heard when nothing else happens. */
   #unheard = 0;
   #isStill = false;
   #first = 0;
@@ -156,12 +157,17 @@ export class Pace {
     }
   }
 
-  /** The result of a gate waits for its turn, where it is clear whose it is. */
+  /** The result of a gate waits for its turn, where it is clear whose it is, or until nothing else happens. */
   async gateTurn(gate: string, signal: AbortSignal): Promise<void> {
     const heads = [...this.#lanes.values()].flatMap(({ entries, at }) => entries[at] ?? []);
     const own = heads.filter(({ event }) => event.type === "gate.checked" && event.result.gate === gate);
     const [only] = own;
-    if (only && own.length === 1) await this.#until(() => (this.next?.version ?? Infinity) >= only.version, "", signal);
+    if (!only || own.length > 1) return;
+    const who = `gate ${(this.#gates += 1)}`;
+    using _ = this.working(who);
+    this.#unheard += 1;
+    await this.#until(() => (this.next?.version ?? Infinity) >= only.version || this.#isStill, who, signal);
+    this.#unheard -= 1;
   }
 
   differs(version: number, { expected, recorded }: Omit<Difference, "version">): void {
