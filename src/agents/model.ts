@@ -62,6 +62,8 @@ export interface Model {
   ask(request: ModelRequest, options: AskOptions): Promise<ModelAnswer>;
   /** Imports the SDK ahead of the first request. */
   warm(): Promise<void>;
+  /** The same model as one attempt's agent asks it, where it matters who asks; absent where it does not. */
+  readonly of?: (attempt: { readonly stage: string; readonly attempt: number }) => Model;
 }
 
 export interface ModelOptions {

@@ -7,6 +7,11 @@ import { no, type Act } from "./taking.ts";
 /** Said of a call that git, the disk or the log broke: the driver decides about that, and whoever goes on is told so. */
 const NOT_DONE = "Not done: something of Baton's own broke meanwhile. If it is still wanted, call it again.";
 
+/** Whether a call was answered so because something of Baton's own broke under it, or under one before it. */
+export function wasNotDone(output: string): boolean {
+  return output === NOT_DONE;
+}
+
 /** These tools, and those by these names. `signal` is the work's: what they wait for ends with it. */
 export function withOwn<Name extends string>(
   tools: SessionTools,

@@ -83,6 +83,11 @@ const CONTINUE = "Your reply reached its length limit and was cut off. Go on fro
 const INTERRUPTED = "Baton was stopped while this ran, and ended it. What it had changed by then is still there.";
 const NOT_RUN = "Not run: Baton was stopped before. Call it again if it is still wanted.";
 
+/** Whether a call was answered so because Baton stopped while it ran, or before. */
+export function wasCutShort(output: string): boolean {
+  return output === INTERRUPTED || output === NOT_RUN;
+}
+
 /** Runs a session to its end. Throws only what `onTurn` and the tools' `begin` and `recorded` throw. */
 export async function runSession<T>(options: SessionOptions<T>, signal: AbortSignal): Promise<SessionEnd<T>> {
   return await new Session(options, signal).run();

@@ -254,7 +254,7 @@ async function workIn<Hands extends AsyncDisposable>(
   const note = [renewed ?? [], foreign.note ?? []].flat().join("\n\n");
   const attempt: AttemptOptions<Artifact["value"]> = {
     agent: task.agent,
-    model,
+    model: model.of?.(task) ?? model,
     modelIds: modelIds(task.tier ?? agent.model, task.config.models),
     circuits,
     ...equipped,

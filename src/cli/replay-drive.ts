@@ -6,34 +6,50 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { openParts } from "../baton.ts";
-import { systemClock } from "../core/clock.ts";
 import { BatonError } from "../core/errors.ts";
 import { runId } from "../core/ids.ts";
 import { createLog } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
-import type { Difference } from "../engine/agree.ts";
+import { eventInWords, type Difference } from "../engine/agree.ts";
 import { drive } from "../engine/drive.ts";
 import type { Engine } from "../engine/engine.ts";
 import { RunEvent, type EventOf, type RecordedEvent } from "../engine/events.ts";
+import { fold } from "../engine/fold.ts";
 import type { EventLog, Publisher, Triager, WorkflowSource } from "../engine/ports.ts";
 import type { Env } from "../env.ts";
+import type { State } from "../engine/state.ts";
 import type { Subjects } from "../engine/subjects-port.ts";
 import { nothingToLose } from "../github/subjects.ts";
 import { noHistory } from "../store/history.ts";
 import { createMemoryLog } from "../store/memory-log.ts";
 import { mirrorFolder } from "../workspace/mirror.ts";
-import { compared, comparison } from "./replay-compare.ts";
+import { pacedAgents } from "./replay-agents.ts";
 import { recordedModel } from "./replay-model.ts";
+import { Pace, type Stopped } from "./replay-pace.ts";
+import { recordedRun } from "./replay-recorded.ts";
 import { recordedServers } from "./replay-servers.ts";
 
-/** Drives the run again and gives the first difference. Throws what broken git or a missing sandbox throws, and `invalid-usage` when the run was not routed. */
+/** What a drive came to. */
+export interface DrivenAgain {
+  /** The first event that came otherwise. */
+  readonly difference: Difference | undefined;
+  /** Why it could not be driven to its end, when neither was the engine's doing. */
+  readonly stopped: Stopped | undefined;
+  /** What is not as it was then, in words. */
+  readonly notes: readonly string[];
+}
+
+/** How often it is looked whether everybody waits, in milliseconds. */
+const LOOK_MS = 500;
+
+/** Drives the run again until it ends, or differs. Throws what broken git or a missing sandbox throws, and `invalid-usage` when the run was not routed. */
 export async function driveAgain(
   recorded: readonly RecordedEvent[],
-  { env, repo }: { env: Env; repo: string | undefined },
-): Promise<Difference | undefined> {
-  const events = withoutDetours(recorded);
-  const [first] = events;
-  if (first?.event.type !== "run.created") throw new Error("a run's first event must be run.created");
+  { env, repo, stillMs }: { env: Env; repo: string | undefined; stillMs?: number },
+): Promise<DrivenAgain> {
+  const run = recordedRun(recorded);
+  const { created, entries } = run;
+  const events = entries.map(({ version, event }) => ({ version, event }));
   const journal = createLog({
     level: env.logLevel === "info" ? "error" : env.logLevel,
     redact: createRedact(env.secrets),
@@ -41,8 +57,8 @@ export async function driveAgain(
   await using undo = new AsyncDisposableStack();
   const scratch = await mkdtemp(join(tmpdir(), "baton-replay-"));
   undo.defer(() => rm(scratch, { recursive: true, force: true }));
-  const model = recordedModel(events);
-  const source = sourceOf(env, first.event, repo);
+  const pace = new Pace(run, stillMs);
+  const model = recordedModel(run.said, pace);
   const parts = undo.use(
     await openParts({
       env: { ...env, home: scratch },
@@ -52,42 +68,44 @@ export async function driveAgain(
       servers: recordedServers(events),
     }),
   );
-  const created = { ...first.event, repo: { ...first.event.repo, cloneUrl: source } };
-  const log = createMemoryLog({ clock: systemClock, parse: (json) => RunEvent.parse(json) });
-  await log.create(created);
-  const people = withPeople(log, created.runId, events);
+  const log = createMemoryLog({ clock: pace.logClock, parse: (json) => RunEvent.parse(json) });
+  const first = { ...created, repo: { ...created.repo, cloneUrl: sourceOf(env, created, repo) } };
+  await log.create(first);
+  pace.take([first]);
+  const people = withPeople(log, first.runId, pace);
   const usual = parts.engine({
     log: people.log,
-    publisher: dryPublisher(events),
+    publisher: dryPublisher(recorded),
     projection: { touch() {}, settle: () => Promise.resolve() },
     history: noHistory,
     subjects: recordedSubjects(events),
   });
   const engine: Engine = {
     ...usual,
+    clock: pace.clock,
     triager: recordedTriager(events),
     workflows: recordedWorkflow(events, usual.workflows),
-    agents: {
-      run: (task, told, signal) => {
-        model.turnTo(task.stage, task.attempt);
-        return usual.agents.run(task, told, signal);
+    agents: pacedAgents(usual.agents, model, pace),
+    merges: { merge: (...asked) => pace.busy(() => usual.merges.merge(...asked)) },
+    gates: {
+      async check(request, signal) {
+        const result = await pace.busy(() => usual.gates.check(request, signal));
+        await pace.gateTurn(request.gate, signal);
+        return result;
       },
-      resume: (task, conversation, told, signal) => {
-        // An agent that is commanded again goes on; nothing else is ever interrupted in a replay.
-        if (!conversation.commands?.length)
-          return Promise.resolve({ type: "gone", why: "a replay interrupts nothing" });
-        model.turnTo(task.stage, task.attempt);
-        return usual.agents.resume(task, conversation, told, signal);
-      },
-      forget: (run) => usual.agents.forget(run),
     },
   };
-  const { signal } = new AbortController();
+  const looking = setInterval(() => pace.look(), LOOK_MS);
+  undo.defer(() => clearInterval(looking));
+  await people.catchUp();
   for (;;) {
-    await drive(runId(created.runId), engine, signal);
-    if (!(await people.goOn())) break;
+    await drive(runId(created.runId), engine, pace.over);
+    if (pace.over.aborted || !(await people.goOn())) break;
   }
-  return comparison(events, await log.read(runId(created.runId)));
+  const { stopped } = pace;
+  const state = fold(await log.read(runId(created.runId)));
+  const difference = pace.difference ?? (stopped ? undefined : missing(pace, state));
+  return { difference, stopped, notes: run.notes };
 }
 
 /** Where git finds the base commit: the clone that was named, Baton's own mirror, or where the run found it. */
@@ -97,42 +115,49 @@ function sourceOf(env: Env, { repo }: EventOf<"run.created">, folder: string | u
   return existsSync(mirror) ? mirror : repo.cloneUrl;
 }
 
-/** What was begun again leaves only its last beginning, and waits are over at once: a replay is never interrupted. */
-function withoutDetours(recorded: readonly RecordedEvent[]): RecordedEvent[] {
-  const restarted = new Map<string, number>();
-  for (const { version, event } of recorded)
-    if (event.type === "stage.started") restarted.set(`${event.stage}/${event.attempt}`, version);
-  return recorded.filter(({ version, event }) => {
-    if (["run.driven", "run.parked", "pause.requested", "resume.requested"].includes(event.type)) return false;
-    if (!("stage" in event) || !("attempt" in event)) return true;
-    return version >= (restarted.get(`${event.stage}/${event.attempt}`) ?? 0);
-  });
+/** What never came, although the drive came to its end. */
+function missing({ next }: Pace, { waiting }: State): Difference | undefined {
+  if (!next) return undefined;
+  const expected = waiting ? `run.parked ${waiting.reason} ${waiting.message}` : "nothing more";
+  return { version: next.version, expected, recorded: eventInWords(next.event) };
 }
 
-const outside = new Set<RunEvent["type"]>([
-  "stop.requested",
-  "subject.closed",
-  "subject.lost",
-  "budget.changed",
-  "retry.requested",
-  "revision.requested",
-  "pull_request.closed",
-]);
-
 /** A log in which people say again what they said, as soon as the run is where it was then. */
-function withPeople(log: EventLog, run: string, recorded: readonly RecordedEvent[]) {
+function withPeople(log: EventLog, run: string, pace: Pace) {
   const id = runId(run);
-  const script = recorded.flatMap(({ event }) => (compared(event) ? [event] : []));
 
+  async function say(event: RunEvent): Promise<void> {
+    const said = pace.commits.inNow(event);
+    for (;;) {
+      const now = await log.read(id);
+      const answer = await log.append(id, now.length, [said]);
+      if (answer.type === "appended") break;
+    }
+    pace.take([said]);
+  }
+
+  /** Says whatever must come next and comes of no work. */
   async function catchUp(): Promise<boolean> {
     let spoke = false;
     for (;;) {
-      const now = await log.read(id);
-      const next = script[now.filter(({ event }) => compared(event)).length];
-      if (!next || !outside.has(next.type)) return spoke;
-      const answer = await log.append(id, now.length, [next]);
-      spoke ||= answer.type === "appended";
+      const { next } = pace;
+      if (pace.over.aborted || next?.comes !== "word") return spoke;
+      if (next.event.type === "fleet.merged") {
+        pace.stop(next.version, "the reply that had this merged is in no log, and the commit is not made without it");
+        return spoke;
+      }
+      await say(next.event);
+      spoke = true;
     }
+  }
+
+  /** The run has come to a stand. True when there is something that moves it, or ends it. */
+  async function goOn(): Promise<boolean> {
+    if (await catchUp()) return true;
+    const { next } = pace;
+    if (next?.comes !== "still") return false;
+    await say(next.event);
+    return true;
   }
 
   const speaking: EventLog = {
@@ -147,14 +172,16 @@ function withPeople(log: EventLog, run: string, recorded: readonly RecordedEvent
     runsOf: (repo, subject) => log.runsOf(repo, subject),
     async append(asked, expected, events) {
       const answer = await log.append(asked, expected, events);
-      if (answer.type === "appended" && events.length > 0) await catchUp();
+      if (answer.type !== "appended") return answer;
+      pace.take(events);
+      await catchUp();
       return answer;
     },
   };
-  return { log: speaking, goOn: catchUp };
+  return { log: speaking, catchUp, goOn };
 }
 
-function recordedTriager(recorded: readonly RecordedEvent[]): Triager {
+function recordedTriager(recorded: readonly Pick<RecordedEvent, "event">[]): Triager {
   const routes = recorded.flatMap(({ event }) => (event.type === "run.routed" ? [event] : []));
   return {
     async triage() {
@@ -168,7 +195,7 @@ function recordedTriager(recorded: readonly RecordedEvent[]): Triager {
 }
 
 /** Workflows may have changed since: the recorded one is used. */
-function recordedWorkflow(recorded: readonly RecordedEvent[], known: WorkflowSource): WorkflowSource {
+function recordedWorkflow(recorded: readonly Pick<RecordedEvent, "event">[], known: WorkflowSource): WorkflowSource {
   const workflows = recorded.flatMap(({ event }) =>
     event.type === "run.routed" && event.decision.kind === "start" ? [event.decision.workflow] : [],
   );
@@ -180,7 +207,7 @@ function recordedWorkflow(recorded: readonly RecordedEvent[], known: WorkflowSou
 }
 
 /** Nothing is lost, and what was collected then is collected again. */
-function recordedSubjects(recorded: readonly RecordedEvent[]): Subjects {
+function recordedSubjects(recorded: readonly Pick<RecordedEvent, "event">[]): Subjects {
   const [seen] = recorded.flatMap(({ event }) => (event.type === "hindsight.collected" ? [event.hindsight] : []));
   return {
     ...nothingToLose,
@@ -189,7 +216,7 @@ function recordedSubjects(recorded: readonly RecordedEvent[]): Subjects {
 }
 
 /** Opens nothing, and answers what was answered then. */
-function dryPublisher(recorded: readonly RecordedEvent[]): Publisher {
+function dryPublisher(recorded: readonly Pick<RecordedEvent, "event">[]): Publisher {
   const opened = recorded.flatMap(({ event }) => (event.type === "pull_request.opened" ? [event] : []));
   const nothing = () => Promise.resolve();
   return {

@@ -8,18 +8,19 @@ import type { RecordedEvent } from "../engine/events.ts";
 import { isRecord } from "../hands/protocol.ts";
 
 /** The servers of a log. */
-export function recordedServers(events: readonly RecordedEvent[]): Servers {
-  const answers = answersIn(events);
+export function recordedServers(events: readonly Pick<RecordedEvent, "event">[]): Servers {
   return {
     mayName: () => () => undefined,
     elsewhere: () => true,
     open(agent, { stage, attempt }) {
       if (agent.servers.length === 0) return undefined;
+      // An agent that is commanded again goes on with the tools of its conversation.
       const tools = events.flatMap(({ event }) =>
-        event.type === "session.started" && event.stage === stage && event.attempt === attempt
+        event.type === "session.started" && event.stage === stage && event.attempt <= attempt
           ? (event.tools ?? []).flatMap(toolOf)
           : [],
       );
+      const answers = answersIn(events.filter(({ event }) => "attempt" in event && event.stage === stage));
       const first = new Map(tools.map((tool) => [tool.name, tool]));
       return {
         local: false,
@@ -32,8 +33,8 @@ export function recordedServers(events: readonly RecordedEvent[]): Servers {
   };
 }
 
-/** What every call was answered, by its id. */
-function answersIn(events: readonly RecordedEvent[]): ReadonlyMap<string, ToolAnswer> {
+/** What every call of a unit was answered, by its id. */
+function answersIn(events: readonly Pick<RecordedEvent, "event">[]): ReadonlyMap<string, ToolAnswer> {
   const answers = new Map<string, ToolAnswer>();
   for (const { event } of events) {
     if (event.type !== "agent.turn") continue;

@@ -11,9 +11,10 @@ const USAGE = `Usage: baton replay <id|file>            fold a recorded run agai
        baton replay <id|file> --drive    drive it anew with its recorded model answers; nothing is published
 
   --repo <folder>   with --drive: a clone that holds the commit the run began from, when Baton has no mirror of the repository
-  --json            one JSON object: run, events, difference
+  --json            one JSON object: run, events, state, difference; with --drive also stopped, notes
 
-Exit code 0 when there is no difference, 1 when there is one.`;
+Exit code 0 when there is no difference, 1 when there is one, 3 when the run could not be driven to its end: something happened in it then
+that no log holds. What was driven until there is without a difference.`;
 
 /** The verb. */
 export async function replay(argv: readonly string[]): Promise<number> {
@@ -27,17 +28,27 @@ export async function replay(argv: readonly string[]): Promise<number> {
   if (values.repo !== undefined && !values.drive) throw invalidUsage(`--repo is for --drive`, USAGE);
   const env = readEnv([]);
   const events = await readRun(target, env);
-  const difference = values.drive ? await driveAgain(events, { env, repo: values.repo }) : firstDifference(events);
+  const { difference, stopped, notes } = values.drive
+    ? await driveAgain(events, { env, repo: values.repo })
+    : { difference: firstDifference(events), stopped: undefined, notes: [] };
   const { runId, finished, phase } = fold(events);
   const state = finished?.outcome ?? phase;
-  if (values.json)
-    console.log(JSON.stringify({ run: runId, events: events.length, state, difference: difference ?? null }));
-  else if (!difference) console.log(`${runId} (${state}): ${events.length} events, no difference.`);
-  else
-    console.log(
-      `${runId} (${state}) differs at event ${difference.version}:\n  expected  ${difference.expected}\n  recorded  ${difference.recorded}`,
-    );
-  return difference ? 1 : 0;
+  if (values.json) {
+    const of = { run: runId, events: events.length, state, difference: difference ?? null };
+    console.log(JSON.stringify(values.drive ? { ...of, stopped: stopped ?? null, notes } : of));
+  } else {
+    for (const note of notes) console.log(`Note: ${note}`);
+    if (difference)
+      console.log(
+        `${runId} (${state}) differs at event ${difference.version}:\n  expected  ${difference.expected}\n  recorded  ${difference.recorded}`,
+      );
+    else if (stopped)
+      console.log(
+        `${runId} (${state}): no difference up to event ${stopped.version}; it cannot be driven further: ${stopped.why}.`,
+      );
+    else console.log(`${runId} (${state}): ${events.length} events, no difference.`);
+  }
+  return difference ? 1 : stopped ? 3 : 0;
 }
 
 function parse(argv: readonly string[]) {

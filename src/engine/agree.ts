@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { decide, endWithoutWaiting } from "./decide.ts";
 import { isWork, keyOf, startedEvent, stepEvent, type Effect } from "./effect.ts";
-import { isGone, type EventOf, type RecordedEvent, type RunEvent } from "./events.ts";
+import { isGone, waitReasons, type EventOf, type RecordedEvent, type RunEvent } from "./events.ts";
 import { refusalOf } from "./fleet-rules.ts";
 import { isFleetEvent } from "./fold-fleet.ts";
 import { isTalkEvent } from "./fold-talk.ts";
@@ -41,9 +41,14 @@ const fromOutside = new Set<RunEvent["type"]>([
   "run.driven",
 ]);
 
-/** `/agent restart` ends the run that it replaces. */
-function isFromOutside(event: RunEvent): boolean {
+/** Whether people, the world or a new driver recorded it. `/agent restart` ends the run that it replaces. */
+export function isFromOutside(event: RunEvent): boolean {
   return fromOutside.has(event.type) || (event.type === "run.finished" && event.code === "restarted");
+}
+
+/** Whether a run that ended by this code ended because nobody waits that long for what it waits for: a one-shot run. */
+export function waitsFor(code: string): boolean {
+  return code === "paused" || waitReasons.some((reason) => reason === code);
 }
 
 /** The first event that the engine would not record, or undefined. Throws when the log does not begin with `run.created`. */
@@ -209,7 +214,8 @@ function inWords(effect: Effect): string {
   ].join(" ");
 }
 
-function eventInWords(event: RunEvent): string {
+/** An event in a few words: its type, whose it is, and what tells it from others of its kind. */
+export function eventInWords(event: RunEvent): string {
   switch (event.type) {
     case "stage.started":
       return `${event.type} ${event.stage} ${event.attempt} ${JSON.stringify(event.reasons)}`;
@@ -230,6 +236,6 @@ function eventInWords(event: RunEvent): string {
     case "run.finished":
       return `${event.type} ${event.outcome} ${event.code} ${event.message}`;
     default:
-      return event.type;
+      return "attempt" in event ? `${event.type} ${event.stage} ${event.attempt}` : event.type;
   }
 }

@@ -277,20 +277,23 @@ class Driver {
 
   async #append(events: readonly RunEvent[]): Promise<void> {
     if (events.length === 0) return;
+    // What others said in between is read here, and nobody else will find it new.
+    let others = 0;
     await this.#inTurn(async () => {
       // Somebody ended it meanwhile: only what happened all the same is worth a line.
       if (this.#state.finished && !events.every(isRemembered)) return;
       for (;;) {
         const answer = await this.#write(events);
         if (answer.type === "appended") break;
-        await this.#readTail();
+        others += await this.#readTail();
         // A person's pause came first: the run waits for them, not for a time.
         if (this.#state.paused && events.some(({ type }) => type === "run.parked")) return;
         // Somebody ended it meanwhile: only what happened all the same is worth a line.
         if (this.#state.finished && !events.every(isRemembered)) return;
       }
-      await this.#readTail();
+      others += (await this.#readTail()) - events.length;
     });
+    if (others > 0) this.#announce();
     await faultPoint("engine.after-append");
     this.#engine.projection.touch(this.#run);
   }
@@ -342,7 +345,8 @@ class Driver {
     if (isNews) this.#announce();
   }
 
-  async #readTail(): Promise<void> {
+  /** Says how many events there were. */
+  async #readTail(): Promise<number> {
     const tail = await this.#patient(() => this.#engine.log.read(this.#run, this.#state.version));
     for (const recorded of tail) {
       if (recorded.event.type === "run.driven" && recorded.event.driver !== this.#name) {
@@ -350,9 +354,10 @@ class Driver {
       }
       this.#state = apply(this.#state, recorded);
     }
-    if (tail.length === 0) return;
+    if (tail.length === 0) return 0;
     this.#change.resolve();
     this.#change = Promise.withResolvers();
+    return tail.length;
   }
 
   /** Appends at the version that is known. What does not fit the log's schema ends the run, in words: driven again it would be made again. */

@@ -3,9 +3,11 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { DrivenAgain } from "#src/cli/replay-drive.ts";
 import { BatonError } from "#src/core/errors.ts";
 import { firstDifference } from "#src/engine/agree.ts";
 import { fleetToolNames } from "#src/workflows/schema.ts";
+import { same } from "#test/support/driven-again.ts";
 import { created } from "#test/support/engine-world.ts";
 import { needs } from "#test/support/needs.ts";
 import { until } from "#test/support/until.ts";
@@ -399,7 +401,8 @@ describe.skipIf(!(await needs("bubblewrap")))("an orchestrator", () => {
     expect(JSON.stringify(calls("orchestrator")[0]?.request.tools)).not.toContain("- triager");
   });
 
-  test("shares the run's turns with its agents: each of those at work takes at most one more", async () => {
+  test("shares the run's turns with its agents: each of those at work takes at most one more; and so it does driven again", async () => {
+    let again: DrivenAgain | undefined;
     const names = ["a", "b", "c"];
     const { config } = created();
     const { state, events } = await play({
@@ -418,7 +421,11 @@ describe.skipIf(!(await needs("bubblewrap")))("an orchestrator", () => {
             : waitFor(...names),
         scout: () => turn(bash("true")),
       },
+      async afterwards(recorded, drive) {
+        again = await drive(recorded);
+      },
     });
+    expect(again).toMatchObject(same);
     expect(state.finished).toMatchObject({ outcome: "out-of-budget", code: "budget-turns" });
     const taken = events.filter(({ event }) => event.type === "agent.turn").length;
     expect(taken).toBeGreaterThanOrEqual(12);

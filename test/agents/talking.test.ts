@@ -1,10 +1,12 @@
 // Two agents at work side by side who agree by notes, messages and a lock, with the real runner, git and sandbox and a scripted model
 // over HTTP: what they are told, and that it is the same when the worker is stopped in between.
 import { describe, expect, test } from "vitest";
+import type { DrivenAgain } from "#src/cli/replay-drive.ts";
 import { BatonError } from "#src/core/errors.ts";
 import { firstDifference } from "#src/engine/agree.ts";
 import type { AgentScript, ScriptedCall } from "#src/playground/scripted-model.ts";
 import { bash, change, command, conclude, create, play, turn, use, waitFor } from "#test/support/conducted-play.ts";
+import { same } from "#test/support/driven-again.ts";
 import { memoryLog } from "#test/support/engine-world.ts";
 import { needs } from "#test/support/needs.ts";
 
@@ -53,9 +55,13 @@ describe.skipIf(!(await needs("bubblewrap")))("two partners", () => {
   test.each([
     ["", undefined],
     [", also when the worker is stopped while one of them waits", 4],
-  ])("agree on what they share, and wait for each other%s", async (_, stopped) => {
+  ])("agree on what they share, and wait for each other%s; and so they do driven again", async (_, stopped) => {
+    let again: DrivenAgain | undefined;
     const { state, events, server, notes, changed } = await play({
       script,
+      async afterwards(recorded, drive) {
+        again = await drive(recorded);
+      },
       ...(stopped === undefined
         ? {}
         : { stopAt: (call: ScriptedCall) => call.agent === "partner" && isLeft(call) && call.turn === stopped }),
@@ -84,6 +90,7 @@ describe.skipIf(!(await needs("bubblewrap")))("two partners", () => {
     expect(notes).toBe("right\n");
     expect(changed.map(({ path }) => path).toSorted()).toEqual(["left.txt", "notes.txt"]);
     expect(firstDifference(events)).toBeUndefined();
+    expect(again).toMatchObject(same);
   });
 });
 

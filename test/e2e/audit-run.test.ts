@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Findings, Report } from "#src/workflows/artifacts.ts";
 import { sampleFiles } from "#src/playground/sample-script.ts";
 import { openWorld, person, type World } from "#test/support/baton-world.ts";
+import { drivenAgain, same } from "#test/support/driven-again.ts";
 import { checkAnswer, checkRequest } from "#test/support/openapi.ts";
 
 const repo = "octo/audited";
@@ -86,7 +87,9 @@ describe("an audit", () => {
     expect(body.indexOf("Not everything was done")).toBeLessThan(body.indexOf("Two things stand out"));
     expect(body).not.toMatch(/(?<!`)@ada/);
     expect(world.playground.pulls(repo)).toEqual([]);
-  });
+    const events = line ? await world.baton.store.log.read(line.run) : [];
+    expect(await drivenAgain(events, world)).toEqual(same);
+  }, 150_000);
 
   test("what somebody ticks who may becomes an issue, once, and the report names it", async () => {
     tick(1);

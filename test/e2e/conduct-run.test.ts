@@ -6,6 +6,7 @@ import type { ScriptedCall } from "#src/playground/scripted-script.ts";
 import { askToDo } from "#test/support/asked-to-do.ts";
 import { openWorld, type World } from "#test/support/baton-world.ts";
 import { turn, use } from "#test/support/conducted-play.ts";
+import { drivenAgain, same } from "#test/support/driven-again.ts";
 
 const patience = { timeout: 120_000, interval: 50 };
 const wait = (...names: string[]) => use("check_agent_status", { names, wait_seconds: 120 });
@@ -76,6 +77,7 @@ describe("an orchestrator whose agent is stuck", () => {
     expect(await world.playground.file(repo, head, "HELLO.md")).toBe("Hello.\n");
     expect(await world.playground.file(repo, head, "HALF.md")).toBeUndefined();
     expect(firstDifference(events)).toBeUndefined();
+    expect(await drivenAgain(events, world)).toEqual(same);
   });
 });
 
@@ -136,6 +138,7 @@ describe("delegation that meets its limits", () => {
     expect(end).toContain("Everything that could be found out is said.");
     expect(state.spend.microDollars).toBeLessThan(5_000_000);
     expect(firstDifference(events)).toBeUndefined();
+    expect(await drivenAgain(events, world)).toEqual(same);
   });
 });
 

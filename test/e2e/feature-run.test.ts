@@ -5,6 +5,7 @@ import type { State } from "#src/engine/state.ts";
 import type { Issue } from "#src/playground/playground.ts";
 import { sampleFiles } from "#src/playground/sample-script.ts";
 import { openWorld, person, type Played, type World } from "#test/support/baton-world.ts";
+import { drivenAgain, same } from "#test/support/driven-again.ts";
 import { checkAnswer, checkDelivery, checkRequest } from "#test/support/openapi.ts";
 import { feature, receiptAgents } from "#test/support/receipts.ts";
 
@@ -108,6 +109,24 @@ describe("a feature", () => {
     expect(text).not.toContain("## Your task: csv");
   });
 });
+
+test("is driven again with its recorded answers: two waves, the conflict and the words of people", async () => {
+  const events = await world.baton.store.log.read(played.state.runId);
+  expect(await drivenAgain(events, world)).toEqual(same);
+  // A verdict turned round in the log: it is found at the gate that gives the other one.
+  const turned = events.map((one) =>
+    one.event.type === "gate.checked" && one.event.stage === "build:merge.csv"
+      ? { ...one, event: { ...one.event, result: { ...one.event.result, passed: false } } }
+      : one,
+  );
+  expect(await drivenAgain(turned, world)).toMatchObject({
+    difference: {
+      version: turned.find(({ event }) => event.type === "gate.checked" && !event.result.passed)?.version,
+      expected: "gate.checked build:merge.csv 1 resolved: passed true",
+      recorded: "gate.checked build:merge.csv 1 resolved: passed false",
+    },
+  });
+}, 150_000);
 
 describe("on GitHub's side", () => {
   test("every request, answer and webhook is as GitHub describes it", () => {

@@ -1,9 +1,9 @@
 // Runs whose agents name MCP servers, from webhook to pull request: an allowed server is used and its answers are in the log, which can be
 // driven again without it; a refused one ends the run before any agent works.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { driveAgain } from "#src/cli/replay-drive.ts";
 import { openMcpHttp, type McpHttp } from "#test/support/mcp-http.ts";
 import { openWorld, type Played, type World } from "#test/support/baton-world.ts";
+import { drivenAgain, same } from "#test/support/driven-again.ts";
 import { needs } from "#test/support/needs.ts";
 import { local, remote } from "../agents/servers/world.ts";
 
@@ -74,8 +74,7 @@ describe.skipIf(!(await needs("bubblewrap")))("a run whose agent names servers",
 
   test("is driven again without its servers: they say what they said", async () => {
     const events = await world.baton.store.log.read(played.state.runId);
-    const difference = await driveAgain(events, { env: { ...world.env, servers: undefined }, repo: undefined });
-    expect(difference).toBeUndefined();
+    expect(await drivenAgain(events, { env: { ...world.env, servers: undefined } })).toEqual(same);
     expect(http.calls).toEqual(["add"]);
   });
 

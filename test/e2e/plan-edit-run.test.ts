@@ -8,6 +8,7 @@ import { blockIn, parsePlan, planBlock, printPlan } from "#src/engine/plan-text.
 import { sampleFiles } from "#src/playground/sample-script.ts";
 import type { Plan } from "#src/workflows/artifacts.ts";
 import { openWorld, person, type World } from "#test/support/baton-world.ts";
+import { drivenAgain, same } from "#test/support/driven-again.ts";
 import { checkAnswer, checkDelivery, checkRequest } from "#test/support/openapi.ts";
 import { feature, plan, receiptAgents } from "#test/support/receipts.ts";
 
@@ -111,7 +112,10 @@ describe("an edit of the plan", () => {
     expect(parsePlan(blockOf(planComment()?.body ?? ""))).toMatchObject({ type: "ok", plan: mine });
   });
 
-  test("is what the engine would do again", () => expect(firstDifference(events)).toBeUndefined());
+  test("is what the engine would do again, and is driven again with it", async () => {
+    expect(firstDifference(events)).toBeUndefined();
+    expect(await drivenAgain(events, world)).toEqual(same);
+  }, 150_000);
 });
 
 test("every request, answer and webhook is as GitHub describes it", () => {

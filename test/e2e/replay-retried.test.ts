@@ -1,9 +1,9 @@
 // A run that ended without its pull request, was kept on a branch, and succeeded when somebody asked for another try: driven again from its log.
 import { expect, test } from "vitest";
-import { driveAgain } from "#src/cli/replay-drive.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { AgentScript } from "#src/playground/scripted-model.ts";
 import { openWorld, person } from "#test/support/baton-world.ts";
+import { drivenAgain, same } from "#test/support/driven-again.ts";
 import { until } from "#test/support/until.ts";
 
 const mend = `sed -i 's|return Array.from.*|const share = Math.floor(total / people); const rest = total - share * people; return Array.from({ length: people }, (_, i) => share + (i < rest ? 1 : 0));|' src/split.js`;
@@ -33,5 +33,5 @@ test("people say again what they said behind a branch that was kept", async () =
     "work.kept",
     "retry.requested",
   ]);
-  expect(await driveAgain(events, { env: world.env, repo: undefined })).toBeUndefined();
+  expect(await drivenAgain(events, world)).toEqual(same);
 });

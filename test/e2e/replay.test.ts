@@ -101,8 +101,10 @@ describe("a recorded run", () => {
     await writeFile(file, changed);
     const driven = await baton("replay", file, "--drive", "--repo", repo);
     expect(driven.code, driven.stderr).toBe(1);
-    expect(driven.stdout).toMatch(/differs at event \d+/);
-    expect(driven.stdout).toMatch(/expected .*"gate":"green","passed":false/);
+    expect(driven.stdout).toMatch(
+      /differs at event \d+:\n {2}expected {2}gate\.checked verify 1 green: passed false, /,
+    );
+    expect(driven.stdout).toMatch(/\n {2}recorded {2}gate\.checked verify 1 green: passed true, /);
     // Folding alone cannot know what a command does; a verdict that was turned round it sees.
     expect((await baton("replay", file)).code).toBe(0);
     await writeFile(file, log.replace('"gate":"green","passed":true', '"gate":"green","passed":false'));
@@ -110,6 +112,18 @@ describe("a recorded run", () => {
       code: 1,
       stdout: expect.stringContaining("expected  start fix 2"),
     });
+  });
+
+  test("in which something of Baton's own broke is driven up to there, and the end says why no further", async () => {
+    const file = join(folder, "broken.jsonl");
+    const broken = "Not done: something of Baton's own broke meanwhile. If it is still wanted, call it again.";
+    await writeFile(file, log.replace(/"ok":true,"output":"(?:[^"\\]|\\.)*"/, `"ok":false,"output":"${broken}"`));
+    const driven = await baton("replay", file, "--drive", "--repo", repo);
+    expect(driven.stdout).toMatch(
+      /no difference up to event \d+; it cannot be driven further: git, the disk or the log broke then under a tool of \w+; here nothing broke\./,
+    );
+    expect(driven.code, driven.stderr).toBe(3);
+    expect((await baton("replay", "--help")).stdout).toContain("3 when the run could not be driven to its end");
   });
 
   test("that nobody knows is said so, and so is what is no run", async () => {

@@ -1,13 +1,13 @@
 // Lessons over real HTTP: what people said and did about earlier pull requests, and a run that came to nothing, become a pull request to the
 // repository's instructions. What is invented is dropped, hostile words stay data, and agents learn of it once it is merged.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { driveAgain } from "#src/cli/replay-drive.ts";
 import { runId } from "#src/core/ids.ts";
 import type { State } from "#src/engine/state.ts";
 import { sampleFiles, sampleIssues } from "#src/playground/sample-script.ts";
 import type { Lessons } from "#src/workflows/lessons.ts";
 import { nextStart, Schedule, scheduleId } from "#src/workflows/schedules.ts";
 import { openWorld, person, type World } from "#test/support/baton-world.ts";
+import { drivenAgain, same } from "#test/support/driven-again.ts";
 import { checkAnswer, checkRequest } from "#test/support/openapi.ts";
 import { until } from "#test/support/until.ts";
 
@@ -203,7 +203,7 @@ describe("a retrospective", () => {
 
   test("is driven again from its log and finds the same, without looking at GitHub", async () => {
     const recorded = await world.baton.store.log.read(runId(state.runId));
-    expect(await driveAgain(recorded, { env: world.env, repo: undefined })).toBe(undefined);
+    expect(await drivenAgain(recorded, world)).toEqual(same);
   }, 150_000);
 
   test("in which no lesson is left opens nothing and says so", async () => {
@@ -228,7 +228,7 @@ describe("a retrospective", () => {
     expect(calls()).toHaveLength(before);
     expect(lastWords(again.number)).toContain("Nothing has happened since");
     const recorded = await world.baton.store.log.read(runId(again.state.runId));
-    expect(await driveAgain(recorded, { env: world.env, repo: undefined })).toBe(undefined);
+    expect(await drivenAgain(recorded, world)).toEqual(same);
   }, 150_000);
 
   test("teaches agents by the merged file alone", async () => {

@@ -4,13 +4,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openParts, type Parts } from "#src/baton.ts";
+import { driveAgain, type DrivenAgain } from "#src/cli/replay-drive.ts";
 import { silentLog } from "#src/core/log.ts";
 import { Parking } from "#src/core/parking.ts";
 import { drive } from "#src/engine/drive.ts";
-import type { EventOf } from "#src/engine/events.ts";
+import type { EventOf, RecordedEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { EventLog } from "#src/engine/ports.ts";
-import { readEnv } from "#src/env.ts";
+import { readEnv, type Env } from "#src/env.ts";
 import { nothingToLose } from "#src/github/subjects.ts";
 import type { AgentScript, ScriptedCall } from "#src/playground/scripted-model.ts";
 import { openScriptedModel } from "#src/playground/scripted-model.ts";
@@ -52,6 +53,11 @@ interface Play {
   readonly log?: EventLog;
   /** The worker is stopped when such a request is made, and another drives on. */
   readonly stopAt?: (call: ScriptedCall) => boolean;
+  /** What is done with the log while the repository is still there; `again` drives it, or another one, again. */
+  readonly afterwards?: (
+    events: RecordedEvent[],
+    again: (events: RecordedEvent[]) => Promise<DrivenAgain>,
+  ) => Promise<void>;
   /** What happens before a request is answered. */
   readonly before?: (call: ScriptedCall, parts: { home: string; parts: Parts }) => Promise<void>;
 }
@@ -79,13 +85,14 @@ export async function play({ script, agent = "orchestrator", files = {}, event =
         };
       },
     });
+    const env: Env = {
+      ...readEnv([], {}),
+      home,
+      model: { apiKey: "test-key-of-nobody", baseURL: server.url },
+      sandbox: "required",
+    };
     await using parts = await openParts({
-      env: {
-        ...readEnv([], {}),
-        home,
-        model: { apiKey: "test-key-of-nobody", baseURL: server.url },
-        sandbox: "required",
-      },
+      env,
       journal: silentLog,
       credential: () => Promise.resolve(undefined),
     });
@@ -107,6 +114,7 @@ export async function play({ script, agent = "orchestrator", files = {}, event =
     if (driven === "parked") await drive(first.runId, engine, never);
     const events = await log.read(first.runId);
     const state = fold(events);
+    await play.afterwards?.(events, (log) => driveAgain(log, { env, repo: origin, stillMs: 2_000 }));
     const conducted = state.stages.get("conduct")?.current;
     const head = conducted?.commit ?? base;
     const bytes = await parts.workspaces.file(repo, head, "notes.txt", never);
