@@ -177,6 +177,7 @@ describe("baton init", () => {
     await using baton = startBaton(["init", repo, "--agent", "--json"], environment(key));
     expect(await baton.exit, baton.stderr()).toBe(0);
     const branch = (await git("branch", "--list", "baton/*", "--format=%(refname:short)")).trim();
+    expect(branch).toBe("baton/setup");
     expect(await git("diff", "--name-only", "main", branch)).toBe(".github/baton.yml\n.github/baton/agents/cents.md");
     expect(await git("show", `${branch}:.github/baton.yml`)).toContain("  test: node --test");
     expect(await git("status", "--porcelain")).toBe("");
