@@ -207,7 +207,7 @@ describe("locks", () => {
     const bent = events
       .filter(({ event }) => event.type !== "lock.released")
       .map((recorded, index) => ({ ...recorded, version: index + 1 }));
-    expect(firstDifference(bent)?.recorded).toBe("lock.granted");
+    expect(firstDifference(bent)?.recorded).toBe("lock.granted conduct:second 1");
   });
 
   test("asked for in a circle are refused, and the circle is named", async () => {

@@ -169,6 +169,8 @@ describe("what is not analysed", () => {
   });
 });
 
+const pairOf: Readonly<Record<string, string>> = { "(": ")", ")": "(", "{": "}", "}": "{" };
+
 /** Whether a claim names a path, as the first lines of path-claims.ts say it: by picomatch, or because it lies below a plain name. */
 function names(claim: string, path: string): boolean {
   const matches = (glob: string, dot: boolean) => {
@@ -180,7 +182,10 @@ function names(claim: string, path: string): boolean {
   };
   const plain = !/[*?[\]{}()|"\\!@+]/.test(claim);
   const folder = claim.replace(/\/$/, "");
-  const below = folder !== "" && (claim.endsWith("/") || !/[*?[]/.test(claim.split("/").at(-1) ?? ""));
+  const last = claim.split("/").at(-1) ?? "";
+  // Of `(*|a/)` the last name is the end of a group: what it ends in, its alternatives say.
+  const isWhole = [..."(){}"].every((sign) => last.split(sign).length === last.split(pairOf[sign] ?? sign).length);
+  const below = folder !== "" && (claim.endsWith("/") || (isWhole && !/[*?[]/.test(last)));
   return (
     matches(claim, true) ||
     matches(claim, false) ||
