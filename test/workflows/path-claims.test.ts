@@ -169,7 +169,10 @@ describe("what is not analysed", () => {
   });
 });
 
-const pairOf: Readonly<Record<string, string>> = { "(": ")", ")": "(", "{": "}", "}": "{" };
+const pairs = [
+  ["(", ")"],
+  ["{", "}"],
+] as const;
 
 /** Whether a claim names a path, as the first lines of path-claims.ts say it: by picomatch, or because it lies below a plain name. */
 function names(claim: string, path: string): boolean {
@@ -184,7 +187,7 @@ function names(claim: string, path: string): boolean {
   const folder = claim.replace(/\/$/, "");
   const last = claim.split("/").at(-1) ?? "";
   // Of `(*|a/)` the last name is the end of a group: what it ends in, its alternatives say.
-  const isWhole = [..."(){}"].every((sign) => last.split(sign).length === last.split(pairOf[sign] ?? sign).length);
+  const isWhole = pairs.every(([open, close]) => last.split(open).length === last.split(close).length);
   const below = folder !== "" && (claim.endsWith("/") || (isWhole && !/[*?[]/.test(last)));
   return (
     matches(claim, true) ||
