@@ -142,6 +142,7 @@ function withPeople(log: EventLog, run: string, recorded: readonly RecordedEvent
     endedWithin: (milliseconds) => log.endedWithin(milliseconds),
     list: (options) => log.list(options),
     runsOf: (repo, subject) => log.runsOf(repo, subject),
+    begunOn: (...asked) => log.begunOn(...asked),
     async append(asked, expected, events) {
       const answer = await log.append(asked, expected, events);
       if (answer.type === "appended" && events.length > 0) await catchUp();

@@ -11,6 +11,7 @@ import { createRefuse, type Standing } from "./admit.ts";
 import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
 import type { Self } from "./intent.ts";
+import { tooManyRuns } from "./quota.ts";
 import { alreadyRunning } from "./runs.ts";
 import { createRunEvent, pinInput, runIdOf, withoutOwn } from "./pin.ts";
 import { mayRun } from "./verbs.ts";
@@ -95,6 +96,8 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     const active = await activeRun(log, request);
     if (active !== undefined && active !== request.replaces?.run)
       return answer(await alreadyRunning(log, quote, active), `${active} is at work`);
+    const full = await tooManyRuns(log, request, loaded.config.limits.runsPerHour);
+    if (full) return answer(full, `refused: ${full.most} runs have begun within the hour`);
 
     signal.throwIfAborted();
     const branch = repo.defaultBranch;

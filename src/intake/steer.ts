@@ -13,7 +13,9 @@ import { afterTheEnd, createAnswers, isAllDone } from "./answers.ts";
 import type { Asked } from "./asked.ts";
 import { readAmount } from "./grammar.ts";
 import type { Ground, Intent, Lost } from "./intent.ts";
+import type { KnownLimits } from "./limits.ts";
 import { howToStart, refusedNow } from "./now.ts";
+import { tooManyRuns } from "./quota.ts";
 import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
 import { mayRun } from "./verbs.ts";
 
@@ -21,6 +23,7 @@ export interface SteerParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "reply">;
+  readonly limits: Pick<KnownLimits, "of">;
 }
 
 /** Each answers whoever asked, where there is something to say, and returns a few words for the operator. */
@@ -45,13 +48,15 @@ export interface Steer {
 }
 
 /** Steering over its parts. Throws when GitHub or the database does not answer. */
-export function createSteer({ log, bell, reader, publisher, projection }: SteerParts): Steer {
+export function createSteer({ log, bell, reader, publisher, projection, limits }: SteerParts): Steer {
   const runs = createRuns({ log, reader, projection });
   const refuse = createRefuse(publisher);
   const { answer, nothingRunning, nothingToDo, unreadable, atWork, ring } = createAnswers({ log, bell, publisher });
 
-  /** Takes an ended run up again with these events, unless another is at work on its subject. */
+  /** Takes an ended run up again with these events, unless another is at work on its subject, or too many have begun there. */
   async function takeUp(asked: Asked, { runId }: State, events: Parameters<EventLog["append"]>[2]): Promise<string> {
+    const full = await tooManyRuns(log, asked, limits.of(asked.intent.repo).runsPerHour);
+    if (full) return answer(asked, full, `refused: ${full.most} runs have begun within the hour`);
     try {
       const outcome = await runs.append(
         runId,

@@ -216,6 +216,17 @@ export async function openEventLog(
       return rows.map((row) => runId(row.run_id));
     },
 
+    async begunOn(repo, subject, milliseconds) {
+      const rows = await database.query<{ at: Date }>(
+        `SELECT e.at FROM baton.runs r JOIN baton.events e USING (run_id)
+         WHERE r.subject_key = $1 AND e.type IN ('run.created', 'retry.requested')
+           AND e.at > clock_timestamp() - $2 * interval '1 millisecond'
+         ORDER BY e.at DESC`,
+        [subjectKey(repo, subject), milliseconds],
+      );
+      return rows.map(({ at }) => at.getTime());
+    },
+
     async [Symbol.asyncDispose]() {
       followers.clear();
       await listening[Symbol.asyncDispose]();

@@ -521,6 +521,7 @@ describe("what is done stays done", () => {
       list: (options) => inner.list(options),
       endedWithin: (milliseconds) => inner.endedWithin(milliseconds),
       runsOf: (repo, subject) => inner.runsOf(repo, subject),
+      begunOn: (...asked) => inner.begunOn(...asked),
       unfinishedOn: (ground) => inner.unfinishedOn(ground),
       append(run, expected, events) {
         if (events[0]?.type === "agent.turn" && failures > 0) {
@@ -548,6 +549,7 @@ describe("what is done stays done", () => {
       list: (options) => inner.list(options),
       endedWithin: (milliseconds) => inner.endedWithin(milliseconds),
       runsOf: (repo, subject) => inner.runsOf(repo, subject),
+      begunOn: (...asked) => inner.begunOn(...asked),
       unfinishedOn: (ground) => inner.unfinishedOn(ground),
       async append(run, expected, events) {
         const answer = await inner.append(run, expected, events);

@@ -189,6 +189,7 @@ describe("a pause", () => {
       list: (options) => log.list(options),
       endedWithin: (milliseconds) => log.endedWithin(milliseconds),
       runsOf: (repo, subject) => log.runsOf(repo, subject),
+      begunOn: (...asked) => log.begunOn(...asked),
       unfinishedOn: (ground) => log.unfinishedOn(ground),
       append: async (id, expected, events) => {
         if (events[0]?.type === "run.parked" && !paused) {

@@ -187,6 +187,7 @@ describe.each(databases)("workers on $name", ({ here, open }) => {
         list: (options) => here.log.list(options),
         endedWithin: (milliseconds) => here.log.endedWithin(milliseconds),
         runsOf: (...given) => here.log.runsOf(...given),
+        begunOn: (...asked) => here.log.begunOn(...asked),
         unfinishedOn: (ground) => here.log.unfinishedOn(ground),
         read: async (run, after) => {
           if (run !== broken) return await here.log.read(run, after);
