@@ -143,6 +143,7 @@ function withPeople(log: EventLog, run: string, recorded: readonly RecordedEvent
     list: (options) => log.list(options),
     runsOf: (repo, subject) => log.runsOf(repo, subject),
     begunOn: (...asked) => log.begunOn(...asked),
+    eventsOf: (...asked) => log.eventsOf(...asked),
     async append(asked, expected, events) {
       const answer = await log.append(asked, expected, events);
       if (answer.type === "appended" && events.length > 0) await catchUp();

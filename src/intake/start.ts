@@ -14,6 +14,7 @@ import type { Self } from "./intent.ts";
 import { tooManyRuns } from "./quota.ts";
 import { alreadyRunning } from "./runs.ts";
 import { createRunEvent, pinInput, runIdOf, withoutOwn } from "./pin.ts";
+import { refusedAgain, triedBefore } from "./tried-before.ts";
 import { mayRun } from "./verbs.ts";
 
 export type LoadedConfig =
@@ -38,12 +39,17 @@ export interface StartRequest extends Asked {
   readonly flags?: Omit<Flags, "base" | "dryRun">;
   /** Forced by the label `agent:<type>`, by a verb, or by the run that is begun again. */
   readonly workflow?: string;
+  /** A person wants it again all the same, though the same came to nothing before. */
+  readonly insists?: boolean;
   /** The run under way whose place it takes: ended when nothing refuses the new one any more. */
   readonly replaces?: { readonly run: RunId; end(): Promise<void> };
 }
 
 /** What became of it, in a few words for the operator. Whoever asked has been answered when nothing started. */
 export type Start = (request: StartRequest) => Promise<string>;
+
+/** Runs about an issue that are looked at before another one begins there. */
+const LOOKED_BACK = 12;
 
 /** Doors by which a run starts, but for comments. */
 const startDoors = ["opened", "label", "schedule", "dispatch"] as const;
@@ -57,8 +63,9 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     const { repo, subject } = intent;
     /** Nobody waits for an answer to a new issue, or to a start by the clock. */
     const silent = intent.door === "opened" || intent.door === "schedule";
-    const answer = async (reply: Reply, note: string): Promise<string> => {
-      if (!silent) await publisher.reply(repo, subject, key, reply);
+    const isBot = intent.actor.app !== undefined;
+    const answer = async (reply: Reply, note: string, occasion = key): Promise<string> => {
+      if (!silent) await publisher.reply(repo, subject, occasion, reply);
       return note;
     };
     const refuse = (why: string, next: string) => answer({ kind: "refused", quote, why, next }, `refused: ${why}`);
@@ -111,34 +118,44 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
       reader.labels(repo),
     ]);
     signal.throwIfAborted();
+    const first = createRunEvent({
+      runId,
+      repo,
+      subject,
+      request: {
+        door: startDoors.find((door) => door === intent.door) ?? "comment",
+        by: intent.actor.person,
+        quote,
+        ...(intent.door === "comment" ? { commentId: intent.commentId } : {}),
+      },
+      input: pinInput({
+        ...("text" in intent ? intent.text : { title: "", body: "" }),
+        comments: withoutOwn(comments, self),
+        instruction: request.instruction ?? "",
+        ...("at" in intent ? { askedAt: intent.at } : {}),
+        ...(intent.door === "comment" ? { askedBy: intent.commentId } : {}),
+      }),
+      base: { branch, commit },
+      wanted,
+      config: loaded.config,
+      labels,
+      flags,
+      ...(forced === undefined ? {} : { workflow: forced }),
+    });
+    const past = await log.eventsOf(repo, subject, { runs: LOOKED_BACK, types: ["run.created"] });
+    const tried = request.insists && !isBot ? undefined : await triedBefore(log, past, first, self.slug);
+    if (tried) {
+      // A program that asks again and again is told once.
+      const occasion = isBot ? `tried:${tried.runId}` : key;
+      return answer(
+        { kind: "refused", quote, ...refusedAgain(tried) },
+        `refused: as ${tried.runId}, which ended so by itself`,
+        occasion,
+      );
+    }
     await request.replaces?.end();
 
-    const created = await log.create(
-      createRunEvent({
-        runId,
-        repo,
-        subject,
-        request: {
-          door: startDoors.find((door) => door === intent.door) ?? "comment",
-          by: intent.actor.person,
-          quote,
-          ...(intent.door === "comment" ? { commentId: intent.commentId } : {}),
-        },
-        input: pinInput({
-          ...("text" in intent ? intent.text : { title: "", body: "" }),
-          comments: withoutOwn(comments, self),
-          instruction: request.instruction ?? "",
-          ...("at" in intent ? { askedAt: intent.at } : {}),
-          ...(intent.door === "comment" ? { askedBy: intent.commentId } : {}),
-        }),
-        base: { branch, commit },
-        wanted,
-        config: loaded.config,
-        labels,
-        flags,
-        ...(forced === undefined ? {} : { workflow: forced }),
-      }),
-    );
+    const created = await log.create(first);
     if (created.type === "created") return ring(runId, "started");
     if (created.by === runId) return ring(runId, "started before");
     return answer(await alreadyRunning(log, quote, created.by), `${created.by} is at work`);

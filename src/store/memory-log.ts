@@ -208,6 +208,16 @@ class MemoryLog implements EventLog {
       .reverse();
   }
 
+  async eventsOf(
+    ...[repo, subject, { runs, types }]: Parameters<EventLog["eventsOf"]>
+  ): ReturnType<EventLog["eventsOf"]> {
+    const latest = (await this.runsOf(repo, subject)).slice(0, runs);
+    const all = await Promise.all(latest.map(async (run) => ({ run, events: await this.read(run) })));
+    return all
+      .map(({ run, events }) => ({ run, events: events.filter(({ event }) => types.includes(event.type)) }))
+      .filter(({ events }) => events.length > 0);
+  }
+
   async begunOn(...[repo, subject, milliseconds]: Parameters<EventLog["begunOn"]>): Promise<number[]> {
     const key = subjectKey(repo, subject);
     const since = this.#clock.now() - milliseconds;

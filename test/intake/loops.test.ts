@@ -1,18 +1,42 @@
 // Baton never loops: what would begin again and again is stopped, and says so once.
 import { describe, expect, test } from "vitest";
-import type { EventOf } from "#src/engine/events.ts";
+import { sha } from "#src/core/ids.ts";
+import type { EventOf, RepoRef } from "#src/engine/events.ts";
 import type { State } from "#src/engine/state.ts";
+import { scheduleId } from "#src/workflows/schedules.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
 import { HandTiming } from "#test/support/hand-timing.ts";
+import { recordedRuns, type RecordedRunName } from "#test/support/recorded-run.ts";
 import { commentPayload, intakeWorld, issuePayload, type World } from "#test/support/intake-world.ts";
 
 const failed: EventOf<"run.finished"> = { type: "run.finished", outcome: "failed", code: "turn-limit", message: "…" };
+
+const repo: RepoRef = {
+  id: 1,
+  owner: "octo",
+  name: "tab",
+  private: false,
+  defaultBranch: "main",
+  cloneUrl: "https://github.com/octo/tab.git",
+  installationId: 5,
+};
 
 /** Ends the latest run about the issue. */
 async function end(world: World, how = failed): Promise<State> {
   const [run] = await world.runs();
   if (!run) throw new Error("there is no run");
   expect(await world.log.append(run.runId, run.version, [how])).toMatchObject({ type: "appended" });
+  return run;
+}
+
+/** The latest run about the issue goes as the recorded one does. */
+async function work(world: World, name: RecordedRunName): Promise<State> {
+  const [run] = await world.runs();
+  if (!run) throw new Error("there is no run");
+  const events = recordedRuns[name](run.created)
+    .events.slice(1)
+    .map(({ event }) => event);
+  expect(await world.log.append(run.runId, run.version, events)).toMatchObject({ type: "appended" });
   return run;
 }
 
@@ -85,5 +109,106 @@ describe("so many runs begin on an issue within an hour", () => {
     await say(first, "/agent fix third");
     expect(await say(first, "/agent restart")).toContain("refused: 3 runs");
     expect((await first.runs())[0]?.phase).not.toBe("finished");
+  });
+});
+
+describe("what came to nothing by itself is not tried again without a change", () => {
+  const comment = (id: number, body: string, login = "maria") => ({
+    id,
+    body,
+    author: { login, id: login.length },
+    createdAt: Date.UTC(2026, 10, 20, 11, id),
+  });
+
+  /** A run that was asked for by `/agent fix` has ended. The command is the issue's first comment. */
+  async function world(name: RecordedRunName = "needs a person") {
+    const first = intakeWorld();
+    first.reader.said = [comment(1, "/agent fix")];
+    await say(first, "/agent fix", { comment: { id: 1 } });
+    const run = await work(first, name);
+    first.reader.said = [comment(1, "/agent fix"), comment(2, "/agent status"), comment(3, "/agent fix")];
+    return { world: first, run };
+  }
+  const again = (world: World, words = "/agent fix") => say(world, words, { comment: { id: 3 } });
+
+  test("the answer names the run, its end and what makes a difference", async () => {
+    const { world: one, run } = await world();
+    expect(await again(one)).toContain(`refused: as ${run.runId}`);
+    const { why, next, quote } = one.publisher.only("refused");
+    expect(quote).toBe("/agent fix");
+    expect(why).toContain(`\`${run.runId}\``);
+    expect(why).toContain("ended as **needs a decision** (`worse`): verify said no 3 times");
+    for (const way of ["words behind the command", "commit on `main`", "`/agent retry`", "`/agent restart`"])
+      expect(next).toContain(way);
+    expect(await one.runs()).toHaveLength(1);
+    // The label asks for the same.
+    expect(await one.send("issues", issuePayload("labeled", { label: "agent" }))).toContain("refused: as");
+  });
+
+  test.each([
+    ["words behind the command", (one: World) => again(one, "/agent fix but leave the API alone")],
+    ["another workflow", (one: World) => again(one, "/agent fix --workflow own")],
+    ["another budget", (one: World) => again(one, "/agent fix --budget $9")],
+    ["/agent restart", (one: World) => again(one, "/agent restart")],
+    ["/agent retry", (one: World) => again(one, "/agent retry")],
+    [
+      "another commit",
+      (one: World) => {
+        one.reader.branches = { main: sha("c".repeat(40)) };
+        return again(one);
+      },
+    ],
+    [
+      "an edited issue",
+      (one: World) => say(one, "/agent fix", { comment: { id: 3 }, issue: { body: "It is in split.js." } }),
+    ],
+    [
+      "a comment that tells something",
+      (one: World) => {
+        one.reader.said.splice(1, 1, comment(2, "It only happens on Windows.", "ada"));
+        return again(one);
+      },
+    ],
+    [
+      "an answer",
+      (one: World) => {
+        one.reader.said.splice(1, 1, comment(2, "/agent tell it only happens on Windows"));
+        return again(one);
+      },
+    ],
+  ])("%s makes a difference", async (_, ask) => {
+    const { world: one } = await world();
+    expect(await ask(one)).toMatch(/started|goes on/);
+    expect(one.publisher.replies).toEqual([]);
+  });
+
+  test.each(["failed", "timed out", "out of budget", "stopped", "dry run"] as const)(
+    "a run that %s by no fault of its own is tried again",
+    async (name) => {
+      const { world: one } = await world(name);
+      expect(await again(one)).toContain("started");
+    },
+  );
+
+  test("a program that insists is told once, and starts nothing", async () => {
+    const { world: one } = await world();
+    one.reader.files[".github/baton.yml"] = "triggers: { bots: [helper] }";
+    const by = { login: "helper[bot]", id: 5, type: "Bot" };
+    for (const words of ["/agent fix", "/agent restart", "/agent fix"])
+      expect(await say(one, words, { by, comment: { id: 3 } })).toContain("refused: as");
+    one.publisher.only("refused");
+    expect(await one.runs()).toHaveLength(1);
+  });
+
+  test("the clock is told nothing, and starts nothing", async () => {
+    const one = intakeWorld();
+    const entry = { cron: "0 3 * * *", timezone: "UTC", workflow: "bug", issue: 12 };
+    one.reader.files[".github/baton.yml"] = `schedules: [${JSON.stringify(entry)}]`;
+    const tick = () => one.send("baton.schedule", { repo, id: scheduleId(entry) });
+    expect(await tick()).toContain("started");
+    await work(one, "could not reproduce");
+    expect(await tick()).toContain("refused: as");
+    expect(one.publisher.replies).toEqual([]);
+    expect(await one.runs()).toHaveLength(1);
   });
 });

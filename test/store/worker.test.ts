@@ -188,6 +188,7 @@ describe.each(databases)("workers on $name", ({ here, open }) => {
         endedWithin: (milliseconds) => here.log.endedWithin(milliseconds),
         runsOf: (...given) => here.log.runsOf(...given),
         begunOn: (...asked) => here.log.begunOn(...asked),
+        eventsOf: (...asked) => here.log.eventsOf(...asked),
         unfinishedOn: (ground) => here.log.unfinishedOn(ground),
         read: async (run, after) => {
           if (run !== broken) return await here.log.read(run, after);
