@@ -2,6 +2,7 @@
 import type { RunId } from "../core/ids.ts";
 import type { Evidence, GateResult } from "../engine/events.ts";
 import { isForPeople, openAsks } from "../engine/asks.ts";
+import { hopLine } from "../engine/hops.ts";
 import type { State } from "../engine/state.ts";
 import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
@@ -29,6 +30,7 @@ export function cardMarker(run: RunId): string {
 export function renderCard(state: State, options: CardOptions): string {
   const essentials = [
     cardMarker(state.runId),
+    state.created.hop !== undefined && hopLine(state.created.hop),
     header(state, options),
     triageLine(state, options.neutral),
     checklist(stageLines(state, options.neutral)),

@@ -5,6 +5,7 @@ import type { EventOf } from "../engine/events.ts";
 import type { Bell, EventLog, Publisher, WorkflowSource } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Reply } from "../engine/reply.ts";
+import { hopAfter, MAX_HOPS } from "../engine/hops.ts";
 import { fold } from "../engine/fold.ts";
 import { defaultRepoConfig, type RepoConfig } from "../workflows/repo-config.ts";
 import { createRefuse, type Standing } from "./admit.ts";
@@ -118,6 +119,10 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
       reader.labels(repo),
     ]);
     signal.throwIfAborted();
+    const hop = intent.actor.app === undefined ? undefined : hopAfter(intent.actor.app, comments);
+    // Without a word: whatever is written is what programs answer.
+    if (hop !== undefined && hop > MAX_HOPS)
+      return `refused: programs have started each other ${MAX_HOPS} times in a row`;
     const first = createRunEvent({
       runId,
       repo,
@@ -140,6 +145,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
       config: loaded.config,
       labels,
       flags,
+      ...(hop === undefined ? {} : { hop }),
       ...(forced === undefined ? {} : { workflow: forced }),
     });
     const past = await log.eventsOf(repo, subject, { runs: LOOKED_BACK, types: ["run.created"] });

@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { sha } from "#src/core/ids.ts";
 import type { EventOf, RepoRef } from "#src/engine/events.ts";
 import type { State } from "#src/engine/state.ts";
+import { renderCard } from "#src/github/card.ts";
+import { createNeutral } from "#src/github/neutral.ts";
 import { scheduleId } from "#src/workflows/schedules.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
 import { HandTiming } from "#test/support/hand-timing.ts";
@@ -210,5 +212,91 @@ describe("what came to nothing by itself is not tried again without a change", (
     expect(await tick()).toContain("refused: as");
     expect(one.publisher.replies).toEqual([]);
     expect(await one.runs()).toHaveLength(1);
+  });
+});
+
+describe("two Batons that let each other ask", () => {
+  const apps = [
+    { appId: 4711, login: "baton-one[bot]", slug: "baton-one" },
+    { appId: 4712, login: "baton-two[bot]", slug: "baton-two" },
+  ] as const;
+  const neutral = createNeutral((text) => text);
+  const links = { serverUrl: "https://github.com" };
+
+  /** Each with a log of its own, on one issue: what one of them writes there, both can read. */
+  function two() {
+    const comments: ReturnType<World["reader"]["comments"]> extends Promise<infer T> ? T : never = [];
+    const worlds = apps.map((self, index) => {
+      const world = intakeWorld({ self });
+      world.reader.said = comments;
+      world.reader.files[".github/baton.yml"] = `triggers: { bots: [${apps[1 - index]?.slug}] }`;
+      return world;
+    });
+    const at = (index: number) => {
+      const world = worlds[index % 2];
+      const self = apps[index % 2];
+      if (!world || !self) throw new Error("there are two");
+      return { world, self, account: { login: self.login, id: self.appId, type: "Bot" } };
+    };
+    /** The one asks the other as a bot can: by a label, or by a comment, after its own card was written. */
+    const ask = async (index: number, by: "label" | "comment") => {
+      const { account } = at(index);
+      const { world } = at(index + 1);
+      return by === "label"
+        ? world.send("issues", issuePayload("labeled", { label: "agent", sender: account }))
+        : say(world, "/agent fix", { by: account, comment: { id: 5_000 + comments.length } });
+    };
+    const finish = async (index: number) => {
+      const { world, self } = at(index);
+      const run = await work(world, "stopped");
+      const card = renderCard(run, { neutral, links, now: 0 });
+      comments.push({
+        id: comments.length + 1,
+        author: { login: self.login, id: self.appId },
+        body: card,
+        createdAt: 0,
+      });
+      return card;
+    };
+    return { at, ask, finish, comments };
+  }
+
+  test.each(["label", "comment"] as const)("stop two hops behind the person, who began it, by %s", async (by) => {
+    const { at, ask, finish } = two();
+    await say(at(0).world, "/agent fix");
+    expect(await finish(0)).not.toContain("baton:hop");
+    expect(await ask(0, by)).toContain("started");
+    expect(await finish(1)).toContain("<!-- baton:hop:1 -->");
+    expect(await ask(1, by)).toContain("started");
+    expect(await finish(0)).toContain("<!-- baton:hop:2 -->");
+    expect(await ask(0, by)).toContain("programs have started each other 2 times in a row");
+    expect((await at(0).world.runs()).map(({ created }) => created.hop)).toEqual([2, undefined]);
+    expect((await at(1).world.runs()).map(({ created }) => created.hop)).toEqual([1]);
+    for (const index of [0, 1]) expect(at(index).world.publisher.replies).toEqual([]);
+    // A person's word begins anew.
+    await say(at(1).world, "/agent fix");
+    expect(await finish(1)).not.toContain("baton:hop");
+    expect(await ask(1, by)).toContain("started");
+  });
+
+  test("count only what the bot itself has written", async () => {
+    const { at, ask, comments } = two();
+    const body = "<!-- baton:status:run-0123456789ab -->\n\n<!-- baton:hop:2 -->\n\nI am far away.";
+    comments.push({ id: 1, author: { login: "mallory", id: 66 }, body, createdAt: 0 });
+    expect(await ask(0, "label")).toContain("started");
+    expect((await at(1).world.only()).created.hop).toBe(1);
+  });
+
+  test("do not hear each other: what one writes is nothing for the other", async () => {
+    const { at, ask, finish } = two();
+    await ask(0, "label");
+    const card = await finish(1);
+    const before = await at(0).world.runs();
+    for (const body of [card, `${card}\n\n/agent fix`, "/agent fix\n\n<!-- baton:reply:x -->"])
+      expect(await say(at(0).world, body, { by: at(1).account })).toMatch(
+        /^nothing: the comment carries Baton's marker/,
+      );
+    expect(await at(0).world.runs()).toEqual(before);
+    expect(at(0).world.publisher.replies).toEqual([]);
   });
 });
