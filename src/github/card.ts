@@ -2,6 +2,7 @@
 import type { RunId } from "../core/ids.ts";
 import type { Evidence, GateResult } from "../engine/events.ts";
 import { isForPeople, openAsks } from "../engine/asks.ts";
+import { circleWords } from "../engine/circles.ts";
 import { hopLine } from "../engine/hops.ts";
 import type { State } from "../engine/state.ts";
 import { askedLine, clock, heldLine } from "./held.ts";
@@ -33,6 +34,7 @@ export function renderCard(state: State, options: CardOptions): string {
     state.created.hop !== undefined && hopLine(state.created.hop),
     header(state, options),
     triageLine(state, options.neutral),
+    circleLine(state, options.neutral),
     checklist(stageLines(state, options.neutral)),
     partialLine(state, options.neutral),
     ending(state, options),
@@ -91,6 +93,12 @@ function triageLine(state: State, neutral: Neutral): string {
     ? "⚠️ This looks security-sensitive: think before saying more in public."
     : "";
   return stack(`**Triage:** ${[first, why].filter((part) => part !== "").join(" · ")}`, security, left);
+}
+
+/** What a person wanted all the same. */
+function circleLine({ created: { circle } }: State, neutral: Neutral): string {
+  if (!circle) return "";
+  return `**In circles:** the runs before this one ${neutral.line(circleWords(circle), 500)}. Words behind the command that say which way to go may end that.`;
 }
 
 /** Of a run whose workflow was asked for by name, so that nothing was sorted; undefined for any other. */

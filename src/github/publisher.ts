@@ -50,6 +50,7 @@ const PullResult = z.object({
   url: z.string(),
   branch: z.string(),
   head: z.string().refine(isSha),
+  tree: z.string().refine(isSha).optional(),
   title: z.string(),
 });
 const BranchName = z.object({ name: z.string() });
@@ -156,7 +157,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   async function open(
     state: State,
     branch: string,
-    head: Sha,
+    { head, tree }: { readonly head: Sha; readonly tree: Sha },
     title: string,
     body: string,
     signal: AbortSignal,
@@ -209,7 +210,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
               }),
             { signal, ...how },
           );
-          return { number: data.number, url: data.html_url, branch, head, title };
+          return { number: data.number, url: data.html_url, branch, head, tree, title };
         } catch (error) {
           // An earlier run's pull request is still open on this branch: it shows this run's work now.
           const [earlier] = isRefused(error, 422) && /already exists/i.test(error.reason) ? await onBranch("open") : [];
@@ -227,7 +228,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
               }),
             { signal, ...how },
           );
-          return { number: earlier.number, url: earlier.html_url, branch, head, title };
+          return { number: earlier.number, url: earlier.html_url, branch, head, tree, title };
         }
       },
     });
@@ -270,7 +271,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       neutral,
       links,
     });
-    const opened = await open(state, published.branch, published.commit, title, redact(body), signal);
+    const opened = await open(state, published.branch, { head: published.commit, tree }, title, redact(body), signal);
     await askForReview({ requests, once, self, log }, state, opened.number);
     return opened;
   }

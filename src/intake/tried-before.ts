@@ -1,7 +1,7 @@
 // What was asked for already, and came to nothing by itself, is not tried again without a change: the same text and words, the same limits and
 // workflow, on the same commit. Whoever insists says so: with `/agent retry`, with `/agent restart`, or with words behind the command.
-import type { RunId } from "../core/ids.ts";
-import type { EventOf, RecordedEvent } from "../engine/events.ts";
+import type { PastRun } from "../engine/circles.ts";
+import type { EventOf } from "../engine/events.ts";
 import { fold } from "../engine/fold.ts";
 import { isOwnEnd } from "../engine/own-end.ts";
 import type { EventLog } from "../engine/ports.ts";
@@ -9,12 +9,6 @@ import type { State } from "../engine/state.ts";
 import { readCommands } from "./grammar.ts";
 
 type Created = EventOf<"run.created">;
-
-/** A run about the same subject, by some of its events. */
-export interface PastRun {
-  readonly run: RunId;
-  readonly events: readonly RecordedEvent[];
-}
 
 /** The latest run among these (newest first) that was asked for the same and ended so by itself; undefined when the latest such run did not. */
 export async function triedBefore(

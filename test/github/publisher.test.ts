@@ -132,6 +132,8 @@ describe("opening the pull request", () => {
       type: "opened",
       event: { number: 13, branch: "baton/issue-12-splitting-loses-a-cent", title: "Fix: Splitting loses a cent" },
     });
+    // Files that come back are known by it.
+    expect(answer).toMatchObject({ event: { tree: treeOf(w.github.folder, w.head) } });
     const [pull] = w.github.pulls;
     expect(pull?.body).toMatch(/^<!-- baton:pull:run-[0-9a-f]{12} -->\n\nCloses #12/);
     expect(pull?.body).toContain(treeOf(w.github.folder, w.head).slice(0, 12));

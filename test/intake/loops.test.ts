@@ -300,3 +300,46 @@ describe("two Batons that let each other ask", () => {
     expect(at(0).world.publisher.replies).toEqual([]);
   });
 });
+
+describe("runs that go in circles", () => {
+  const ways = [failed, { ...failed, outcome: "timed-out", code: "budget-time" }] as const;
+
+  async function world() {
+    const one = intakeWorld();
+    for (const how of [...ways, ...ways]) {
+      await say(one, "/agent fix");
+      await end(one, how);
+    }
+    expect(one.publisher.replies).toEqual([]);
+    return one;
+  }
+
+  test("are not gone on with by themselves, and that is said once", async () => {
+    const one = await world();
+    const entry = { cron: "0 3 * * *", timezone: "UTC", workflow: "bug", issue: 12 };
+    const config = { schedules: [entry], triggers: { bots: ["helper"] } };
+    one.reader.files[".github/baton.yml"] = JSON.stringify(config);
+    const helper = { login: "helper[bot]", id: 5, type: "Bot" };
+    const doors = [
+      () => one.send("baton.schedule", { repo, id: scheduleId(entry) }),
+      () => say(one, "/agent fix", { by: helper }),
+      () => one.send("issues", issuePayload("labeled", { label: "agent", sender: helper })),
+    ];
+    for (const door of doors) expect(await door()).toContain("refused: the last runs go in circles");
+    const { why, next } = one.publisher.only("refused");
+    expect(why).toContain("the last runs here ended in turn as failed (turn-limit) in `run-");
+    expect(next).toContain("until a person has looked");
+    expect(await one.runs()).toHaveLength(4);
+  });
+
+  test("are gone on with by a person's command, and the card says so", async () => {
+    const one = await world();
+    expect(await say(one, "/agent fix")).toContain("started");
+    const [run] = await one.runs();
+    expect(run?.created.circle).toMatchObject({ of: "ends", steps: [{}, {}, {}, {}] });
+    if (!run) throw new Error("there is no run");
+    const card = renderCard(run, { neutral: createNeutral((text) => text), links: { serverUrl: "x" }, now: 0 });
+    expect(card).toContain("**In circles:** the runs before this one ended in turn as failed (turn-limit) in `run-");
+    expect(one.publisher.replies).toEqual([]);
+  });
+});
