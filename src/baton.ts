@@ -35,6 +35,7 @@ import { openSandbox } from "./hands/open-sandbox.ts";
 import { closedSandbox, type Sandbox } from "./hands/sandbox.ts";
 import { createIntake } from "./intake/handle.ts";
 import type { TokenRequest } from "./intake/installation-tokens.ts";
+import { createKnownLimits } from "./intake/limits.ts";
 import { createMissed } from "./intake/missed.ts";
 import { createSchedules } from "./intake/schedules.ts";
 import { sanitizeMarkdown } from "./intake/sanitize.ts";
@@ -237,6 +238,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
       held: (run) => claims.held(run),
     }),
   );
+  const limits = createKnownLimits();
   const publisher = createPublisher({
     octokitFor,
     outbox,
@@ -246,6 +248,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     redact,
     self,
     links,
+    commentsPerHour: (repo) => limits.of(repo).commentsPerHour,
     log: journal,
   });
   const reading = { octokitFor: clientsOf(webhooks, readOnly), throttle, log: journal };
@@ -264,7 +267,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
   });
   const reader = createGitHubReader(reading);
   const schedules = createSchedules(store);
-  const intake = createIntake({ ...store, schedules, reader, publisher, projection, workflows, self, journal });
+  const intake = createIntake({ ...store, schedules, reader, publisher, projection, workflows, limits, self, journal });
   /** Ended runs that nobody has shown. Whoever worked them may have died before it gave their clones back. */
   const endedUnseen = async (graceMs: number) => {
     const runs = await store.unshown.ended(DAY_MS, graceMs);

@@ -170,6 +170,8 @@ function withPeople(log: EventLog, run: string, pace: Pace) {
     endedWithin: (milliseconds) => log.endedWithin(milliseconds),
     list: (options) => log.list(options),
     runsOf: (repo, subject) => log.runsOf(repo, subject),
+    begunOn: (...asked) => log.begunOn(...asked),
+    eventsOf: (...asked) => log.eventsOf(...asked),
     async append(asked, expected, events) {
       const answer = await log.append(asked, expected, events);
       if (answer.type !== "appended") return answer;

@@ -11,6 +11,8 @@ import { boardEvents } from "./board-events.ts";
 import { waitReasons, losses, sessionReasons, Failure, outcomes } from "./event-words.ts";
 import { Amount, Sha, Thread, type Task as BoardTask, unitFields as stage } from "./event-fields.ts";
 import { fleetEvents } from "./fleet-events.ts";
+import { Circle } from "./circles.ts";
+import { Hop } from "./hops.ts";
 import { keptEvents } from "./kept-events.ts";
 import { proposalEvents } from "./proposal-events.ts";
 import { talkEvents } from "./talk-events.ts";
@@ -158,6 +160,10 @@ export const RunEvent = z.discriminatedUnion("type", [
     /** Labels the repository had at the time; triage may choose from these only. */
     labels: z.array(z.string()).max(1_000),
     dryRun: z.boolean(),
+    /** How far it is from a person's word, when a bot asked for it. */
+    hop: Hop,
+    /** The runs before it went round in circles; a person wanted it all the same. */
+    circle: Circle.optional(),
   }),
   /** A driver took the run over; an earlier driver that appends after this is refused. */
   z.strictObject({ type: z.literal("run.driven"), driver: z.string() }),
@@ -261,6 +267,8 @@ export const RunEvent = z.discriminatedUnion("type", [
     branch: z.string(),
     /** The published commit; its tree is the verified commit's tree. */
     head: Sha,
+    /** The git tree of that commit. */
+    tree: Sha.optional(),
     title: z.string(),
   }),
   ...keptEvents,

@@ -56,6 +56,18 @@ export interface EventLog {
   unfinishedOn(ground: { repositories?: readonly number[]; installation?: number | undefined }): Promise<RunId[]>;
   /** Runs about a subject, newest first. */
   runsOf(repo: Pick<RepoRef, "id" | "owner" | "name">, subject: Pick<Subject, "number">): Promise<RunId[]>;
+  /** Of the latest `runs` runs about a subject, newest first: their events of these types, oldest first. */
+  eventsOf(
+    repo: Pick<RepoRef, "id" | "owner" | "name">,
+    subject: Pick<Subject, "number">,
+    which: { readonly runs: number; readonly types: readonly RunEvent["type"][] },
+  ): Promise<{ readonly run: RunId; readonly events: readonly RecordedEvent[] }[]>;
+  /** When runs about a subject began in the last so many milliseconds, or were taken up again by a retry; newest first, in milliseconds since 1970. */
+  begunOn(
+    repo: Pick<RepoRef, "id" | "owner" | "name">,
+    subject: Pick<Subject, "number">,
+    milliseconds: number,
+  ): Promise<number[]>;
 }
 
 /** One line of a list of runs, newest first. Times in milliseconds since 1970. */

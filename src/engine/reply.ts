@@ -12,6 +12,14 @@ export type Reply =
       readonly who?: string;
       readonly next: string;
     }
+  /** The quota of an issue is used up until `again` (milliseconds since 1970). Said once an hour. */
+  | {
+      readonly kind: "too-many";
+      readonly what: "runs" | "comments";
+      readonly quote: string;
+      readonly most: number;
+      readonly again: number;
+    }
   | { readonly kind: "unknown-verb"; readonly quote: string; readonly nearest: string | undefined }
   | { readonly kind: "not-yet"; readonly quote: string; readonly verb: string }
   | { readonly kind: "invalid-flags"; readonly quote: string; readonly problems: readonly string[] }

@@ -2,6 +2,8 @@
 import type { RunId } from "../core/ids.ts";
 import type { Evidence, GateResult } from "../engine/events.ts";
 import { isForPeople, openAsks } from "../engine/asks.ts";
+import { circleWords } from "../engine/circles.ts";
+import { hopLine } from "../engine/hops.ts";
 import type { State } from "../engine/state.ts";
 import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
@@ -29,9 +31,11 @@ export function cardMarker(run: RunId): string {
 export function renderCard(state: State, options: CardOptions): string {
   const essentials = [
     cardMarker(state.runId),
+    state.created.hop !== undefined && hopLine(state.created.hop),
     header(state, options),
     triageLine(state, options.neutral),
     revisionLine(state, options.neutral),
+    circleLine(state, options.neutral),
     checklist(stageLines(state, options.neutral)),
     partialLine(state, options.neutral),
     ending(state, options),
@@ -98,6 +102,12 @@ function revisionLine(state: State, neutral: Neutral): string {
   if (!revision) return "";
   const threads = revision.threads.length === 0 ? "" : ` · ${count(revision.threads.length, "thread")} to answer`;
   return `**Changes** in ${pullRequestLink(state)}, asked for by ${neutral.code(revision.by.login, 60)} with ${neutral.code(revision.quote, 200)}${threads}`;
+}
+
+/** What a person wanted all the same. */
+function circleLine({ created: { circle } }: State, neutral: Neutral): string {
+  if (!circle) return "";
+  return `**In circles:** the runs before this one ${neutral.line(circleWords(circle), 500)}. Words behind the command that say which way to go may end that.`;
 }
 
 /** Of a run whose workflow was asked for by name, so that nothing was sorted; undefined for any other. */

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { RunId } from "../core/ids.ts";
 import type { Redact } from "../core/redact.ts";
 import type { RepoRef } from "../engine/events.ts";
+import { subjectKey } from "../store/recorded.ts";
 import { isSelf, type Self } from "./client.ts";
 import { isRefused } from "./failure.ts";
 import { MAX_BODY } from "./markdown.ts";
@@ -51,6 +52,7 @@ export function createComments({ requests, once, redact, self }: CommentsOptions
         run,
         kind,
         lane,
+        subject: subjectKey(repo, { number }),
         payload: { repo: `${repo.owner}/${repo.name}`, number, characters: text.length },
         result: CommentRef,
         async look() {

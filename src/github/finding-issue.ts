@@ -1,7 +1,7 @@
 // A finding as an issue of its own, and its line in the report once it is one. Pure.
 import { findingLabel, type Finding } from "../engine/findings.ts";
 import type { State } from "../engine/state.ts";
-import { marker, stack } from "./markdown.ts";
+import { labelled, marker, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 
 /** Names a finding for ever: a run that is retried ends again, and finds other things under the same numbers. */
@@ -29,7 +29,7 @@ export function renderFinding(
       findingMarker(state, number),
       `${severity} · ${neutral.line(area, 60)}${place} · at commit \`${base.commit.slice(0, 10)}\``,
       neutral.prose(detail, 2_000),
-      `**Mend:** ${neutral.prose(mend, 1_000)}`,
+      labelled("**Mend:**", neutral.prose(mend, 1_000)),
       `_Found by an agent in the audit of #${subject.number} of ${neutral.code(`${repo.owner}/${repo.name}`, 200)}; a person ticked it. Nobody has checked it yet._`,
     ),
   };

@@ -62,7 +62,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
       await mkdir(dirname(textFile), { recursive: true });
       await writeFile(textFile, redact(`# ${title}\n\n${body}\n`));
       print(`Branch ${branch} is in ${target}; its pull-request text is in ${textFile}`);
-      return { type: "opened", event: { type: "pull_request.opened", number: 0, url: "", branch, head, title } };
+      return { type: "opened", event: { type: "pull_request.opened", number: 0, url: "", branch, head, tree, title } };
     },
     async keep(state, { head, part, gates }, signal) {
       const no = notKeepable(state, { gates });

@@ -8,6 +8,11 @@ export function stack(...blocks: readonly (string | undefined | false)[]): strin
   return blocks.filter((block): block is string => typeof block === "string" && block !== "").join("\n\n");
 }
 
+/** Prose under its label. Not behind it: there a fence that the prose begins with would be none, and what it holds would be live. */
+export function labelled(label: string, prose: string): string {
+  return stack(label, prose);
+}
+
 /** A part that opens on a click. */
 export function folded(summary: string, body: string): string {
   return `<details>\n<summary>${summary}</summary>\n\n${body}\n\n</details>`;

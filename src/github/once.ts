@@ -25,6 +25,8 @@ export interface Write<T> {
   readonly kind: string;
   /** Only with a run. */
   readonly lane?: Lane | undefined;
+  /** Of a comment: what it is written on, where it counts for an hour. */
+  readonly subject?: string | undefined;
   /** What is written, for people who read the outbox; small. */
   readonly payload: unknown;
   readonly result: z.ZodType<T>;
@@ -61,8 +63,8 @@ export function createOnce({ outbox, log, timing, fence, settleMs = 1_500 }: Onc
   async function perform<T>(write: Write<T>): Promise<T> {
     // Who lost the run must not overtake what its new worker has recorded.
     if (write.run !== undefined) await fence?.(write.run);
-    const { key, run, kind, payload, lane } = write;
-    const entry = await outbox.record({ key, run, kind, payload, lane });
+    const { key, run, kind, payload, lane, subject } = write;
+    const entry = await outbox.record({ key, run, kind, payload, lane, subject });
     if (entry.doneAt !== undefined) return write.result.parse(entry.result);
     await faultPoint("github.intended");
     if (entry.tries > 1) {

@@ -147,7 +147,7 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
     case "could-not-reproduce":
       return `add what is missing to the issue (steps, input, version), then write \`${start}\`.`;
     case "failed":
-      return `${again}; \`${start}\` begins anew.`;
+      return `${again}; \`/agent restart\` begins anew.`;
     case "timed-out":
       return `${again}, with the same time again; \`${start} --max-time 90m\` begins anew with more.`;
     case "out-of-budget":

@@ -9,12 +9,12 @@ import type { Publisher } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
 import { proposedBy } from "../workflows/proposals.ts";
+import { defaultRepoConfig } from "../workflows/repo-config.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { branchName, createBranches, isOwnBranch, proposalBranch } from "./branch.ts";
 import { isSelf, type OctokitFor, type Self, type Timing } from "./client.ts";
 import { createComments } from "./comments.ts";
 import { commitMessage } from "./commit-message.ts";
-import { marker } from "./markdown.ts";
 import { isRefused } from "./failure.ts";
 import { createFindings } from "./open-findings.ts";
 import { createNeutral } from "./neutral.ts";
@@ -27,7 +27,7 @@ import { pullRequestBody, pullRequestTitle } from "./pull-request.ts";
 import { createPullRequests, pullKey, PullResult, type Opened } from "./pull-requests.ts";
 import { addReaction } from "./reactions.ts";
 import { refusalOf, refused, type Refusal } from "./refusal.ts";
-import { renderReply } from "./replies.ts";
+import { createReplying } from "./replying.ts";
 import { createScheduleIssues } from "./schedule-issue.ts";
 import { createPutBack } from "./put-back.ts";
 import { askForReview } from "./review-request.ts";
@@ -43,8 +43,8 @@ export interface PublisherOptions extends Pick<RequestsOptions, "throttle" | "fe
   readonly links: Links;
   readonly log: Log;
   readonly timing?: Timing;
-  /** Answers to people on one issue within an hour; more are dropped, and the log says so. Default 20. */
-  readonly repliesPerHour?: number;
+  /** Comments on one issue within an hour, from which on nobody is answered any more. Default: as in a repository that says nothing. */
+  readonly commentsPerHour?: ((repo: RepoRef) => number) | undefined;
 }
 
 const BranchName = z.object({ name: z.string() });
@@ -68,7 +68,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     links,
     log,
     timing = systemTiming,
-    repliesPerHour = 20,
+    commentsPerHour = () => defaultRepoConfig.limits.commentsPerHour,
   } = options;
   const { throttle, fence, timeoutMs, monotonic } = options;
   const requests = createRequests({ octokitFor, log, timing, throttle, fence, timeoutMs, monotonic });
@@ -78,8 +78,6 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const pulls = createPullRequests({ requests, once, self });
   const openOwnIssue = createOwnIssues({ requests, once, self });
   const branches = createBranches({ requests, once, outbox, workspaces, redact, self });
-  /** When comments were written as answers, by issue; those under way count too. */
-  const replied = new Map<string, Set<{ readonly at: number }>>();
   /** Titles of pull requests by repository; a style does not change within the hour. */
   const titlesOf = new Map<number, { at: number; titles: readonly string[] }>();
 
@@ -195,8 +193,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     });
     const { branch, commit } = published;
     return revised
-      ? await pulls.update(state, revised, { branch, head: commit, body: redact(body) }, signal)
-      : await pulls.open(state, { branch, head: commit, title, body: redact(body) }, signal);
+      ? await pulls.update(state, revised, { branch, head: commit, tree, body: redact(body) }, signal)
+      : await pulls.open(state, { branch, head: commit, tree, title, body: redact(body) }, signal);
   }
 
   /** Whom it concerns is told; done before, it is not done again. */
@@ -237,33 +235,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       }
     },
 
-    async reply(repo, subject, key, reply) {
-      // What was said before is not said again, and does not count.
-      if ((await outbox.read(`reply:${key}`))?.doneAt !== undefined) return;
-      const issue = `${repo.id}#${subject.number}`;
-      const mine = { at: timing.now() };
-      if (!mayReply(issue, mine)) {
-        log.warn("too many answers within an hour; this one is dropped", {
-          issue: `${repo.owner}/${repo.name}#${subject.number}`,
-        });
-        return;
-      }
-      let wrote = false;
-      try {
-        await comments.post({
-          repo,
-          number: subject.number,
-          key: `reply:${key}`,
-          kind: "reply",
-          run: undefined,
-          marker: marker("reply", key),
-          body: renderReply(reply, { neutral, links, now: timing.now() }),
-          written: () => (wrote = true),
-        });
-      } finally {
-        if (!wrote) replied.get(issue)?.delete(mine);
-      }
-    },
+    reply: createReplying({ comments, outbox, neutral, links, log, timing, commentsPerHour }),
 
     async acknowledge(repo, commentId) {
       await addReaction({ requests, once, self }, repo, commentId, "eyes");
@@ -307,16 +279,4 @@ export function createPublisher(options: PublisherOptions): Publisher {
       }
     },
   };
-
-  /** Takes a place among the answers of the hour, unless all are taken. Issues without answers in it are forgotten. */
-  function mayReply(issue: string, mine: { at: number }): boolean {
-    for (const [key, answers] of replied) {
-      for (const answer of answers) if (mine.at - answer.at >= HOUR_MS) answers.delete(answer);
-      if (answers.size === 0) replied.delete(key);
-    }
-    const answers = replied.get(issue) ?? new Set();
-    if (answers.size >= repliesPerHour) return false;
-    replied.set(issue, answers.add(mine));
-    return true;
-  }
 }

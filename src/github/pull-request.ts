@@ -7,7 +7,19 @@ import { proposalOf } from "../engine/proposal.ts";
 import { setupOf } from "../engine/setup.ts";
 import { artifactOf, changeOf, stageOrder, totalCost, workedMs, type State } from "../engine/state.ts";
 import type { FileChange } from "../workspace/file-change.ts";
-import { bullets, commandText, count, duration, folded, marker, MAX_BODY, seconds, stack, table } from "./markdown.ts";
+import {
+  bullets,
+  commandText,
+  count,
+  duration,
+  folded,
+  labelled,
+  marker,
+  MAX_BODY,
+  seconds,
+  stack,
+  table,
+} from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import { missingPart, planOutcome } from "./plan-outcome.ts";
 import type { Links } from "./progress.ts";
@@ -98,8 +110,8 @@ function whatAndWhy(state: State, neutral: Neutral): string {
   const diagnosis = artifactOf(state, "Diagnosis")?.artifact.value;
   const change = changeOf(state);
   return stack(
-    diagnosis && `**Root cause**, as the agents explain it: ${neutral.prose(diagnosis.rootCause, 1_500)}`,
-    change && `**This change**: ${neutral.prose(change.summary, 1_500)}`,
+    diagnosis && labelled("**Root cause**, as the agents explain it:", neutral.prose(diagnosis.rootCause, 1_500)),
+    change && labelled("**This change**:", neutral.prose(change.summary, 1_500)),
   );
 }
 

@@ -18,6 +18,7 @@ export const PullResult = z.object({
   url: z.string(),
   branch: z.string(),
   head: z.string().refine(isSha),
+  tree: z.string().refine(isSha).optional(),
   title: z.string(),
 });
 
@@ -25,6 +26,7 @@ export const PullResult = z.object({
 export interface Shown {
   readonly branch: string;
   readonly head: Sha;
+  readonly tree: Sha;
   readonly title: string;
   readonly body: string;
 }
@@ -47,7 +49,7 @@ export function createPullRequests({
   readonly once: Once;
   readonly self: Self;
 }): PullRequests {
-  async function open(state: State, { branch, head, title, body }: Shown, signal: AbortSignal): Promise<Opened> {
+  async function open(state: State, { branch, head, tree, title, body }: Shown, signal: AbortSignal): Promise<Opened> {
     const { repo, base } = state.created;
     const first = pullRequestMarker(state);
     const onBranch = async (which: "all" | "open") => {
@@ -96,7 +98,7 @@ export function createPullRequests({
               }),
             { signal, ...how },
           );
-          return { number: data.number, url: data.html_url, branch, head, title };
+          return { number: data.number, url: data.html_url, branch, head, tree, title };
         } catch (error) {
           // An earlier run's pull request is still open on this branch: it shows this run's work now.
           const [earlier] = isRefused(error, 422) && /already exists/i.test(error.reason) ? await onBranch("open") : [];
@@ -114,7 +116,7 @@ export function createPullRequests({
               }),
             { signal, ...how },
           );
-          return { number: earlier.number, url: earlier.html_url, branch, head, title };
+          return { number: earlier.number, url: earlier.html_url, branch, head, tree, title };
         }
       },
     });
@@ -124,7 +126,7 @@ export function createPullRequests({
   async function update(
     state: State,
     earlier: PullRequestRef,
-    { branch, head, body }: Omit<Shown, "title">,
+    { branch, head, tree, body }: Omit<Shown, "title">,
     signal: AbortSignal,
   ): Promise<Opened> {
     const { repo } = state.created;
@@ -150,7 +152,7 @@ export function createPullRequests({
             }),
           { signal, ...how },
         );
-        return { number: data.number, url: data.html_url, branch, head, title: data.title };
+        return { number: data.number, url: data.html_url, branch, head, tree, title: data.title };
       },
     });
     return { type: "pull_request.opened", ...result };

@@ -5,7 +5,7 @@ import { formatDollars, microDollars } from "../core/ids.ts";
 import type { Reply } from "../engine/reply.ts";
 import type { State } from "../engine/state.ts";
 import { askedForLine } from "./card.ts";
-import { askedLine, heldLine } from "./held.ts";
+import { askedLine, clock, heldLine } from "./held.ts";
 import { bullets, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import { costLine, endMessage, nextStep, stateWord, type Links } from "./progress.ts";
@@ -29,6 +29,8 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
         reply.who !== undefined && `**Who may:** ${neutral.line(reply.who)}`,
         `**Next:** ${commands(reply.next, neutral)}`,
       );
+    case "too-many":
+      return stack(quoted(reply.quote, neutral), ...tooMany(reply, options.now));
     case "unknown-verb":
       return stack(
         quoted(reply.quote, neutral),
@@ -95,6 +97,20 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
     default:
       return assertNever(reply);
   }
+}
+
+/** Said once: until then there is silence, so it says all there is to know. */
+function tooMany({ what, most, again }: Extract<Reply, { kind: "too-many" }>, now: number): string[] {
+  const when = clock(again, now);
+  if (what === "runs")
+    return [
+      `I have not done this: ${most === 1 ? "a run has" : `${most} runs have`} begun on this issue within the last hour, and that is as many as \`limits.runsPerHour\` in \`.github/baton.yml\` allows. It keeps programs from starting each other for ever.`,
+      `**Next:** from ${when} on the same command works again. Until then I start nothing here, and do not say so again.`,
+    ];
+  return [
+    `I have written so many comments here within the last hour that only this one is left of the ${most} that \`limits.commentsPerHour\` in \`.github/baton.yml\` allows. It keeps programs from answering each other for ever.`,
+    `**Next:** from ${when} on I answer again; write this again then. Until then commands are carried out without an answer, and status cards go on showing how runs stand.`,
+  ];
 }
 
 const alreadyNext = {

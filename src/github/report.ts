@@ -2,7 +2,7 @@
 import { findingLabel, findingsOf } from "../engine/findings.ts";
 import { lastStage, type State } from "../engine/state.ts";
 import type { Artifact, Findings, Report } from "../workflows/artifacts.ts";
-import { folded, stack } from "./markdown.ts";
+import { folded, labelled, stack } from "./markdown.ts";
 import { nothingLearned } from "./lessons-part.ts";
 import { nothingToPropose } from "./setup-part.ts";
 import type { Neutral } from "./neutral.ts";
@@ -48,7 +48,9 @@ function findingBlocks({ summary, findings }: Findings, neutral: Neutral): strin
       const place = path === undefined ? "" : ` · ${neutral.code(line === undefined ? path : `${path}:${line}`, 200)}`;
       return stack(
         `- [ ] ${findingLabel(index + 1)} ${neutral.line(title, 200)} · ${severity} · ${neutral.line(area, 60)}${place}`,
-        indented(folded("Details", stack(neutral.prose(detail, 2_000), `**Mend:** ${neutral.prose(mend, 1_000)}`))),
+        indented(
+          folded("Details", stack(neutral.prose(detail, 2_000), labelled("**Mend:**", neutral.prose(mend, 1_000)))),
+        ),
       );
     }),
   ];

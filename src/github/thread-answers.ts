@@ -30,7 +30,7 @@ export async function answerThreads(
 ): Promise<void> {
   const { revision, runId, created } = state;
   const { repo } = created;
-  for (const [index, thread] of (revision?.threads ?? []).entries()) {
+  for (const thread of revision?.threads ?? []) {
     const mark = marker("thread", `${runId}:${thread.id}:${head}`);
     try {
       await once({
@@ -68,7 +68,7 @@ export async function answerThreads(
                 ...place(repo),
                 pull_number: number,
                 comment_id: thread.id,
-                body: redact(stack(mark, answerTo(state, index, thread, head, neutral))),
+                body: redact(stack(mark, answerTo(state, thread, head, neutral))),
                 request,
               }),
             { signal, ...how },
@@ -82,13 +82,13 @@ export async function answerThreads(
   }
 }
 
-/** What is said: the agent's words are claims, and the commit is where they can be looked at. */
-function answerTo(state: State, index: number, { path }: Thread, head: Sha, neutral: Neutral): string {
-  const answer = changeOf(state)?.answers?.find(({ thread }) => thread === index + 1);
+/** What is said in a thread, once the revision is published: the agent's words are claims, and the commit is where they can be looked at. */
+export function answerTo(state: State, of: Thread, head: Sha, neutral: Neutral): string {
+  const answer = changeOf(state)?.answers?.find(({ thread }) => state.revision?.threads[thread - 1]?.id === of.id);
   if (!answer)
     return `The agents left no word on this one. What they changed is in ${head}; please look whether it is mended there.`;
   const what = neutral.prose(answer.what, 1_000);
   return answer.done
     ? `${what}\n\nDone in ${head}, as the agents say.`
-    : `${what}\n\nNot changed in ${neutral.code(path, 200)}, as the agents say (${head}).`;
+    : `${what}\n\nNot changed in ${neutral.code(of.path, 200)}, as the agents say (${head}).`;
 }

@@ -15,6 +15,7 @@ import { createCommands } from "./commands.ts";
 import type { Intent, Self } from "./intent.ts";
 import { createJudge } from "./judge.ts";
 import { createLanes } from "./lanes.ts";
+import type { KnownLimits } from "./limits.ts";
 import { createLoadConfig } from "./load-config.ts";
 import { doorOf, isInstalled, laneOf, lookedAt, type Looked } from "./looked.ts";
 import { createPlanEdits } from "./plan-edits.ts";
@@ -47,6 +48,8 @@ export interface IntakeParts {
   readonly projection?: Pick<Projection, "touch"> | undefined;
   /** Told what configs say about starts by the clock. */
   readonly schedules: Pick<ScheduleBook, "learn">;
+  /** Told what configs allow, and asked for it. */
+  readonly limits: KnownLimits;
   readonly self: Self;
   readonly journal: Log;
   /** Default: the machine's. */

@@ -134,4 +134,8 @@ export const InstallationRepositoriesEvent = z.object({
   repositories_removed: z.array(z.object({ id: z.number().int().nonnegative() })),
 });
 
-export const Action = z.object({ action: z.string().optional() });
+/** What nearly every delivery has: what was done, and by whom. */
+export const Deed = z.object({
+  action: z.string().optional().catch(undefined),
+  sender: User.optional().catch(undefined),
+});

@@ -52,6 +52,7 @@ export function createRestart({ log, reader, publisher, projection, start }: Res
     const forced = flags.workflow ?? first?.workflow;
     return start({
       ...request,
+      insists: true,
       wanted: forced !== undefined || found?.state.workflow ? "work" : (first?.wanted ?? "work"),
       instruction: instruction === "" ? (first?.input.instruction ?? "") : instruction,
       flags: { ...ceilingsOf(found?.state), ...flags },

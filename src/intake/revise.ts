@@ -9,6 +9,7 @@ import { createRefuse, type Standing } from "./admit.ts";
 import { createAnswers } from "./answers.ts";
 import type { Asked } from "./asked.ts";
 import type { Intent, Self } from "./intent.ts";
+import type { KnownLimits } from "./limits.ts";
 import { howToStart, refusedNow } from "./now.ts";
 import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
 import { sanitizeMarkdown } from "./sanitize.ts";
@@ -21,6 +22,7 @@ export interface ReviseParts extends RunsParts {
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "reply" | "removeMerged">;
   readonly self: Self;
+  readonly limits: Pick<KnownLimits, "of">;
 }
 
 export interface Revise {
@@ -35,9 +37,9 @@ export interface Revise {
 const MAX_WORDS = 8_000;
 
 /** Revising over its parts. Each throws when GitHub or the database does not answer, and returns a few words for the operator. */
-export function createRevise({ log, bell, reader, publisher, projection, self }: ReviseParts): Revise {
+export function createRevise({ log, bell, reader, publisher, projection, self, limits }: ReviseParts): Revise {
   const runs = createRuns({ log, reader, projection });
-  const takeUp = createTakeUp({ log, bell, reader, publisher, projection });
+  const takeUp = createTakeUp({ log, bell, reader, publisher, projection, limits });
   const refuse = createRefuse(publisher);
   const { answer, nothingRunning, nothingToDo, atWork, ring } = createAnswers({ log, bell, publisher });
 

@@ -5,6 +5,8 @@ import type { EventOf } from "../engine/events.ts";
 import type { Bell, EventLog, Publisher, WorkflowSource } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Reply } from "../engine/reply.ts";
+import { circleIn, circleTypes, circleWords } from "../engine/circles.ts";
+import { hopAfter, MAX_HOPS } from "../engine/hops.ts";
 import { fold } from "../engine/fold.ts";
 import { defaultRepoConfig, type RepoConfig } from "../workflows/repo-config.ts";
 import { createRefuse, type Standing } from "./admit.ts";
@@ -12,8 +14,10 @@ import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
 import type { Self } from "./intent.ts";
 import { closingFirst } from "./now.ts";
+import { tooManyRuns } from "./quota.ts";
 import { alreadyRunning } from "./runs.ts";
 import { createRunEvent, pinInput, runIdOf, withoutOwn } from "./pin.ts";
+import { refusedAgain, triedBefore } from "./tried-before.ts";
 import { mayRun } from "./verbs.ts";
 
 export type LoadedConfig =
@@ -38,12 +42,20 @@ export interface StartRequest extends Asked {
   readonly flags?: Omit<Flags, "base" | "dryRun">;
   /** Forced by the label `agent:<type>`, by a verb, or by the run that is begun again. */
   readonly workflow?: string;
+  /** A person wants it again all the same, though the same came to nothing before. */
+  readonly insists?: boolean;
   /** The run under way whose place it takes: ended when nothing refuses the new one any more. */
   readonly replaces?: { readonly run: RunId; end(): Promise<void> };
 }
 
 /** What became of it, in a few words for the operator. Whoever asked has been answered when nothing started. */
 export type Start = (request: StartRequest) => Promise<string>;
+
+/** Runs about an issue that are looked at before another one begins there. */
+const LOOKED_BACK = 12;
+
+const AROUND =
+  "Nothing starts here by itself until a person has looked. Any command of a person's that starts a run goes on, best with words behind it that say which way to go.";
 
 /** Doors by which a run starts, but for comments. */
 const startDoors = ["opened", "label", "schedule", "dispatch"] as const;
@@ -57,8 +69,9 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     const { repo, subject } = intent;
     /** Nobody waits for an answer to a new issue, or to a start by the clock. */
     const silent = intent.door === "opened" || intent.door === "schedule";
-    const answer = async (reply: Reply, note: string): Promise<string> => {
-      if (!silent) await publisher.reply(repo, subject, key, reply);
+    const isBot = intent.actor.app !== undefined;
+    const answer = async (reply: Reply, note: string, occasion = key): Promise<string> => {
+      if (!silent) await publisher.reply(repo, subject, occasion, reply);
       return note;
     };
     const refuse = (why: string, next: string) => answer({ kind: "refused", quote, why, next }, `refused: ${why}`);
@@ -100,6 +113,8 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     const active = await activeRun(log, request);
     if (active !== undefined && active !== request.replaces?.run)
       return answer(await alreadyRunning(log, quote, active), `${active} is at work`);
+    const full = await tooManyRuns(log, request, loaded.config.limits.runsPerHour);
+    if (full) return answer(full, `refused: ${full.most} runs have begun within the hour`);
 
     if (forced !== undefined) {
       const missing = await missingWorkflow(forced, commit);
@@ -110,34 +125,57 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
       reader.labels(repo),
     ]);
     signal.throwIfAborted();
+    const hop = intent.actor.app === undefined ? undefined : hopAfter(intent.actor.app, comments);
+    // Without a word: whatever is written is what programs answer.
+    if (hop !== undefined && hop > MAX_HOPS)
+      return `refused: programs have started each other ${MAX_HOPS} times in a row`;
+    const past = await log.eventsOf(repo, subject, { runs: LOOKED_BACK, types: ["run.created", ...circleTypes] });
+    const circle = circleIn(past);
+    if (circle && (silent || isBot)) {
+      const no = { kind: "refused", quote, why: `the last runs here ${circleWords(circle)}`, next: AROUND } as const;
+      // Also where nobody waits for an answer, but once: a person has to look.
+      await publisher.reply(repo, subject, `circle:${past[0]?.run ?? ""}`, no);
+      return "refused: the last runs go in circles";
+    }
+    const first = createRunEvent({
+      runId,
+      repo,
+      subject,
+      request: {
+        door: startDoors.find((door) => door === intent.door) ?? "comment",
+        by: intent.actor.person,
+        quote,
+        ...(intent.door === "comment" ? { commentId: intent.commentId } : {}),
+      },
+      input: pinInput({
+        ...("text" in intent ? intent.text : { title: "", body: "" }),
+        comments: withoutOwn(comments, self),
+        instruction: request.instruction ?? "",
+        ...("at" in intent ? { askedAt: intent.at } : {}),
+        ...(intent.door === "comment" ? { askedBy: intent.commentId } : {}),
+      }),
+      base: { branch, commit },
+      wanted,
+      config: loaded.config,
+      labels,
+      flags,
+      ...(hop === undefined ? {} : { hop }),
+      ...(circle ? { circle } : {}),
+      ...(forced === undefined ? {} : { workflow: forced }),
+    });
+    const tried = request.insists && !isBot ? undefined : await triedBefore(log, past, first, self.slug);
+    if (tried) {
+      // A program that asks again and again is told once.
+      const occasion = isBot ? `tried:${tried.runId}` : key;
+      return answer(
+        { kind: "refused", quote, ...refusedAgain(tried) },
+        `refused: as ${tried.runId}, which ended so by itself`,
+        occasion,
+      );
+    }
     await request.replaces?.end();
 
-    const created = await log.create(
-      createRunEvent({
-        runId,
-        repo,
-        subject,
-        request: {
-          door: startDoors.find((door) => door === intent.door) ?? "comment",
-          by: intent.actor.person,
-          quote,
-          ...(intent.door === "comment" ? { commentId: intent.commentId } : {}),
-        },
-        input: pinInput({
-          ...("text" in intent ? intent.text : { title: "", body: "" }),
-          comments: withoutOwn(comments, self),
-          instruction: request.instruction ?? "",
-          ...("at" in intent ? { askedAt: intent.at } : {}),
-          ...(intent.door === "comment" ? { askedBy: intent.commentId } : {}),
-        }),
-        base: { branch, commit },
-        wanted,
-        config: loaded.config,
-        labels,
-        flags,
-        ...(forced === undefined ? {} : { workflow: forced }),
-      }),
-    );
+    const created = await log.create(first);
     if (created.type === "created") return ring(runId, "started");
     if (created.by === runId) return ring(runId, "started before");
     return answer(await alreadyRunning(log, quote, created.by), `${created.by} is at work`);

@@ -12,6 +12,7 @@ import { afterTheEnd, createAnswers, isAllDone } from "./answers.ts";
 import type { Asked } from "./asked.ts";
 import { readAmount } from "./grammar.ts";
 import type { Ground, Intent, Lost } from "./intent.ts";
+import type { KnownLimits } from "./limits.ts";
 import { howToStart, refusedNow } from "./now.ts";
 import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
 import { createTakeUp } from "./take-up.ts";
@@ -21,6 +22,7 @@ export interface SteerParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "reply">;
+  readonly limits: Pick<KnownLimits, "of">;
 }
 
 /** Each answers whoever asked, where there is something to say, and returns a few words for the operator. */
@@ -45,10 +47,10 @@ export interface Steer {
 }
 
 /** Steering over its parts. Throws when GitHub or the database does not answer. */
-export function createSteer({ log, bell, reader, publisher, projection }: SteerParts): Steer {
+export function createSteer({ log, bell, reader, publisher, projection, limits }: SteerParts): Steer {
   const runs = createRuns({ log, reader, projection });
   const refuse = createRefuse(publisher);
-  const takeUp = createTakeUp({ log, bell, reader, publisher, projection });
+  const takeUp = createTakeUp({ log, bell, reader, publisher, projection, limits });
   const { answer, nothingRunning, nothingToDo, unreadable, atWork, ring } = createAnswers({ log, bell, publisher });
 
   /** Ends what holds a run; undefined when nothing does. */

@@ -4,22 +4,27 @@ import type { RunEvent } from "../engine/events.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
 import { createAnswers } from "./answers.ts";
+import type { KnownLimits } from "./limits.ts";
+import { tooManyRuns } from "./quota.ts";
 import type { Asked } from "./asked.ts";
 import { createRuns, type RunsParts } from "./runs.ts";
 
 export interface TakeUpParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
   readonly publisher: Pick<Publisher, "reply">;
+  readonly limits: Pick<KnownLimits, "of">;
 }
 
-/** Takes an ended run up with these events, unless another is at work on its subject: then whoever asked is told. */
+/** Takes an ended run up with these events, unless another is at work on its subject, or too many have begun there: then whoever asked is told. */
 export type TakeUp = (asked: Asked, state: State, events: readonly RunEvent[]) => Promise<string>;
 
-export function createTakeUp({ log, bell, reader, publisher, projection }: TakeUpParts): TakeUp {
+export function createTakeUp({ log, bell, reader, publisher, projection, limits }: TakeUpParts): TakeUp {
   const runs = createRuns({ log, reader, projection });
-  const { atWork, ring } = createAnswers({ log, bell, publisher });
+  const { answer, atWork, ring } = createAnswers({ log, bell, publisher });
 
   return async (asked, { runId, created }, events) => {
+    const full = await tooManyRuns(log, asked, limits.of(asked.intent.repo).runsPerHour);
+    if (full) return answer(asked, full, `refused: ${full.most} runs have begun within the hour`);
     try {
       const outcome = await runs.append(
         runId,

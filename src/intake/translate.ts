@@ -1,6 +1,6 @@
 // From a delivery to what somebody wants, or to nothing and why. Pure.
 //
-// Never anything: what Baton itself did (its account, its App, text with its marker), deletions, events nobody asked for, and edits of
+// Never anything: what Baton itself did (whatever its account did, what came by its App, text with its marker), deletions, events nobody asked for, and edits of
 // comments, but for a plan that a person writes otherwise and findings that a person ticks.
 // Bots are let through with their name, so that the repository's config may admit them.
 import type { z } from "zod";
@@ -12,8 +12,8 @@ import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
 import type { Actor, Ground, Intent, Self, Wish } from "./intent.ts";
 import {
-  Action,
   CommentEvent,
+  Deed,
   DispatchEvent,
   IssueEvent,
   PullEvent,
@@ -49,7 +49,9 @@ const ghost = { login: "ghost", id: 10_137, type: "User" };
 
 /** What the delivery `name` with this parsed payload asks for. Never throws: a payload of another shape is nothing. */
 export function translate(name: string, payload: unknown, self: Self): Translation {
-  const { data } = Action.safeParse(payload);
+  const { data } = Deed.safeParse(payload);
+  // Whatever it is: what Baton does asks Baton for nothing.
+  if (data?.sender && isSelf(data.sender, self)) return nothing("Baton did it itself");
   switch (name) {
     case SCHEDULE:
       return read(ScheduleEvent, payload, ({ repo, id }) => ({ type: "wish", wish: { door: "schedule", repo, id } }));
@@ -94,7 +96,6 @@ function read<T>(schema: z.ZodType<T>, payload: unknown, then: (event: T) => Tra
 
 function fromIssue(event: IssueEvent, self: Self): Translation {
   const { issue, sender } = event;
-  if (isSelf(sender, self)) return nothing("Baton did it itself");
   if (issue.pull_request) return nothing("it is about a pull request");
   const place = placeOf(event);
   switch (event.action) {
@@ -143,8 +144,7 @@ function fromIssue(event: IssueEvent, self: Self): Translation {
 function fromComment(event: CommentEvent, self: Self): Translation {
   const { comment, issue, sender } = event;
   const author = comment.user ?? ghost;
-  if (isSelf(sender, self) || isSelf(author, self, comment.performed_via_github_app))
-    return nothing("Baton wrote it itself");
+  if (isSelf(author, self, comment.performed_via_github_app)) return nothing("Baton wrote it itself");
   if (author.id !== sender.id) return nothing("the comment is not its sender's");
   const body = comment.body ?? "";
   if (body.includes(MARKER)) return nothing("the comment carries Baton's marker");
@@ -167,7 +167,6 @@ function fromComment(event: CommentEvent, self: Self): Translation {
 /** An edit of Baton's own comment with a plan or with findings, by a person. The marker counts also when the person took it out. */
 function fromEdit(event: CommentEvent, self: Self): Translation {
   const { comment, sender, changes } = event;
-  if (isSelf(sender, self)) return nothing("Baton edited it itself");
   if (!isSelf(comment.user ?? ghost, self, comment.performed_via_github_app))
     return nothing("nothing is done about issue_comment.edited: the comment is not Baton's");
   const body = comment.body ?? "";
@@ -205,7 +204,6 @@ function fromPush(event: PushEvent): Translation {
 
 function fromDispatch(event: DispatchEvent, self: Self): Translation {
   const { sender, client_payload: asked } = event;
-  if (isSelf(sender, self)) return nothing("Baton did it itself");
   // As it stands behind `/agent`; one line, so that it is one command.
   const reading = readCommands(`/agent ${asked.command.replaceAll(/\s+/g, " ")}`, self.slug);
   const wish = { door: "dispatch", repo: repoOf(event), issue: asked.issue, reading } as const;
@@ -215,7 +213,6 @@ function fromDispatch(event: DispatchEvent, self: Self): Translation {
 function fromPull(event: PullEvent, self: Self): Translation {
   const { pull_request: pull, sender } = event;
   if (!isSelf(pull.user ?? ghost, self)) return nothing("the pull request is not Baton's");
-  if (isSelf(sender, self)) return nothing("Baton did it itself");
   const merged = (pull.merged_at ?? undefined) !== undefined;
   const place = { repo: repoOf(event), subject: pullOf(pull) };
   return {
@@ -228,7 +225,7 @@ function fromReview(event: ReviewEvent, self: Self): Translation {
   const { pull_request: pull, review, sender } = event;
   if (!isSelf(pull.user ?? ghost, self)) return nothing("the pull request is not Baton's");
   const author = review.user ?? ghost;
-  if (isSelf(sender, self) || isSelf(author, self)) return nothing("Baton wrote it itself");
+  if (isSelf(author, self)) return nothing("Baton wrote it itself");
   if (author.id !== sender.id) return nothing("the review is not its sender's");
   const body = review.body ?? "";
   if (body.includes(MARKER)) return nothing("the review carries Baton's marker");

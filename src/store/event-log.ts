@@ -233,6 +233,33 @@ export async function openEventLog(
       return rows.map((row) => runId(row.run_id));
     },
 
+    async eventsOf(repo, subject, { runs, types }) {
+      const rows = await database.query<{ run_id: string; version: number; at: Date; event: unknown }>(
+        `WITH latest AS (SELECT run_id, place FROM baton.runs WHERE subject_key = $1 ORDER BY place DESC LIMIT $2)
+         SELECT l.run_id, e.version, e.at, e.event FROM latest l JOIN baton.events e USING (run_id)
+         WHERE e.type = ANY ($3::text[]) ORDER BY l.place DESC, e.version`,
+        [subjectKey(repo, subject), runs, types],
+      );
+      const found = new Map<RunId, RecordedEvent[]>();
+      for (const { run_id, version, at, event } of rows) {
+        const run = runId(run_id);
+        const row = toRecorded(parse, run, version, { version, at: at.getTime(), event });
+        found.set(run, [...(found.get(run) ?? []), row]);
+      }
+      return [...found].map(([run, recorded]) => ({ run, events: recorded }));
+    },
+
+    async begunOn(repo, subject, milliseconds) {
+      const rows = await database.query<{ at: Date }>(
+        `SELECT e.at FROM baton.runs r JOIN baton.events e USING (run_id)
+         WHERE r.subject_key = $1 AND e.type IN ('run.created', 'retry.requested')
+           AND e.at > clock_timestamp() - $2 * interval '1 millisecond'
+         ORDER BY e.at DESC`,
+        [subjectKey(repo, subject), milliseconds],
+      );
+      return rows.map(({ at }) => at.getTime());
+    },
+
     async [Symbol.asyncDispose]() {
       followers.clear();
       await listening[Symbol.asyncDispose]();

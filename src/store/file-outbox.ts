@@ -42,6 +42,8 @@ export async function openFileOutbox(file: string, clock: Clock): Promise<Outbox
       await outbox.done(key, result);
     },
     read: (key) => outbox.read(key),
+    // Places last as long as the process: nobody is answered here.
+    reserve: (comment, among) => outbox.reserve(comment, among),
     // The next process may try a refused write again, as this one may.
     refused: (key) => outbox.refused(key),
     [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose](),

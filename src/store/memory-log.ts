@@ -83,6 +83,9 @@ function isEvent(json: unknown): json is RunEvent {
   return typeof json === "object" && json !== null && "type" in json && typeof json.type === "string";
 }
 
+/** Events with which a run begins, or begins again. */
+const begins = new Set<RunEvent["type"]>(["run.created", "retry.requested"]);
+
 interface Run {
   readonly id: RunId;
   readonly key: string;
@@ -213,6 +216,26 @@ class MemoryLog implements EventLog {
       .filter((run) => run.key === key)
       .map(({ id }) => id)
       .reverse();
+  }
+
+  async eventsOf(
+    ...[repo, subject, { runs, types }]: Parameters<EventLog["eventsOf"]>
+  ): ReturnType<EventLog["eventsOf"]> {
+    const latest = (await this.runsOf(repo, subject)).slice(0, runs);
+    const all = await Promise.all(latest.map(async (run) => ({ run, events: await this.read(run) })));
+    return all
+      .map(({ run, events }) => ({ run, events: events.filter(({ event }) => types.includes(event.type)) }))
+      .filter(({ events }) => events.length > 0);
+  }
+
+  async begunOn(...[repo, subject, milliseconds]: Parameters<EventLog["begunOn"]>): Promise<number[]> {
+    const key = subjectKey(repo, subject);
+    const since = this.#clock.now() - milliseconds;
+    return [...this.#runs.values()]
+      .filter((run) => run.key === key)
+      .flatMap(({ events }) => events.filter(({ at, event }) => at > since && isEvent(event) && begins.has(event.type)))
+      .map(({ at }) => at)
+      .toSorted((a, b) => b - a);
   }
 
   /** Takes in what an earlier process wrote. */

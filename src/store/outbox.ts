@@ -33,7 +33,15 @@ export interface NewEntry {
   readonly payload: unknown;
   /** Writes of one run in one lane happen in order. Only with a run. */
   readonly lane?: string | undefined;
+  /** Of a comment: what it is written on, as `subjectKey` names it. It counts there for an hour. */
+  readonly subject?: string | undefined;
 }
+
+/** A comment that wants a place among those of its subject. */
+export type Reserving = Pick<NewEntry, "key" | "kind" | "payload"> & { readonly subject: string };
+
+/** `full`: so many have one already; `times` says when they were recorded, newest first, in milliseconds since 1970. */
+export type Reserved = { readonly type: "reserved" } | { readonly type: "full"; readonly times: readonly number[] };
 
 export interface Outbox {
   /** Records a write before it is tried, and overtakes what is open in its lane; when the key is known gives the earlier entry with one more try counted. */
@@ -41,6 +49,12 @@ export interface Outbox {
   /** The write happened, and this is what came of it (JSON). The first time counts. Throws `not-found` for a key never recorded. */
   done(key: string, result: unknown): Promise<void>;
   read(key: string): Promise<OutboxEntry | undefined>;
+  /**
+   * Takes a place for a comment before it is recorded, unless `most` comments on its subject have one from the last hour by the store's
+   * clock; with `alike` only those of its kind count. What GitHub refused has none, and what had one keeps it. Exact, however many
+   * processes ask.
+   */
+  reserve(comment: Reserving, among: { readonly most: number; readonly alike?: boolean }): Promise<Reserved>;
   /** GitHub said no: nobody waits for the write any more. Recorded again it is open again. Nothing for one that is done. */
   refused(key: string): Promise<void>;
 }
@@ -55,6 +69,8 @@ interface Row {
   readonly done_at: Date | null;
   readonly overtaken: boolean;
 }
+
+const HOUR_MS = 3_600_000;
 
 const columns = "key, run_id, kind, payload, result, tries, done_at, overtaken";
 
@@ -78,14 +94,11 @@ function unknownKey(key: string): BatonError {
 /** An outbox kept in `database`. */
 export function createOutbox(database: Database): Outbox {
   return {
-    async record({ key, run, kind, payload, lane }) {
-      const [row] = await database.query<Row>(`SELECT ${columns} FROM baton.outbox_record($1, $2, $3, $4::json, $5)`, [
-        key,
-        run ?? null,
-        kind,
-        toJson(payload),
-        lane ?? null,
-      ]);
+    async record({ key, run, kind, payload, lane, subject }) {
+      const [row] = await database.query<Row>(
+        `SELECT ${columns} FROM baton.outbox_record($1, $2, $3, $4::json, $5, $6)`,
+        [key, run ?? null, kind, toJson(payload), lane ?? null, subject ?? null],
+      );
       if (row === undefined) throw new BatonError("database-failed", `"${key}" was not recorded in the outbox`);
       return toEntry(row);
     },
@@ -106,6 +119,15 @@ export function createOutbox(database: Database): Outbox {
       return row && toEntry(row);
     },
 
+    async reserve({ key, kind, payload, subject }, { most, alike = false }) {
+      const [row] = await database.query<{ reserved: boolean; times: number[] | null }>(
+        "SELECT reserved, times FROM baton.outbox_reserve($1, $2, $3::json, $4, $5, $6)",
+        [key, kind, toJson(payload), subject, most, alike],
+      );
+      if (row === undefined) throw new BatonError("database-failed", `the outbox gave no answer about "${key}"`);
+      return row.reserved ? { type: "reserved" } : { type: "full", times: row.times ?? [] };
+    },
+
     async refused(key) {
       await database.query("UPDATE baton.outbox SET overtaken = true WHERE key = $1 AND done_at IS NULL", [key]);
     },
@@ -116,10 +138,11 @@ export function createOutbox(database: Database): Outbox {
 export function createMemoryOutbox(clock: Clock): Outbox {
   const entries = new Map<string, OutboxEntry>();
   const lanes = new Map<string, string>();
+  const comments = new Map<string, { readonly subject: string; readonly kind: string; readonly at: number }>();
   const laneOf = (run: RunId | undefined, lane: string | undefined) =>
     run === undefined || lane === undefined ? undefined : `${run}/${lane}`;
   return {
-    async record({ key, run, kind, payload, lane }) {
+    async record({ key, run, kind, payload, lane, subject }) {
       const mine = laneOf(run, lane);
       for (const [other, entry] of entries)
         if (mine !== undefined && other !== key && lanes.get(other) === mine && entry.doneAt === undefined)
@@ -129,7 +152,25 @@ export function createMemoryOutbox(clock: Clock): Outbox {
       const entry: OutboxEntry = { ...(known ?? fresh), tries: (known?.tries ?? 0) + 1, overtaken: false };
       entries.set(key, entry);
       if (!known && mine !== undefined) lanes.set(key, mine);
+      if (!known && subject !== undefined) comments.set(key, { subject, kind, at: clock.now() });
       return entry;
+    },
+
+    async reserve({ key, kind, payload, subject }, { most, alike = false }) {
+      const known = entries.get(key);
+      if (known && !known.overtaken) return { type: "reserved" };
+      const now = clock.now();
+      const times = [...comments]
+        .filter(([other, comment]) => comment.subject === subject && entries.get(other)?.overtaken === false)
+        .filter(([, comment]) => comment.at > now - HOUR_MS && (!alike || comment.kind === kind))
+        .map(([, { at }]) => at)
+        .toSorted((a, b) => b - a)
+        .slice(0, most);
+      if (times.length >= most) return { type: "full", times };
+      const fresh = { key, run: undefined, kind, payload: JSON.parse(toJson(payload)), result: undefined };
+      entries.set(key, { ...(known ?? { ...fresh, tries: 0, doneAt: undefined }), overtaken: false });
+      comments.set(key, { subject, kind, at: now });
+      return { type: "reserved" };
     },
 
     async done(key, result) {

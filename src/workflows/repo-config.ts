@@ -72,6 +72,22 @@ export const RepoConfig = z.strictObject({
         .max(5)
         .default(3)
         .describe("How deep agents may create agents: 1 is those of a stage's own agent"),
+      runsPerHour: z
+        .number()
+        .int()
+        .min(1)
+        .max(100)
+        .default(10)
+        .describe("Runs that may begin on one issue within an hour, whoever asks; a retry is one more"),
+      commentsPerHour: z
+        .number()
+        .int()
+        .min(5)
+        .max(200)
+        .default(30)
+        .describe(
+          "Comments of Baton's on one issue within an hour before it answers no more; edits of cards do not count",
+        ),
       files: z.number().int().min(1).max(1_000).default(50).describe("Files one pull request may change"),
       patchKb: z.number().min(1).max(10_000).default(200).describe("Size of the patch in KiB"),
       stageTime: z

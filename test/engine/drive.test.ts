@@ -522,6 +522,8 @@ describe("what is done stays done", () => {
       list: (options) => inner.list(options),
       endedWithin: (milliseconds) => inner.endedWithin(milliseconds),
       runsOf: (repo, subject) => inner.runsOf(repo, subject),
+      begunOn: (...asked) => inner.begunOn(...asked),
+      eventsOf: (...asked) => inner.eventsOf(...asked),
       unfinishedOn: (ground) => inner.unfinishedOn(ground),
       append(run, expected, events) {
         if (events[0]?.type === "agent.turn" && failures > 0) {
@@ -550,6 +552,8 @@ describe("what is done stays done", () => {
       list: (options) => inner.list(options),
       endedWithin: (milliseconds) => inner.endedWithin(milliseconds),
       runsOf: (repo, subject) => inner.runsOf(repo, subject),
+      begunOn: (...asked) => inner.begunOn(...asked),
+      eventsOf: (...asked) => inner.eventsOf(...asked),
       unfinishedOn: (ground) => inner.unfinishedOn(ground),
       async append(run, expected, events) {
         const answer = await inner.append(run, expected, events);

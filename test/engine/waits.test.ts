@@ -190,6 +190,8 @@ describe("a pause", () => {
       list: (options) => log.list(options),
       endedWithin: (milliseconds) => log.endedWithin(milliseconds),
       runsOf: (repo, subject) => log.runsOf(repo, subject),
+      begunOn: (...asked) => log.begunOn(...asked),
+      eventsOf: (...asked) => log.eventsOf(...asked),
       unfinishedOn: (ground) => log.unfinishedOn(ground),
       append: async (id, expected, events) => {
         if (events[0]?.type === "run.parked" && !paused) {

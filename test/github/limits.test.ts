@@ -78,6 +78,7 @@ function outboxOf(outbox: Outbox, prefix: string): Outbox {
     record: (entry) => outbox.record({ ...entry, key: `${prefix}/${entry.key}` }),
     done: (key, result) => outbox.done(`${prefix}/${key}`, result),
     read: (key) => outbox.read(`${prefix}/${key}`),
+    reserve: (comment, among) => outbox.reserve({ ...comment, key: `${prefix}/${comment.key}` }, among),
     refused: (key) => outbox.refused(`${prefix}/${key}`),
   };
 }

@@ -132,6 +132,8 @@ describe("opening the pull request", () => {
       type: "opened",
       event: { number: 13, branch: "baton/issue-12-splitting-loses-a-cent", title: "Fix: Splitting loses a cent" },
     });
+    // Files that come back are known by it.
+    expect(answer).toMatchObject({ event: { tree: treeOf(w.github.folder, w.head) } });
     const [pull] = w.github.pulls;
     expect(pull?.body).toMatch(/^<!-- baton:pull:run-[0-9a-f]{12} -->\n\nCloses #12/);
     expect(pull?.body).toContain(treeOf(w.github.folder, w.head).slice(0, 12));
@@ -474,14 +476,47 @@ describe("answers to people", () => {
     expect(w.github.comments).toHaveLength(1);
   });
 
-  test("nobody gets more than so many answers an hour", async () => {
+  test("so many comments stand on an issue within an hour, for all processes together; the last says that it is", async () => {
     const w = await fresh();
-    const publisher = w.publisher();
-    for (let number = 1; number <= 30; number += 1) await publisher.reply(repo, subject, `delivery-${number}`, help);
-    expect(w.github.comments).toHaveLength(20);
+    const answer = (number: number) => w.publisher().reply(repo, subject, `delivery-${number}`, refusal);
+    const refusal = { kind: "refused" as const, quote: "/agent fix @ada", why: "…", next: "…" };
+    for (let number = 1; number <= 40; number += 1) {
+      await answer(number);
+      w.timing.forward(10_000);
+    }
+    expect(w.github.comments).toHaveLength(30);
+    const last = w.github.comments.at(-1)?.body ?? "";
+    expect(last).toContain("> `/agent fix @ada`");
+    expect(last).toContain("`limits.commentsPerHour`");
+    // It is one of them itself: so the second one must be an hour old.
+    expect(last).toContain("from 13:00 UTC on");
     w.timing.forward(3_600_001);
-    await publisher.reply(repo, subject, "delivery-31", help);
-    expect(w.github.comments).toHaveLength(21);
+    await answer(41);
+    expect(w.github.comments.at(-1)?.body).toContain("I have not done this: …");
+  });
+
+  test("what a run says counts, and is said all the same", async () => {
+    const w = await fresh();
+    const on = { key: "card", run: undefined, kind: "card", payload: {}, subject: `${repo.id}#${subject.number}` };
+    for (let number = 1; number <= 60; number += 1) await w.outbox.record({ ...on, key: `card-${number}` });
+    for (let number = 1; number <= 3; number += 1) await w.publisher().reply(repo, subject, `delivery-${number}`, help);
+    expect(w.github.comments.map(({ body }) => body)).toEqual([
+      expect.stringContaining("I have written so many comments"),
+    ]);
+  });
+
+  test("that too many runs have begun is said once an hour", async () => {
+    const w = await fresh();
+    const say = (key: string) =>
+      w
+        .publisher()
+        .reply(repo, subject, key, { kind: "too-many", what: "runs", quote: "/agent fix", most: 10, again: 0 });
+    for (let number = 1; number <= 5; number += 1) await say(`delivery-${number}`);
+    expect(w.github.comments).toHaveLength(1);
+    expect(w.github.comments[0]?.body).toContain("10 runs have begun on this issue within the last hour");
+    w.timing.forward(3_600_001);
+    await say("delivery-6");
+    expect(w.github.comments).toHaveLength(2);
   });
 
   test("what was said before, or could not be said, does not count: nobody can silence it", async () => {

@@ -29,6 +29,14 @@ const replies: readonly (readonly [Reply, readonly string[]])[] = [
     ],
   ],
   [{ kind: "refused", quote, why: "the issue is closed", next: "Reopen it." }, ["not done this: the issue is closed"]],
+  [
+    { kind: "too-many", what: "runs", quote, most: 10, again: Date.UTC(2026, 10, 20, 13, 40) },
+    ["10 runs have begun", "`limits.runsPerHour`", "**Next:** from 13:40 UTC on"],
+  ],
+  [
+    { kind: "too-many", what: "comments", quote, most: 30, again: Date.UTC(2026, 10, 21) },
+    ["of the 30", "`limits.commentsPerHour`", "**Next:** from 2026-11-21 00:00 UTC on"],
+  ],
   [{ kind: "unknown-verb", quote, nearest: "fix" }, ["Did you mean `/agent fix`?"]],
   [{ kind: "unknown-verb", quote, nearest: undefined }, ["`/agent help` lists what I know"]],
   [{ kind: "not-yet", quote, verb: "audit" }, ["`audit`", "cannot do it yet", "Nothing was started"]],

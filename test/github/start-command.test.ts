@@ -29,7 +29,7 @@ describe("the command that began a run", () => {
 });
 
 test.each([
-  ["failed", "broken", "`/agent init` begins anew."],
+  ["failed", "broken", "`/agent restart` begins anew."],
   ["timed-out", "time", "`/agent init --max-time 90m` begins anew"],
   ["needs-a-decision", "red", "`/agent init <your advice>` begins anew"],
   ["could-not-reproduce", "not-reproduced", "then write `/agent init`"],

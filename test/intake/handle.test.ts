@@ -526,6 +526,8 @@ describe("words to a run", () => {
       list: (options) => inner.list(options),
       endedWithin: (milliseconds) => inner.endedWithin(milliseconds),
       runsOf: (repo, subject) => inner.runsOf(repo, subject),
+      begunOn: (...asked) => inner.begunOn(...asked),
+      eventsOf: (...asked) => inner.eventsOf(...asked),
       unfinishedOn: (ground) => inner.unfinishedOn(ground),
       async append(run, expected, events) {
         // A driver appends just before, three times.

@@ -163,6 +163,41 @@ describe.each(logs.filter(({ here }) => here))("the event log in $name", ({ name
     expect(await log.runsOf(first.repo, first.subject)).toEqual([second.runId, first.runId]);
   });
 
+  test("gives events of some types of the latest runs about a subject", async () => {
+    const first = fresh();
+    await log.create(first);
+    await log.append(first.runId, 1, [driven("a"), finished, retry, finished]);
+    const second = { ...first, runId: newRunId() };
+    await log.create(second);
+    await log.create(fresh());
+    const types = ["run.created", "run.finished"] as const;
+    const found = await log.eventsOf(first.repo, first.subject, { runs: 5, types });
+    expect(found.map(({ run, events }) => [run, events.map(({ version }) => version)])).toEqual([
+      [second.runId, [1]],
+      [first.runId, [1, 3, 5]],
+    ]);
+    expect(found[1]?.events).toEqual((await log.read(first.runId)).filter((_, index) => [0, 2, 4].includes(index)));
+    expect(await log.eventsOf(first.repo, first.subject, { runs: 1, types })).toEqual(found.slice(0, 1));
+    expect(await log.eventsOf(first.repo, { number: 999_999 }, { runs: 5, types })).toEqual([]);
+  });
+
+  test("says when runs began on a subject, and were taken up again", async () => {
+    const first = fresh();
+    expect(await log.begunOn(first.repo, first.subject, 60_000)).toEqual([]);
+    await log.create(first);
+    await log.append(first.runId, 1, [driven("a"), finished, retry, finished]);
+    await log.create({ ...first, runId: newRunId() });
+    await log.create(fresh());
+    const times = (await log.read(first.runId)).flatMap(({ at, event }) =>
+      event.type === "run.created" || event.type === "retry.requested" ? [at] : [],
+    );
+    const begun = await log.begunOn(first.repo, first.subject, 60_000);
+    expect(begun.slice(1)).toEqual(times.toReversed());
+    expect(begun).toHaveLength(3);
+    expect(begun).toEqual(begun.toSorted((a, b) => b - a));
+    expect(await log.begunOn(first.repo, first.subject, -60_000)).toEqual([]);
+  });
+
   test("keeps local repositories apart by their names", async () => {
     const local = (owner: string) => fresh({ repo: { ...created().repo, id: 0, owner } });
     const one = local("one");

@@ -169,6 +169,39 @@ describe.each(outboxes)("the outbox in $name", ({ open }) => {
     expect(entries.filter((entry) => entry?.overtaken === false)).toHaveLength(1);
   });
 
+  test("has so many places an hour for comments on a subject, for all who ask at once together", async () => {
+    const subject = "7#1";
+    const reserve = (key: string, most = 4, alike = false, kind = "reply") =>
+      outbox.reserve({ key: `${subject}:${key}`, kind, payload: 0, subject }, { most, alike });
+    // What a run says counts, and so does what is still under way.
+    await outbox.record({ key: `${subject}:card`, run: newRunId(), kind: "card", payload: 0, subject });
+    const answers = await Promise.all(Array.from({ length: 10 }, (_, index) => reserve(`${index}`)));
+    expect(answers.filter(({ type }) => type === "reserved")).toHaveLength(3);
+    const full = answers.find((answer) => answer.type === "full");
+    expect(full?.times).toHaveLength(4);
+    expect(full?.times).toEqual(full?.times.toSorted((a, b) => b - a));
+    expect(Math.abs((full?.times[0] ?? 0) - Date.now())).toBeLessThan(60_000);
+    // Whoever has a place keeps it; what GitHub refused gives it back.
+    const [mine = ""] = Array.from({ length: 10 }, (_, index) => `${index}`).filter(
+      (index) => answers[Number(index)]?.type === "reserved",
+    );
+    expect(await reserve(mine)).toEqual({ type: "reserved" });
+    expect(await reserve("more")).toMatchObject({ type: "full" });
+    await outbox.refused(`${subject}:${mine}`);
+    expect(await reserve("more")).toEqual({ type: "reserved" });
+    expect(await reserve(mine)).toMatchObject({ type: "full" });
+    // Another subject has places of its own, and of another kind there is none yet.
+    expect(await outbox.reserve({ key: "other", kind: "reply", payload: 0, subject: "7#2" }, { most: 1 })).toEqual({
+      type: "reserved",
+    });
+    expect(await reserve("notice", 1, true, "notice")).toEqual({ type: "reserved" });
+    expect(await reserve("again", 1, true, "notice")).toMatchObject({ type: "full" });
+    // A place is no try: the write that follows is the first.
+    expect(
+      await outbox.record({ key: `${subject}:more`, run: undefined, kind: "reply", payload: 0, subject }),
+    ).toMatchObject({ tries: 1, doneAt: undefined });
+  });
+
   test("says no about a write that was never recorded", async () => {
     expect(await outbox.read("nowhere")).toBeUndefined();
     await expect(outbox.done("nowhere", 1)).rejects.toMatchObject({ code: "not-found" });

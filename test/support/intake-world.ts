@@ -11,6 +11,7 @@ import { findingsOf } from "#src/engine/findings.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
 import { createIntake, type Intake, type IntakeParts } from "#src/intake/handle.ts";
+import { createKnownLimits } from "#src/intake/limits.ts";
 import type { Role } from "#src/intake/verbs.ts";
 import type { Schedule } from "#src/workflows/schedules.ts";
 import type { Deliveries, Delivery, KeptDelivery } from "#src/store/deliveries.ts";
@@ -227,6 +228,7 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
       },
     },
     outbox,
+    limits: createKnownLimits(),
     self,
     journal: silentLog,
     bell: {
