@@ -42,8 +42,14 @@ const options = {
   now: Date.UTC(2026, 10, 20, 13),
 };
 
-function expectNone(text: string): void {
-  for (const slug of slugs) expect([text, readCommands(text, slug)]).toEqual([text, { type: "read", commands: [] }]);
+/** Texts in which either Baton finds a command, or cannot tell. */
+function acting(texts: readonly string[]): string[] {
+  return texts.filter((text) =>
+    slugs.some((slug) => {
+      const reading = readCommands(text, slug);
+      return reading.type !== "read" || reading.commands.length > 0;
+    }),
+  );
 }
 
 /** Every kind of answer, with the attack wherever somebody else's words may stand. */
@@ -142,7 +148,7 @@ describe.each(attacks)("%j", (attack) => {
   test("in any answer", () => {
     const [state] = states(attack);
     if (!state) throw new Error("there is no state");
-    for (const reply of Object.values(replies)) expectNone(renderReply(reply(attack, state), options));
+    expect(acting(Object.values(replies).map((reply) => renderReply(reply(attack, state), options)))).toEqual([]);
   });
 
   test("in any card, comment at an end, pull request or issue", () => {
@@ -168,7 +174,7 @@ describe.each(attacks)("%j", (attack) => {
           options.neutral,
         ).body,
       ];
-      for (const text of texts) expectNone(text);
+      expect(acting(texts)).toEqual([]);
     }
   });
 });
