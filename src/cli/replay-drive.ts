@@ -114,6 +114,7 @@ const outside = new Set<RunEvent["type"]>([
   "subject.closed",
   "subject.lost",
   "budget.changed",
+  "words.told",
   "retry.requested",
 ]);
 

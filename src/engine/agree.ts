@@ -36,6 +36,7 @@ const fromOutside = new Set<RunEvent["type"]>([
   "retry.requested",
   "plan.judged",
   "answer.given",
+  "words.told",
   "run.driven",
 ]);
 

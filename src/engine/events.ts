@@ -194,6 +194,8 @@ export const RunEvent = z.discriminatedUnion("type", [
     opening: z.string(),
     /** Tools that MCP servers offered in it, as they were declared. */
     tools: blocks.optional(),
+    /** How many of the words that people told the run its opening holds; none when absent. */
+    heard: z.number().int().positive().optional(),
   }),
   /** One model reply and the tools it called. */
   z.strictObject({
@@ -217,6 +219,8 @@ export const RunEvent = z.discriminatedUnion("type", [
       .max(100),
     /** What the turn added to the conversation, whole: the reply, and what was said back (absent behind the last turn). */
     exchange: z.strictObject({ reply: blocks, stopReason: z.string(), answer: blocks.optional() }).optional(),
+    /** So many of the words that people told the run had been said in it when this was replied, where some were new. */
+    heard: z.number().int().positive().optional(),
   }),
   z.strictObject({
     type: z.literal("agent.finished"),
@@ -283,6 +287,8 @@ export const RunEvent = z.discriminatedUnion("type", [
   }),
   /** What was asked is answered. */
   z.strictObject({ type: z.literal("answer.given"), ...word, stage: z.string(), words: z.string().max(4_000) }),
+  /** For every agent of the run: those at work are told before their next request, those that begin later as they begin. */
+  z.strictObject({ type: z.literal("words.told"), ...word, words: z.string().max(4_000) }),
   /** The ceiling in money since creation or the last retry is another one now. */
   z.strictObject({
     type: z.literal("budget.changed"),

@@ -42,6 +42,7 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     workflow: undefined,
     budget: undefined,
     stages: new Map(),
+    steering: [],
     talk: silence,
     spend: noSpend,
     stop: undefined,
@@ -181,6 +182,8 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return judged(state, event, at);
     case "answer.given":
       return { ...heard(state), stages: touchCurrent(state, event.stage, at, () => ({ said: event })) };
+    case "words.told":
+      return { ...state, steering: [...state.steering, { by: event.by, words: event.words }] };
     case "gate.checked":
       return mended(
         touch(state, event, at, (attempt) => ({ gates: [...attempt.gates, event.result] })),

@@ -172,6 +172,7 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
     subject: created.subject,
     part: partOf(state, unit),
     words: wordsFor(state, unit),
+    steering: () => by().steering,
     inputs: inputsOf(state, unit),
     hindsight: hindsightFor(state, stageOf(unit)),
     reasons: current?.reasons ?? [],

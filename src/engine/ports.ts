@@ -27,7 +27,7 @@ import type { Part } from "./part.ts";
 import type { Reply } from "./reply.ts";
 import type { LessonsSoFar } from "./hindsight.ts";
 import type { SetupSoFar } from "./setup.ts";
-import type { State } from "./state.ts";
+import type { State, Steering } from "./state.ts";
 import type { Talk } from "./talk-port.ts";
 
 /** The append-only log of every run. Time is the log's own clock. */
@@ -175,6 +175,8 @@ export interface AgentTask {
   readonly part?: Part | undefined;
   /** What people said on the way, that the work must go by. */
   readonly words?: readonly { readonly by: Person; readonly about: string; readonly words: string }[] | undefined;
+  /** What people have told all agents of the run by then, oldest first. */
+  readonly steering?: (() => readonly Steering[]) | undefined;
   /** Artifacts of earlier stages, in stage order; last, by the stage's own name, what it handed in before it was sent back. */
   readonly inputs: readonly { stage: string; artifact: Artifact }[];
   /** What became of earlier runs, where a stage before it has collected that. */
@@ -210,6 +212,7 @@ export interface Conversation {
   readonly model: string;
   readonly why: SessionStart["why"];
   readonly opening: string;
+  readonly heard?: SessionStart["heard"];
   /** Its turns, in order; each with its exchange. */
   readonly turns: readonly Turn[];
   /** The attempt's conversations before this one, oldest first. */

@@ -10,6 +10,7 @@ import type { Neutral } from "./neutral.ts";
 import { costLine, endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
+import { toldLine } from "./told.ts";
 
 export interface CardOptions {
   readonly neutral: Neutral;
@@ -36,6 +37,7 @@ export function renderCard(state: State, options: CardOptions): string {
     ending(state, options),
     heldLine(state, options.neutral, options.ask),
     askedLine(state, options.ask),
+    toldLine(state, options.neutral),
     editedLine(state),
     `**Next:** ${nextStep(state, undefined, options.ask)}`,
     linkLine(state, options.links),
@@ -196,7 +198,11 @@ function commandHelp(state: State): string {
         ...(asked.includes("approval")
           ? ["`/agent approve`, `/agent approve with: …` and `/agent reject: …` judge the plan"]
           : []),
-        ...(asked.includes("answer") ? ["`/agent tell …` answers"] : []),
+        ...(asked.includes("answer")
+          ? ["`/agent tell …` answers"]
+          : finished
+            ? []
+            : ["`/agent tell …` reaches the agents before their next step"]),
         "`/agent retry` goes on where a run ended; `/agent retry <stage>` from that stage",
         "`/agent restart` begins again with the issue's text as it is now; `/agent budget $3` sets what the run may spend",
         `\`${start} <advice>\` begins a new run; ${flags.slice(0, -1).join(", ")} and ${flags.at(-1) ?? ""} may follow`,

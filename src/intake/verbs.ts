@@ -126,8 +126,8 @@ export const verbs = {
     flags: [],
   },
   tell: {
-    usage: "tell <answer>",
-    summary: "answer the questions a run waits with",
+    usage: "tell <anything>",
+    summary: "answer the questions a run waits with; where none waits, tell the agents at work before their next step",
     may: "write",
     now: true,
     flags: [],

@@ -192,6 +192,18 @@ test("the commands listed are those that do something: an ended run is not stopp
   expect(card(recordedRuns.failed().state)).not.toContain("/agent stop");
 });
 
+test("what people told the agents is shown with who said it, the latest, and how to tell more while it works", () => {
+  const tell = (words: string) => ({ type: "words.told" as const, by: { login: "ada", id: 8 }, quote: "", words });
+  const script = new RunScript().driven().routed();
+  expect(card(script.state)).not.toContain("**Told:**");
+  script.add(tell("leave @octo/parser alone"));
+  expect(card(script.state)).toMatch(/^\*\*Told:\*\* leave `@octo\/parser` alone \(`ada`\)$/m);
+  for (const words of ["two", "three", "four"]) script.add(tell(words));
+  expect(card(script.state)).toContain("**Told:** 1 earlier · two (`ada`) · three (`ada`) · four (`ada`)");
+  expect(card(script.state)).toContain("- `/agent tell …` reaches the agents");
+  expect(card(recordedRuns.failed().state)).not.toContain("/agent tell");
+});
+
 describe("a question", () => {
   test("names every workflow and label that answers it", () => {
     const { config } = new RunScript().state.created;
