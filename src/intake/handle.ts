@@ -141,6 +141,8 @@ export function createIntake(parts: IntakeParts): Intake {
         return begin.opened(intent, carried);
       case "label":
         return begin.labelled(intent, carried);
+      case "assigned":
+        return begin.assigned(intent, carried);
       case "schedule":
         return begin.scheduled(intent, carried);
       case "comment":

@@ -45,7 +45,7 @@ export interface StartRequest extends Asked {
 export type Start = (request: StartRequest) => Promise<string>;
 
 /** Doors by which a run starts, but for comments. */
-const startDoors = ["opened", "label", "schedule", "dispatch"] as const;
+const startDoors = ["opened", "label", "assigned", "schedule", "dispatch"] as const;
 
 /** Starts runs over its parts. The function throws when GitHub or the database does not answer. */
 export function createStart({ log, bell, reader, publisher, workflows, self }: StartParts): Start {

@@ -357,6 +357,34 @@ describe("a label", () => {
   });
 });
 
+describe("an assignment to the bot", () => {
+  const assignee = { login: "baton-app[bot]", id: 4_711, type: "Bot" };
+
+  test("starts work, and its end leaves the run alone", async () => {
+    const world = intakeWorld();
+    await world.send("issues", issuePayload("assigned", { assignee }));
+    const run = await world.only();
+    expect(run.created).toMatchObject({
+      wanted: "work",
+      request: { door: "assigned", by: { login: "maria" }, quote: "assignment to baton-app[bot]" },
+    });
+    expect(await world.send("issues", issuePayload("unassigned", { assignee }))).toContain("nothing");
+    expect((await world.only()).version).toBe(run.version);
+    expect(world.publisher.replies).toEqual([]);
+  });
+
+  test("by somebody who may not is refused, by a bot that is not listed passed over", async () => {
+    const world = intakeWorld();
+    world.reader.roles["maria"] = "triage";
+    await world.send("issues", issuePayload("assigned", { assignee }));
+    expect(world.publisher.only("refused").why).toContain("needs write");
+    const bot = intakeWorld();
+    await bot.send("issues", issuePayload("assigned", { assignee, sender: { login: "x[bot]", type: "Bot" } }));
+    expect(bot.publisher.replies).toEqual([]);
+    expect([...(await world.runs()), ...(await bot.runs())]).toEqual([]);
+  });
+});
+
 describe("who may", () => {
   const matrix = Object.keys(verbs).flatMap((verb) =>
     [...roles, "error" as const].map((role) => [verb, role] as const),

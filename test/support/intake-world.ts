@@ -267,7 +267,10 @@ const issue = {
 type Fields = Readonly<Record<string, unknown>>;
 
 /** An `issues` payload; `issue` is merged. */
-export function issuePayload(action: string, change: { sender?: Fields; issue?: Fields; label?: string } = {}): Fields {
+export function issuePayload(
+  action: string,
+  change: { sender?: Fields; issue?: Fields; label?: string; assignee?: Fields } = {},
+): Fields {
   return {
     action,
     repository,
@@ -275,6 +278,7 @@ export function issuePayload(action: string, change: { sender?: Fields; issue?: 
     sender: { ...maria, type: "User", ...change.sender },
     issue: { ...issue, ...change.issue },
     ...(change.label === undefined ? {} : { label: { name: change.label } }),
+    ...(change.assignee === undefined ? {} : { assignee: change.assignee }),
   };
 }
 
