@@ -206,6 +206,7 @@ function dryPublisher(recorded: readonly RecordedEvent[]): Publisher {
     openFindings: nothing,
     openScheduleIssue: () => Promise.resolve(0),
     putBack: nothing,
+    leaveAlone: nothing,
     removeLabel: nothing,
   };
 }

@@ -347,7 +347,9 @@ export interface Publisher extends Keeping {
     repo: RepoRef,
     edit: { readonly id: number; readonly edited: string; readonly before: string },
   ): Promise<void>;
-  /** Takes a one-shot label off. */
+  /** Marks an issue, for people to see and to take back, as one to be left alone. */
+  leaveAlone(repo: RepoRef, subject: Subject): Promise<void>;
+  /** Takes a label off: a one-shot one, or the mark of what is to be left alone. */
   removeLabel(repo: RepoRef, subject: Subject, label: string): Promise<void>;
 }
 

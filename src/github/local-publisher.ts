@@ -79,6 +79,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
     openFindings: () => Promise.resolve(),
     openScheduleIssue: () => Promise.resolve(0),
     putBack: () => Promise.resolve(),
+    leaveAlone: () => Promise.resolve(),
     removeLabel: () => Promise.resolve(),
   };
 }

@@ -8,6 +8,7 @@ import type { EventOf, RepoRef } from "../engine/events.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
+import { IGNORED_LABEL } from "../workflows/names.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { branchName, createBranches } from "./branch.ts";
 import { isSelf, type OctokitFor, type Self, type Timing } from "./client.ts";
@@ -16,6 +17,7 @@ import { commitMessage } from "./commit-message.ts";
 import { marker } from "./markdown.ts";
 import { isRefused } from "./failure.ts";
 import { createFindings } from "./open-findings.ts";
+import { addLabel } from "./labels.ts";
 import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
 import { createOwnIssues } from "./own-issue.ts";
@@ -342,6 +344,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     putBack: createPutBack({ comments, outbox }),
     openFindings: createFindings({ open: openOwnIssue, outbox, comments, neutral }),
     openScheduleIssue: createScheduleIssues(openOwnIssue, neutral),
+    leaveAlone: (repo, { number }) => addLabel({ requests, once }, { repo, number }, IGNORED_LABEL),
     async removeLabel(repo, subject, label) {
       try {
         await requests.read(repo, `take the label ${label} off #${subject.number}`, (octokit, request) =>

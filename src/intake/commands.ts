@@ -130,6 +130,8 @@ export function createCommands(parts: CommandsParts): Commands {
         return judge.tell(asked, instruction);
       case "restart":
         return restart({ ...asked, loaded, standing, instruction, flags });
+      case "ignore":
+        return steer.ignore(asked);
       case "stop":
         return steer.stop(asked);
       case "pause":

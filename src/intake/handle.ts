@@ -37,7 +37,7 @@ export interface IntakeParts {
   readonly reader: GitHubReader;
   readonly publisher: Pick<
     Publisher,
-    "reply" | "acknowledge" | "removeLabel" | "openFindings" | "openScheduleIssue" | "putBack"
+    "reply" | "acknowledge" | "removeLabel" | "leaveAlone" | "openFindings" | "openScheduleIssue" | "putBack"
   >;
   readonly workflows: WorkflowSource;
   /** What people see of a run on which nobody works. */

@@ -11,6 +11,7 @@ import { createRefuse, type Standing } from "./admit.ts";
 import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
 import type { Self } from "./intent.ts";
+import { noLongerIgnored, refusedOn, type Issue } from "./now.ts";
 import { alreadyRunning } from "./runs.ts";
 import { createRunEvent, pinInput, runIdOf, withoutOwn } from "./pin.ts";
 import { mayRun } from "./verbs.ts";
@@ -23,7 +24,7 @@ export interface StartParts {
   readonly log: EventLog;
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
-  readonly publisher: Pick<Publisher, "reply">;
+  readonly publisher: Pick<Publisher, "reply" | "removeLabel">;
   readonly workflows: WorkflowSource;
   readonly self: Self;
 }
@@ -77,12 +78,12 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     if (subject.kind === "pull")
       return refuse("this is a pull request, and I work from issues", "Write the command on the issue it is about.");
 
+    let issue: Issue | undefined;
     if (intent.door !== "opened") {
-      const issue = await reader.issue(repo, subject.number);
+      issue = await reader.issue(repo, subject.number);
       if (!issue) return "the issue is gone";
-      if (issue.state === "closed") return refuse("the issue is closed", "Reopen it and write the command again.");
-      if (issue.locked)
-        return refuse("the conversation of this issue is locked", "Unlock it and write the command again.");
+      const no = refusedOn(issue, intent);
+      if (no) return refuse(no.why, no.next);
     }
     if (wanted === "work") {
       const [closing] = await reader.pullRequestsClosing(repo, subject.number);
@@ -109,6 +110,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     ]);
     signal.throwIfAborted();
     await request.replaces?.end();
+    await noLongerIgnored(publisher, intent, issue);
 
     const created = await log.create(
       createRunEvent({

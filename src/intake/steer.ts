@@ -13,14 +13,14 @@ import { afterTheEnd, createAnswers, isAllDone } from "./answers.ts";
 import type { Asked } from "./asked.ts";
 import { readAmount } from "./grammar.ts";
 import type { Ground, Intent, Lost } from "./intent.ts";
-import { howToStart, refusedNow } from "./now.ts";
+import { howToStart, lookNow, noLongerIgnored } from "./now.ts";
 import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
 import { mayRun } from "./verbs.ts";
 
 export interface SteerParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
-  readonly publisher: Pick<Publisher, "reply">;
+  readonly publisher: Pick<Publisher, "reply" | "removeLabel" | "leaveAlone">;
 }
 
 /** Each answers whoever asked, where there is something to say, and returns a few words for the operator. */
@@ -36,6 +36,8 @@ export interface Steer {
   /** `amount` as it was typed; `config` is the repository's, whose ceiling is the law. */
   budget(asked: Asked, amount: string, config: RepoConfig): Promise<string>;
   status(asked: Asked): Promise<string>;
+  /** Nothing begins on this issue any more, but by a person's command. What runs goes on. */
+  ignore(asked: Asked): Promise<string>;
   why(asked: Asked): Promise<string>;
   closed(intent: Intent, signal: AbortSignal): Promise<string>;
   edited(intent: Intent, signal: AbortSignal): Promise<string>;
@@ -50,8 +52,15 @@ export function createSteer({ log, bell, reader, publisher, projection }: SteerP
   const refuse = createRefuse(publisher);
   const { answer, nothingRunning, nothingToDo, unreadable, atWork, ring } = createAnswers({ log, bell, publisher });
 
-  /** Takes an ended run up again with these events, unless another is at work on its subject. */
+  /** Takes an ended run up again with these events, unless its issue says no, or another is at work on its subject. */
   async function takeUp(asked: Asked, { runId }: State, events: Parameters<EventLog["append"]>[2]): Promise<string> {
+    const { intent, quote } = asked;
+    const now = await lookNow(reader, intent);
+    if (now.type === "refused") {
+      const { why, next } = now;
+      return answer(asked, { kind: "refused", quote, why, next }, `refused: ${why}`);
+    }
+    await noLongerIgnored(publisher, intent, now.issue);
     try {
       const outcome = await runs.append(
         runId,
@@ -144,7 +153,7 @@ export function createSteer({ log, bell, reader, publisher, projection }: SteerP
     },
 
     async retry(asked, stage, standing) {
-      const { intent, quote } = asked;
+      const { intent } = asked;
       const found = await runs.find(intent);
       if (!found) return nothingRunning(asked, `There has been no run here yet. ${await howToStart(reader, intent)}`);
       const { state } = found;
@@ -163,8 +172,6 @@ export function createSteer({ log, bell, reader, publisher, projection }: SteerP
       if (name === "" && isAllDone(state)) return nothingRunning(asked, afterTheEnd(state));
       const from = name === "" ? undefined : whereToRetry(state, name);
       if (from && "problem" in from) return unreadable(asked, from.problem);
-      const no = await refusedNow(reader, intent);
-      if (no) return answer(asked, { kind: "refused", quote, ...no }, `refused: ${no.why}`);
       return takeUp(asked, state, [
         { type: "retry.requested", ...wordOf(asked), ...(from === undefined ? {} : { stage: from.stage }) },
       ]);
@@ -198,11 +205,8 @@ export function createSteer({ log, bell, reader, publisher, projection }: SteerP
           `refused: above ${formatDollars(dollars(law))}`,
         );
       const change = { type: "budget.changed" as const, ...wordOf(asked), microDollars: wanted };
-      if (state.phase === "finished") {
-        const no = await refusedNow(reader, intent);
-        if (no) return answer(asked, { kind: "refused", quote, ...no }, `refused: ${no.why}`);
+      if (state.phase === "finished")
         return takeUp(asked, state, [change, { type: "retry.requested", ...wordOf(asked) }]);
-      }
       const outcome = await runs.append(
         state.runId,
         (now) => (now.state.phase === "finished" ? undefined : [change]),
@@ -212,6 +216,18 @@ export function createSteer({ log, bell, reader, publisher, projection }: SteerP
       return outcome === "moot"
         ? this.budget(asked, typed, config)
         : ring(state.runId, `may spend ${formatDollars(wanted)}`);
+    },
+
+    async ignore(asked) {
+      const { repo, subject } = asked.intent;
+      if (subject.kind === "pull")
+        return nothingToDo(
+          asked,
+          "this is a pull request, and nothing begins on pull requests by itself",
+          "Write it on the issue that is to be left alone.",
+        );
+      await publisher.leaveAlone(repo, subject);
+      return "is left alone";
     },
 
     async status(asked) {

@@ -8,6 +8,7 @@ import { planMarkerIn } from "../engine/asks.ts";
 import type { RepoRef } from "../engine/events.ts";
 import { reportedEnd, ticksIn } from "../engine/findings.ts";
 import { CONFIG_FILE } from "../workflows/load.ts";
+import { isIgnored } from "../workflows/names.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
 import type { Actor, Ground, Intent, Self, Wish } from "./intent.ts";
@@ -87,6 +88,7 @@ function fromIssue(event: IssueEvent, self: Self): Translation {
     case "opened": {
       if (isSelf(sender, self, issue.performed_via_github_app)) return nothing("Baton opened it itself");
       if (issue.body?.includes(MARKER)) return nothing("the text carries Baton's marker");
+      if (isIgnored((issue.labels ?? []).map(({ name }) => name))) return nothing("it is to be left alone");
       // The label has a delivery of its own, which asks for more than this one.
       if (issue.labels?.some(({ name }) => labelType(name)))
         return nothing("the label it was opened with asks for itself");

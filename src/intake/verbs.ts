@@ -156,13 +156,19 @@ export const verbs = {
     flags: [],
   },
   stop: { usage: "stop", summary: "end the run at once", may: "triage", now: true, flags: [] },
+  ignore: {
+    usage: "ignore",
+    summary: "leave this issue alone from now on: nothing begins here by itself, and what runs goes on",
+    may: "triage",
+    now: true,
+    flags: [],
+  },
   status: { usage: "status", summary: "say how the run stands", may: "triage", now: true, flags: [] },
   why: { usage: "why", summary: "say why the issue was routed as it was", may: "triage", now: true, flags: [] },
   help: { usage: "help", summary: "list these commands", may: "triage", now: true, flags: [] },
   test: { usage: "test", summary: "write the tests that are missing", may: "write", ...later },
   review: { usage: "review", summary: "review the pull request", may: "write", ...later },
   revise: { usage: "revise <what>", summary: "change the pull request", may: "write", ...later },
-  ignore: { usage: "ignore", summary: "leave this issue alone from now on", may: "triage", ...later },
 } as const satisfies Record<string, Verb>;
 
 export type VerbName = keyof typeof verbs;

@@ -385,6 +385,82 @@ describe("an assignment to the bot", () => {
   });
 });
 
+describe("an issue to be left alone", () => {
+  const ignored = () => {
+    const world = intakeWorld();
+    if (world.reader.found) world.reader.found = { ...world.reader.found, labels: ["bug", "Agent/Ignored"] };
+    return world;
+  };
+  const assignee = { login: "baton-app[bot]", id: 4_711, type: "Bot" };
+
+  test("is marked by a command that triage may give; what runs goes on, and nothing is said", async () => {
+    const { world, run } = await worldWithRun();
+    world.reader.roles["maria"] = "triage";
+    await world.send("issue_comment", commentPayload("/agent ignore"));
+    expect(world.publisher.leftAlone).toEqual([12]);
+    expect([world.publisher.replies, world.publisher.acknowledged]).toEqual([[], [1_000]]);
+    expect((await world.only()).version).toBe(run.version);
+    const pull = intakeWorld();
+    await pull.send("issue_comment", commentPayload("/agent ignore", { issue: { pull_request: {} } }));
+    expect(pull.publisher.only("nothing-to-do").why).toContain("pull request");
+    expect(pull.publisher.leftAlone).toEqual([]);
+  });
+
+  test.each([
+    ["the label agent", "issues", issuePayload("labeled", { label: "agent" })],
+    ["an assignment", "issues", issuePayload("assigned", { assignee })],
+    [
+      "a program",
+      "repository_dispatch",
+      { ...issuePayload("agent"), action: "agent", client_payload: { issue: 12, command: "fix" } },
+    ],
+  ])("is not worked by %s: that is refused, with the way back", async (_, name, payload) => {
+    const world = ignored();
+    await world.send(name, payload);
+    expect(world.publisher.only("refused")).toMatchObject({
+      why: expect.stringContaining("`agent/ignored`"),
+      next: expect.stringContaining("Take that label off"),
+    });
+    expect(await world.runs()).toEqual([]);
+    expect(world.publisher.removed).not.toContain("agent/ignored");
+  });
+
+  test("is not sorted when it is opened so, nor worked by a listed bot", async () => {
+    const world = ignored();
+    await world.send("issues", issuePayload("opened", { issue: { labels: [{ name: "agent/ignored" }] } }));
+    world.reader.files[".github/baton.yml"] = 'triggers: { bots: ["helper[bot]"] }';
+    const by = { login: "helper[bot]", id: 5, type: "Bot" };
+    await world.send("issue_comment", commentPayload("/agent fix", { by }));
+    expect(world.publisher.only("refused").why).toContain("left alone");
+    expect(await world.runs()).toEqual([]);
+  });
+
+  test.each(["/agent fix", "/agent triage"])(
+    "is worked when a person says %s, and no longer left alone",
+    async (words) => {
+      const world = ignored();
+      await world.send("issue_comment", commentPayload(words));
+      expect(await world.runs()).toHaveLength(1);
+      expect(world.publisher.removed).toEqual(["agent/ignored"]);
+    },
+  );
+
+  test("whose run has ended is worked again by a person's retry; what only asks changes nothing", async () => {
+    const { world } = await worldWithRun(ended);
+    if (world.reader.found) world.reader.found = { ...world.reader.found, labels: ["agent/ignored"] };
+    await world.send("issue_comment", commentPayload("/agent status\n/agent help"));
+    expect(world.publisher.removed).toEqual([]);
+    world.reader.files[".github/baton.yml"] = 'triggers: { bots: ["helper[bot]"] }';
+    const by = { login: "helper[bot]", id: 5, type: "Bot" };
+    await world.send("issue_comment", commentPayload("/agent retry", { by }));
+    expect(world.publisher.kinds).toEqual(["status", "help", "refused"]);
+    expect((await world.only()).phase).toBe("finished");
+    await world.send("issue_comment", commentPayload("/agent retry"));
+    expect((await world.only()).phase).toBe("working");
+    expect(world.publisher.removed).toEqual(["agent/ignored"]);
+  });
+});
+
 describe("who may", () => {
   const matrix = Object.keys(verbs).flatMap((verb) =>
     [...roles, "error" as const].map((role) => [verb, role] as const),
@@ -413,7 +489,7 @@ describe("who may", () => {
       Object.entries(verbs).flatMap(([name, { may }]) => (isAtLeast(role, may) ? [name] : []));
     expect(able("none")).toEqual([]);
     expect(able("read")).toEqual([]);
-    expect(able("triage")).toEqual(["triage", "pause", "stop", "status", "why", "help", "ignore"]);
+    expect(able("triage")).toEqual(["triage", "pause", "stop", "ignore", "status", "why", "help"]);
     expect(Object.keys(verbs).filter((verb) => !able("write").includes(verb))).toEqual([
       "init",
       "retrospective",

@@ -364,6 +364,7 @@ export class CountingPublisher implements Publisher {
   reply = () => Promise.resolve();
   acknowledge = () => Promise.resolve();
   removeLabel = () => Promise.resolve();
+  leaveAlone = () => Promise.resolve();
   openFindings = () => Promise.resolve();
   openScheduleIssue = () => Promise.resolve(0);
   putBack = () => Promise.resolve();

@@ -115,7 +115,7 @@ export class StagedReader implements GitHubReader {
 /** Keeps what was said, once per key, as the real publisher does. */
 export class RecordingPublisher implements Pick<
   Publisher,
-  "reply" | "acknowledge" | "removeLabel" | "openFindings" | "openScheduleIssue" | "putBack"
+  "reply" | "acknowledge" | "removeLabel" | "leaveAlone" | "openFindings" | "openScheduleIssue" | "putBack"
 > {
   readonly replies: { key: string; number: number; reply: Reply }[] = [];
   readonly acknowledged: number[] = [];
@@ -148,6 +148,12 @@ export class RecordingPublisher implements Pick<
   }
   acknowledge(_: RepoRef, comment: number): Promise<void> {
     this.acknowledged.push(comment);
+    return Promise.resolve();
+  }
+  /** Issues that are to be left alone. */
+  readonly leftAlone: number[] = [];
+  leaveAlone(_: RepoRef, { number }: Subject): Promise<void> {
+    this.leftAlone.push(number);
     return Promise.resolve();
   }
   removeLabel(_: RepoRef, __: Subject, label: string): Promise<void> {
