@@ -27,7 +27,7 @@ import { newBoundary } from "./data-block.ts";
 import { withFleet } from "./fleet-tools.ts";
 import { withArtifacts } from "./handed-on.ts";
 import type { Model } from "./model.ts";
-import { modelIds } from "./models.ts";
+import { atLeast, modelIds } from "./models.ts";
 import { Place, placeKey, type PlaceOptions } from "./place.ts";
 import { noServers, type OpenServers, type Servers } from "./servers/servers.ts";
 import { missingNote, withServers } from "./servers/with-servers.ts";
@@ -257,7 +257,7 @@ async function workIn<Hands extends AsyncDisposable>(
   const attempt: AttemptOptions<Artifact["value"]> = {
     agent: task.agent,
     model,
-    modelIds: modelIds(task.tier ?? agent.model, task.config.models),
+    modelIds: modelIds(atLeast(task.tier ?? agent.model, task.atLeast), task.config.models),
     circuits,
     ...equipped,
     tools: await withFleet(withTalk(withArtifacts(tools, task.inputs), task.talk, granted, signal), {

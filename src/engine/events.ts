@@ -4,6 +4,7 @@ import { z } from "zod";
 import { isRunId } from "../core/ids.ts";
 import { FileChange } from "../workspace/file-change.ts";
 import { Artifact, Excerpt, Plan, Triage } from "../workflows/artifacts.ts";
+import { modelTiers } from "../workflows/names.ts";
 import { RepoConfig } from "../workflows/repo-config.ts";
 import { Tried } from "../workflows/setup.ts";
 import { allGates, waits, Workflow } from "../workflows/schema.ts";
@@ -155,6 +156,8 @@ export const RunEvent = z.discriminatedUnion("type", [
       minutes: z.number().positive().optional(),
     }),
     config: RepoConfig,
+    /** Agents of its stages use this tier of model at least. */
+    tier: z.enum(modelTiers).optional(),
     /** Labels the repository had at the time; triage may choose from these only. */
     labels: z.array(z.string()).max(1_000),
     dryRun: z.boolean(),

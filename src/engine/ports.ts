@@ -163,6 +163,8 @@ export interface AgentTask {
   readonly agent: string;
   /** The model tier, where the workflow says another than the agent. */
   readonly tier?: ModelTier | undefined;
+  /** The tier that whoever asked for the run wants at least. */
+  readonly atLeast?: ModelTier | undefined;
   readonly makes: MadeName;
   readonly base: Sha;
   /** The commit the workspace starts from. */

@@ -117,6 +117,7 @@ function ending(state: State, { neutral, links }: CardOptions): string {
       bullets(state.routed.decision.questions.map((question) => neutral.line(question))),
     );
   }
+  if (finished.code === "dry-run") return `**Dry run:** ${neutral.line(finished.message, 1_200)}`;
   if (finished.outcome === "succeeded" || finished.outcome === "triaged") return leftLines(state, { neutral, links });
   return stack(
     `**Why it ended:** ${neutral.line(endMessage(state), 1_200)} (\`${finished.code}\`)`,

@@ -35,7 +35,7 @@ export interface StartRequest extends Asked {
   readonly standing: Standing;
   readonly wanted: EventOf<"run.created">["wanted"];
   readonly instruction?: string;
-  readonly flags?: Omit<Flags, "base" | "dryRun">;
+  readonly flags?: Flags;
   /** Forced by the label `agent:<type>`, by a verb, or by the run that is begun again. */
   readonly workflow?: string;
   /** The run under way whose place it takes: ended when nothing refuses the new one any more. */
@@ -98,8 +98,9 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
       return answer(await alreadyRunning(log, quote, active), `${active} is at work`);
 
     signal.throwIfAborted();
-    const branch = repo.defaultBranch;
-    const commit = await reader.head(repo, branch);
+    const branch = flags.base ?? repo.defaultBranch;
+    const commit = await headOf(branch);
+    if (commit === undefined) return problem(`there is no branch \`${branch}\``);
     if (forced !== undefined) {
       const missing = await missingWorkflow(forced, commit);
       if (missing !== undefined) return problem(missing);
@@ -141,6 +142,17 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     if (created.type === "created") return ring(runId, "started");
     if (created.by === runId) return ring(runId, "started before");
     return answer(await alreadyRunning(log, quote, created.by), `${created.by} is at work`);
+
+    /** Undefined where the branch that was named is none. */
+    async function headOf(name: string): Promise<Sha | undefined> {
+      try {
+        return await reader.head(repo, name);
+      } catch (error) {
+        const isMissing = error instanceof BatonError && "status" in error && error.status === 404;
+        if (isMissing && flags.base !== undefined) return undefined;
+        throw error;
+      }
+    }
 
     async function missingWorkflow(name: string, base: Sha): Promise<string | undefined> {
       const known = workflows.names();

@@ -183,6 +183,15 @@ test("a run with nothing to propose has failed at nothing", () => {
   expect(stateLabelOf(state)).toBe("agent/done");
 });
 
+test("a dry run says on its card and in a comment what would have been opened", () => {
+  const message = "Verified; a dry run opens no pull request. It would have opened a draft onto main: 1 file changed.";
+  const { state } = new RunScript({ dryRun: true }).driven().routed().finished("succeeded", "dry-run", message);
+  expect(card(state)).toContain(`**Dry run:** ${message}`);
+  const comment = renderEnding(state, { neutral, links: { serverUrl: "https://github.com" }, card: undefined });
+  expect(comment).toContain(`the dry run is done. ${message}`);
+  expect(comment).toContain("`/agent fix` does it for real");
+});
+
 test("a dry run has only sorted the issue", () => {
   expect(stateLabelOf(recordedRuns["dry run"]().state)).toBe("agent/triaged");
 });

@@ -1,12 +1,12 @@
 // From a delivery to what it causes, over a real event log.
 import { describe, expect, test, vi } from "vitest";
 import { systemClock } from "#src/core/clock.ts";
+import { BatonError } from "#src/core/errors.ts";
 import { noSpend, type EventOf, type RunEvent } from "#src/engine/events.ts";
 import type { EventLog } from "#src/engine/ports.ts";
 import { budgetOf } from "#src/engine/route.ts";
 import type { State } from "#src/engine/state.ts";
 import { GitHubFailure } from "#src/github/failure.ts";
-import { readCommands } from "#src/intake/grammar.ts";
 import { runIdOf, withoutOwn } from "#src/intake/pin.ts";
 import { helpLines, isAtLeast, isVerb, roles, verbOf, verbs } from "#src/intake/verbs.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
@@ -212,23 +212,39 @@ describe("a command", () => {
     },
   );
 
-  test("with another base, or as a dry run, is for the command line: it is answered and starts nothing", async () => {
+  test("takes another base, a dry run and a tier along, and a restart takes them over", async () => {
     const world = intakeWorld();
-    await world.send("issue_comment", commentPayload("/agent fix --base release/1.x --dry-run"));
-    expect(world.publisher.only("invalid-flags").problems).toEqual([
-      expect.stringContaining("`--base` does not work in comments yet"),
-      expect.stringMatching(/`--dry-run` does not work in comments yet; `baton run octo\/tab#12 --dry-run`/),
-    ]);
+    await world.send("issue_comment", commentPayload("/agent fix --base release/1.x --dry-run --model deep"));
+    const wanted = { base: { branch: "release/1.x", commit: "b".repeat(40) }, dryRun: true, tier: "deep" };
+    const first = await world.only();
+    expect(first.created).toMatchObject(wanted);
+    await world.send("issue_comment", commentPayload("/agent restart"));
+    const [again] = await world.runs();
+    expect(again?.runId).not.toBe(first.runId);
+    expect(again?.created).toMatchObject(wanted);
+    expect(helpLines().find(({ usage }) => usage.startsWith("/agent fix"))?.usage).toMatch(
+      /--model.*--base.*--dry-run/,
+    );
+  });
+
+  test("from a branch that is none is answered; a restart of a run whose base is gone begins from the default branch", async () => {
+    const world = intakeWorld();
+    await world.send("issue_comment", commentPayload("/agent fix --base nowhere"));
+    expect(world.publisher.only("invalid-flags").problems).toEqual(["there is no branch `nowhere`"]);
     expect(await world.runs()).toEqual([]);
-    expect(helpLines().find(({ usage }) => usage.startsWith("/agent fix"))?.usage).not.toMatch(/--base|--dry-run/);
-    const reading = readCommands("/agent fix --dry-run", "agent");
-    expect(reading.type === "read" && reading.commands[0]).toMatchObject({ flags: { dryRun: true }, problems: [] });
+    await world.send("issue_comment", commentPayload("/agent fix --base release/1.x"));
+    const run = await world.only();
+    await append(world, run, { type: "subject.lost", loss: "base-gone", message: "gone" }, ended);
+    await world.send("issue_comment", commentPayload("/agent restart"));
+    expect((await world.runs())[0]?.created.base.branch).toBe("main");
   });
 
   test("is not answered while GitHub is silent", async () => {
     const world = intakeWorld();
-    world.reader.branches = {};
-    await expect(world.send("issue_comment", commentPayload("/agent fix"), "silent")).rejects.toThrow("no branch main");
+    world.reader.head = () => Promise.reject(new BatonError("github-failed", "GitHub does not answer"));
+    await expect(world.send("issue_comment", commentPayload("/agent fix"), "silent")).rejects.toThrow(
+      "does not answer",
+    );
     expect(await world.deliveries.pending()).toEqual(["silent"]);
   });
 

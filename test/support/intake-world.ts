@@ -101,7 +101,8 @@ export class StagedReader implements GitHubReader {
   }
   head(_: RepoRef, branch: string): Promise<Sha> {
     const commit = this.branches[branch];
-    if (commit === undefined) return Promise.reject(new BatonError("github-failed", `no branch ${branch}`));
+    if (commit === undefined)
+      return Promise.reject(Object.assign(new BatonError("github-failed", `no branch ${branch}`), { status: 404 }));
     return this.#called("head", commit);
   }
   pullRequestsClosing(): Promise<number[]> {
