@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { z } from "zod";
 import { Variables } from "../src/env.ts";
-import { verbs, type Verb } from "../src/intake/verbs.ts";
+import { flags, verbs, type Verb } from "../src/intake/verbs.ts";
 import { artifactSchemas } from "../src/workflows/artifacts.ts";
 import { expectation, jsonSchemaOf } from "../src/workflows/explain.ts";
 import { AgentFrontMatter } from "../src/workflows/parse-agent.ts";
@@ -28,6 +28,11 @@ export const documentFiles = ["README.md", "docs/commands.md", "docs/configurati
 
 const parts: Readonly<Record<string, () => string>> = {
   commands: () => table(["command", "what it does", "who may"], verbRows(true)),
+  flags: () =>
+    table(
+      ["flag", "what it does"],
+      Object.values(flags).map(({ usage, summary }) => [`\`${usage}\``, summary]),
+    ),
   later: () => table(["command", "what it is to do", "who will"], verbRows(false)),
   environment: () => table(["variable", "default", "what it is"], variableRows()),
   config: () => table(["key", "value", "default", "what it means"], rows(jsonSchemaOf(RepoConfig), "")),

@@ -11,7 +11,7 @@ import type { Meter } from "./meter.ts";
 import type { Model, ModelReply } from "./model.ts";
 import { addTokens, price, type TokenUsage } from "./prices.ts";
 import { failed, type SessionEnd, trouble } from "./session-end.ts";
-import { messagesOf, type Sent } from "./transcript.ts";
+import { messagesOf, withText, type Sent } from "./transcript.ts";
 
 export interface AskingOptions {
   readonly model: Model;
@@ -88,22 +88,12 @@ export async function recordWaste(
 
 /** The messages a conversation begins with: its opening, what was said since in an earlier process, and a note on that. */
 export function openingMessages(opening: string, exchanges: readonly Sent[], note: string | undefined): MessageParam[] {
-  return withNote(
-    [{ role: "user", content: [{ type: "text", text: opening, ...cached }] }, ...messagesOf(exchanges)],
-    note,
-  );
+  return withText(messagesOf({ role: "user", content: [{ type: "text", text: opening, ...cached }] }, exchanges), note);
 }
 
 /** What a reply said, as it is sent back. */
 export function contentOf({ content }: ModelReply): ContentBlockParam[] {
   return content.length > 0 ? content : [{ type: "text", text: "(no reply)" }];
-}
-
-/** Adds a note to the last message, which is a user's. */
-function withNote(messages: MessageParam[], text: string | undefined): MessageParam[] {
-  const last = messages.at(-1);
-  if (text === undefined || last?.role !== "user" || typeof last.content === "string") return messages;
-  return messages.with(-1, { ...last, content: [...last.content, { type: "text", text }] });
 }
 
 /** Marks the end of the last user message, so that the next request finds everything up to here in the cache. */

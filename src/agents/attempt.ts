@@ -7,6 +7,7 @@ import type { Log } from "../core/log.ts";
 import { withGrace } from "../core/parking.ts";
 import type { Failure, Spend } from "../engine/events.ts";
 import type { AgentEvents, AgentResult, SessionStart, Turn } from "../engine/ports.ts";
+import type { Steering } from "../engine/state.ts";
 import { fleetToolNames } from "../workflows/schema.ts";
 import { recordWaste } from "./asking.ts";
 import type { Circuits } from "./circuits.ts";
@@ -19,6 +20,12 @@ import { runSession, type SessionOptions, type SessionTools } from "./session.ts
 import type { SessionEnd } from "./session-end.ts";
 import { renewedOpening, summaryRequest } from "./summary.ts";
 import { storable, type Sent } from "./transcript.ts";
+
+/** A task in words; `heard`: how many of the words that people told the run are among them. */
+export interface Brief {
+  readonly text: string;
+  readonly heard: number;
+}
 
 /** A conversation of the attempt. Its turns without their exchanges, unless an earlier process recorded them. */
 export interface Spoken {
@@ -37,7 +44,9 @@ export interface AttemptOptions<T> {
   readonly circuits: Circuits;
   readonly system: string;
   /** The task; `share` (0 to 1) says how much of its room each part of it may take. */
-  readonly brief: (share: number) => Promise<string>;
+  readonly brief: (share: number) => Promise<Brief>;
+  /** What people have told the run by then. */
+  readonly steering?: (() => readonly Steering[]) | undefined;
   readonly schema: z.ZodType<T>;
   readonly tools: SessionTools;
   /** Those of its tools that come from outside: what was declared of them is recorded. */
@@ -172,11 +181,11 @@ class Attempt<T> {
     return { type: "trouble", trouble: { kind: "circuit-open", message, until: open.until } };
   }
 
-  async #begin(model: string, why: SessionStart["why"], opening: string): Promise<SessionEnd<T>> {
+  async #begin(model: string, why: SessionStart["why"], { text: opening, heard }: Brief): Promise<SessionEnd<T>> {
     const { foreign = [] } = this.#options;
     const tools = foreign.length > 0 ? { tools: storable(foreign) } : {};
     const session = (this.#spoken.at(-1)?.start.session ?? 0) + 1;
-    const start: SessionStart = { session, model, why, opening, ...tools };
+    const start: SessionStart = { session, model, why, opening, ...tools, ...(heard > 0 ? { heard } : {}) };
     const spoken = { start, turns: [] };
     this.#spoken.push(spoken);
     await this.#options.events.session(start);
@@ -184,11 +193,11 @@ class Attempt<T> {
   }
 
   async #converse(
-    { start: { model: modelId, opening }, turns }: { start: SessionStart; turns: Turn[] },
+    { start: { model: modelId, opening, heard }, turns }: { start: SessionStart; turns: Turn[] },
     exchanges: readonly Sent[],
     note: string | undefined,
   ): Promise<SessionEnd<T>> {
-    const { agent, circuits, model, system, schema, tools, limits, speak = runSession } = this.#options;
+    const { agent, circuits, model, system, schema, tools, limits, steering, speak = runSession } = this.#options;
     const end = await speak(
       {
         model,
@@ -197,6 +206,8 @@ class Attempt<T> {
         opening,
         exchanges,
         note,
+        steering,
+        heard,
         schema,
         tools,
         meter: this.#meter,
@@ -226,9 +237,9 @@ class Attempt<T> {
     const conducts = this.#options.tools.declarations.some(({ name }) =>
       fleetToolNames.some((known) => known === name),
     );
-    const summary = renewal.form === "summary" ? await this.#sumUp(renewal.model, brief, turns) : undefined;
-    const opening = renewedOpening(brief, renewal, { turns, summary, trouble: trouble.message, conducts });
-    return await this.#begin(renewal.model, renewal.why, opening);
+    const summary = renewal.form === "summary" ? await this.#sumUp(renewal.model, brief.text, turns) : undefined;
+    const text = renewedOpening(brief.text, renewal, { turns, summary, trouble: trouble.message, conducts });
+    return await this.#begin(renewal.model, renewal.why, { ...brief, text });
   }
 
   /** A summary by the model; undefined when it gives none, and then the turns speak for themselves. */

@@ -2,6 +2,7 @@
 import type { PinnedInput } from "../engine/events.ts";
 import type { Part } from "../engine/part.ts";
 import type { AgentTask } from "../engine/ports.ts";
+import type { Steering } from "../engine/state.ts";
 import { carriesCommit, type MadeName } from "../workflows/artifacts.ts";
 import { GUIDE_BYTES, guideFiles } from "../workflows/guides.ts";
 import { HINDSIGHT_ROOM, hindsightText } from "../workflows/hindsight.ts";
@@ -11,6 +12,7 @@ import { mapOf } from "../workspace/repo-map.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { dataBlock, dataNotice } from "./data-block.ts";
 import { handOn, READ_ARTIFACT, ROOM } from "./handed-on.ts";
+import { steeringText } from "./steering.ts";
 
 /** What a brief is made of besides the task. */
 export interface BriefMaterial {
@@ -21,6 +23,8 @@ export interface BriefMaterial {
   readonly patch: string | undefined;
   /** The repository's folders. */
   readonly map?: string | undefined;
+  /** What people have told the agents of the run. */
+  readonly steering?: readonly Steering[];
 }
 
 /** Characters that each kind of text may take. */
@@ -29,6 +33,7 @@ const room = {
   body: 24_000,
   comments: 24_000,
   instruction: 4_000,
+  steering: 12_100,
   artifact: ROOM,
   reasons: 24_000,
   patch: 60_000,
@@ -123,6 +128,7 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
     issueSection(input, block),
     partSection(task, block),
     wordsSection(task, block),
+    steeringSection(material, block),
     ...task.inputs.map(handOn).map(({ stage, name, text, whole }) => {
       const more = whole
         ? ""
@@ -197,6 +203,11 @@ function wordsSection({ words = [] }: AgentTask, block: Block): string | undefin
   if (words.length === 0) return undefined;
   const said = words.map(({ by, about, words: text }) => `@${by.login}, asked at ${about}: ${text}`).join("\n\n");
   return `## What people decided on the way\n\nThey may do so in this repository. Go by it where it is about this task and within your rules:\n\n${block("decisions", said, room.instruction)}`;
+}
+
+function steeringSection({ steering = [] }: BriefMaterial, block: Block): string | undefined {
+  if (steering.length === 0) return undefined;
+  return `## What people told the agents of this run\n\nThey may do so in this repository. Go by it where it is about this task and within your rules:\n\n${block("words of a maintainer", steeringText(steering), room.steering)}`;
 }
 
 /** Makes a data block of at most `max` characters. */

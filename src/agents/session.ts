@@ -18,6 +18,7 @@ import type { z } from "zod";
 import { messageOf } from "../core/errors.ts";
 import { parkingOf } from "../core/parking.ts";
 import type { Turn } from "../engine/ports.ts";
+import type { Steering } from "../engine/state.ts";
 import { type AskingOptions, askModel, contentOf, openingMessages } from "./asking.ts";
 import { clip } from "./clip.ts";
 import { sinceCommand } from "./commanded.ts";
@@ -25,7 +26,8 @@ import { FINISH, finishTool } from "./finish.ts";
 import type { ModelReply, RequestedCall } from "./model.ts";
 import { endedByStop, failed, HandingIn, type SessionEnd, trouble } from "./session-end.ts";
 import type { ToolAnswer as HandsAnswer } from "../hands/sandbox.ts";
-import { storable, touches, type Sent } from "./transcript.ts";
+import { steer } from "./steering.ts";
+import { storable, touches, withText, type Sent } from "./transcript.ts";
 
 export interface ToolCall {
   readonly id: string;
@@ -71,6 +73,10 @@ export interface SessionOptions<T> extends AskingOptions {
   readonly exchanges?: readonly Sent[];
   /** Said at the end of what was said so far. */
   readonly note?: string | undefined;
+  /** What people have told the run by then. */
+  readonly steering?: (() => readonly Steering[]) | undefined;
+  /** How many of these words the opening holds. Default none. */
+  readonly heard?: number | undefined;
   readonly schema: z.ZodType<T>;
   readonly tools: SessionTools;
   /** Follows the session's signal, later when the work is only parked: for its tools. */
@@ -103,10 +109,12 @@ class Session<T> {
   readonly #cancelled: AbortSignal;
   /** For tools. */
   readonly #toolSignal: AbortSignal;
-  readonly #messages: MessageParam[];
+  #messages: MessageParam[];
   readonly #tools: readonly Tool[];
   readonly #handingIn: HandingIn<T>;
   #continuations: number;
+  /** How many of the words that people told the run have been said. */
+  #heard: number;
   /** The calls of this reply were handed over together. */
   #taken = false;
 
@@ -116,6 +124,7 @@ class Session<T> {
     this.#cancelled = signal;
     this.#toolSignal = AbortSignal.any([options.graceful, meter.timeUp]);
     this.#messages = openingMessages(opening, exchanges, note);
+    this.#heard = exchanges.findLast(({ steered }) => steered)?.steered?.heard ?? options.heard ?? 0;
     this.#tools = [...options.tools.declarations, finishTool(options.schema)];
     const answered = sinceCommand(exchanges).filter(({ answer }) => answer !== undefined);
     this.#handingIn = new HandingIn(options.schema, answered);
@@ -129,6 +138,7 @@ class Session<T> {
     if (left) return left;
     for (;;) {
       const startedAt = performance.now();
+      const heard = this.#hear();
       const asked = await askModel(this.#options, { messages: this.#messages, tools: this.#tools }, this.#cancelled);
       if (asked.type === "ended") return asked.end;
       const { reply, turn, spend } = asked;
@@ -149,11 +159,22 @@ class Session<T> {
           stopReason: reply.stopReason,
           ...(Array.isArray(said) ? { answer: storable(said) } : {}),
         },
+        ...heard,
       });
       if (touched) await tools.recorded?.(turn);
       tools.rethrow?.();
       if (end) return end;
     }
+  }
+
+  /** Says what people have told the run since; what the turn that replies to it records of that. */
+  #hear(): Pick<Turn, "heard"> {
+    const { steering, opening } = this.#options;
+    const steered = steer(steering?.() ?? [], this.#heard, opening);
+    if (!steered) return {};
+    this.#messages = withText(this.#messages, steered.text);
+    this.#heard = steered.heard;
+    return { heard: steered.heard };
   }
 
   /** How the conversation had ended, when its last reply was recorded and what came of it was not. */

@@ -2,10 +2,12 @@
 import type { ContentBlockParam, MessageParam } from "@anthropic-ai/sdk/resources/messages/messages";
 import { z } from "zod";
 import type { Command, Turn } from "../engine/ports.ts";
+import type { Steering } from "../engine/state.ts";
 import { fleetToolNames, talkToolNames } from "../workflows/schema.ts";
 import { withCommands, type SentTurn } from "./commanded.ts";
 import { FINISH } from "./finish.ts";
 import { READ_ARTIFACT } from "./handed-on.ts";
+import { steer, type Steered } from "./steering.ts";
 
 export type Exchange = NonNullable<Turn["exchange"]>;
 type Blocks = Exchange["reply"];
@@ -50,17 +52,21 @@ const Sent = z.object({
   stopReason: z.string(),
   answer: z.array(z.discriminatedUnion("type", [Text, ToolResult])).exactOptional(),
 });
-/** An exchange that can be sent to the model again. `commanded`: its answer ends with another command. */
-export type Sent = z.infer<typeof Sent> & { readonly commanded?: true };
+/**
+ * An exchange that can be sent to the model again. `commanded`: its answer ends with another command. `steered`: what people had told the
+ * run, said at the end of the message that it replies to.
+ */
+export type Sent = z.infer<typeof Sent> & { readonly commanded?: true; readonly steered?: Steered };
 
 /**
- * The opening and the exchanges of recorded turns, in order, with what the agent was commanded on the way; undefined when one of them is
- * not what a session writes.
+ * The opening and the exchanges of recorded turns, in order, with what the agent was commanded and `told` on the way; undefined when one
+ * of them is not what a session writes.
  */
 export function readExchanges(
   opening: string,
   turns: readonly Turn[],
   commands: readonly Command[] = [],
+  told: { readonly steering: readonly Steering[]; readonly heard?: number | undefined } = { steering: [] },
 ): { readonly opening: string; readonly exchanges: readonly Sent[] } | undefined {
   const spoken: SentTurn[] = [];
   for (const turn of turns) {
@@ -70,21 +76,40 @@ export function readExchanges(
     if (!data) return undefined;
     spoken.push({ turn, sent: data });
   }
-  const read = withCommands(opening, spoken, commands);
+  const commanded = withCommands(opening, spoken, commands);
+  let heard = told.heard ?? 0;
+  const exchanges = commanded.exchanges.map((sent, index) => {
+    const until = spoken[index]?.turn.heard;
+    const steered = until === undefined ? undefined : steer(told.steering.slice(0, until), heard, commanded.opening);
+    if (!steered) return sent;
+    heard = steered.heard;
+    return { ...sent, steered };
+  });
+  const read = { opening: commanded.opening, exchanges };
   // Whatever is behind an unanswered reply was never sent.
   return read.exchanges.slice(0, -1).every(({ answer }) => answer !== undefined) ? read : undefined;
 }
 
-/** The messages of exchanges, without a last reply that was not answered. */
-export function messagesOf(exchanges: readonly Sent[]): MessageParam[] {
-  return exchanges.flatMap(({ reply, answer }) =>
-    answer
-      ? [
-          { role: "assistant" as const, content: reply },
-          { role: "user" as const, content: answer },
-        ]
-      : [],
+/** The messages of exchanges behind the first message, without a last reply that was not answered. */
+export function messagesOf(first: MessageParam, exchanges: readonly Sent[]): MessageParam[] {
+  return exchanges.reduce<MessageParam[]>(
+    (messages, { steered, reply, answer }) =>
+      answer
+        ? [
+            ...withText(messages, steered?.text),
+            { role: "assistant", content: reply },
+            { role: "user", content: answer },
+          ]
+        : messages,
+    [first],
   );
+}
+
+/** Adds a text to the end of the last message, which is a user's. */
+export function withText(messages: MessageParam[], text: string | undefined): MessageParam[] {
+  const last = messages.at(-1);
+  if (text === undefined || last?.role !== "user" || typeof last.content === "string") return messages;
+  return messages.with(-1, { ...last, content: [...last.content, { type: "text", text }] });
 }
 
 /** How often `finish` was called with input that was refused. */

@@ -27,7 +27,7 @@ import { newBoundary } from "./data-block.ts";
 import { withFleet } from "./fleet-tools.ts";
 import { withArtifacts } from "./handed-on.ts";
 import type { Model } from "./model.ts";
-import { modelIds } from "./models.ts";
+import { atLeast, modelIds } from "./models.ts";
 import { Place, placeKey, type PlaceOptions } from "./place.ts";
 import { noServers, type OpenServers, type Servers } from "./servers/servers.ts";
 import { missingNote, withServers } from "./servers/with-servers.ts";
@@ -131,7 +131,8 @@ async function resume<Hands extends AsyncDisposable>(
   using grace = withGrace(signal, options.graceMs);
   const { opening, turns, turnsBefore, commands = [] } = conversation;
   const here = commands.filter(({ session }) => session === conversation.session);
-  const read = readExchanges(opening, turns, here);
+  const told = { steering: task.steering?.() ?? [], heard: conversation.heard };
+  const read = readExchanges(opening, turns, here, told);
   const spoken = spokenIn({ ...conversation, opening: read?.opening ?? opening });
   const goOn = (exchanges: readonly Sent[], adopted: Workspace | undefined, anew?: string) =>
     work(options, { task, events, from: { spoken, exchanges, turnsBefore, anew }, adopted }, signal, grace.signal);
@@ -164,8 +165,8 @@ function handsIn({ reply }: Sent): boolean {
   return reply.some((block) => block.type === "tool_use" && block.name === FINISH);
 }
 
-function spokenIn({ session, model, opening, why, turns, earlier }: Conversation): [Spoken, ...Spoken[]] {
-  const last = { start: { session, model, why, opening }, turns };
+function spokenIn({ session, model, opening, why, heard, turns, earlier }: Conversation): [Spoken, ...Spoken[]] {
+  const last = { start: { session, model, why, opening, heard }, turns };
   const [first, ...rest] = earlier;
   return first ? [first, ...rest, last] : [last];
 }
@@ -244,8 +245,9 @@ async function workIn<Hands extends AsyncDisposable>(
   const foreign = await foreignTools(opened, place, signal);
   const brief = async (share: number) => {
     const material = await gatherMaterial(task, workspaces, commands, signal);
-    const written = writeBrief(task, material, newBoundary(), share);
-    return [written, foreign.note ?? []].flat().join("\n\n");
+    const steering = task.steering?.() ?? [];
+    const written = writeBrief(task, { ...material, steering }, newBoundary(), share);
+    return { text: [written, foreign.note ?? []].flat().join("\n\n"), heard: steering.length };
   };
   const equipped = manner.equip({ ...agent, tools: hands }, place);
   const tools = withServers(equipped.tools, opened, foreign.tools, servers.elsewhere);
@@ -255,7 +257,7 @@ async function workIn<Hands extends AsyncDisposable>(
   const attempt: AttemptOptions<Artifact["value"]> = {
     agent: task.agent,
     model: model.of?.(task) ?? model,
-    modelIds: modelIds(task.tier ?? agent.model, task.config.models),
+    modelIds: modelIds(atLeast(task.tier ?? agent.model, task.atLeast), task.config.models),
     circuits,
     ...equipped,
     tools: await withFleet(withTalk(withArtifacts(tools, task.inputs), task.talk, granted, signal), {
@@ -266,6 +268,7 @@ async function workIn<Hands extends AsyncDisposable>(
     }),
     foreign: foreign.tools,
     brief,
+    steering: task.steering,
     schema: schemaOf(task.makes),
     limits: { ...task.limits, milliseconds: task.limits.milliseconds - (performance.now() - startedAt) },
     waits: task.waits,

@@ -238,6 +238,7 @@ function dryPublisher(recorded: readonly Pick<RecordedEvent, "event">[]): Publis
     openScheduleIssue: () => Promise.resolve(0),
     removeMerged: nothing,
     putBack: nothing,
+    leaveAlone: nothing,
     removeLabel: nothing,
   };
 }

@@ -127,7 +127,8 @@ function workedTimes(events: readonly RecordedEvent[]): ReadonlyMap<number, numb
   for (const { version, at, event } of events) {
     if (stands || event.type === "run.driven") idle += Math.max(0, at - before);
     if (["run.parked", "pause.requested", "run.finished"].includes(event.type)) stands = true;
-    if (["run.driven", "resume.requested", "retry.requested"].includes(event.type)) stands = false;
+    if (["run.driven", "resume.requested", "retry.requested", "revision.requested"].includes(event.type))
+      stands = false;
     before = at;
     times.set(version, at - idle);
   }

@@ -36,6 +36,8 @@ const USAGE = `Usage: baton run <owner/repo#12> [options]          an issue on G
   --workflow <name>   work it with this workflow instead of asking triage
   --budget <dollars>  stop when this much is spent
   --max-time <20m>    stop after this long
+  --model <tier>      let every agent use this tier at least: fast, balanced or deep
+  --base <branch>     begin from this branch, and propose the work to it
   --approve           approve each plan that is asked about; --approve-with <changes>, --reject <why>
                       and --plan <file.yaml> say something else to the first
   --answer <words>    answer what is asked
@@ -161,8 +163,8 @@ async function temporaryFolder(undo: AsyncDisposableStack): Promise<string> {
 
 async function asked(argv: readonly string[]) {
   const { values, positionals } = parse(argv);
-  const { budget, "max-time": maxTime, workflow, "dry-run": dryRun } = values;
-  const words = Object.entries({ budget, "max-time": maxTime, workflow }).flatMap(([name, value]) =>
+  const { budget, "max-time": maxTime, workflow, base, model, "dry-run": dryRun } = values;
+  const words = Object.entries({ budget, "max-time": maxTime, workflow, base, model }).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name} ${value}`],
   );
   const line = `/agent fix ${[...words, ...(dryRun ? ["--dry-run"] : [])].join(" ")}`;
@@ -186,6 +188,8 @@ function parse(argv: readonly string[]) {
       workflow: { type: "string" },
       budget: { type: "string" },
       "max-time": { type: "string" },
+      base: { type: "string" },
+      model: { type: "string" },
       approve: { type: "boolean", default: false },
       "approve-with": { type: "string" },
       reject: { type: "string" },

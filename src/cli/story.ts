@@ -166,6 +166,8 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       ];
     case "answer.given":
       return [line(`@${event.by.login} answered: ${shorten(event.words)}`)];
+    case "words.told":
+      return [line(`@${event.by.login} tells the agents: ${shorten(event.words)}`)];
     case "agent.created":
       return [inner(`${event.stage} creates ${event.id} (${event.agent}), to hand in a ${event.makes}`)];
     case "agent.commanded":

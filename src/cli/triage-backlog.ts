@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { bytesOf, createBatches } from "../agents/batches.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Env } from "../env.ts";
-import { stateLabels } from "../github/labels.ts";
+import { settledLabels } from "../github/labels.ts";
 import type { Backlog } from "../triage/backlog.ts";
 import { choose, type Choice } from "../triage/backlog-choice.ts";
 import { triageRequest } from "../triage/backlog-requests.ts";
@@ -75,7 +75,7 @@ async function list(desk: Desk, flags: BacklogFlags, backlog: Backlog): Promise<
   const choice = choose(issues, backlog, {
     ...flags,
     typeLabels: typeLabels(config.labels),
-    stateLabels: new Set(Object.keys(stateLabels)),
+    settledLabels,
   });
   return { choice, more };
 }

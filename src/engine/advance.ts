@@ -74,7 +74,6 @@ function judge(state: State, stage: StageState, plan: UnitPlan, attempt: Attempt
   if (gate !== undefined) return { type: "gate", stage: stage.name, attempt: attempt.number, gate };
   if (plan.pull_request === undefined)
     throw new Error(`stage "${stage.name}" is not done, but nothing is left to do in it`);
-  if (state.created.dryRun) return finish("succeeded", "dry-run", "Verified; a dry run opens no pull request.");
   return { type: "publish", stage: stage.name };
 }
 

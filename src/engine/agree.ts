@@ -38,6 +38,7 @@ const fromOutside = new Set<RunEvent["type"]>([
   "pull_request.closed",
   "plan.judged",
   "answer.given",
+  "words.told",
   "run.driven",
 ]);
 

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { isRunId } from "../core/ids.ts";
 import { FileChange } from "../workspace/file-change.ts";
 import { Artifact, Excerpt, Plan, Triage } from "../workflows/artifacts.ts";
+import { modelTiers } from "../workflows/names.ts";
 import { RepoConfig } from "../workflows/repo-config.ts";
 import { Tried } from "../workflows/setup.ts";
 import { allGates, waits, Workflow } from "../workflows/schema.ts";
@@ -63,7 +64,7 @@ export type PinnedInput = z.infer<typeof PinnedInput>;
 
 /** What was asked for and by which door. */
 export const Request = z.strictObject({
-  door: z.enum(["opened", "label", "comment", "cli", "schedule", "dispatch"]),
+  door: z.enum(["opened", "label", "assigned", "comment", "cli", "schedule", "dispatch"]),
   by: Person,
   /** The words that asked, quoted on the card: "/agent fix", "label agent:bug". */
   quote: z.string().max(500),
@@ -157,6 +158,8 @@ export const RunEvent = z.discriminatedUnion("type", [
       minutes: z.number().positive().optional(),
     }),
     config: RepoConfig,
+    /** Agents of its stages use this tier of model at least. */
+    tier: z.enum(modelTiers).optional(),
     /** Labels the repository had at the time; triage may choose from these only. */
     labels: z.array(z.string()).max(1_000),
     dryRun: z.boolean(),
@@ -200,6 +203,8 @@ export const RunEvent = z.discriminatedUnion("type", [
     opening: z.string(),
     /** Tools that MCP servers offered in it, as they were declared. */
     tools: blocks.optional(),
+    /** How many of the words that people told the run its opening holds; none when absent. */
+    heard: z.number().int().positive().optional(),
   }),
   /** One model reply and the tools it called. */
   z.strictObject({
@@ -223,6 +228,8 @@ export const RunEvent = z.discriminatedUnion("type", [
       .max(100),
     /** What the turn added to the conversation, whole: the reply, and what was said back (absent behind the last turn). */
     exchange: z.strictObject({ reply: blocks, stopReason: z.string(), answer: blocks.optional() }).optional(),
+    /** So many of the words that people told the run had been said in it when this was replied, where some were new. */
+    heard: z.number().int().positive().optional(),
   }),
   z.strictObject({
     type: z.literal("agent.finished"),
@@ -291,6 +298,8 @@ export const RunEvent = z.discriminatedUnion("type", [
   }),
   /** What was asked is answered. */
   z.strictObject({ type: z.literal("answer.given"), ...word, stage: z.string(), words: z.string().max(4_000) }),
+  /** For every agent of the run: those at work are told before their next request, those that begin later as they begin. */
+  z.strictObject({ type: z.literal("words.told"), ...word, words: z.string().max(4_000) }),
   /** The ceiling in money since creation or the last retry is another one now. */
   z.strictObject({
     type: z.literal("budget.changed"),

@@ -21,6 +21,7 @@ import { newAttempt, newStage } from "./beginnings.ts";
 import { reopen } from "./reopen.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
 import { dependants, isIdle, isUnderWay, type Attempt, type State } from "./state.ts";
+import { getsOn } from "./getting-on.ts";
 
 /** Folds a whole log. Throws when the log does not begin with `run.created`. */
 export function fold(events: readonly RecordedEvent[]): State {
@@ -43,6 +44,7 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     workflow: undefined,
     budget: undefined,
     stages: new Map(),
+    steering: [],
     talk: silence,
     spend: noSpend,
     stop: undefined,
@@ -59,27 +61,6 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     kept: undefined,
     finished: undefined,
   };
-}
-
-/** What shows that a run gets on: a wait after one of these is the first again. */
-const progress = new Set<RecordedEvent["event"]["type"]>([
-  "run.routed",
-  "agent.turn",
-  "agent.finished",
-  "agent.failed",
-  "gate.checked",
-  "setup.written",
-  "lessons.written",
-  "hindsight.collected",
-  "wave.merged",
-  "plan.judged",
-  "answer.given",
-  "pull_request.opened",
-]);
-
-/** A reply that broke off is recorded for what it cost; it got nobody on. */
-function getsOn(event: RecordedEvent["event"]): boolean {
-  return progress.has(event.type) && (event.type !== "agent.turn" || event.exchange !== undefined);
 }
 
 /** The state after one more event. Pure; unknown stages and events after the end are kept quietly, never thrown on. */
@@ -187,6 +168,8 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return judged(state, event, at);
     case "answer.given":
       return { ...heard(state), stages: touchCurrent(state, event.stage, at, () => ({ said: event })) };
+    case "words.told":
+      return { ...state, steering: [...state.steering, { by: event.by, words: event.words }] };
     case "gate.checked":
       return mended(
         touch(state, event, at, (attempt) => ({ gates: [...attempt.gates, event.result] })),

@@ -3,6 +3,7 @@ import { assertNever, messageOf } from "../core/errors.ts";
 import { durationMs } from "../workflows/schema.ts";
 import { isLastTry } from "./advance.ts";
 import { headOf, leftBehind, startCommit } from "./commits.ts";
+import { dryEnd } from "./dry-end.ts";
 import { moneyLeft } from "./conducted.ts";
 import { conversationAt, conversationOf } from "./conversation.ts";
 import type { Work } from "./effect.ts";
@@ -59,7 +60,7 @@ export async function perform(effect: Work, course: Course, engine: Engine, sign
     case "write":
       return [await writeProposal(effect, state, engine.files, signal)];
     case "publish":
-      return [await publish(state, engine, signal)];
+      return [await publish(effect, state, engine, signal)];
     case "keep":
       return [await keepWork(effect, state, engine, signal)];
     case "remove":
@@ -165,6 +166,7 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
     attempts: attemptsOf(state, unit, plan),
     agent: plan.agent,
     tier: plan.model,
+    atLeast: created.tier,
     makes: plan.makes,
     base: created.base.commit,
     start: startCommit(state, unit),
@@ -173,6 +175,7 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
     subject: created.subject,
     part: partOf(state, unit),
     words: wordsFor(state, unit),
+    steering: () => by().steering,
     inputs: inputsOf(state, unit),
     hindsight: hindsightFor(state, stageOf(unit)),
     reasons: current?.reasons ?? [],
@@ -308,7 +311,13 @@ function conflictOf(state: State, unit: string): GateRequest["conflict"] {
   return mends ? state.stages.get(stage)?.current?.board?.conflict : undefined;
 }
 
-async function publish(state: State, { publisher }: Engine, signal: AbortSignal): Promise<RunEvent> {
+async function publish(
+  { stage }: Extract<Work, { type: "publish" }>,
+  state: State,
+  { publisher, files }: Engine,
+  signal: AbortSignal,
+): Promise<RunEvent> {
+  if (state.created.dryRun) return await dryEnd(headOf(state, stage), state, files, signal);
   const answer = await publisher.openPullRequest(state, signal);
   if (answer.type === "opened") return answer.event;
   const outcome = isGone(answer.code) ? "cancelled" : "failed";

@@ -27,7 +27,7 @@ import type { Part } from "./part.ts";
 import type { Reply } from "./reply.ts";
 import type { LessonsSoFar } from "./hindsight.ts";
 import type { SetupSoFar } from "./setup.ts";
-import type { State } from "./state.ts";
+import type { State, Steering } from "./state.ts";
 import type { Talk } from "./talk-port.ts";
 
 /** The append-only log of every run. Time is the log's own clock. */
@@ -177,6 +177,8 @@ export interface AgentTask {
   readonly agent: string;
   /** The model tier, where the workflow says another than the agent. */
   readonly tier?: ModelTier | undefined;
+  /** The tier that whoever asked for the run wants at least. */
+  readonly atLeast?: ModelTier | undefined;
   readonly makes: MadeName;
   readonly base: Sha;
   /** The commit the workspace starts from. */
@@ -189,6 +191,8 @@ export interface AgentTask {
   readonly part?: Part | undefined;
   /** What people said on the way, that the work must go by. */
   readonly words?: readonly { readonly by: Person; readonly about: string; readonly words: string }[] | undefined;
+  /** What people have told all agents of the run by then, oldest first. */
+  readonly steering?: (() => readonly Steering[]) | undefined;
   /** Artifacts of earlier stages, in stage order; last, by the stage's own name, what it handed in before it was sent back. */
   readonly inputs: readonly { stage: string; artifact: Artifact }[];
   /** What became of earlier runs, where a stage before it has collected that. */
@@ -226,6 +230,7 @@ export interface Conversation {
   readonly model: string;
   readonly why: SessionStart["why"];
   readonly opening: string;
+  readonly heard?: SessionStart["heard"];
   /** Its turns, in order; each with its exchange. */
   readonly turns: readonly Turn[];
   /** The attempt's conversations before this one, oldest first. */
@@ -362,7 +367,9 @@ export interface Publisher extends Keeping {
   ): Promise<void>;
   /** Removes the branch of a pull request of Baton's that was merged, unless it is at another commit than `at` by now. */
   removeMerged(repo: RepoRef, branch: string, at: Sha): Promise<void>;
-  /** Takes a one-shot label off. */
+  /** Marks an issue, for people to see and to take back, as one to be left alone. */
+  leaveAlone(repo: RepoRef, subject: Subject): Promise<void>;
+  /** Takes a label off: a one-shot one, or the mark of what is to be left alone. */
   removeLabel(repo: RepoRef, subject: Subject, label: string): Promise<void>;
 }
 

@@ -9,11 +9,14 @@ import type { Work } from "./effect.ts";
 import type { RepoRef, RunEvent } from "./events.ts";
 import { lessonsOf } from "./hindsight.ts";
 import { setupOf } from "./setup.ts";
+import type { FileChange } from "../workspace/file-change.ts";
 import { stageOrder, type Attempt, type State } from "./state.ts";
 
 /** The files of a repository at a commit, and commits of Baton's own on top of one. */
 export interface Files {
   paths(repo: RepoRef, commit: Sha, signal: AbortSignal): Promise<string[]>;
+  /** What changed between two commits, by path. */
+  changes(repo: RepoRef, from: Sha, to: Sha, signal: AbortSignal): Promise<FileChange[]>;
   file(repo: RepoRef, commit: Sha, path: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
   write(
     repo: RepoRef,

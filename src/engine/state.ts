@@ -131,6 +131,9 @@ export interface Kept extends Pick<EventOf<"work.kept">, "from" | "missing"> {
   readonly settled: boolean;
 }
 
+/** Words that a person told a run, without having been asked. */
+export type Steering = Pick<EventOf<"words.told">, "by" | "words">;
+
 export interface State {
   readonly runId: RunId;
   readonly version: number;
@@ -150,6 +153,8 @@ export interface State {
   readonly workflow: Workflow | undefined;
   readonly budget: Budget | undefined;
   readonly stages: ReadonlyMap<string, StageState>;
+  /** What people told all of its agents, oldest first. */
+  readonly steering: readonly Steering[];
   /** What agents of the run have said to each other. */
   readonly talk: TalkState;
   /** Everything spent since creation, triage included. */

@@ -12,6 +12,7 @@ import type { Neutral } from "./neutral.ts";
 import { costLine, endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
+import { toldLine } from "./told.ts";
 
 export interface CardOptions {
   readonly neutral: Neutral;
@@ -41,6 +42,7 @@ export function renderCard(state: State, options: CardOptions): string {
     ending(state, options),
     heldLine(state, options.neutral, options.ask),
     askedLine(state, options.ask),
+    toldLine(state, options.neutral),
     editedLine(state),
     `**Next:** ${nextStep(state, undefined, options.ask)}`,
     linkLine(state, options.links),
@@ -134,6 +136,7 @@ function ending(state: State, { neutral, links }: CardOptions): string {
       bullets(state.routed.decision.questions.map((question) => neutral.line(question))),
     );
   }
+  if (finished.code === "dry-run") return `**Dry run:** ${neutral.line(finished.message, 1_200)}`;
   if (finished.outcome === "succeeded" || finished.outcome === "triaged") return leftLines(state, { neutral, links });
   return stack(
     `**Why it ended:** ${neutral.line(endMessage(state), 1_200)} (\`${finished.code}\`)`,
@@ -215,7 +218,11 @@ function commandHelp(state: State): string {
         ...(asked.includes("approval")
           ? ["`/agent approve`, `/agent approve with: …` and `/agent reject: …` judge the plan"]
           : []),
-        ...(asked.includes("answer") ? ["`/agent tell …` answers"] : []),
+        ...(asked.includes("answer")
+          ? ["`/agent tell …` answers"]
+          : finished
+            ? []
+            : ["`/agent tell …` reaches the agents before their next step"]),
         "`/agent retry` goes on where a run ended; `/agent retry <stage>` from that stage",
         "`/agent restart` begins again with the issue's text as it is now; `/agent budget $3` sets what the run may spend",
         `\`${start} <advice>\` begins a new run; ${flags.slice(0, -1).join(", ")} and ${flags.at(-1) ?? ""} may follow`,

@@ -15,7 +15,7 @@ export function endingMarker(state: State): string {
   return marker("end", `${state.runId}:${state.finished?.at ?? 0}`);
 }
 
-/** The comment, or undefined when this end deserves none: sorted only, stopped by a person, a dry run. */
+/** The comment, or undefined when this end deserves none: sorted only, stopped by a person. */
 export function renderEnding(
   state: State,
   { neutral, links, card }: { neutral: Neutral; links: Links; card: string | undefined },
@@ -28,6 +28,14 @@ export function renderEnding(
     case "succeeded":
       // The push and the answers in the threads say it.
       if (state.revision) return undefined;
+      if (finished.code === "dry-run")
+        return stack(
+          endingMarker(state),
+          `${asker}the dry run is done. ${neutral.line(finished.message, 1_200)}`,
+          renderReport(state, neutral),
+          `**Next:** ${nextStep(state)}`,
+          details,
+        );
       if (!state.pullRequest) {
         const report = renderReport(state, neutral);
         return report === undefined

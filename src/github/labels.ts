@@ -5,6 +5,7 @@ import type { RepoRef } from "../engine/events.ts";
 import { openAsks } from "../engine/asks.ts";
 import type { State } from "../engine/state.ts";
 import type { Triage } from "../workflows/artifacts.ts";
+import { IGNORED_LABEL } from "../workflows/names.ts";
 import { isRefused } from "./failure.ts";
 import type { Once } from "./once.ts";
 import { place, type How, type Requests } from "./requests.ts";
@@ -19,6 +20,16 @@ export const stateLabels = {
   "agent/failed": { color: "b60205", description: "Baton's run has ended without a pull request" },
 } as const;
 export type StateLabel = keyof typeof stateLabels;
+
+/** Every label that Baton makes where a repository lacks it. */
+const ownLabels = {
+  ...stateLabels,
+  [IGNORED_LABEL]: { color: "ededed", description: "Baton leaves this issue alone, until this label is taken off" },
+} as const;
+type OwnLabel = keyof typeof ownLabels;
+
+/** Labels that say that an issue is sorted, worked, or to be left alone, in lower case: nobody need sort it with the others. */
+export const settledLabels: ReadonlySet<string> = new Set(Object.keys(ownLabels));
 
 function isStateLabel(name: string): name is StateLabel {
   return Object.hasOwn(stateLabels, name);
@@ -134,11 +145,28 @@ export async function setLabels(
   }
 }
 
-/** A state label the repository lacks is made once, with its colour; GitHub would otherwise make it a grey one. */
+/** Sets a label of Baton's own on an issue, and leaves every other as it is. */
+export async function addLabel(
+  { requests, once }: { requests: Requests; once: Once },
+  { repo, number }: { readonly repo: RepoRef; readonly number: number },
+  label: OwnLabel,
+): Promise<void> {
+  await createMissing({ requests, once }, { repo, labels: [], run: undefined }, label);
+  await requests.read(repo, `set the label ${label} on #${number}`, (octokit, request) =>
+    octokit.request("POST /repos/{owner}/{repo}/issues/{issue_number}/labels", {
+      ...place(repo),
+      issue_number: number,
+      labels: [label],
+      request,
+    }),
+  );
+}
+
+/** A label of Baton's own that the repository lacks is made once, with its colour; GitHub would otherwise make it a grey one. */
 async function createMissing(
   { requests, once }: { requests: Requests; once: Once },
-  { repo, labels, run }: Labelled,
-  name: StateLabel,
+  { repo, labels, run }: Omit<Labelled, "number">,
+  name: OwnLabel,
 ): Promise<void> {
   if (labels.some((known) => known.toLowerCase() === name)) return;
   try {
@@ -158,7 +186,7 @@ async function createMissing(
               octokit.request("POST /repos/{owner}/{repo}/labels", {
                 ...place(repo),
                 name,
-                ...stateLabels[name],
+                ...ownLabels[name],
                 request,
               }),
             { ...how, run },
@@ -175,6 +203,6 @@ async function createMissing(
   }
 }
 
-function labelKey(repo: RepoRef, name: StateLabel): string {
+function labelKey(repo: RepoRef, name: OwnLabel): string {
   return `label:${repo.id}:${name}`;
 }

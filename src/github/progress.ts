@@ -194,6 +194,7 @@ function cancelled(state: State, again: string): string {
     case "installation-removed":
       return `install the App here again, then \`${startCommand(state)}\` begins anew.`;
     case "base-rewritten":
+      return `\`/agent restart\` begins again from \`${created.base.branch}\` as it is now.`;
     case "base-gone":
       return `\`/agent restart\` begins again from \`${created.repo.defaultBranch}\` as it is now.`;
     default:

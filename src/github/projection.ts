@@ -381,9 +381,9 @@ function newsOf(state: State): string {
 /** What will not come back under this address, whatever people do. */
 const forGood = new Set<Trouble>(["repository-gone", "issue-gone", "installation-removed"]);
 
-/** Local runs and dry runs show nothing on GitHub. */
-function isShown({ created }: State): boolean {
-  return !created.dryRun && created.subject.kind !== "local";
+/** Local runs show nothing on GitHub, and neither do dry runs of the command line: that shows them itself. */
+function isShown({ created: { dryRun, request, subject } }: State): boolean {
+  return !(dryRun && request.door === "cli") && subject.kind !== "local";
 }
 
 function cardKey(run: RunId): string {

@@ -10,6 +10,7 @@ import type { State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
 import { proposedBy } from "../workflows/proposals.ts";
 import { defaultRepoConfig } from "../workflows/repo-config.ts";
+import { IGNORED_LABEL } from "../workflows/names.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { branchName, createBranches, isOwnBranch, proposalBranch } from "./branch.ts";
 import { isSelf, type OctokitFor, type Self, type Timing } from "./client.ts";
@@ -17,6 +18,7 @@ import { createComments } from "./comments.ts";
 import { commitMessage } from "./commit-message.ts";
 import { isRefused } from "./failure.ts";
 import { createFindings } from "./open-findings.ts";
+import { addLabel } from "./labels.ts";
 import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
 import { createOwnIssues } from "./own-issue.ts";
@@ -264,6 +266,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       }
     },
 
+    leaveAlone: (repo, { number }) => addLabel({ requests, once }, { repo, number }, IGNORED_LABEL),
     async removeLabel(repo, subject, label) {
       try {
         await requests.read(repo, `take the label ${label} off #${subject.number}`, (octokit, request) =>

@@ -6,6 +6,7 @@ import type { Reply } from "../engine/reply.ts";
 import type { State } from "../engine/state.ts";
 import { askedForLine } from "./card.ts";
 import { askedLine, clock, heldLine } from "./held.ts";
+import { toldLine } from "./told.ts";
 import { bullets, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import { costLine, endMessage, nextStep, stateWord, type Links } from "./progress.ts";
@@ -157,6 +158,7 @@ function status(state: State, { neutral, links, now }: ReplyOptions): string {
     checklist(stageLines(state, neutral)),
     heldLine(state, neutral),
     askedLine(state),
+    toldLine(state, neutral),
     `**Next:** ${nextStep(state, "status")}`,
   );
 }

@@ -1,4 +1,4 @@
-// Runs that begin, or go on, without a command: a new issue, a label, the clock, a review.
+// Runs that begin, or go on, without a command: a new issue, a label, an assignment, the clock, a review.
 import { createHash } from "node:crypto";
 import type { Log } from "../core/log.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
@@ -9,7 +9,7 @@ import { askedBy, type Carried } from "./asked.ts";
 import type { Intent } from "./intent.ts";
 import type { LoadConfig } from "./load-config.ts";
 import type { Revise } from "./revise.ts";
-import { configOr, type Start } from "./start.ts";
+import { configOr, type LoadedConfig, type Start } from "./start.ts";
 import { isAtLeast } from "./verbs.ts";
 
 export interface BeginningsParts {
@@ -25,6 +25,7 @@ export interface BeginningsParts {
 export interface Beginnings {
   opened(intent: Intent & { door: "opened" }, carried: Carried): Promise<string>;
   labelled(intent: Intent & { door: "label" }, carried: Carried): Promise<string>;
+  assigned(intent: Intent & { door: "assigned" }, carried: Carried): Promise<string>;
   scheduled(intent: Intent & { door: "schedule" }, carried: Carried): Promise<string>;
   reviewed(intent: Intent & { door: "review" }, carried: Carried): Promise<string>;
 }
@@ -67,30 +68,17 @@ export function createBeginnings({
 
     async labelled(intent: Intent & { door: "label" }, carried: Carried): Promise<string> {
       const loaded = await loadConfig(intent.repo);
-      const config = configOr(loaded);
-      if (intent.actor.app !== undefined && !isListed(intent.actor.app, config.triggers.bots))
-        return `${intent.actor.app} is not in triggers.bots`;
-      const quote = `label ${intent.label}`;
-      const note = await workByLabel();
+      const unlisted = unlistedBot(intent, loaded);
+      if (unlisted !== undefined) return unlisted;
+      const note = await byHand(intent, carried, { loaded, quote: `label ${intent.label}`, type: intent.type });
       await publisher.removeLabel(intent.repo, intent.subject, intent.label);
       return note;
+    },
 
-      async function workByLabel(): Promise<string> {
-        const standing = await standingOf(reader, intent.repo, intent.actor, config.triggers.bots, journal);
-        if (await refuse({ intent, quote }, standing, "write")) return "refused";
-        const asked = askedBy(intent, carried, 0, quote);
-        if (intent.type === undefined) return start({ ...asked, loaded, standing, wanted: "work" });
-        const type = issueTypes.find((known) => known === intent.type);
-        if (type === undefined) {
-          await publisher.reply(intent.repo, intent.subject, asked.key, {
-            kind: "invalid-flags",
-            quote,
-            problems: [`there is no type "${intent.type}"; the types are ${issueTypes.join(", ")}`],
-          });
-          return "unknown type";
-        }
-        return start({ ...asked, loaded, standing, wanted: "work", workflow: config.routes[type] ?? type });
-      }
+    async assigned(intent: Intent & { door: "assigned" }, carried: Carried): Promise<string> {
+      const loaded = await loadConfig(intent.repo);
+      const quote = `assignment to ${intent.to}`;
+      return unlistedBot(intent, loaded) ?? (await byHand(intent, carried, { loaded, quote, type: undefined }));
     },
 
     /** The config asks for it; whoever changes that on the default branch decides about more than who may give a command. */
@@ -118,4 +106,34 @@ export function createBeginnings({
       return revise.reviewed(askedBy(intent, carried, 0, "a review"), intent.words, standing);
     },
   };
+
+  /** Work that somebody asked for without a command; `type`: by which workflow, when they said so. */
+  async function byHand(
+    intent: Intent & { door: "label" | "assigned" },
+    carried: Carried,
+    { loaded, quote, type }: { loaded: LoadedConfig; quote: string; type: string | undefined },
+  ): Promise<string> {
+    const config = configOr(loaded);
+    const standing = await standingOf(reader, intent.repo, intent.actor, config.triggers.bots, journal);
+    if (await refuse({ intent, quote }, standing, "write")) return "refused";
+    const asked = askedBy(intent, carried, 0, quote);
+    if (type === undefined) return start({ ...asked, loaded, standing, wanted: "work" });
+    const known = issueTypes.find((one) => one === type);
+    if (known === undefined) {
+      await publisher.reply(intent.repo, intent.subject, asked.key, {
+        kind: "invalid-flags",
+        quote,
+        problems: [`there is no type "${type}"; the types are ${issueTypes.join(", ")}`],
+      });
+      return "unknown type";
+    }
+    return start({ ...asked, loaded, standing, wanted: "work", workflow: config.routes[known] ?? known });
+  }
+}
+
+/** In words for the operator that a bot acted which nobody admitted: it is told nothing. */
+function unlistedBot({ actor: { app } }: Intent, loaded: LoadedConfig): string | undefined {
+  return app === undefined || isListed(app, configOr(loaded).triggers.bots)
+    ? undefined
+    : `${app} is not in triggers.bots`;
 }

@@ -6,7 +6,7 @@ import type { Publisher } from "../engine/ports.ts";
 import type { Reply } from "../engine/reply.ts";
 import { createRefuse, isListed, standingOf, type Standing } from "./admit.ts";
 import { askedBy, type Asked, type Carried } from "./asked.ts";
-import { commandLineOnly, type Command } from "./grammar.ts";
+import type { Command } from "./grammar.ts";
 import type { Intent } from "./intent.ts";
 import type { Judge } from "./judge.ts";
 import type { LoadConfig } from "./load-config.ts";
@@ -103,9 +103,7 @@ export function createCommands(parts: CommandsParts): Commands {
       await reply(intent, key, { kind: "unknown-verb", quote, nearest: command.nearest });
       return "unknown verb";
     }
-    const { verb, flags, instruction } = command;
-    const { repo, subject } = intent;
-    const problems = [...command.problems, ...commandLineOnly(flags, `${repo.owner}/${repo.name}#${subject.number}`)];
+    const { verb, flags, instruction, problems } = command;
     if (!verbOf(verb).now) {
       await reply(intent, key, { kind: "not-yet", quote, verb });
       return "not yet";
@@ -132,6 +130,8 @@ export function createCommands(parts: CommandsParts): Commands {
         return judge.tell(asked, instruction);
       case "restart":
         return restart({ ...asked, loaded, standing, instruction, flags });
+      case "ignore":
+        return steer.ignore(asked);
       case "stop":
         return steer.stop(asked);
       case "pause":

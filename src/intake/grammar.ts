@@ -2,6 +2,7 @@
 // `/baton` and `@<app>` mean the same. Never inside code, quotes, lists or HTML: the Markdown tree says where those are.
 // What is wrong with a command is part of the command, so that nothing is ever ignored silently.
 import type { Nodes } from "mdast";
+import { modelTiers, type ModelTier } from "../workflows/names.ts";
 import { nearest } from "../workflows/nearest.ts";
 import { flagNames, isVerb, verbOf, verbs, type FlagName, type VerbName } from "./verbs.ts";
 import { parsePieces } from "./markdown.ts";
@@ -10,6 +11,9 @@ export interface Flags {
   readonly dollars?: number;
   readonly minutes?: number;
   readonly workflow?: string;
+  /** Agents of the run use this tier at least. */
+  readonly tier?: ModelTier;
+  /** The branch to begin from, and to propose the work to. */
   readonly base?: string;
   readonly dryRun?: true;
 }
@@ -203,7 +207,6 @@ function readFlag(
 ): string | undefined {
   const { now, flags: taken } = verbOf(verb);
   if (!now) return undefined;
-  if (name === "model") return "`--model` does not work yet; the models are set in `.github/baton.yml`";
   if (!taken.includes(name))
     return taken.length === 0 ? `\`${verb}\` takes no flags` : `\`${verb}\` does not take \`--${name}\``;
   const value = raw?.replaceAll(/^["'`]|["'`]$/g, "");
@@ -236,22 +239,16 @@ function readFlag(
       if (!isBranchName(value ?? "")) return `\`--base\` needs the name of a branch${got(value)}`;
       flags.base = value ?? "";
       return undefined;
+    case "model": {
+      const tier = modelTiers.find((known) => known === value?.toLowerCase());
+      if (tier === undefined)
+        return `\`--model\` needs a tier, one of ${modelTiers.map((known) => `\`${known}\``).join(", ")}${got(value)}; which model a tier is, \`models\` in \`.github/baton.yml\` says`;
+      flags.tier = tier;
+      return undefined;
+    }
     default:
       return name satisfies never;
   }
-}
-
-/**
- * What is wrong with flags that only the command line may give. In a comment another base would decide which steering files
- * count, and a dry run would leave no answer on GitHub at all. `target` is the issue: `owner/repo#12`.
- */
-export function commandLineOnly({ base, dryRun }: Flags, target: string): string[] {
-  return [
-    ...(base === undefined ? [] : ["`--base` does not work in comments yet; a run starts from the default branch"]),
-    ...(dryRun
-      ? [`\`--dry-run\` does not work in comments yet; \`baton run ${target} --dry-run\` on a command line does`]
-      : []),
-  ];
 }
 
 function got(value: string | undefined): string {

@@ -40,7 +40,14 @@ export interface IntakeParts {
   readonly reader: GitHubReader;
   readonly publisher: Pick<
     Publisher,
-    "reply" | "acknowledge" | "removeLabel" | "openFindings" | "openScheduleIssue" | "removeMerged" | "putBack"
+    | "reply"
+    | "acknowledge"
+    | "removeLabel"
+    | "leaveAlone"
+    | "openFindings"
+    | "openScheduleIssue"
+    | "removeMerged"
+    | "putBack"
   >;
   readonly workflows: WorkflowSource;
   readonly outbox: Pick<Outbox, "read">;
@@ -148,6 +155,8 @@ export function createIntake(parts: IntakeParts): Intake {
         return begin.opened(intent, carried);
       case "label":
         return begin.labelled(intent, carried);
+      case "assigned":
+        return begin.assigned(intent, carried);
       case "schedule":
         return begin.scheduled(intent, carried);
       case "review":

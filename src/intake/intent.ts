@@ -38,6 +38,14 @@ export type Intent = Place &
         readonly at: number;
       }
     | {
+        /** The issue was assigned to Baton's account. */
+        readonly door: "assigned";
+        readonly text: AskedText;
+        /** As GitHub spells the account. */
+        readonly to: string;
+        readonly at: number;
+      }
+    | {
         readonly door: "comment";
         readonly text: AskedText;
         readonly commentId: number;

@@ -1,4 +1,5 @@
-// Words to a run that asked: approve and reject for its plan, an edit of the plan, tell for its questions.
+// Words to a run that asked: approve and reject for its plan, an edit of the plan, tell for its questions. Where no question waits, tell is
+// for all of its agents.
 //
 // They count for what is asked at this moment, and only when they stand below the comment that asks it: a plan that nobody can have
 // seen is not approved by words to the one before it. GitHub's ids of comments grow, so no clock is asked.
@@ -8,8 +9,8 @@ import type { EventOf } from "../engine/events.ts";
 import { blockIn, isSamePlan, parsePlan } from "../engine/plan-text.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
-import { planAt, type State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
+import { isPublished, planAt, type State } from "../engine/state.ts";
 import type { Wait } from "../workflows/schema.ts";
 import { afterTheEnd, createAnswers } from "./answers.ts";
 import type { Asked } from "./asked.ts";
@@ -76,12 +77,17 @@ export function createJudge({ log, bell, reader, publisher, projection, outbox, 
     return seen;
   }
 
-  /** Says something to every ask of a kind that is open, and that whoever speaks may have seen. */
-  async function say(asked: Asked, kind: Wait, eventFor: (ask: OpenAsk) => Judged | undefined): Promise<string> {
+  /** Says something to every ask of a kind that is open, and that whoever speaks may have seen; `unasked` where there is none of that kind. */
+  async function say(
+    asked: Asked,
+    kind: Wait,
+    eventFor: (ask: OpenAsk) => Judged | undefined,
+    unasked?: EventOf<"words.told">,
+  ): Promise<string> {
     const found = await runs.find(asked.intent);
     if (!found) return nothingRunning(asked, await howToStart(reader, asked.intent));
     const { runId } = found.state;
-    if (said(found.events, ["plan.judged", "answer.given"], asked)) return ring(runId, "was told before");
+    if (said(found.events, ["plan.judged", "answer.given", "words.told"], asked)) return ring(runId, "was told before");
     let now = found.state;
     const seen = await seenBy(asked, found.state, kind);
     const outcome = await runs.append(
@@ -89,14 +95,14 @@ export function createJudge({ log, bell, reader, publisher, projection, outbox, 
       ({ state }) => {
         now = state;
         if (isEnding(state)) return undefined;
-        const events = openAsks(state)
-          .filter((ask) => seen.has(askKey(state, ask)))
-          .flatMap((ask) => eventFor(ask) ?? []);
+        const asks = openAsks(state).filter((ask) => ask.asked.for === kind);
+        if (asks.length === 0) return unasked && !isPublished(state) ? [unasked] : undefined;
+        const events = asks.filter((ask) => seen.has(askKey(state, ask))).flatMap((ask) => eventFor(ask) ?? []);
         return events.length === 0 ? undefined : events;
       },
       asked.signal,
     );
-    if (outcome === "appended") return ring(runId, kind === "approval" ? "is judged" : "is answered");
+    if (outcome === "appended") return ring(runId, kind === "approval" ? "is judged" : "was told");
     if (now.finished) return nothingRunning(asked, afterTheEnd(now));
     return nothingToDo(asked, ...whyNot(now, kind));
   }
@@ -134,9 +140,14 @@ export function createJudge({ log, bell, reader, publisher, projection, outbox, 
 
     async tell(asked, typed) {
       const words = cleaned(typed.trim().replace(/^:/, ""));
-      if (words === "") return unreadable(asked, "`tell` needs the answer, on the same line");
+      if (words === "")
+        return unreadable(
+          asked,
+          "`tell` needs what it is to tell, on the same line: an answer, or words for the agents",
+        );
       if (words.length > MAX_WORDS) return unreadable(asked, tooLong);
-      return say(asked, "answer", ({ stage }) => ({ type: "answer.given", ...wordOf(asked), stage, words }));
+      const toAll: EventOf<"words.told"> = { type: "words.told", ...wordOf(asked), words };
+      return say(asked, "answer", ({ stage }) => ({ type: "answer.given", ...wordOf(asked), stage, words }), toAll);
     },
 
     async edited(asked, { marker, body }) {
@@ -194,9 +205,9 @@ function whyNot(state: State, kind: Wait): readonly [why: string, next: string] 
     const what = kind === "approval" ? "the plan that waits now was" : "the questions that wait now were";
     return [`${what} written after this command`, `Read the newest comment first. ${howToAnswer(state)}`];
   }
-  const told = `${howToAnswer(state)} \`/agent status\` says how far the run is.`.trim();
-  if (kind === "answer") return ["the run asks nothing", told];
-  return [`no plan waits for approval${lastVerdict(state)}`, told];
+  if (kind === "answer") return ["the run has done its work", "Look at its pull request."];
+  const next = `${howToAnswer(state)} \`/agent status\` says how far the run is.`.trim();
+  return [`no plan waits for approval${lastVerdict(state)}`, next];
 }
 
 function lastVerdict({ stages }: State): string {

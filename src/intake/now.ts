@@ -1,24 +1,33 @@
 // Whether work may start on an issue as it is at this moment, in words for whoever asked.
+//
+// An issue that is to be left alone has a label. A person's command that asks for work is a change of mind: it starts, and the label goes.
+// Whatever else asks (a label, an assignment, a schedule, a program) is refused there.
 import { BatonError } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
-import type { WorkflowSource } from "../engine/ports.ts";
+import type { Publisher, WorkflowSource } from "../engine/ports.ts";
 import { proposedBy } from "../workflows/proposals.ts";
+import { IGNORED_LABEL, isIgnored } from "../workflows/names.ts";
 import type { Intent } from "./intent.ts";
 
 type Place = Pick<Intent, "repo" | "subject">;
+/** Who asks, and by which door. */
+type Asking = Place & Pick<Intent, "door" | "actor">;
 
-/** Why no work may start on the issue now; undefined when it may. Throws when GitHub does not answer. */
-export async function refusedNow(
-  reader: Pick<GitHubReader, "issue">,
-  { repo, subject }: Place,
-): Promise<{ why: string; next: string } | undefined> {
-  if (subject.kind !== "issue") return undefined;
-  const issue = await reader.issue(repo, subject.number);
-  if (!issue || issue.state === "closed")
-    return { why: "the issue is closed", next: "Reopen it and write the command again." };
-  if (!issue.locked) return undefined;
+export type Issue = NonNullable<Awaited<ReturnType<GitHubReader["issue"]>>>;
+
+interface No {
+  readonly why: string;
+  readonly next: string;
+}
+
+const closed: No = { why: "the issue is closed", next: "Reopen it and write the command again." };
+
+/** Why nobody may start work on an issue that is as it is; undefined when somebody may. */
+function refusedAs({ state, locked }: Issue): No | undefined {
+  if (state === "closed") return closed;
+  if (!locked) return undefined;
   return { why: "the conversation of this issue is locked", next: "Unlock it and write the command again." };
 }
 
@@ -41,14 +50,46 @@ export async function closingFirst(
   }
 }
 
+/** Why whoever asks may not start work on the issue; undefined when they may. `issue`: as it is now. */
+export function refusedOn(issue: Issue, { door, actor }: Asking): No | undefined {
+  const no = refusedAs(issue);
+  if (no || !isIgnored(issue.labels)) return no;
+  if (door === "comment" && actor.app === undefined) return undefined;
+  return {
+    why: `this issue is to be left alone, as its label \`${IGNORED_LABEL}\` says`,
+    next: "Take that label off, or let a person write the command: `/agent fix`.",
+  };
+}
+
+/** The issue in which work may start now, or why whoever asks may not start it. Throws when GitHub does not answer. */
+export async function lookNow(
+  reader: Pick<GitHubReader, "issue">,
+  asking: Asking,
+): Promise<{ readonly type: "free"; readonly issue: Issue | undefined } | ({ readonly type: "refused" } & No)> {
+  if (asking.subject.kind !== "issue") return { type: "free", issue: undefined };
+  const issue = await reader.issue(asking.repo, asking.subject.number);
+  const no = issue ? refusedOn(issue, asking) : closed;
+  return no ? { type: "refused", ...no } : { type: "free", issue };
+}
+
+/** Takes the mark off an issue on which work begins again. */
+export async function noLongerIgnored(
+  publisher: Pick<Publisher, "removeLabel">,
+  { repo, subject }: Place,
+  issue: Issue | undefined,
+): Promise<void> {
+  if (issue && isIgnored(issue.labels)) await publisher.removeLabel(repo, subject, IGNORED_LABEL);
+}
+
 /** How a run could start here, as things are now. Throws when GitHub does not answer. */
 export async function howToStart(
   reader: Pick<GitHubReader, "issue" | "pullRequestsClosing">,
   { repo, subject }: Place,
 ): Promise<string> {
   if (subject.kind === "pull") return "Runs start from issues: write `/agent fix` on the issue this is about.";
-  const no = await refusedNow(reader, { repo, subject });
-  if (no) return `And none can start now: ${no.why}.`;
+  const issue = await reader.issue(repo, subject.number);
+  const no = issue ? refusedAs(issue) : closed;
+  if (no && subject.kind === "issue") return `And none can start now: ${no.why}.`;
   const [closing] = await reader.pullRequestsClosing(repo, subject.number);
   if (closing === undefined) return "`/agent fix` starts a run.";
   return `Pull request #${closing} is open and would close this issue: go on with it, or close it, and then \`/agent fix\` starts a run.`;

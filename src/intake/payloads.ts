@@ -44,6 +44,7 @@ export const IssueEvent = z.object({
   action: z.string(),
   issue: Issue,
   label: z.object({ name: z.string() }).nullish(),
+  assignee: User.nullish(),
   changes: z
     .object({
       title: z.object({ from: z.string() }).nullish(),

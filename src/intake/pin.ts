@@ -109,6 +109,7 @@ export function createRunEvent({ flags = {}, workflow = flags.workflow, labels, 
       ...(flags.dollars === undefined ? {} : { dollars: flags.dollars }),
       ...(flags.minutes === undefined ? {} : { minutes: flags.minutes }),
     },
+    ...(flags.tier === undefined ? {} : { tier: flags.tier }),
     labels: labels.slice(0, 1_000),
     dryRun: flags.dryRun ?? false,
   };

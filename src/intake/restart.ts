@@ -55,7 +55,7 @@ export function createRestart({ log, reader, publisher, projection, start }: Res
       insists: true,
       wanted: forced !== undefined || found?.state.workflow ? "work" : (first?.wanted ?? "work"),
       instruction: instruction === "" ? (first?.input.instruction ?? "") : instruction,
-      flags: { ...ceilingsOf(found?.state), ...flags },
+      flags: { ...(found ? flagsOf(found.state) : {}), ...flags },
       ...(forced === undefined ? {} : { workflow: forced }),
       ...(found && found.state.phase !== "finished"
         ? {
@@ -79,8 +79,15 @@ export function createRestart({ log, reader, publisher, projection, start }: Res
   };
 }
 
-/** What the command that began the run allowed it, as flags. */
-function ceilingsOf(state: State | undefined): Pick<Flags, "dollars" | "minutes"> {
-  const { dollars, minutes } = state?.created.ceilings ?? {};
-  return { ...(dollars === undefined ? {} : { dollars }), ...(minutes === undefined ? {} : { minutes }) };
+/** What the command that began the run said besides its workflow, as flags. A base that is gone is none. */
+function flagsOf({ created, lost }: State): Flags {
+  const { ceilings, tier, base, repo, dryRun } = created;
+  const { dollars, minutes } = ceilings;
+  return {
+    ...(dollars === undefined ? {} : { dollars }),
+    ...(minutes === undefined ? {} : { minutes }),
+    ...(tier === undefined ? {} : { tier }),
+    ...(base.branch === repo.defaultBranch || lost?.loss === "base-gone" ? {} : { base: base.branch }),
+    ...(dryRun ? { dryRun } : {}),
+  };
 }

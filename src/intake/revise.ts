@@ -10,7 +10,7 @@ import { createAnswers } from "./answers.ts";
 import type { Asked } from "./asked.ts";
 import type { Intent, Self } from "./intent.ts";
 import type { KnownLimits } from "./limits.ts";
-import { howToStart, refusedNow } from "./now.ts";
+import { howToStart } from "./now.ts";
 import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
 import { sanitizeMarkdown } from "./sanitize.ts";
 import { createTakeUp } from "./take-up.ts";
@@ -20,7 +20,7 @@ import { mayRun } from "./verbs.ts";
 export interface ReviseParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
-  readonly publisher: Pick<Publisher, "reply" | "removeMerged">;
+  readonly publisher: Pick<Publisher, "reply" | "removeLabel" | "removeMerged">;
   readonly self: Self;
   readonly limits: Pick<KnownLimits, "of">;
 }
@@ -56,8 +56,6 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
     const { workflow, config } = state.created;
     if (workflow !== undefined && (await refuse(asked, standing, mayRun(workflow, config.routes)))) return "refused";
     if (state.phase !== "finished") return atWork(asked, state.runId);
-    const no = (await refusedNow(reader, state.created)) ?? undefined;
-    if (no) return answer(asked, { kind: "refused", quote, ...no }, `refused: ${no.why}`);
     return onPull(asked, state, state.pullRequest, cleaned(typed), by);
 
     async function onPull(

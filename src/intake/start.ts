@@ -15,6 +15,7 @@ import type { Flags } from "./grammar.ts";
 import type { Self } from "./intent.ts";
 import { closingFirst } from "./now.ts";
 import { tooManyRuns } from "./quota.ts";
+import { noLongerIgnored, refusedOn, type Issue } from "./now.ts";
 import { alreadyRunning } from "./runs.ts";
 import { createRunEvent, pinInput, runIdOf, withoutOwn } from "./pin.ts";
 import { refusedAgain, triedBefore } from "./tried-before.ts";
@@ -28,7 +29,7 @@ export interface StartParts {
   readonly log: EventLog;
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
-  readonly publisher: Pick<Publisher, "reply">;
+  readonly publisher: Pick<Publisher, "reply" | "removeLabel">;
   readonly workflows: WorkflowSource;
   readonly self: Self;
 }
@@ -39,7 +40,7 @@ export interface StartRequest extends Asked {
   readonly standing: Standing;
   readonly wanted: EventOf<"run.created">["wanted"];
   readonly instruction?: string;
-  readonly flags?: Omit<Flags, "base" | "dryRun">;
+  readonly flags?: Flags;
   /** Forced by the label `agent:<type>`, by a verb, or by the run that is begun again. */
   readonly workflow?: string;
   /** A person wants it again all the same, though the same came to nothing before. */
@@ -58,7 +59,7 @@ const AROUND =
   "Nothing starts here by itself until a person has looked. Any command of a person's that starts a run goes on, best with words behind it that say which way to go.";
 
 /** Doors by which a run starts, but for comments. */
-const startDoors = ["opened", "label", "schedule", "dispatch"] as const;
+const startDoors = ["opened", "label", "assigned", "schedule", "dispatch"] as const;
 
 /** Starts runs over its parts. The function throws when GitHub or the database does not answer. */
 export function createStart({ log, bell, reader, publisher, workflows, self }: StartParts): Start {
@@ -91,16 +92,17 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     if (subject.kind === "pull")
       return refuse("this is a pull request, and I work from issues", "Write the command on the issue it is about.");
 
+    let issue: Issue | undefined;
     if (intent.door !== "opened") {
-      const issue = await reader.issue(repo, subject.number);
+      issue = await reader.issue(repo, subject.number);
       if (!issue) return "the issue is gone";
-      if (issue.state === "closed") return refuse("the issue is closed", "Reopen it and write the command again.");
-      if (issue.locked)
-        return refuse("the conversation of this issue is locked", "Unlock it and write the command again.");
+      const no = refusedOn(issue, intent);
+      if (no) return refuse(no.why, no.next);
     }
     signal.throwIfAborted();
-    const branch = repo.defaultBranch;
-    const commit = await reader.head(repo, branch);
+    const branch = flags.base ?? repo.defaultBranch;
+    const commit = await headOf(branch);
+    if (commit === undefined) return problem(`there is no branch \`${branch}\``);
     if (wanted === "work") {
       const wish = { repo, number: subject.number, base: commit, workflow: forced };
       const closing = await closingFirst({ reader, workflows }, wish, signal);
@@ -174,11 +176,23 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
       );
     }
     await request.replaces?.end();
+    await noLongerIgnored(publisher, intent, issue);
 
     const created = await log.create(first);
     if (created.type === "created") return ring(runId, "started");
     if (created.by === runId) return ring(runId, "started before");
     return answer(await alreadyRunning(log, quote, created.by), `${created.by} is at work`);
+
+    /** Undefined where the branch that was named is none. */
+    async function headOf(name: string): Promise<Sha | undefined> {
+      try {
+        return await reader.head(repo, name);
+      } catch (error) {
+        const isMissing = error instanceof BatonError && "status" in error && error.status === 404;
+        if (isMissing && flags.base !== undefined) return undefined;
+        throw error;
+      }
+    }
 
     async function missingWorkflow(name: string, base: Sha): Promise<string | undefined> {
       const known = workflows.names();

@@ -13,7 +13,7 @@ import type { Asked } from "./asked.ts";
 import { readAmount } from "./grammar.ts";
 import type { Ground, Intent, Lost } from "./intent.ts";
 import type { KnownLimits } from "./limits.ts";
-import { howToStart, refusedNow } from "./now.ts";
+import { howToStart } from "./now.ts";
 import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
 import { createTakeUp } from "./take-up.ts";
 import { mayRun } from "./verbs.ts";
@@ -21,7 +21,7 @@ import { mayRun } from "./verbs.ts";
 export interface SteerParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
-  readonly publisher: Pick<Publisher, "reply">;
+  readonly publisher: Pick<Publisher, "reply" | "removeLabel" | "leaveAlone">;
   readonly limits: Pick<KnownLimits, "of">;
 }
 
@@ -38,6 +38,8 @@ export interface Steer {
   /** `amount` as it was typed; `config` is the repository's, whose ceiling is the law. */
   budget(asked: Asked, amount: string, config: RepoConfig): Promise<string>;
   status(asked: Asked): Promise<string>;
+  /** Nothing begins on this issue any more, but by a person's command. What runs goes on. */
+  ignore(asked: Asked): Promise<string>;
   why(asked: Asked): Promise<string>;
   closed(intent: Intent, signal: AbortSignal): Promise<string>;
   edited(intent: Intent, signal: AbortSignal): Promise<string>;
@@ -129,7 +131,7 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
     },
 
     async retry(asked, stage, standing) {
-      const { intent, quote } = asked;
+      const { intent } = asked;
       const found = await runs.find(intent);
       if (!found) return nothingRunning(asked, `There has been no run here yet. ${await howToStart(reader, intent)}`);
       const { state } = found;
@@ -148,8 +150,6 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
       if (name === "" && isAllDone(state)) return nothingRunning(asked, afterTheEnd(state));
       const from = name === "" ? undefined : whereToRetry(state, name);
       if (from && "problem" in from) return unreadable(asked, from.problem);
-      const no = await refusedNow(reader, intent);
-      if (no) return answer(asked, { kind: "refused", quote, ...no }, `refused: ${no.why}`);
       return takeUp(asked, state, [
         { type: "retry.requested", ...wordOf(asked), ...(from === undefined ? {} : { stage: from.stage }) },
       ]);
@@ -183,11 +183,8 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
           `refused: above ${formatDollars(dollars(law))}`,
         );
       const change = { type: "budget.changed" as const, ...wordOf(asked), microDollars: wanted };
-      if (state.phase === "finished") {
-        const no = await refusedNow(reader, intent);
-        if (no) return answer(asked, { kind: "refused", quote, ...no }, `refused: ${no.why}`);
+      if (state.phase === "finished")
         return takeUp(asked, state, [change, { type: "retry.requested", ...wordOf(asked) }]);
-      }
       const outcome = await runs.append(
         state.runId,
         (now) => (now.state.phase === "finished" ? undefined : [change]),
@@ -201,6 +198,18 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
         await answer(asked, { kind: "budget-lowered", quote, was, now: wanted, spent }, "");
       }
       return ring(state.runId, `may spend ${formatDollars(wanted)}`);
+    },
+
+    async ignore(asked) {
+      const { repo, subject } = asked.intent;
+      if (subject.kind === "pull")
+        return nothingToDo(
+          asked,
+          "this is a pull request, and nothing begins on pull requests by itself",
+          "Write it on the issue that is to be left alone.",
+        );
+      await publisher.leaveAlone(repo, subject);
+      return "is left alone";
     },
 
     async status(asked) {

@@ -1,21 +1,24 @@
 // Takes a run that has ended up again.
 import { BatonError } from "../core/errors.ts";
 import type { RunEvent } from "../engine/events.ts";
+import type { GitHubReader } from "../engine/github-port.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
 import { createAnswers } from "./answers.ts";
 import type { KnownLimits } from "./limits.ts";
+import { lookNow, noLongerIgnored } from "./now.ts";
 import { tooManyRuns } from "./quota.ts";
 import type { Asked } from "./asked.ts";
 import { createRuns, type RunsParts } from "./runs.ts";
 
 export interface TakeUpParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
-  readonly publisher: Pick<Publisher, "reply">;
+  readonly publisher: Pick<Publisher, "reply" | "removeLabel">;
+  readonly reader: GitHubReader;
   readonly limits: Pick<KnownLimits, "of">;
 }
 
-/** Takes an ended run up with these events, unless another is at work on its subject, or too many have begun there: then whoever asked is told. */
+/** Takes an ended run up with these events, unless its issue says no, another is at work on its subject, or too many have begun there: then whoever asked is told. */
 export type TakeUp = (asked: Asked, state: State, events: readonly RunEvent[]) => Promise<string>;
 
 export function createTakeUp({ log, bell, reader, publisher, projection, limits }: TakeUpParts): TakeUp {
@@ -23,8 +26,16 @@ export function createTakeUp({ log, bell, reader, publisher, projection, limits 
   const { answer, atWork, ring } = createAnswers({ log, bell, publisher });
 
   return async (asked, { runId, created }, events) => {
+    // On a pull request it is its issue that may say no.
+    const on = { ...asked.intent, subject: created.subject };
+    const now = await lookNow(reader, on);
+    if (now.type === "refused") {
+      const { why, next } = now;
+      return answer(asked, { kind: "refused", quote: asked.quote, why, next }, `refused: ${why}`);
+    }
     const full = await tooManyRuns(log, asked, limits.of(asked.intent.repo).runsPerHour);
     if (full) return answer(asked, full, `refused: ${full.most} runs have begun within the hour`);
+    await noLongerIgnored(publisher, on, now.issue);
     try {
       const outcome = await runs.append(
         runId,

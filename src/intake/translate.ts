@@ -8,6 +8,7 @@ import { planMarkerIn } from "../engine/asks.ts";
 import type { RepoRef } from "../engine/events.ts";
 import { reportedEnd, ticksIn } from "../engine/findings.ts";
 import { CONFIG_FILE } from "../workflows/load.ts";
+import { isIgnored } from "../workflows/names.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
 import type { Actor, Ground, Intent, Self, Wish } from "./intent.ts";
@@ -65,6 +66,7 @@ export function translate(name: string, payload: unknown, self: Self): Translati
   switch (`${name}.${data?.action ?? ""}`) {
     case "issues.opened":
     case "issues.labeled":
+    case "issues.assigned":
     case "issues.closed":
     case "issues.edited":
     case "issues.deleted":
@@ -102,9 +104,12 @@ function fromIssue(event: IssueEvent, self: Self): Translation {
     case "opened": {
       if (isSelf(sender, self, issue.performed_via_github_app)) return nothing("Baton opened it itself");
       if (issue.body?.includes(MARKER)) return nothing("the text carries Baton's marker");
+      if (isIgnored((issue.labels ?? []).map(({ name }) => name))) return nothing("it is to be left alone");
       // The label has a delivery of its own, which asks for more than this one.
       if (issue.labels?.some(({ name }) => labelType(name)))
         return nothing("the label it was opened with asks for itself");
+      if (issue.assignees?.some((account) => account && isOwnAccount(account, self)))
+        return nothing("the assignment it was opened with asks for itself");
       const actor = actorOf(issue.user ?? sender, issue.performed_via_github_app);
       return {
         type: "intent",
@@ -124,6 +129,21 @@ function fromIssue(event: IssueEvent, self: Self): Translation {
           text: textOf(issue),
           label,
           type: asked.type,
+          at: issue.updated_at,
+        },
+      };
+    }
+    case "assigned": {
+      if (!event.assignee || !isOwnAccount(event.assignee, self)) return nothing("it is assigned to somebody else");
+      const actor = actorOf(sender, undefined);
+      return {
+        type: "intent",
+        intent: {
+          ...place,
+          door: "assigned",
+          actor,
+          text: textOf(issue),
+          to: event.assignee.login,
           at: issue.updated_at,
         },
       };
@@ -285,6 +305,11 @@ type AppRef = { readonly id: number; readonly slug?: string | null | undefined }
 function isSelf(account: Account, self: Self, app?: AppRef): boolean {
   if (self.appId !== undefined && app?.id === self.appId) return true;
   return account.login.toLowerCase() === self.login.toLowerCase();
+}
+
+/** The App's account among assignees: with `[bot]`, or where GitHub leaves that out as a bot's. */
+function isOwnAccount(account: Account, self: Self): boolean {
+  return isSelf(account, self) || (account.type === "Bot" && account.login.toLowerCase() === self.slug.toLowerCase());
 }
 
 /** A person, unless the account is a bot's or an App wrote in the person's name. */

@@ -20,8 +20,34 @@ export function whoMay(needed: Role): string {
   return `people with the role ${list} in this repository`;
 }
 
-export const flagNames = ["budget", "max-time", "workflow", "model", "base", "dry-run"] as const;
-export type FlagName = (typeof flagNames)[number];
+/** What each flag says, for the documents. */
+export const flags = {
+  budget: { usage: "--budget $3", summary: "what the run may spend, at most what the repository allows" },
+  "max-time": { usage: "--max-time 20m", summary: "how long it may take" },
+  workflow: { usage: "--workflow name", summary: "the workflow, without triage" },
+  model: {
+    usage: "--model deep",
+    summary:
+      "`fast`, `balanced` or `deep`: every agent of the run's stages uses this tier of model at least. Which model a tier is, `models` in `.github/baton.yml` says; a model's own name is refused",
+  },
+  base: {
+    usage: "--base branch",
+    summary:
+      "begin from this branch, which must be there, and open the pull request onto it. Workflows, agents and `AGENTS.md` are those of that branch; `.github/baton.yml` is the default branch's",
+  },
+  "dry-run": {
+    usage: "--dry-run",
+    summary:
+      "work and verify, and publish neither a branch nor a pull request. The card and a comment at the end say what would have been opened, with the files and lines that change",
+  },
+} as const;
+export type FlagName = keyof typeof flags;
+
+function isFlag(name: string): name is FlagName {
+  return Object.hasOwn(flags, name);
+}
+
+export const flagNames: readonly FlagName[] = Object.keys(flags).filter(isFlag);
 
 export interface Verb {
   readonly usage: string;
@@ -35,20 +61,23 @@ export interface Verb {
   readonly route?: "feature" | "refactor" | CommandRoute;
 }
 
-const work = ["budget", "max-time", "workflow", "base", "dry-run"] as const;
+const aside = ["budget", "max-time", "model", "base", "dry-run"] as const;
+const work = [...aside, "workflow"] as const;
 const later = { now: false, flags: flagNames } as const;
 
 export const verbs = {
   triage: { usage: "triage", summary: "sort the issue, without starting work", may: "triage", now: true, flags: [] },
   fix: {
-    usage: "fix [what matters] [--budget $3] [--max-time 20m] [--workflow name]",
+    usage:
+      "fix [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "work the issue and open a draft pull request",
     may: "write",
     now: true,
     flags: work,
   },
   implement: {
-    usage: "implement [what matters] [--budget $3] [--max-time 20m] [--workflow name]",
+    usage:
+      "implement [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "build a feature: a plan first, which waits for approval, then the work and a draft pull request",
     may: "write",
     now: true,
@@ -56,7 +85,8 @@ export const verbs = {
     route: "feature",
   },
   plan: {
-    usage: "plan [what matters] [--budget $3] [--max-time 20m] [--workflow name]",
+    usage:
+      "plan [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "the same: write a plan and wait for approval",
     may: "write",
     now: true,
@@ -64,7 +94,8 @@ export const verbs = {
     route: "feature",
   },
   refactor: {
-    usage: "refactor [what matters] [--budget $3] [--max-time 20m] [--workflow name]",
+    usage:
+      "refactor [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "restructure code without changing what it does: a plan first, then the work and a draft pull request",
     may: "write",
     now: true,
@@ -72,7 +103,8 @@ export const verbs = {
     route: "refactor",
   },
   audit: {
-    usage: "audit [what matters] [--budget $3] [--max-time 20m] [--workflow name]",
+    usage:
+      "audit [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "look through the code and report",
     may: "write",
     now: true,
@@ -80,7 +112,7 @@ export const verbs = {
     route: "audit",
   },
   do: {
-    usage: "do <anything> [--budget $3] [--max-time 20m] [--workflow name]",
+    usage: "do <anything> [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "let an orchestrator conduct agents until it is done: a report, or a draft pull request",
     may: "write",
     now: true,
@@ -88,7 +120,8 @@ export const verbs = {
     route: "do",
   },
   background: {
-    usage: "background <task> [--budget $3] [--max-time 20m] [--workflow name]",
+    usage:
+      "background <task> [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "the same aside: a report on the work done, files, next steps, blockers and status",
     may: "write",
     now: true,
@@ -96,19 +129,19 @@ export const verbs = {
     route: "background",
   },
   init: {
-    usage: "init [what matters] [--budget $3] [--max-time 20m]",
+    usage: "init [what matters] [--budget $3] [--max-time 20m] [--model deep] [--base branch] [--dry-run]",
     summary: "try this repository's commands, and propose a configuration and agents for it as a draft pull request",
     may: "maintain",
     now: true,
-    flags: ["budget", "max-time", "base", "dry-run"],
+    flags: aside,
     route: "init",
   },
   retrospective: {
-    usage: "retrospective [what matters] [--budget $3] [--max-time 20m]",
+    usage: "retrospective [what matters] [--budget $3] [--max-time 20m] [--model deep] [--base branch] [--dry-run]",
     summary: "look back at closed pull requests and failed runs, and propose lessons as a draft pull request",
     may: "maintain",
     now: true,
-    flags: ["budget", "max-time", "base", "dry-run"],
+    flags: aside,
     route: "retrospective",
   },
   approve: {
@@ -126,8 +159,8 @@ export const verbs = {
     flags: [],
   },
   tell: {
-    usage: "tell <answer>",
-    summary: "answer the questions a run waits with",
+    usage: "tell <anything>",
+    summary: "answer the questions a run waits with; where none waits, tell the agents at work before their next step",
     may: "write",
     now: true,
     flags: [],
@@ -140,7 +173,8 @@ export const verbs = {
     flags: [],
   },
   restart: {
-    usage: "restart [what matters] [--budget $3] [--max-time 20m] [--workflow name]",
+    usage:
+      "restart [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "end the run and begin a new one with the issue's text as it is now",
     may: "write",
     now: true,
@@ -163,12 +197,18 @@ export const verbs = {
     flags: [],
   },
   stop: { usage: "stop", summary: "end the run at once", may: "triage", now: true, flags: [] },
+  ignore: {
+    usage: "ignore",
+    summary: "leave this issue alone from now on: nothing begins here by itself, and what runs goes on",
+    may: "triage",
+    now: true,
+    flags: [],
+  },
   status: { usage: "status", summary: "say how the run stands", may: "triage", now: true, flags: [] },
   why: { usage: "why", summary: "say why the issue was routed as it was", may: "triage", now: true, flags: [] },
   help: { usage: "help", summary: "list these commands", may: "triage", now: true, flags: [] },
   test: { usage: "test", summary: "write the tests that are missing", may: "write", ...later },
   review: { usage: "review", summary: "review the pull request", may: "write", ...later },
-  ignore: { usage: "ignore", summary: "leave this issue alone from now on", may: "triage", ...later },
 } as const satisfies Record<string, Verb>;
 
 export type VerbName = keyof typeof verbs;

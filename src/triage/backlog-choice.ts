@@ -10,8 +10,8 @@ export interface ChoiceOptions {
   readonly untyped: boolean;
   /** Labels that say a type, in lower case. */
   readonly typeLabels: ReadonlySet<string>;
-  /** Labels by which Baton says that it has sorted an issue, or works on it; in lower case. */
-  readonly stateLabels: ReadonlySet<string>;
+  /** Labels by which Baton says that it has sorted an issue, works on it, or leaves it alone; in lower case. */
+  readonly settledLabels: ReadonlySet<string>;
 }
 
 export interface Choice {
@@ -56,7 +56,7 @@ export function textOf({ title, body, comments }: Pick<ListedIssue, "title" | "b
 }
 
 export function choose(listed: readonly ListedIssue[], { issues, underWay }: Backlog, options: ChoiceOptions): Choice {
-  const { limit, untyped, typeLabels, stateLabels } = options;
+  const { limit, untyped, typeLabels, settledLabels } = options;
   const waiting = new Set(underWay.flatMap(({ requests }) => requests.map(({ issue }) => issue)));
   const has = ({ labels }: ListedIssue, test: (label: string) => boolean) =>
     labels.some((label) => test(label.toLowerCase()));
@@ -77,7 +77,7 @@ export function choose(listed: readonly ListedIssue[], { issues, underWay }: Bac
   };
   for (const issue of listed) {
     if (issue.isPull) leftOut.pulls += 1;
-    else if (has(issue, (label) => stateLabels.has(label))) leftOut.triaged += 1;
+    else if (has(issue, (label) => settledLabels.has(label))) leftOut.triaged += 1;
     else if (issue.locked) leftOut.locked += 1;
     else sort(issue, issues.get(issue.number));
   }

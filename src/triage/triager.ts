@@ -72,7 +72,7 @@ async function askModel(
         modelIds: modelIds(agent.model, created.config.models),
         circuits,
         system: systemPrompt(agent, false),
-        brief: (share) => Promise.resolve(briefOf(created, share)),
+        brief: (share) => Promise.resolve({ text: briefOf(created, share), heard: 0 }),
         schema: Triage,
         tools: noTools,
         limits: { turns: TURNS, microDollars: ceiling, milliseconds: MILLISECONDS, outputTokens: TRIAGE_TOKENS },

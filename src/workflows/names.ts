@@ -14,6 +14,14 @@ export type CommandName = (typeof commandNames)[number];
 export const commandRoutes = ["audit", "do", "background", "init", "retrospective"] as const;
 export type CommandRoute = (typeof commandRoutes)[number];
 
+/** The label of an issue that is to be left alone: nothing begins there but by a person's command. */
+export const IGNORED_LABEL = "agent/ignored";
+
+/** True where an issue with these labels is to be left alone. */
+export function isIgnored(labels: readonly string[]): boolean {
+  return labels.some((name) => name.toLowerCase() === IGNORED_LABEL);
+}
+
 /** What Baton writes into a repository by its own hand, for people to decide on. */
 export const proposalKinds = ["setup", "lessons"] as const;
 export type ProposalKind = (typeof proposalKinds)[number];

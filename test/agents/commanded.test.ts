@@ -26,7 +26,7 @@ function said(number: number, reply: Block[], tools: Tool[], answer?: Block[]): 
 /** The blocks of the last user message when these turns are gone on with. */
 function lastOf(turns: readonly Turn[], commands: readonly Command[]): Record<string, unknown>[] {
   const read = readExchanges(OPENING, turns, commands);
-  const { content } = messagesOf(read?.exchanges ?? []).at(-1) ?? { content: "" };
+  const { content } = messagesOf({ role: "user", content: OPENING }, read?.exchanges ?? []).at(-1) ?? { content: "" };
   if (typeof content === "string") throw new Error("no message");
   return content.map((block) => ({ ...block }));
 }

@@ -44,6 +44,9 @@ export interface ConversationOptions {
   readonly from?: AttemptOptions<Diagnosis>["from"];
   readonly graceMs?: number;
   readonly brief?: (share: number) => string;
+  /** How many of the words that people told the run the brief holds. */
+  readonly heard?: number;
+  readonly steering?: AttemptOptions<Diagnosis>["steering"];
   readonly conditions?: ModelConditions;
   readonly signal?: AbortSignal;
   readonly onTurn?: (turn: Turn) => void;
@@ -76,7 +79,9 @@ export async function converse(options: ConversationOptions): Promise<Conversati
       }),
       modelIds: options.modelIds ?? ["claude-sonnet-5-5"],
       system: "# Agent: debugger\nFind the cause.",
-      brief: (share) => Promise.resolve(options.brief?.(share) ?? "Attempt 1 of 1\nIt is broken."),
+      brief: (share) =>
+        Promise.resolve({ text: options.brief?.(share) ?? "Attempt 1 of 1\nIt is broken.", heard: options.heard ?? 0 }),
+      steering: options.steering,
       schema: Diagnosis,
       tools: {
         declarations: [

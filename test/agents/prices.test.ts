@@ -1,6 +1,6 @@
 // What calls cost and which model works for which tier.
 import { describe, expect, test } from "vitest";
-import { modelIds } from "#src/agents/models.ts";
+import { atLeast, modelIds } from "#src/agents/models.ts";
 import { BATCH_FACTOR, isPriced, noTokens, price } from "#src/agents/prices.ts";
 
 const million = 1_000_000;
@@ -45,6 +45,12 @@ describe("prices", () => {
 });
 
 describe("tiers", () => {
+  test("are raised to what was asked for, and never lowered", () => {
+    expect(atLeast("fast", "deep")).toBe("deep");
+    expect(atLeast("deep", "fast")).toBe("deep");
+    expect(atLeast("balanced", undefined)).toBe("balanced");
+  });
+
   test("have their usual models, and a repository's own with fallbacks", () => {
     expect(modelIds("fast", {})).toEqual(["claude-haiku-5-5"]);
     expect(modelIds("balanced", {})).toEqual(["claude-sonnet-5-5"]);

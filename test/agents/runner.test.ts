@@ -246,3 +246,12 @@ describe("what goes wrong", () => {
     expect(result).toMatchObject({ type: "failed", failure: { code: "time-limit" } });
   });
 });
+
+test("asks a model of the tier that the run was asked for with at least", async () => {
+  for (const [task, model] of [
+    [{ atLeast: "deep" }, "claude-opus-5-5"],
+    [{ atLeast: "fast" }, "claude-sonnet-5-5"],
+    [{ atLeast: "balanced", tier: "deep" }, "claude-opus-5-5"],
+  ] as const)
+    expect((await run({ task })).server.calls.map((call) => call.model)).toContain(model);
+});

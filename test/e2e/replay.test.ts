@@ -59,6 +59,23 @@ beforeAll(async () => {
 
 afterAll(async () => rm(folder, { recursive: true, force: true }));
 
+/** The log of the same run, in which a person told the agents something behind the first turn. */
+function told(lines: string): string {
+  const line = z.looseObject({ from: z.number(), events: z.array(z.looseObject({ type: z.string() })) });
+  const word = { type: "words.told", by: { login: "ada", id: 8 }, quote: "/agent tell", words: "mind the parser" };
+  const recorded = lines
+    .trimEnd()
+    .split("\n")
+    .map((text) => line.parse(JSON.parse(text)));
+  const at = 1 + recorded.findIndex(({ events }) => events.some(({ type }) => type === "agent.turn"));
+  const next = recorded[at];
+  if (!next) throw new Error("no turn was recorded");
+  const later = recorded.slice(at).map((one) => ({ ...one, from: one.from + 1 }));
+  return [...recorded.slice(0, at), { ...next, events: [word] }, ...later]
+    .map((one) => `${JSON.stringify(one)}\n`)
+    .join("");
+}
+
 describe("a recorded run", () => {
   test("is listed and told, with what each gate saw", async () => {
     const list = await baton("runs");
@@ -98,7 +115,7 @@ describe("a recorded run", () => {
     const file = join(folder, "changed.jsonl");
     const changed = log.replaceAll("(i < rest ? 1 : 0)", "(i < rest - 1 ? 1 : 0)");
     expect(changed).not.toBe(log);
-    await writeFile(file, changed);
+    await writeFile(file, told(changed));
     const driven = await baton("replay", file, "--drive", "--repo", repo);
     expect(driven.code, driven.stderr).toBe(1);
     expect(driven.stdout).toMatch(

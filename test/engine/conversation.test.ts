@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { BatonError } from "#src/core/errors.ts";
 import { parkingOf } from "#src/core/parking.ts";
+import { firstDifference } from "#src/engine/agree.ts";
 import { drive } from "#src/engine/drive.ts";
 import type { AgentRunner, AgentTask, Conversation } from "#src/engine/ports.ts";
 import {
@@ -186,4 +187,48 @@ test.each([
   };
   await drive(first.runId, engineWith(log, { agents }), never);
   expect(told).toEqual([why]);
+});
+
+test("what people tell the run is there for who is at work as soon as its next turn is recorded, and for who begins later", async () => {
+  const log = memoryLog();
+  const first = created();
+  await log.create(first);
+  const by = { login: "ada", id: 8 };
+  const told = [{ by, words: "leave the parser alone" }];
+  const heard: unknown[] = [];
+  const conversations: Conversation[] = [];
+  const others = new ScriptedAgents();
+  const agents: AgentRunner = {
+    forget: () => Promise.resolve(),
+    run: async (task, events, signal) => {
+      if (task.stage !== "reproduce") return await others.run(task, events, signal);
+      heard.push(task.steering?.());
+      await events.session({ session: 1, model: "m", why: "first", opening: "one" });
+      const { length } = await log.read(first.runId);
+      await log.append(first.runId, length, [
+        { type: "words.told", by, quote: "/agent tell", words: told[0]?.words ?? "" },
+      ]);
+      await events.turn(turn(1));
+      heard.push(task.steering?.());
+      await events.turn({ ...turn(2), heard: 1 });
+      return { type: "wait", reason: "model-away", message: "away", until: 1 };
+    },
+    resume: (task, conversation) => {
+      conversations.push(conversation);
+      return Promise.resolve({
+        type: "finished",
+        artifact: artifactFor(task.stage),
+        commit: task.start,
+        changes: [],
+      });
+    },
+  };
+  const engine = engineWith(log, { agents });
+  expect(await drive(first.runId, engine, never)).toBe("waiting");
+  expect(await drive(first.runId, engine, never)).toBe("ended");
+  expect(heard).toEqual([[], told]);
+  expect(conversations[0]?.turns.map((one) => one.heard)).toEqual([undefined, 1]);
+  const later = others.tasks.map(({ steering }) => steering?.());
+  expect(later).toEqual(others.tasks.map(() => told));
+  expect(firstDifference(await log.read(first.runId))).toBeUndefined();
 });

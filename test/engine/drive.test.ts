@@ -29,6 +29,7 @@ import {
   ScriptedAgents,
   ScriptedGates,
   turn,
+  noFiles,
 } from "#test/support/engine-world.ts";
 
 const never = new AbortController().signal;
@@ -128,9 +129,27 @@ describe("a bug run", () => {
 
   test("a dry run verifies and opens nothing", async () => {
     const publisher = new CountingPublisher();
-    const { state } = await play({ publisher }, { dryRun: true });
+    const change = { kind: "modified", mode: "100644", added: 3, removed: 1, binary: false } as const;
+    const asked: unknown[] = [];
+    const files: Engine["files"] = {
+      ...noFiles,
+      changes: (_, from, to) => {
+        asked.push([from, to]);
+        return Promise.resolve([
+          { ...change, path: "src/split.js" },
+          { ...change, path: "logo.png", binary: true, added: 0, removed: 0 },
+        ]);
+      },
+    };
+    const { state } = await play({ publisher, files }, { dryRun: true });
     expect(ending(state)).toBe("succeeded: dry-run");
     expect(publisher.opened).toBe(0);
+    expect(asked).toEqual([[state.created.base.commit, commit(5)]]);
+    expect(state.finished?.message).toBe(
+      "Verified; a dry run opens no pull request. It would have opened a draft onto main: 2 files changed, +3 −1: src/split.js (+3 −1), logo.png (binary).",
+    );
+    const nothing = await play({ publisher }, { dryRun: true });
+    expect(nothing.state.finished?.message).toContain("Nothing differs from the base");
   });
 });
 

@@ -36,6 +36,7 @@ const lessons: Artifact = { name: "Lessons", value: { summary: "x", lessons: [le
 const added = (path: string) => ({ path, kind: "added", mode: "100644", added: 1, removed: 0, binary: false }) as const;
 
 const files: Engine["files"] = {
+  changes: () => Promise.resolve([]),
   paths: () => Promise.resolve(["src/a.js"]),
   file: () => Promise.resolve(undefined),
   write: (_repo, _onto, written) =>

@@ -46,6 +46,10 @@ const added = (path: string): FileChange => ({
 
 /** Files of a repository that has none, and what was written into it. */
 class FakeFiles implements Files {
+  changes(): Promise<never[]> {
+    return Promise.resolve([]);
+  }
+
   readonly written: { onto: string; paths: readonly string[] }[] = [];
   readonly known: Readonly<Record<string, string>>;
   constructor(known: Readonly<Record<string, string>> = {}) {

@@ -227,6 +227,15 @@ test("a run with nothing to propose has failed at nothing", () => {
   expect(stateLabelOf(state)).toBe("agent/done");
 });
 
+test("a dry run says on its card and in a comment what would have been opened", () => {
+  const message = "Verified; a dry run opens no pull request. It would have opened a draft onto main: 1 file changed.";
+  const { state } = new RunScript({ dryRun: true }).driven().routed().finished("succeeded", "dry-run", message);
+  expect(card(state)).toContain(`**Dry run:** ${message}`);
+  const comment = renderEnding(state, { neutral, links: { serverUrl: "https://github.com" }, card: undefined });
+  expect(comment).toContain(`the dry run is done. ${message}`);
+  expect(comment).toContain("`/agent fix` does it for real");
+});
+
 test("a dry run has only sorted the issue", () => {
   expect(stateLabelOf(recordedRuns["dry run"]().state)).toBe("agent/triaged");
 });
@@ -234,6 +243,18 @@ test("a dry run has only sorted the issue", () => {
 test("the commands listed are those that do something: an ended run is not stopped", () => {
   expect(card(new RunScript().driven().routed().state)).toContain("- `/agent stop` ends the run");
   expect(card(recordedRuns.failed().state)).not.toContain("/agent stop");
+});
+
+test("what people told the agents is shown with who said it, the latest, and how to tell more while it works", () => {
+  const tell = (words: string) => ({ type: "words.told" as const, by: { login: "ada", id: 8 }, quote: "", words });
+  const script = new RunScript().driven().routed();
+  expect(card(script.state)).not.toContain("**Told:**");
+  script.add(tell("leave @octo/parser alone"));
+  expect(card(script.state)).toMatch(/^\*\*Told:\*\* leave `@octo\/parser` alone \(`ada`\)$/m);
+  for (const words of ["two", "three", "four"]) script.add(tell(words));
+  expect(card(script.state)).toContain("**Told:** 1 earlier · two (`ada`) · three (`ada`) · four (`ada`)");
+  expect(card(script.state)).toContain("- `/agent tell …` reaches the agents");
+  expect(card(recordedRuns.failed().state)).not.toContain("/agent tell");
 });
 
 describe("a question", () => {

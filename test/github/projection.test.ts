@@ -366,15 +366,16 @@ describe("the comment at the end", () => {
     const w = await openWorld(recordedRuns[name](), { impatient: true });
     await w.projection().settle(w.run);
     const said = w.github.comments.filter(({ body }) => body.startsWith("<!-- baton:end:"));
-    const silent = ["dry run", "triaged", "stopped", "issue closed"].includes(name);
+    const silent = ["triaged", "stopped", "issue closed"].includes(name);
     expect(said).toHaveLength(silent ? 0 : 1);
     // Each links the card.
     expect(said.filter(({ body }) => !body.includes(`${w.github.url}/octo/tab/issues/12#issuecomment-`))).toEqual([]);
   });
 
-  test("a dry run and a local run write nothing anywhere", async () => {
+  test("a dry run of the command line and a local run write nothing anywhere", async () => {
+    const request = { door: "cli", by: { login: "me", id: 1 }, quote: "baton run octo/tab#12" } as const;
     for (const script of [
-      recordedRuns["dry run"](),
+      recordedRuns["dry run"]({ request }),
       recordedRuns.succeeded({ subject: { kind: "local", number: 0, url: "", author: { login: "me", id: 0 } } }),
     ]) {
       const w = await openWorld(script, { impatient: true });

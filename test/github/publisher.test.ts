@@ -546,6 +546,15 @@ describe("answers to people", () => {
     await w.publisher().acknowledge(repo, 98);
   });
 
+  test("an issue that is to be left alone has a label of its own beside those it had, made in its colour", async () => {
+    const w = await fresh();
+    w.github.issueLabels = ["bug", "agent/failed"];
+    await w.publisher().leaveAlone(repo, subject);
+    await w.publisher().leaveAlone(repo, subject);
+    expect(w.github.issueLabels).toEqual(["bug", "agent/failed", "agent/ignored"]);
+    expect(w.github.calls.filter(({ path }) => path.endsWith("/tab/labels"))).toHaveLength(1);
+  });
+
   test("a rate limit that lasts too long is said, and nothing is asked inside it", async () => {
     const w = await fresh();
     const until = Math.round(w.timing.now() / 1_000) + 1_800;

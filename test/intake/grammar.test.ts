@@ -146,6 +146,7 @@ describe("flags", () => {
     ['--workflow "bug"', { workflow: "bug" }],
     ["--base release/1.x", { base: "release/1.x" }],
     ["--dry-run", { dryRun: true }],
+    ["--model Deep", { tier: "deep" }],
     ["--BUDGET $3 --Dry-Run", { dollars: 3, dryRun: true }],
     ["--budget $3 --max-time 5m --workflow bug --dry-run", { dollars: 3, minutes: 5, workflow: "bug", dryRun: true }],
   ])("%s", (text, flags) => {
@@ -187,7 +188,9 @@ describe("flags", () => {
     ["fix --base ../x", "needs the name of a branch"],
     ["fix --base -x", "needs the name of a branch"],
     ["fix --dry-run=yes", "takes no value"],
-    ["fix --model deep", "does not work yet"],
+    ["fix --model claude-opus-5-5", "needs a tier, one of `fast`, `balanced`, `deep`, not `claude-opus-5-5`"],
+    ["fix --model", "needs a tier"],
+    ["triage --model deep", "`triage` takes no flags"],
     ["fix --budgt $3", "did you mean `--budget`"],
     ["fix --frobnicate", "there is no flag"],
     ["fix --budget $3 --budget $4", "given twice"],

@@ -1,12 +1,12 @@
 // From a delivery to what it causes, over a real event log.
 import { describe, expect, test, vi } from "vitest";
 import { systemClock } from "#src/core/clock.ts";
+import { BatonError } from "#src/core/errors.ts";
 import { noSpend, type EventOf, type RunEvent } from "#src/engine/events.ts";
 import type { EventLog } from "#src/engine/ports.ts";
 import { budgetOf } from "#src/engine/route.ts";
 import type { State } from "#src/engine/state.ts";
 import { GitHubFailure } from "#src/github/failure.ts";
-import { readCommands } from "#src/intake/grammar.ts";
 import { runIdOf, withoutOwn } from "#src/intake/pin.ts";
 import { helpLines, isAtLeast, isVerb, roles, verbOf, verbs } from "#src/intake/verbs.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
@@ -213,23 +213,39 @@ describe("a command", () => {
     },
   );
 
-  test("with another base, or as a dry run, is for the command line: it is answered and starts nothing", async () => {
+  test("takes another base, a dry run and a tier along, and a restart takes them over", async () => {
     const world = intakeWorld();
-    await world.send("issue_comment", commentPayload("/agent fix --base release/1.x --dry-run"));
-    expect(world.publisher.only("invalid-flags").problems).toEqual([
-      expect.stringContaining("`--base` does not work in comments yet"),
-      expect.stringMatching(/`--dry-run` does not work in comments yet; `baton run octo\/tab#12 --dry-run`/),
-    ]);
+    await world.send("issue_comment", commentPayload("/agent fix --base release/1.x --dry-run --model deep"));
+    const wanted = { base: { branch: "release/1.x", commit: "b".repeat(40) }, dryRun: true, tier: "deep" };
+    const first = await world.only();
+    expect(first.created).toMatchObject(wanted);
+    await world.send("issue_comment", commentPayload("/agent restart"));
+    const [again] = await world.runs();
+    expect(again?.runId).not.toBe(first.runId);
+    expect(again?.created).toMatchObject(wanted);
+    expect(helpLines().find(({ usage }) => usage.startsWith("/agent fix"))?.usage).toMatch(
+      /--model.*--base.*--dry-run/,
+    );
+  });
+
+  test("from a branch that is none is answered; a restart of a run whose base is gone begins from the default branch", async () => {
+    const world = intakeWorld();
+    await world.send("issue_comment", commentPayload("/agent fix --base nowhere"));
+    expect(world.publisher.only("invalid-flags").problems).toEqual(["there is no branch `nowhere`"]);
     expect(await world.runs()).toEqual([]);
-    expect(helpLines().find(({ usage }) => usage.startsWith("/agent fix"))?.usage).not.toMatch(/--base|--dry-run/);
-    const reading = readCommands("/agent fix --dry-run", "agent");
-    expect(reading.type === "read" && reading.commands[0]).toMatchObject({ flags: { dryRun: true }, problems: [] });
+    await world.send("issue_comment", commentPayload("/agent fix --base release/1.x"));
+    const run = await world.only();
+    await append(world, run, { type: "subject.lost", loss: "base-gone", message: "gone" }, ended);
+    await world.send("issue_comment", commentPayload("/agent restart"));
+    expect((await world.runs())[0]?.created.base.branch).toBe("main");
   });
 
   test("is not answered while GitHub is silent", async () => {
     const world = intakeWorld();
-    world.reader.branches = {};
-    await expect(world.send("issue_comment", commentPayload("/agent fix"), "silent")).rejects.toThrow("no branch main");
+    world.reader.head = () => Promise.reject(new BatonError("github-failed", "GitHub does not answer"));
+    await expect(world.send("issue_comment", commentPayload("/agent fix"), "silent")).rejects.toThrow(
+      "does not answer",
+    );
     expect(await world.deliveries.pending()).toEqual(["silent"]);
   });
 
@@ -373,6 +389,110 @@ describe("a label", () => {
   });
 });
 
+describe("an assignment to the bot", () => {
+  const assignee = { login: "baton-app[bot]", id: 4_711, type: "Bot" };
+
+  test("starts work, and its end leaves the run alone", async () => {
+    const world = intakeWorld();
+    await world.send("issues", issuePayload("assigned", { assignee }));
+    const run = await world.only();
+    expect(run.created).toMatchObject({
+      wanted: "work",
+      request: { door: "assigned", by: { login: "maria" }, quote: "assignment to baton-app[bot]" },
+    });
+    expect(await world.send("issues", issuePayload("unassigned", { assignee }))).toContain("nothing");
+    expect((await world.only()).version).toBe(run.version);
+    expect(world.publisher.replies).toEqual([]);
+  });
+
+  test("by somebody who may not is refused, by a bot that is not listed passed over", async () => {
+    const world = intakeWorld();
+    world.reader.roles["maria"] = "triage";
+    await world.send("issues", issuePayload("assigned", { assignee }));
+    expect(world.publisher.only("refused").why).toContain("needs write");
+    const bot = intakeWorld();
+    await bot.send("issues", issuePayload("assigned", { assignee, sender: { login: "x[bot]", type: "Bot" } }));
+    expect(bot.publisher.replies).toEqual([]);
+    expect([...(await world.runs()), ...(await bot.runs())]).toEqual([]);
+  });
+});
+
+describe("an issue to be left alone", () => {
+  const ignored = () => {
+    const world = intakeWorld();
+    if (world.reader.found) world.reader.found = { ...world.reader.found, labels: ["bug", "Agent/Ignored"] };
+    return world;
+  };
+  const assignee = { login: "baton-app[bot]", id: 4_711, type: "Bot" };
+
+  test("is marked by a command that triage may give; what runs goes on, and nothing is said", async () => {
+    const { world, run } = await worldWithRun();
+    world.reader.roles["maria"] = "triage";
+    await world.send("issue_comment", commentPayload("/agent ignore"));
+    expect(world.publisher.leftAlone).toEqual([12]);
+    expect([world.publisher.replies, world.publisher.acknowledged]).toEqual([[], [1_000]]);
+    expect((await world.only()).version).toBe(run.version);
+    const pull = intakeWorld();
+    await pull.send("issue_comment", commentPayload("/agent ignore", { issue: { pull_request: {} } }));
+    expect(pull.publisher.only("nothing-to-do").why).toContain("pull request");
+    expect(pull.publisher.leftAlone).toEqual([]);
+  });
+
+  test.each([
+    ["the label agent", "issues", issuePayload("labeled", { label: "agent" })],
+    ["an assignment", "issues", issuePayload("assigned", { assignee })],
+    [
+      "a program",
+      "repository_dispatch",
+      { ...issuePayload("agent"), action: "agent", client_payload: { issue: 12, command: "fix" } },
+    ],
+  ])("is not worked by %s: that is refused, with the way back", async (_, name, payload) => {
+    const world = ignored();
+    await world.send(name, payload);
+    expect(world.publisher.only("refused")).toMatchObject({
+      why: expect.stringContaining("`agent/ignored`"),
+      next: expect.stringContaining("Take that label off"),
+    });
+    expect(await world.runs()).toEqual([]);
+    expect(world.publisher.removed).not.toContain("agent/ignored");
+  });
+
+  test("is not sorted when it is opened so, nor worked by a listed bot", async () => {
+    const world = ignored();
+    await world.send("issues", issuePayload("opened", { issue: { labels: [{ name: "agent/ignored" }] } }));
+    world.reader.files[".github/baton.yml"] = 'triggers: { bots: ["helper[bot]"] }';
+    const by = { login: "helper[bot]", id: 5, type: "Bot" };
+    await world.send("issue_comment", commentPayload("/agent fix", { by }));
+    expect(world.publisher.only("refused").why).toContain("left alone");
+    expect(await world.runs()).toEqual([]);
+  });
+
+  test.each(["/agent fix", "/agent triage"])(
+    "is worked when a person says %s, and no longer left alone",
+    async (words) => {
+      const world = ignored();
+      await world.send("issue_comment", commentPayload(words));
+      expect(await world.runs()).toHaveLength(1);
+      expect(world.publisher.removed).toEqual(["agent/ignored"]);
+    },
+  );
+
+  test("whose run has ended is worked again by a person's retry; what only asks changes nothing", async () => {
+    const { world } = await worldWithRun(ended);
+    if (world.reader.found) world.reader.found = { ...world.reader.found, labels: ["agent/ignored"] };
+    await world.send("issue_comment", commentPayload("/agent status\n/agent help"));
+    expect(world.publisher.removed).toEqual([]);
+    world.reader.files[".github/baton.yml"] = 'triggers: { bots: ["helper[bot]"] }';
+    const by = { login: "helper[bot]", id: 5, type: "Bot" };
+    await world.send("issue_comment", commentPayload("/agent retry", { by }));
+    expect(world.publisher.kinds).toEqual(["status", "help", "refused"]);
+    expect((await world.only()).phase).toBe("finished");
+    await world.send("issue_comment", commentPayload("/agent retry"));
+    expect((await world.only()).phase).toBe("working");
+    expect(world.publisher.removed).toEqual(["agent/ignored"]);
+  });
+});
+
 describe("who may", () => {
   const matrix = Object.keys(verbs).flatMap((verb) =>
     [...roles, "error" as const].map((role) => [verb, role] as const),
@@ -401,7 +521,7 @@ describe("who may", () => {
       Object.entries(verbs).flatMap(([name, { may }]) => (isAtLeast(role, may) ? [name] : []));
     expect(able("none")).toEqual([]);
     expect(able("read")).toEqual([]);
-    expect(able("triage")).toEqual(["triage", "pause", "stop", "status", "why", "help", "ignore"]);
+    expect(able("triage")).toEqual(["triage", "pause", "stop", "ignore", "status", "why", "help"]);
     expect(Object.keys(verbs).filter((verb) => !able("write").includes(verb))).toEqual([
       "init",
       "retrospective",

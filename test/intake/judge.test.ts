@@ -9,7 +9,7 @@ import type { State } from "#src/engine/state.ts";
 import type { Plan } from "#src/workflows/artifacts.ts";
 import type { Workflow } from "#src/workflows/schema.ts";
 import { featureWith } from "#test/support/asked-run.ts";
-import { engineWith, featureWorkflow, samplePlan, ScriptedAgents } from "#test/support/engine-world.ts";
+import { commit, engineWith, featureWorkflow, samplePlan, ScriptedAgents } from "#test/support/engine-world.ts";
 import { commentPayload, intakeWorld, maria, self, type World } from "#test/support/intake-world.ts";
 
 const ada = { login: "ada", id: 8 };
@@ -243,14 +243,42 @@ describe("tell", () => {
     ]);
   });
 
-  test("is answered honestly when nothing is asked, when it says nothing, and when it is over", async () => {
-    const plan = await asking();
-    await say(plan, "/agent tell no colours");
-    expect(plan.publisher.only("nothing-to-do")).toMatchObject({ why: "the run asks nothing" });
-    expect(plan.publisher.only("nothing-to-do").next).toContain("`/agent approve`");
+  test("where no question waits is for every agent, and answered by the reaction and the card alone", async () => {
+    const world = await asking();
+    expect(await say(world, "/agent tell no <!-- hidden --> colours", { by: ada })).toContain("was told");
+    const run = await world.only();
+    expect(run.steering).toEqual([{ by: ada, words: "no colours" }]);
+    expect(run.waiting).toMatchObject({ reason: "approval" });
+    expect([world.publisher.replies, world.publisher.acknowledged, world.rung]).toEqual([[], [1_000], [run.runId]]);
+    await say(world, "/agent approve");
+    await world.go();
+    const later = world.agents.tasks.filter(({ stage }) => stage.startsWith("build:"));
+    expect(later).not.toEqual([]);
+    expect(later.every(({ steering }) => steering?.()[0]?.words === "no colours")).toBe(true);
+  });
+
+  test("is for every agent only before the run is stopped, and before its pull request is open", async () => {
+    const stopped = await asking();
+    await say(stopped, "/agent stop");
+    await say(stopped, "/agent tell no colours", { by: ada });
+    expect(stopped.publisher.only("nothing-to-do").why).toBe("the run is being ended");
+    expect((await stopped.only()).steering).toEqual([]);
+    const published = await asking();
+    const pull = { number: 13, url: "u", branch: "b", head: commit(12), title: "t" };
+    await append(
+      published,
+      await published.only(),
+      { type: "stage.started", stage: "publish", attempt: 1, reasons: [] },
+      { type: "pull_request.opened", ...pull },
+    );
+    await say(published, "/agent tell no colours", { by: ada });
+    expect(published.publisher.only("nothing-to-do").why).toBe("the run has done its work");
+  });
+
+  test("is answered honestly when it says nothing, and when it is over", async () => {
     const empty = await asking(answersWanted);
     await say(empty, "/agent tell");
-    expect(empty.publisher.only("invalid-flags").problems.join()).toContain("needs the answer");
+    expect(empty.publisher.only("invalid-flags").problems.join()).toContain("needs what it is to tell");
     const over = await asking(answersWanted);
     await append(over, await over.only(), { type: "run.finished", outcome: "failed", code: "x", message: "" });
     await say(over, "/agent tell x");
@@ -263,11 +291,12 @@ describe("tell", () => {
     expect(world.publisher.kinds).toEqual(["refused"]);
     await say(world, "/agent tell blue", { by: ada }, "blue");
     await again(world, "blue");
-    await say(world, "/agent tell green", { by: ada });
+    await say(world, "/agent tell green", { by: ada }, "green");
+    await again(world, "green");
     const { runId } = await world.only();
-    const told = (await world.log.read(runId)).filter(({ event }) => event.type === "answer.given");
-    expect(told).toHaveLength(1);
-    expect(world.publisher.kinds).toEqual(["refused", "nothing-to-do"]);
+    const told = (await world.log.read(runId)).flatMap(({ event }) => ("words" in event ? [event.type] : []));
+    expect(told).toEqual(["answer.given", "words.told"]);
+    expect(world.publisher.kinds).toEqual(["refused"]);
   });
 });
 

@@ -109,6 +109,11 @@ describe("a start", () => {
     ["the config is broken", (at) => (at.reader.files[file] = "schedules: 3"), "broken"],
     ["the issue is closed", ({ reader }) => (reader.found = { ...issueOf(reader), state: "closed" }), "rests"],
     ["the issue is locked", ({ reader }) => (reader.found = { ...issueOf(reader), locked: true }), "locked"],
+    [
+      "it is to be left alone",
+      ({ reader }) => (reader.found = { ...issueOf(reader), labels: ["agent/ignored"] }),
+      "alone",
+    ],
     ["an earlier pull request is open", ({ reader }) => reader.askedFor.push(77), "#77"],
   ])("does not come when %s, and nothing is said about it", async (_, change, why) => {
     const at = world();

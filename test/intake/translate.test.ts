@@ -57,6 +57,16 @@ describe("what asks for something", () => {
     });
   });
 
+  test.each([
+    { login: "baton-app[bot]", id: 1, type: "Bot" },
+    { login: "Baton-App[bot]", id: 1 },
+    { login: "baton-app", id: 1, type: "Bot" },
+  ])("an assignment to $login", (assignee) => {
+    expect(translate("issues", issuePayload("assigned", { assignee }), self)).toMatchObject({
+      intent: { door: "assigned", to: assignee.login, actor: { person: { login: "maria" } } },
+    });
+  });
+
   test("a command in a comment", () => {
     expect(translate("issue_comment", commentPayload("/agent fix"), self)).toMatchObject({
       intent: { door: "comment", commentId: 1_000, reading: { commands: [{ verb: "fix" }] } },
@@ -244,6 +254,16 @@ describe("what asks for nothing", () => {
     ["its own closing", "issues", issuePayload("closed", { sender: own })],
     ["an issue with its marker", "issues", issuePayload("opened", { issue: { body: "<!-- baton:dashboard -->" } })],
     ["an issue opened with the label", "issues", issuePayload("opened", { issue: { labels: [{ name: "agent" }] } })],
+    ["an assignment to somebody else", "issues", issuePayload("assigned", { assignee: { login: "ada", id: 8 } })],
+    [
+      "an assignment to a person of the App's name",
+      "issues",
+      issuePayload("assigned", { assignee: { login: "baton-app", id: 8, type: "User" } }),
+    ],
+    ["an assignment without an account", "issues", issuePayload("assigned")],
+    ["an assignment of its own", "issues", issuePayload("assigned", { assignee: own, sender: own })],
+    ["an assignment to it that ends", "issues", issuePayload("unassigned", { assignee: own })],
+    ["an issue opened with the assignment", "issues", issuePayload("opened", { issue: { assignees: [own] } })],
     ["another label", "issues", issuePayload("labeled", { label: "agent/running" })],
     ["a label like it", "issues", issuePayload("labeled", { label: "agents" })],
     ["an edited issue", "issues", issuePayload("edited")],

@@ -326,9 +326,10 @@ export class ScriptedMerges implements Merges {
 }
 
 /** For runs that write no files of Baton's own. */
-const noFiles: Engine["files"] = {
+export const noFiles: Engine["files"] = {
   paths: () => Promise.reject(new Error("no files are there")),
   file: () => Promise.reject(new Error("no files are there")),
+  changes: () => Promise.resolve([]),
   write: () => Promise.reject(new Error("no files can be written")),
 };
 
@@ -364,6 +365,7 @@ export class CountingPublisher implements Publisher {
   reply = () => Promise.resolve();
   acknowledge = () => Promise.resolve();
   removeLabel = () => Promise.resolve();
+  leaveAlone = () => Promise.resolve();
   openFindings = () => Promise.resolve();
   openScheduleIssue = () => Promise.resolve(0);
   removeMerged = () => Promise.resolve();

@@ -109,7 +109,8 @@ export class StagedReader implements GitHubReader {
   }
   head(_: RepoRef, branch: string): Promise<Sha> {
     const commit = this.branches[branch];
-    if (commit === undefined) return Promise.reject(new BatonError("github-failed", `no branch ${branch}`));
+    if (commit === undefined)
+      return Promise.reject(Object.assign(new BatonError("github-failed", `no branch ${branch}`), { status: 404 }));
     return this.#called("head", commit);
   }
   pullRequestsClosing(): Promise<number[]> {
@@ -129,7 +130,14 @@ export class StagedReader implements GitHubReader {
 /** Keeps what was said, once per key, as the real publisher does. */
 export class RecordingPublisher implements Pick<
   Publisher,
-  "reply" | "acknowledge" | "removeLabel" | "openFindings" | "openScheduleIssue" | "removeMerged" | "putBack"
+  | "reply"
+  | "acknowledge"
+  | "removeLabel"
+  | "leaveAlone"
+  | "openFindings"
+  | "openScheduleIssue"
+  | "removeMerged"
+  | "putBack"
 > {
   readonly replies: { key: string; number: number; reply: Reply }[] = [];
   readonly acknowledged: number[] = [];
@@ -169,6 +177,12 @@ export class RecordingPublisher implements Pick<
   }
   acknowledge(_: RepoRef, comment: number): Promise<void> {
     this.acknowledged.push(comment);
+    return Promise.resolve();
+  }
+  /** Issues that are to be left alone. */
+  readonly leftAlone: number[] = [];
+  leaveAlone(_: RepoRef, { number }: Subject): Promise<void> {
+    this.leftAlone.push(number);
     return Promise.resolve();
   }
   removeLabel(_: RepoRef, __: Subject, label: string): Promise<void> {
@@ -293,7 +307,10 @@ const issue = {
 type Fields = Readonly<Record<string, unknown>>;
 
 /** An `issues` payload; `issue` is merged. */
-export function issuePayload(action: string, change: { sender?: Fields; issue?: Fields; label?: string } = {}): Fields {
+export function issuePayload(
+  action: string,
+  change: { sender?: Fields; issue?: Fields; label?: string; assignee?: Fields } = {},
+): Fields {
   return {
     action,
     repository,
@@ -301,6 +318,7 @@ export function issuePayload(action: string, change: { sender?: Fields; issue?: 
     sender: { ...maria, type: "User", ...change.sender },
     issue: { ...issue, ...change.issue },
     ...(change.label === undefined ? {} : { label: { name: change.label } }),
+    ...(change.assignee === undefined ? {} : { assignee: change.assignee }),
   };
 }
 

@@ -4,6 +4,7 @@ import { noTokens } from "#src/agents/prices.ts";
 import { microDollars } from "#src/core/ids.ts";
 import type { ListedIssue } from "#src/engine/github-port.ts";
 import type { Backlog, Known, Outcome } from "#src/triage/backlog.ts";
+import { settledLabels } from "#src/github/labels.ts";
 import { choose, textOf } from "#src/triage/backlog-choice.ts";
 import { estimate } from "#src/triage/estimate.ts";
 import { typeLabels } from "#src/triage/labels.ts";
@@ -32,7 +33,7 @@ const options = {
   limit: 100,
   untyped: false,
   typeLabels: typeLabels({ bug: "Defekt" }),
-  stateLabels: new Set(["agent/triaged", "agent/running"]),
+  settledLabels,
 };
 const spend = { turns: 1, ...noTokens, microDollars: microDollars(0) };
 const known = (at: ListedIssue, outcome: Outcome): [number, Known] => [
@@ -49,13 +50,14 @@ describe("which issues", () => {
         issue(8, { locked: true }),
         issue(7, { labels: ["Agent/Triaged"], locked: true }),
         issue(6, { labels: ["agent/running"] }),
+        issue(3, { labels: ["agent/ignored"] }),
         issue(5, { labels: ["defekt"] }),
         issue(4, { labels: ["help wanted"] }),
       ],
       empty,
       options,
     );
-    expect(choice.leftOut).toEqual({ pulls: 1, locked: 1, triaged: 2, typed: 0 });
+    expect(choice.leftOut).toEqual({ pulls: 1, locked: 1, triaged: 3, typed: 0 });
     expect(numbers(choice.chosen)).toEqual([5, 4]);
     expect(choice).toMatchObject({ withoutType: 1, again: 0, beyond: 0, sorted: [], invalid: [], underWay: [] });
   });

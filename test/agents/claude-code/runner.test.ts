@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { Parking } from "#src/core/parking.ts";
 import { RunEvent } from "#src/engine/events.ts";
+import type { Steering } from "#src/engine/state.ts";
 import { needs } from "#test/support/needs.ts";
 import { newTask } from "../task.ts";
 import { bash, endOf, finished, KEY, misbehaving, misfit, work } from "./world.ts";
@@ -40,6 +41,18 @@ describe.skipIf(!(await needs("bubblewrap")))("a task that ends well", () => {
         success: true,
       });
     expect(server.unscripted).toEqual([]);
+  });
+
+  test("hears what people tell the run before its next request, as every agent does", async () => {
+    const told: Steering[] = [];
+    const { server, turns } = await work({
+      script: [[bash("true"), bash("true"), finished]],
+      task: newTask({ steering: () => told }),
+      onTurn: ({ turn }) => void (turn === 1 && told.push({ by: { login: "ada", id: 8 }, words: "be brief" })),
+    });
+    const said = server.calls.map(({ request }) => JSON.stringify(request.messages).split("be brief").length - 1);
+    expect(said).toEqual([0, 1, 1]);
+    expect(turns.map(({ heard }) => heard)).toEqual([undefined, 1, undefined]);
   });
 
   test("the ledger is what the model billed, not what the program says", async () => {
