@@ -2,6 +2,7 @@
 import { formatDollars, dollars, type RunId } from "../core/ids.ts";
 import { BatonError } from "../core/errors.ts";
 import { isForPeople, openAsks } from "../engine/asks.ts";
+import { circleIn, circleTypes } from "../engine/circles.ts";
 import { taskStatuses } from "../engine/board.ts";
 import type { Bell, EventLog, Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
@@ -10,6 +11,7 @@ import { readUnit } from "../engine/unit.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
 import { createRefuse, type Standing } from "./admit.ts";
 import { afterTheEnd, createAnswers, isAllDone } from "./answers.ts";
+import { refuseInCircles } from "./around.ts";
 import type { Asked } from "./asked.ts";
 import { readAmount } from "./grammar.ts";
 import type { Ground, Intent, Lost } from "./intent.ts";
@@ -17,6 +19,7 @@ import type { KnownLimits } from "./limits.ts";
 import { howToStart, refusedNow } from "./now.ts";
 import { tooManyRuns } from "./quota.ts";
 import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
+import { LOOKED_BACK } from "./start.ts";
 import { mayRun } from "./verbs.ts";
 
 export interface SteerParts extends RunsParts {
@@ -57,6 +60,12 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
   async function takeUp(asked: Asked, { runId }: State, events: Parameters<EventLog["append"]>[2]): Promise<string> {
     const full = await tooManyRuns(log, asked, limits.of(asked.intent.repo).runsPerHour);
     if (full) return answer(asked, full, `refused: ${full.most} runs have begun within the hour`);
+    const { repo, subject, actor } = asked.intent;
+    if (actor.app !== undefined) {
+      const past = await log.eventsOf(repo, subject, { runs: LOOKED_BACK, types: circleTypes });
+      const circle = circleIn(past);
+      if (circle) return refuseInCircles(publisher, asked, past, circle);
+    }
     try {
       const outcome = await runs.append(
         runId,

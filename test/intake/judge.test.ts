@@ -427,7 +427,7 @@ describe("an edit of the plan", () => {
   });
 
   test.each([
-    ["Baton's own", { by: bot }, "Baton edited it itself"],
+    ["Baton's own", { by: bot }, "Baton did it itself"],
     ["a bot's", { by: { login: "helper[bot]", id: 77, type: "Bot" } }, "a bot edited it"],
     ["one of a person's own comment", { author: { login: "maria", id: 7 } }, "the comment is not Baton's"],
   ])("that is %s is nothing", async (_, change, because) => {
