@@ -5,11 +5,12 @@ import type { EventOf } from "../engine/events.ts";
 import type { Bell, EventLog, Publisher, WorkflowSource } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Reply } from "../engine/reply.ts";
-import { circleIn, circleTypes, circleWords } from "../engine/circles.ts";
+import { circleIn, circleTypes } from "../engine/circles.ts";
 import { hopAfter, MAX_HOPS } from "../engine/hops.ts";
 import { fold } from "../engine/fold.ts";
 import { defaultRepoConfig, type RepoConfig } from "../workflows/repo-config.ts";
 import { createRefuse, type Standing } from "./admit.ts";
+import { refuseInCircles } from "./around.ts";
 import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
 import type { Self } from "./intent.ts";
@@ -53,10 +54,7 @@ export interface StartRequest extends Asked {
 export type Start = (request: StartRequest) => Promise<string>;
 
 /** Runs about an issue that are looked at before another one begins there. */
-const LOOKED_BACK = 12;
-
-const AROUND =
-  "Nothing starts here by itself until a person has looked. Any command of a person's that starts a run goes on, best with words behind it that say which way to go.";
+export const LOOKED_BACK = 12;
 
 /** Doors by which a run starts, but for comments. */
 const startDoors = ["opened", "label", "assigned", "schedule", "dispatch"] as const;
@@ -133,12 +131,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
       return `refused: programs have started each other ${MAX_HOPS} times in a row`;
     const past = await log.eventsOf(repo, subject, { runs: LOOKED_BACK, types: ["run.created", ...circleTypes] });
     const circle = circleIn(past);
-    if (circle && (silent || isBot)) {
-      const no = { kind: "refused", quote, why: `the last runs here ${circleWords(circle)}`, next: AROUND } as const;
-      // Also where nobody waits for an answer, but once: a person has to look.
-      await publisher.reply(repo, subject, `circle:${past[0]?.run ?? ""}`, no);
-      return "refused: the last runs go in circles";
-    }
+    if (circle && (silent || isBot)) return refuseInCircles(publisher, request, past, circle);
     const first = createRunEvent({
       runId,
       repo,

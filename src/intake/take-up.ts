@@ -1,5 +1,6 @@
 // Takes a run that has ended up again.
 import { BatonError } from "../core/errors.ts";
+import { circleIn, circleTypes } from "../engine/circles.ts";
 import type { RunEvent } from "../engine/events.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
@@ -8,8 +9,10 @@ import { createAnswers } from "./answers.ts";
 import type { KnownLimits } from "./limits.ts";
 import { lookNow, noLongerIgnored } from "./now.ts";
 import { tooManyRuns } from "./quota.ts";
+import { refuseInCircles } from "./around.ts";
 import type { Asked } from "./asked.ts";
 import { createRuns, type RunsParts } from "./runs.ts";
+import { LOOKED_BACK } from "./start.ts";
 
 export interface TakeUpParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
@@ -35,6 +38,12 @@ export function createTakeUp({ log, bell, reader, publisher, projection, limits 
     }
     const full = await tooManyRuns(log, asked, limits.of(asked.intent.repo).runsPerHour);
     if (full) return answer(asked, full, `refused: ${full.most} runs have begun within the hour`);
+    const { actor } = asked.intent;
+    if (actor.app !== undefined) {
+      const past = await log.eventsOf(created.repo, created.subject, { runs: LOOKED_BACK, types: circleTypes });
+      const circle = circleIn(past);
+      if (circle) return refuseInCircles(publisher, asked, past, circle);
+    }
     await noLongerIgnored(publisher, on, now.issue);
     try {
       const outcome = await runs.append(

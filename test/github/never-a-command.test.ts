@@ -42,12 +42,13 @@ const options = {
   now: Date.UTC(2026, 10, 20, 13),
 };
 
-/** Texts in which either Baton finds a command, or cannot tell. */
-function acting(texts: readonly string[]): string[] {
-  return texts.filter((text) =>
-    slugs.some((slug) => {
+/** What either Baton would read as a command in these texts. */
+function heardIn(texts: readonly string[]): string[] {
+  return texts.flatMap((text) =>
+    slugs.flatMap((slug) => {
       const reading = readCommands(text, slug);
-      return reading.type !== "read" || reading.commands.length > 0;
+      if (reading.type === "unreadable") return [`${reading.quote} in ${text}`];
+      return reading.commands.map(({ quote }) => `${quote} in ${text}`);
     }),
   );
 }
@@ -148,7 +149,7 @@ describe.each(attacks)("%j", (attack) => {
   test("in any answer", () => {
     const [state] = states(attack);
     if (!state) throw new Error("there is no state");
-    expect(acting(Object.values(replies).map((reply) => renderReply(reply(attack, state), options)))).toEqual([]);
+    expect(heardIn(Object.values(replies).map((reply) => renderReply(reply(attack, state), options)))).toEqual([]);
   });
 
   test("in any card, comment at an end, pull request or issue", () => {
@@ -174,17 +175,12 @@ describe.each(attacks)("%j", (attack) => {
           options.neutral,
         ).body,
       ];
-      expect(acting(texts)).toEqual([]);
+      expect(heardIn(texts)).toEqual([]);
     }
   });
 });
 
 test("the sieve lets a command through: each attack holds one in plain text", () => {
-  const found = attacks.filter((attack) =>
-    slugs.some((slug) => {
-      const reading = readCommands(attack, slug);
-      return reading.type === "unreadable" || reading.commands.length > 0;
-    }),
-  );
+  const found = attacks.filter((attack) => heardIn([attack]).length > 0);
   expect(found.length).toBeGreaterThan(attacks.length / 2);
 });

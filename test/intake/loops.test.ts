@@ -323,6 +323,7 @@ describe("runs that go in circles", () => {
     const doors = [
       () => one.send("baton.schedule", { repo, id: scheduleId(entry) }),
       () => say(one, "/agent fix", { by: helper }),
+      () => say(one, "/agent retry", { by: helper }),
       () => one.send("issues", issuePayload("labeled", { label: "agent", sender: helper })),
     ];
     for (const door of doors) expect(await door()).toContain("refused: the last runs go in circles");
