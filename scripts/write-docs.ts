@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { z } from "zod";
 import { Variables } from "../src/env.ts";
+import { doors, type Door } from "../src/intake/doors.ts";
 import { flags, verbs, type Verb } from "../src/intake/verbs.ts";
 import { artifactSchemas } from "../src/workflows/artifacts.ts";
 import { expectation, jsonSchemaOf } from "../src/workflows/explain.ts";
@@ -28,6 +29,16 @@ export const documentFiles = ["README.md", "docs/commands.md", "docs/configurati
 
 const parts: Readonly<Record<string, () => string>> = {
   commands: () => table(["command", "what it does", "who may"], verbRows(true)),
+  doors: () =>
+    table(
+      ["door", "what it does", "who may", "when it is refused"],
+      Object.values<Door>(doors).map(({ name, does, may, more, refused }) => [
+        name,
+        does,
+        [...(may === "none" ? [] : [`${may} and up`]), ...(more === undefined ? [] : [more])].join("; "),
+        refused,
+      ]),
+    ),
   flags: () =>
     table(
       ["flag", "what it does"],

@@ -6,6 +6,7 @@ import type { Publisher } from "../engine/ports.ts";
 import { issueTypes } from "../workflows/artifacts.ts";
 import { createRefuse, isListed, standingOf } from "./admit.ts";
 import { askedBy, type Carried } from "./asked.ts";
+import { doors } from "./doors.ts";
 import type { Intent } from "./intent.ts";
 import type { LoadConfig } from "./load-config.ts";
 import type { Revise } from "./revise.ts";
@@ -63,7 +64,7 @@ export function createBeginnings({
       // Somebody already has the issue: sorting it is welcome, working it is not.
       const wanted = triggers.autoStart.length > 0 && !intent.assigned ? "auto" : "triage";
       // Opening an issue is no command, whoever does it: it names no workflow.
-      return start({ ...askedBy(intent, carried, 0, quote), loaded, standing: "none", wanted });
+      return start({ ...askedBy(intent, carried, 0, quote), loaded, standing: doors.opened.may, wanted });
     },
 
     async labelled(intent: Intent & { door: "label" }, carried: Carried): Promise<string> {
@@ -89,7 +90,7 @@ export function createBeginnings({
       return start({
         ...asked,
         loaded,
-        standing: "maintain",
+        standing: doors.schedule.may,
         wanted: "work",
         workflow,
         instruction: instruction ?? "",
@@ -115,7 +116,7 @@ export function createBeginnings({
   ): Promise<string> {
     const config = configOr(loaded);
     const standing = await standingOf(reader, intent.repo, intent.actor, config.triggers.bots, journal);
-    if (await refuse({ intent, quote }, standing, "write")) return "refused";
+    if (await refuse({ intent, quote }, standing, doors[intent.door].may)) return "refused";
     const asked = askedBy(intent, carried, 0, quote);
     if (type === undefined) return start({ ...asked, loaded, standing, wanted: "work" });
     const known = issueTypes.find((one) => one === type);

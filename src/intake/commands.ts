@@ -6,6 +6,7 @@ import type { Publisher } from "../engine/ports.ts";
 import type { Reply } from "../engine/reply.ts";
 import { createRefuse, isListed, standingOf, type Standing } from "./admit.ts";
 import { askedBy, type Asked, type Carried } from "./asked.ts";
+import { doors } from "./doors.ts";
 import type { Command } from "./grammar.ts";
 import type { Intent } from "./intent.ts";
 import type { Judge } from "./judge.ts";
@@ -61,7 +62,7 @@ export function createCommands(parts: CommandsParts): Commands {
     };
 
     if (reading.type === "unreadable") {
-      if (await refuse({ intent, quote: reading.quote }, standing, "triage")) return "refused";
+      if (await refuse({ intent, quote: reading.quote }, standing, doors[intent.door].may)) return "refused";
       await reply(intent, `${carried.delivery.id}:0`, {
         kind: "invalid-flags",
         quote: reading.quote,
@@ -73,7 +74,7 @@ export function createCommands(parts: CommandsParts): Commands {
     }
     for (const [index, command] of commands.slice(0, MAX_COMMANDS).entries()) {
       carried.signal.throwIfAborted();
-      const needed = command.kind === "command" ? verbOf(command.verb).may : "triage";
+      const needed = command.kind === "command" ? verbOf(command.verb).may : doors[intent.door].may;
       if (await refuse({ intent, quote: command.quote }, standing, needed)) {
         notes.push(`${command.quote}: refused`);
         continue;

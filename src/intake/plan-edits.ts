@@ -6,11 +6,11 @@ import type { Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import { refusal, standingOf } from "./admit.ts";
 import type { Asked } from "./asked.ts";
+import { doors } from "./doors.ts";
 import type { Intent } from "./intent.ts";
 import type { Judge } from "./judge.ts";
 import type { LoadConfig } from "./load-config.ts";
 import { configOr } from "./start.ts";
-import { verbOf } from "./verbs.ts";
 
 export interface PlanEditsParts {
   readonly judge: Pick<Judge, "edited">;
@@ -29,7 +29,7 @@ export function createPlanEdits({ judge, reader, publisher, loadConfig, journal 
     const isAsItWas = blockIn(body) === blockIn(before);
     const { bots } = configOr(await loadConfig(repo)).triggers;
     const standing = await standingOf(reader, repo, actor, bots, journal);
-    const no = refusal(standing, verbOf("approve").may, actor.person.login, asked.quote);
+    const no = refusal(standing, doors.plan.may, actor.person.login, asked.quote);
     if (!no) return isAsItWas ? "the plan in it is as it was" : judge.edited(asked, intent);
     const unknown = standing === "unknown";
     if (!unknown) await publisher.putBack(repo, { id: commentId, edited: body, before });

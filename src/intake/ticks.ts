@@ -7,6 +7,7 @@ import type { EventLog, Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import { refusal, standingOf } from "./admit.ts";
 import type { Asked } from "./asked.ts";
+import { doors } from "./doors.ts";
 import type { Intent } from "./intent.ts";
 import type { LoadConfig } from "./load-config.ts";
 import { configOr } from "./start.ts";
@@ -19,9 +20,6 @@ export interface TicksParts {
   readonly journal: Log;
 }
 
-/** Who may have Baton write issues. */
-const MAY = "triage";
-
 type Ticked = Intent & { door: "ticks" };
 
 /** Takes ticks over its parts. The function throws when GitHub or the database does not answer. */
@@ -30,7 +28,7 @@ export function createTicks({ log, reader, publisher, loadConfig, journal }: Tic
     const { repo, subject, actor, end, ticked, commentId } = intent;
     const { bots } = configOr(await loadConfig(repo)).triggers;
     const standing = await standingOf(reader, repo, actor, bots, journal);
-    const no = refusal(standing, MAY, actor.person.login, asked.quote);
+    const no = refusal(standing, doors.ticks.may, actor.person.login, asked.quote);
     if (no) {
       const unknown = standing === "unknown";
       const next = unknown

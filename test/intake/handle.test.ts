@@ -8,7 +8,7 @@ import { budgetOf } from "#src/engine/route.ts";
 import type { State } from "#src/engine/state.ts";
 import { GitHubFailure } from "#src/github/failure.ts";
 import { runIdOf, withoutOwn } from "#src/intake/pin.ts";
-import { helpLines, isAtLeast, isVerb, roles, verbOf, verbs } from "#src/intake/verbs.ts";
+import { helpLines, isVerb, verbOf, verbs } from "#src/intake/verbs.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
 import { createLibrary } from "#src/workflows/load.ts";
 import { bugWorkflow, commit, goodTriage } from "#test/support/engine-world.ts";
@@ -494,44 +494,6 @@ describe("an issue to be left alone", () => {
 });
 
 describe("who may", () => {
-  const matrix = Object.keys(verbs).flatMap((verb) =>
-    [...roles, "error" as const].map((role) => [verb, role] as const),
-  );
-
-  test.each(matrix)("%s by %s", async (verb, role) => {
-    const world = intakeWorld();
-    world.reader.roles["maria"] = role;
-    await world.send("issue_comment", commentPayload(`/agent ${verb} x`));
-    if (!isVerb(verb)) throw new Error(verb);
-    const refusals = world.publisher.replies.filter(({ reply }) => reply.kind === "refused");
-    const may = role !== "error" && isAtLeast(role, verbOf(verb).may);
-    expect(refusals).toHaveLength(may ? 0 : 1);
-    if (may) return;
-    expect(await world.runs()).toEqual([]);
-    expect(world.publisher.acknowledged).toEqual([]);
-    expect(world.publisher.only("refused")).toMatchObject({
-      quote: `/agent ${verb} x`,
-      who: expect.stringContaining("admin"),
-      next: expect.stringMatching(/\w/),
-    });
-  });
-
-  test("what each role may, in full", () => {
-    const able = (role: (typeof roles)[number]) =>
-      Object.entries(verbs).flatMap(([name, { may }]) => (isAtLeast(role, may) ? [name] : []));
-    expect(able("none")).toEqual([]);
-    expect(able("read")).toEqual([]);
-    expect(able("triage")).toEqual(["triage", "pause", "stop", "ignore", "status", "why", "help"]);
-    expect(Object.keys(verbs).filter((verb) => !able("write").includes(verb))).toEqual([
-      "init",
-      "retrospective",
-      "approve",
-      "reject",
-      "budget",
-    ]);
-    expect(able("maintain")).toEqual(Object.keys(verbs));
-  });
-
   const ours = { names: () => ["init", "setup", "retrospective"], load: () => Promise.resolve(undefined) };
   const own = { init: "init" };
   const elsewhere = { init: "setup", bug: "setup", do: "init" };

@@ -1,0 +1,92 @@
+// The doors by which things come in, as one table: what each does, who may, and what is answered when that is refused. The code that opens
+// them takes who may from here, and docs/commands.md is made from it.
+import type { Intent } from "./intent.ts";
+import type { Role } from "./verbs.ts";
+
+export interface Door {
+  readonly name: string;
+  readonly does: string;
+  /** The weakest role that may; `none`: whoever can do it on GitHub. A verb, and the workflow that is named, may need more. */
+  readonly may: Role;
+  /** More on who may, where the role does not say all. */
+  readonly more?: string;
+  readonly refused: string;
+}
+
+export const doors = {
+  opened: {
+    name: "a new issue",
+    does: "sorts it, where `triggers.onOpened` says so; work begins by itself for types in `triggers.autoStart`",
+    may: "none",
+    more: "everybody; bots that `triggers.bots` names",
+    refused: "nothing",
+  },
+  label: {
+    name: "the label `agent` or `agent:<type>`",
+    does: "starts work, by the workflow of that type",
+    may: "write",
+    refused: "a comment, and the label is taken off; a bot that is not listed is told nothing",
+  },
+  assigned: {
+    name: "an assignment to Baton",
+    does: "the same as the label `agent`",
+    may: "write",
+    refused: "a comment; a bot that is not listed is told nothing",
+  },
+  comment: {
+    name: "a command in a comment",
+    does: "what its verb says",
+    may: "triage",
+    more: "more where the verb needs it",
+    refused: "a comment, once per person and reason; a bot that is not listed is told nothing",
+  },
+  dispatch: {
+    name: "a command by `repository_dispatch`",
+    does: "what its verb says",
+    may: "triage",
+    more: "more where the verb needs it",
+    refused: "a comment on the issue it names; a bot that is not listed is told nothing",
+  },
+  schedule: {
+    name: "`schedules` in `.github/baton.yml`",
+    does: "starts the workflow by the clock",
+    may: "maintain",
+    more: "whoever changes that file on the default branch counts as that",
+    refused: "nothing",
+  },
+  plan: {
+    name: "an edit of Baton's comment with a plan",
+    does: "approves the plan as it stands there then",
+    may: "maintain",
+    more: "no bots",
+    refused: "a comment, once for each plan and person, and the plan is put back",
+  },
+  ticks: {
+    name: "a tick in Baton's report",
+    does: "makes an issue of the finding",
+    may: "triage",
+    more: "no bots",
+    refused: "a comment, once for each report and person",
+  },
+  closed: {
+    name: "the issue is closed",
+    does: "ends the run under way",
+    may: "none",
+    more: "whoever may close it on GitHub",
+    refused: "nothing",
+  },
+  edited: {
+    name: "the issue's text is edited",
+    does: "is noted on the card; the run goes on with the text it began with",
+    may: "none",
+    more: "whoever may edit it on GitHub",
+    refused: "nothing",
+  },
+  lost: {
+    name: "the issue is locked, moved or deleted",
+    does: "ends the run under way",
+    may: "none",
+    more: "whoever may do that on GitHub",
+    refused: "nothing",
+  },
+} as const satisfies Record<Intent["door"], Door>;
