@@ -99,11 +99,13 @@ export function createBeginnings({
 
     /** Reviewing is no command: who may not have work started is not told so. */
     async reviewed(intent, carried) {
-      const { bots } = configOr(await loadConfig(intent.repo)).triggers;
-      if (intent.actor.app !== undefined && !isListed(intent.actor.app, bots))
-        return `${intent.actor.app} is not in triggers.bots`;
+      const loaded = await loadConfig(intent.repo);
+      const unlisted = unlistedBot(intent, loaded);
+      if (unlisted !== undefined) return unlisted;
+      const { bots } = configOr(loaded).triggers;
       const standing = await standingOf(reader, intent.repo, intent.actor, bots, journal);
-      if (standing === "unknown" || !isAtLeast(standing, "write")) return `whoever reviewed has the role ${standing}`;
+      if (standing === "unknown" || !isAtLeast(standing, doors.review.may))
+        return `whoever reviewed has the role ${standing}`;
       return revise.reviewed(askedBy(intent, carried, 0, "a review"), intent.words, standing);
     },
   };

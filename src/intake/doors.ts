@@ -68,6 +68,20 @@ export const doors = {
     more: "no bots",
     refused: "a comment, once for each report and person",
   },
+  review: {
+    name: "a review of Baton's pull request that asks for changes",
+    does: "has the run that opened it go on with what was said",
+    may: "write",
+    more: "bots only where `triggers.bots` names them",
+    refused: "nothing",
+  },
+  "pull-closed": {
+    name: "Baton's pull request is closed or merged",
+    does: "is noted on the card and ends a revision under way; a merged one's branch is removed",
+    may: "none",
+    more: "whoever may do that on GitHub",
+    refused: "nothing",
+  },
   closed: {
     name: "the issue is closed",
     does: "ends the run under way",

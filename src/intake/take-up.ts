@@ -36,7 +36,7 @@ export function createTakeUp({ log, bell, reader, publisher, projection, limits 
       const { why, next } = now;
       return answer(asked, { kind: "refused", quote: asked.quote, why, next }, `refused: ${why}`);
     }
-    const full = await tooManyRuns(log, asked, limits.of(asked.intent.repo).runsPerHour);
+    const full = await tooManyRuns(log, { ...asked, intent: on }, limits.of(created.repo).runsPerHour);
     if (full) return answer(asked, full, `refused: ${full.most} runs have begun within the hour`);
     const { actor } = asked.intent;
     if (actor.app !== undefined) {

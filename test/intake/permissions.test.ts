@@ -41,13 +41,13 @@ interface Kind {
   readonly at: readonly string[];
 }
 
-const person = ["opened", "label", "assigned", "ticks", "plan"];
+const person = ["opened", "label", "assigned", "ticks", "review", "plan"];
 const helper = { login: "helper[bot]", id: 5, type: "Bot" };
 const kinds: Readonly<Record<string, Kind>> = {
   "nobody's role": { role: "none", may: byComment.nobody, at: ["opened"] },
   read: { role: "read", may: byComment.nobody, at: ["opened"] },
   triage: { role: "triage", may: byComment.sorts, at: ["opened", "ticks"] },
-  write: { role: "write", may: byComment.works, at: ["opened", "label", "assigned", "ticks"] },
+  write: { role: "write", may: byComment.works, at: ["opened", "label", "assigned", "ticks", "review"] },
   maintain: { role: "maintain", may: byComment.all, at: person },
   admin: { role: "admin", may: byComment.all, at: person },
   "the author without rights": { role: "none", author: true, may: byComment.nobody, at: ["opened"] },
@@ -55,7 +55,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     sender: helper,
     listed: "helper[bot]",
     may: byComment.works,
-    at: ["opened", "label", "assigned"],
+    at: ["opened", "label", "assigned", "review"],
   },
   "a bot that is not listed": { sender: helper, may: byComment.nobody, at: [] },
   "a listed App in a maintainer's name": {
@@ -91,7 +91,7 @@ async function isLet(world: World, name: string, payload: Readonly<Record<string
   const note = await world.send(name, payload);
   const { kinds: said, acknowledged, leftAlone, findings } = world.publisher;
   const isRefused = said.includes("refused");
-  if (!isRefused && !/^nothing: |is not in triggers\.bots/.test(note)) return true;
+  if (!isRefused && !/^nothing: |is not in triggers\.bots|whoever reviewed has the role/.test(note)) return true;
   const left = [...(await world.runs()), ...acknowledged, ...leftAlone, ...findings];
   if (left.length > 0 || (isRefused && !note.includes("refused")))
     throw new Error(`it was refused, and something came of it all the same: ${note}`);
@@ -120,6 +120,14 @@ const acts: Readonly<Record<string, (kind: Kind) => [name: string, payload: Read
     "issue_comment",
     edit(`${report}- [x] **F1**`, `${report}- [ ] **F1**`, sender),
   ],
+  review: ({ sender = { ...maria, type: "User" } }) => [
+    "pull_request_review",
+    {
+      ...issuePayload("submitted", { sender }),
+      pull_request: { number: 5, html_url: "u", title: "t", user: own, merged_at: null, head: { sha: "b".repeat(40) } },
+      review: { id: 3, state: "changes_requested", body: "No.", user: sender, submitted_at: "2026-11-20T12:00:00Z" },
+    },
+  ],
   plan: ({ sender = { ...maria, type: "User" } }) => [
     "issue_comment",
     edit(`${plan}\`\`\`yaml\na: 1\n\`\`\``, `${plan}\`\`\`yaml\na: 2\n\`\`\``, sender),
@@ -132,7 +140,7 @@ const dispatched = ["stop", "fix", "budget $3"];
 test("every verb and every door stands in the tables", () => {
   expect([...triage, ...write, ...maintain].toSorted()).toEqual(Object.keys(verbs).toSorted());
   // Nobody asks by these: the config does, or the issue is not what it was.
-  const withoutActor = ["schedule", "closed", "edited", "lost"];
+  const withoutActor = ["schedule", "closed", "pull-closed", "edited", "lost"];
   expect([...Object.keys(acts), "comment", "dispatch", ...withoutActor].toSorted()).toEqual(
     Object.keys(doors).toSorted(),
   );
