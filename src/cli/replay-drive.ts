@@ -206,6 +206,7 @@ function dryPublisher(recorded: readonly RecordedEvent[]): Publisher {
     acknowledge: nothing,
     openFindings: nothing,
     openScheduleIssue: () => Promise.resolve(0),
+    showConfig: nothing,
     removeMerged: nothing,
     putBack: nothing,
     removeLabel: nothing,

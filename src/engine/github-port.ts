@@ -7,8 +7,8 @@ export interface GitHubReader {
   repository(owner: string, name: string): Promise<RepoRef>;
   /** The collaborator permission of a person, looked up now and checked against the numeric id: a renamed or impersonated login gives "none". */
   permission(repo: RepoRef, person: Person): Promise<"none" | "read" | "triage" | "write" | "maintain" | "admin">;
-  /** A file of the default branch, or undefined. */
-  file(repo: RepoRef, path: string): Promise<string | undefined>;
+  /** A file of the default branch, or at a commit; undefined when it is not there. */
+  file(repo: RepoRef, path: string, commit?: Sha): Promise<string | undefined>;
   issue(
     repo: RepoRef,
     number: number,

@@ -78,6 +78,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
     acknowledge: () => Promise.resolve(),
     openFindings: () => Promise.resolve(),
     openScheduleIssue: () => Promise.resolve(0),
+    showConfig: () => Promise.resolve(),
     removeMerged: () => Promise.resolve(),
     putBack: () => Promise.resolve(),
     removeLabel: () => Promise.resolve(),

@@ -12,6 +12,7 @@ import type { Workspaces } from "../workspace/workspaces.ts";
 import { branchName, createBranches, isOwnBranch } from "./branch.ts";
 import { isSelf, type OctokitFor, type Self, type Timing } from "./client.ts";
 import { createComments } from "./comments.ts";
+import { createConfigIssue } from "./config-issue.ts";
 import { commitMessage } from "./commit-message.ts";
 import { marker } from "./markdown.ts";
 import { isRefused } from "./failure.ts";
@@ -269,6 +270,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     putBack: createPutBack({ comments, outbox }),
     openFindings: createFindings({ open: openOwnIssue, outbox, comments, neutral }),
     openScheduleIssue: createScheduleIssues(openOwnIssue, neutral),
+    showConfig: createConfigIssue({ open: openOwnIssue, requests, outbox, comments, neutral, links }),
     async removeMerged(repo, branch, at) {
       const signal = AbortSignal.timeout(REMOVE_MS);
       if (!isOwnBranch(branch) || (await branches.at(repo, branch, signal)) !== at) return;

@@ -87,12 +87,13 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
       }
     },
 
-    async file(repo, path) {
+    async file(repo, path, commit) {
       try {
         const { data } = await requests.read(repo, `read ${path}`, (octokit, request) =>
           octokit.request("GET /repos/{owner}/{repo}/contents/{path}", {
             ...place(repo),
             path,
+            ...(commit === undefined ? {} : { ref: commit }),
             headers: { accept: "application/vnd.github.raw+json" },
             request,
           }),

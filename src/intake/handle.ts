@@ -14,8 +14,8 @@ import { createCommands } from "./commands.ts";
 import type { Intent, Self } from "./intent.ts";
 import { createJudge } from "./judge.ts";
 import { createLanes } from "./lanes.ts";
-import { createLoadConfig } from "./load-config.ts";
-import { doorOf, isInstalled, laneOf, lookedAt, type Looked } from "./looked.ts";
+import { createConfigs } from "./load-config.ts";
+import { doorOf, isInstalled, laneOf, lookedAt, repoOf, type Looked } from "./looked.ts";
 import { createPlanEdits } from "./plan-edits.ts";
 import { createRestart } from "./restart.ts";
 import { createRevise } from "./revise.ts";
@@ -38,7 +38,14 @@ export interface IntakeParts {
   readonly reader: GitHubReader;
   readonly publisher: Pick<
     Publisher,
-    "reply" | "acknowledge" | "removeLabel" | "openFindings" | "openScheduleIssue" | "removeMerged" | "putBack"
+    | "reply"
+    | "acknowledge"
+    | "removeLabel"
+    | "openFindings"
+    | "openScheduleIssue"
+    | "showConfig"
+    | "removeMerged"
+    | "putBack"
   >;
   readonly workflows: WorkflowSource;
   /** What people see of a run on which nobody works. */
@@ -63,7 +70,8 @@ export interface Intake {
 /** The intake over its parts. */
 export function createIntake(parts: IntakeParts): Intake {
   const { deliveries, self, journal, clock = systemClock } = parts;
-  const loadConfig = createLoadConfig(parts);
+  const configs = createConfigs(parts);
+  const loadConfig = configs.load;
   const start = createStart(parts);
   const steer = createSteer(parts);
   const judge = createJudge(parts);
@@ -113,6 +121,9 @@ export function createIntake(parts: IntakeParts): Intake {
       journal.warn("GitHub refused, so a delivery is given up", { delivery: delivery.id, error: messageOf(error) });
       await done(delivery.id, delivery.name, `${door}: given up: ${messageOf(error)}`);
     }
+    // What was asked for comes first.
+    const repo = repoOf(looked);
+    if (repo) await configs.tell(repo);
   }
 
   /** What came of it; undefined when it is carried on in the lane of its issue. */
@@ -124,7 +135,7 @@ export function createIntake(parts: IntakeParts): Intake {
       case "intent":
         return enter(looked.intent, { delivery, signal });
       case "config":
-        return (await loadConfig(looked.repo)).type === "ok" ? "the config was read" : "the config is broken";
+        return (await configs.changed(looked.repo)).type === "ok" ? "the config was read" : "the config is broken";
       case "wish": {
         const { wish } = looked;
         const intent = await wishes(wish, await loadConfig(wish.repo), delivery.receivedAt);

@@ -36,8 +36,23 @@ export function laneOf(looked: Looked): string {
 /** False for what concerns a repository on which no App is installed: nothing can be done there. */
 export function isInstalled(looked: Looked): boolean {
   if (looked.type === "ground") return true;
-  const repo = looked.type === "config" ? looked.repo : looked.type === "wish" ? looked.wish.repo : looked.intent.repo;
-  return repo.installationId !== undefined;
+  return repoOf(looked)?.installationId !== undefined;
+}
+
+/** The one repository it concerns. */
+export function repoOf(looked: Looked): RepoRef | undefined {
+  switch (looked.type) {
+    case "intent":
+      return looked.intent.repo;
+    case "wish":
+      return looked.wish.repo;
+    case "config":
+      return looked.repo;
+    case "ground":
+      return undefined;
+    default:
+      return looked satisfies never;
+  }
 }
 
 /** Where it came in, for the operator. */

@@ -80,13 +80,29 @@ describe("a new issue", () => {
     expect(await world.runs()).toEqual([]);
   });
 
-  test("under a broken config starts nothing, and that is said once in all", async () => {
-    const world = intakeWorld();
+  test("under a broken config starts nothing; people are told on the config's own issue, when it is news", async () => {
+    let now = Date.now();
+    const world = intakeWorld({ clock: { now: () => now } });
+    const { configs, replies } = world.publisher;
     world.reader.files[".github/baton.yml"] = "triggers: { onOpend: false }";
     await world.send("issues", issuePayload("opened"));
     await world.send("issues", issuePayload("opened", { issue: { number: 13 } }));
     expect([...(await world.runs()), ...(await world.runs(13))]).toEqual([]);
-    expect(world.publisher.only("config-broken").problems.join()).toContain("onOpend");
+    expect(configs).toEqual([[expect.stringContaining('.github/baton.yml:1:13: unknown key "onOpend"')]]);
+    now += 600_000;
+    await world.send("issue_comment", commentPayload("/agent help"));
+    expect(configs).toHaveLength(2);
+    world.reader.files[".github/baton.yml"] = "";
+    await world.send("issues", issuePayload("opened"));
+    await world.send("issue_comment", commentPayload("/agent help"));
+    expect(configs.slice(2)).toEqual([[]]);
+    expect(replies.map(({ reply }) => reply.kind)).toEqual(["help", "help"]);
+  });
+
+  test("is handled also where nobody can be told about the config", async () => {
+    const world = intakeWorld();
+    world.publisher.configDown = true;
+    expect(await world.send("issues", issuePayload("opened"))).toContain("started");
   });
 
   test("by a bot is left alone unless the config admits it", async () => {

@@ -366,6 +366,7 @@ export class CountingPublisher implements Publisher {
   removeLabel = () => Promise.resolve();
   openFindings = () => Promise.resolve();
   openScheduleIssue = () => Promise.resolve(0);
+  showConfig = () => Promise.resolve();
   removeMerged = () => Promise.resolve();
   putBack = () => Promise.resolve();
 }

@@ -4,7 +4,7 @@ import { BatonError } from "#src/core/errors.ts";
 import { sha, type RunId, type Sha } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { Person, RepoRef, Subject } from "#src/engine/events.ts";
-import type { EventLog, Publisher } from "#src/engine/ports.ts";
+import type { ConfigFound, EventLog, Publisher } from "#src/engine/ports.ts";
 import type { GitHubReader, Remark } from "#src/engine/github-port.ts";
 import type { Reply } from "#src/engine/reply.ts";
 import { findingsOf } from "#src/engine/findings.ts";
@@ -127,7 +127,14 @@ export class StagedReader implements GitHubReader {
 /** Keeps what was said, once per key, as the real publisher does. */
 export class RecordingPublisher implements Pick<
   Publisher,
-  "reply" | "acknowledge" | "removeLabel" | "openFindings" | "openScheduleIssue" | "removeMerged" | "putBack"
+  | "reply"
+  | "acknowledge"
+  | "removeLabel"
+  | "openFindings"
+  | "openScheduleIssue"
+  | "showConfig"
+  | "removeMerged"
+  | "putBack"
 > {
   readonly replies: { key: string; number: number; reply: Reply }[] = [];
   readonly acknowledged: number[] = [];
@@ -142,6 +149,17 @@ export class RecordingPublisher implements Pick<
   openScheduleIssue(_: RepoRef, workflow: string, deleted: number): Promise<number> {
     this.scheduled.push([workflow, deleted]);
     return Promise.resolve(40 + deleted);
+  }
+
+  /** What people were told about the config: the problems, none where it is in order. */
+  readonly configs: (readonly string[])[] = [];
+  /** Makes telling about the config fail. */
+  configDown = false;
+
+  showConfig(_: RepoRef, config: ConfigFound): Promise<void> {
+    if (this.configDown) return Promise.reject(new BatonError("github-failed", "issues are disabled"));
+    this.configs.push(config.type === "broken" ? config.problems : []);
+    return Promise.resolve();
   }
 
   readonly gone: string[] = [];
