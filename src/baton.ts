@@ -215,6 +215,8 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     contents: "write",
     metadata: "read",
   });
+  // By itself: where somebody has not granted it yet, asking for it would cost the others.
+  const checksFor = clientsOf(webhooks, { checks: "write", metadata: "read" });
   const works = role !== "webhooks";
   const needed = () => commitsInUse(store.log);
   const { shelf } = store;
@@ -239,6 +241,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
   );
   const publisher = createPublisher({
     octokitFor,
+    checksFor,
     outbox,
     throttle,
     fence: (run) => claims.assure(run),
@@ -264,7 +267,17 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
   });
   const reader = createGitHubReader(reading);
   const schedules = createSchedules(store);
-  const intake = createIntake({ ...store, schedules, reader, publisher, projection, workflows, self, journal });
+  const intake = createIntake({
+    ...store,
+    schedules,
+    reader,
+    publisher,
+    projection,
+    workflows,
+    self,
+    journal,
+    servers: env.servers ?? [],
+  });
   /** Ended runs that nobody has shown. Whoever worked them may have died before it gave their clones back. */
   const endedUnseen = async (graceMs: number) => {
     const runs = await store.unshown.ended(DAY_MS, graceMs);

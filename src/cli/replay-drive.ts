@@ -207,6 +207,7 @@ function dryPublisher(recorded: readonly RecordedEvent[]): Publisher {
     openFindings: nothing,
     openScheduleIssue: () => Promise.resolve(0),
     showConfig: nothing,
+    checkConfig: nothing,
     removeMerged: nothing,
     putBack: nothing,
     removeLabel: nothing,

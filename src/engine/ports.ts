@@ -351,6 +351,15 @@ export interface Publisher extends Keeping {
    * the config is in order again, it takes back what was said and closes the issue.
    */
   showConfig(repo: RepoRef, config: ConfigFound): Promise<void>;
+  /**
+   * Says on a check run of the commit what is to mend in the files with which the repository speaks to Baton; once for each commit. Where
+   * the App may not write check runs it does nothing.
+   */
+  checkConfig(
+    repo: RepoRef,
+    commit: Sha,
+    found: { readonly problems: readonly string[]; readonly warnings: readonly string[] },
+  ): Promise<void>;
   /** Puts Baton's comment back as it was `before` it was `edited`, unless somebody has written there since. */
   putBack(
     repo: RepoRef,

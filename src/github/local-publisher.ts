@@ -79,6 +79,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
     openFindings: () => Promise.resolve(),
     openScheduleIssue: () => Promise.resolve(0),
     showConfig: () => Promise.resolve(),
+    checkConfig: () => Promise.resolve(),
     removeMerged: () => Promise.resolve(),
     putBack: () => Promise.resolve(),
     removeLabel: () => Promise.resolve(),

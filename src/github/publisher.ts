@@ -12,6 +12,7 @@ import type { Workspaces } from "../workspace/workspaces.ts";
 import { branchName, createBranches, isOwnBranch } from "./branch.ts";
 import { isSelf, type OctokitFor, type Self, type Timing } from "./client.ts";
 import { createComments } from "./comments.ts";
+import { createConfigCheck } from "./config-check.ts";
 import { createConfigIssue } from "./config-issue.ts";
 import { commitMessage } from "./commit-message.ts";
 import { marker } from "./markdown.ts";
@@ -36,6 +37,8 @@ import { createRequests, place, systemTiming, type RequestsOptions } from "./req
 
 export interface PublisherOptions extends Pick<RequestsOptions, "throttle" | "fence" | "timeoutMs" | "monotonic"> {
   readonly octokitFor: OctokitFor;
+  /** Clients that may write check runs, and fail where the App may not. Default: `octokitFor`. */
+  readonly checksFor?: OctokitFor;
   readonly outbox: Outbox;
   readonly workspaces: Pick<Workspaces, "changes" | "file" | "tree">;
   readonly redact: Redact;
@@ -61,6 +64,7 @@ const REMOVE_MS = 60_000;
 export function createPublisher(options: PublisherOptions): Publisher {
   const {
     octokitFor,
+    checksFor = octokitFor,
     outbox,
     workspaces,
     redact,
@@ -71,7 +75,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     repliesPerHour = 20,
   } = options;
   const { throttle, fence, timeoutMs, monotonic } = options;
-  const requests = createRequests({ octokitFor, log, timing, throttle, fence, timeoutMs, monotonic });
+  const requesting = { log, timing, throttle, fence, timeoutMs, monotonic };
+  const requests = createRequests({ ...requesting, octokitFor });
   const once = createOnce({ outbox, log, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
@@ -271,6 +276,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
     openFindings: createFindings({ open: openOwnIssue, outbox, comments, neutral }),
     openScheduleIssue: createScheduleIssues(openOwnIssue, neutral),
     showConfig: createConfigIssue({ open: openOwnIssue, requests, outbox, comments, neutral, links }),
+    checkConfig: createConfigCheck({
+      requests: createRequests({ ...requesting, octokitFor: checksFor }),
+      once,
+      self,
+      neutral,
+      log,
+    }),
     async removeMerged(repo, branch, at) {
       const signal = AbortSignal.timeout(REMOVE_MS);
       if (!isOwnBranch(branch) || (await branches.at(repo, branch, signal)) !== at) return;

@@ -25,6 +25,8 @@ const PER_PAGE = 100;
 const LABEL_PAGES = 10;
 /** Remarks on a pull request that are read: 500. */
 const REMARK_PAGES = 5;
+/** GitHub lists at most 3,000 files of a pull request. */
+const FILE_PAGES = 30;
 /** Open pull requests that are looked through: 300. */
 const PULL_PAGES = 3;
 
@@ -103,6 +105,36 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
         if (isRefused(error, 404)) return undefined;
         throw error;
       }
+    },
+
+    async folder(repo, path, commit) {
+      try {
+        const { data } = await requests.read(repo, `list the folder ${path}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/contents/{path}", { ...place(repo), path, ref: commit, request }),
+        );
+        if (!Array.isArray(data)) return [];
+        return data.filter(({ type }) => type === "file").map(({ name, size }) => ({ name, bytes: size }));
+      } catch (error) {
+        if (isRefused(error, 404)) return [];
+        throw error;
+      }
+    },
+
+    async touches(repo, number, which) {
+      for (let page = 1; page <= FILE_PAGES; page += 1) {
+        const { data } = await requests.read(repo, `read the files of #${number}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/pulls/{pull_number}/files", {
+            ...place(repo),
+            pull_number: number,
+            per_page: PER_PAGE,
+            page,
+            request,
+          }),
+        );
+        if (data.some((file) => which(file.filename) || which(file.previous_filename ?? ""))) return true;
+        if (data.length < PER_PAGE) break;
+      }
+      return false;
     },
 
     async issue(repo, number) {

@@ -8,6 +8,7 @@ import type { Log } from "../core/log.ts";
 import type { Bell, EventLog, Projection, Publisher, WorkflowSource } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Deliveries } from "../store/deliveries.ts";
+import type { AllowedServer } from "../workflows/servers.ts";
 import { askedBy, type Carried } from "./asked.ts";
 import { createBeginnings } from "./beginnings.ts";
 import { createCommands } from "./commands.ts";
@@ -17,6 +18,7 @@ import { createLanes } from "./lanes.ts";
 import { createConfigs } from "./load-config.ts";
 import { doorOf, isInstalled, laneOf, lookedAt, repoOf, type Looked } from "./looked.ts";
 import { createPlanEdits } from "./plan-edits.ts";
+import { createProposals } from "./proposals.ts";
 import { createRestart } from "./restart.ts";
 import { createRevise } from "./revise.ts";
 import type { ScheduleBook } from "./schedules.ts";
@@ -44,6 +46,7 @@ export interface IntakeParts {
     | "openFindings"
     | "openScheduleIssue"
     | "showConfig"
+    | "checkConfig"
     | "removeMerged"
     | "putBack"
   >;
@@ -52,6 +55,8 @@ export interface IntakeParts {
   readonly projection?: Pick<Projection, "touch"> | undefined;
   /** Told what configs say about starts by the clock. */
   readonly schedules: Pick<ScheduleBook, "learn">;
+  /** The MCP servers that agents may name; unchecked when absent. */
+  readonly servers?: readonly AllowedServer[] | undefined;
   readonly self: Self;
   readonly journal: Log;
   /** Default: the machine's. */
@@ -82,6 +87,7 @@ export function createIntake(parts: IntakeParts): Intake {
   const begin = createBeginnings({ ...parts, loadConfig, start, revise });
   const command = createCommands({ ...parts, loadConfig, start, restart, steer, judge, revise });
   const wishes = createWishes(parts);
+  const proposals = createProposals(parts);
   const lanes = createLanes();
 
   async function done(id: string, name: string, note: string): Promise<void> {
@@ -136,6 +142,8 @@ export function createIntake(parts: IntakeParts): Intake {
         return enter(looked.intent, { delivery, signal });
       case "config":
         return (await configs.changed(looked.repo)).type === "ok" ? "the config was read" : "the config is broken";
+      case "proposed":
+        return proposals(looked);
       case "wish": {
         const { wish } = looked;
         const intent = await wishes(wish, await loadConfig(wish.repo), delivery.receivedAt);

@@ -11,7 +11,7 @@ import type { Log } from "../core/log.ts";
 export interface TokenRequest {
   readonly repositoryId: number;
   readonly permissions: Readonly<
-    Partial<Record<"contents" | "issues" | "metadata" | "pull_requests", "read" | "write">>
+    Partial<Record<"checks" | "contents" | "issues" | "metadata" | "pull_requests", "read" | "write">>
   >;
 }
 

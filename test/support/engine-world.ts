@@ -367,6 +367,7 @@ export class CountingPublisher implements Publisher {
   openFindings = () => Promise.resolve();
   openScheduleIssue = () => Promise.resolve(0);
   showConfig = () => Promise.resolve();
+  checkConfig = () => Promise.resolve();
   removeMerged = () => Promise.resolve();
   putBack = () => Promise.resolve();
 }

@@ -75,6 +75,8 @@ export class StagedReader implements GitHubReader {
   readonly pulls = new Map<number, string>();
   pull: Awaited<ReturnType<GitHubReader["pullRequest"]>>;
   remarked: Remark[] = [];
+  /** What pull requests change. */
+  touched: string[] = [];
 
   #called<T>(name: string, value: T): Promise<T> {
     this.calls.push(name);
@@ -93,6 +95,19 @@ export class StagedReader implements GitHubReader {
   }
   file(_: RepoRef, path: string): Promise<string | undefined> {
     return this.#called("file", this.files[path]);
+  }
+  folder(_: RepoRef, path: string): ReturnType<GitHubReader["folder"]> {
+    const inside = Object.entries(this.files).filter(
+      ([file]) => (file.includes("/") ? file.slice(0, file.lastIndexOf("/")) : "") === path,
+    );
+    const found = inside.map(([file, text]) => ({
+      name: file.split("/").at(-1) ?? "",
+      bytes: Buffer.byteLength(text),
+    }));
+    return this.#called("folder", found);
+  }
+  touches(...[, , which]: Parameters<GitHubReader["touches"]>): Promise<boolean> {
+    return this.#called("touches", this.touched.some(which));
   }
   issue(_: RepoRef, number: number): ReturnType<GitHubReader["issue"]> {
     const body = this.pulls.get(number);
@@ -133,6 +148,7 @@ export class RecordingPublisher implements Pick<
   | "openFindings"
   | "openScheduleIssue"
   | "showConfig"
+  | "checkConfig"
   | "removeMerged"
   | "putBack"
 > {
@@ -159,6 +175,14 @@ export class RecordingPublisher implements Pick<
   showConfig(_: RepoRef, config: ConfigFound): Promise<void> {
     if (this.configDown) return Promise.reject(new BatonError("github-failed", "issues are disabled"));
     this.configs.push(config.type === "broken" ? config.problems : []);
+    return Promise.resolve();
+  }
+
+  /** What was checked at which commit, and what was to mend. */
+  readonly checks: [commit: Sha, problems: readonly string[], warnings: readonly string[]][] = [];
+
+  checkConfig(...[, commit, { problems, warnings }]: Parameters<Publisher["checkConfig"]>): Promise<void> {
+    this.checks.push([commit, problems, warnings]);
     return Promise.resolve();
   }
 
