@@ -151,7 +151,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       ...edges,
       triager: createTriager({ model, agents, circuits, log: journal }),
       agents: runner,
-      gates: createGates({ workspaces, run: sandbox.run, log: journal }),
+      gates: createGates({ workspaces, run: sandbox.run, log: journal, schema: env.configSchema }),
       merges: workspaces,
       files: workspaces,
       workflows,
