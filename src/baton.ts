@@ -358,8 +358,8 @@ const readOnly = { issues: "read", pull_requests: "read", contents: "read", meta
 /** Clients for one repository at a time, with these permissions: only the publisher and the projection get some that may write. */
 function clientsOf(webhooks: AppWebhooks, permissions: TokenRequest["permissions"]): OctokitFor {
   return ({ id, owner, name, installationId }, rejected) => {
-    if (installationId !== undefined)
-      return webhooks.clientFor(installationId, { repositoryId: id, permissions }, rejected);
+    const which = { repositoryId: id, ...(id === 0 ? { repositoryName: name } : {}) };
+    if (installationId !== undefined) return webhooks.clientFor(installationId, { ...which, permissions }, rejected);
     throw new BatonError("github-failed", `the App is not installed on ${owner}/${name}`);
   };
 }

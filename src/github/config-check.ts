@@ -141,7 +141,7 @@ export function createConfigCheck({
   function annotationsOf({ problems, warnings }: Found) {
     const at = (line: string, level: "failure" | "warning") => {
       const found = placeOf(line);
-      if (!found) return [];
+      if (!found || found.repo !== undefined) return [];
       const where = { path: found.file, start_line: found.line, end_line: found.line };
       const columns = { start_column: found.column, end_column: found.column };
       return [{ ...where, ...columns, annotation_level: level, message: neutral.plain(found.message, 2_000) }];

@@ -162,8 +162,9 @@ export function createConfigIssue(options: ConfigIssueOptions): Publisher["showC
     const at = placeOf(problem);
     if (!at) return neutral.line(problem);
     const { owner, name } = requests.nameOf(repo);
-    const page = `${links.serverUrl}/${owner}/${name}/blob/${commit}/${at.file}#L${at.line}`;
-    return `[\`${at.file}:${at.line}:${at.column}\`](${page}): ${neutral.line(at.message)}`;
+    const tree = at.repo === undefined ? `${owner}/${name}/blob/${commit}` : `${at.repo}/blob/HEAD`;
+    const page = `${links.serverUrl}/${tree}/${at.file}#L${at.line}`;
+    return `[\`${at.repo === undefined ? "" : `${at.repo}:`}${at.file}:${at.line}:${at.column}\`](${page}): ${neutral.line(at.message)}`;
   }
 }
 

@@ -1,9 +1,10 @@
 // The read side of GitHub: what the intake asks before anything starts.
 import { BatonError } from "../core/errors.ts";
-import { sha } from "../core/ids.ts";
+import { sha, type Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { GitHubReader, IssueList, Remark } from "../engine/github-port.ts";
+import { BASE_REPOSITORY } from "../workflows/extend-config.ts";
 import { isOwnBranch } from "./branch.ts";
 import type { OctokitFor, Timing } from "./client.ts";
 import { latestComments } from "./comments.ts";
@@ -55,6 +56,24 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
     return found;
   }
 
+  async function file(repo: RepoRef, path: string, commit?: Sha): Promise<string | undefined> {
+    try {
+      const { data } = await requests.read(repo, `read ${path}`, (octokit, request) =>
+        octokit.request("GET /repos/{owner}/{repo}/contents/{path}", {
+          ...place(repo),
+          path,
+          ...(commit === undefined ? {} : { ref: commit }),
+          headers: { accept: "application/vnd.github.raw+json" },
+          request,
+        }),
+      );
+      return contentOf(data, path);
+    } catch (error) {
+      if (isRefused(error, 404)) return undefined;
+      throw error;
+    }
+  }
+
   return {
     async repository(owner, name) {
       const repo = { id: 0, owner, name };
@@ -89,22 +108,21 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
       }
     },
 
-    async file(repo, path, commit) {
+    file,
+
+    async ownersFile(repo, path) {
+      // Its number is not known; the installation is the same for all repositories of an owner.
+      const base = { ...repo, id: 0, name: BASE_REPOSITORY };
       try {
-        const { data } = await requests.read(repo, `read ${path}`, (octokit, request) =>
-          octokit.request("GET /repos/{owner}/{repo}/contents/{path}", {
-            ...place(repo),
-            path,
-            ...(commit === undefined ? {} : { ref: commit }),
-            headers: { accept: "application/vnd.github.raw+json" },
-            request,
-          }),
+        await requests.read(base, `read the repository ${base.owner}/${base.name}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}", { ...place(base), request }),
         );
-        return contentOf(data, path);
       } catch (error) {
-        if (isRefused(error, 404)) return undefined;
+        if (isRefused(error, 403, 404, 422)) return { type: "closed" };
         throw error;
       }
+      const text = await file(base, path);
+      return text === undefined ? { type: "none" } : { type: "found", text };
     },
 
     async folder(repo, path, commit) {

@@ -7,14 +7,14 @@ import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Publisher } from "../engine/ports.ts";
+import { parseExtended } from "../workflows/extend-config.ts";
 import { CONFIG_FILE } from "../workflows/load.ts";
-import { parseRepoConfig } from "../workflows/parse-repo-config.ts";
 import { defaultRepoConfig } from "../workflows/repo-config.ts";
 import type { ScheduleBook } from "./schedules.ts";
 import type { LoadedConfig } from "./start.ts";
 
 export interface ConfigsParts {
-  readonly reader: Pick<GitHubReader, "file" | "head">;
+  readonly reader: Pick<GitHubReader, "file" | "ownersFile" | "head">;
   readonly publisher: Pick<Publisher, "showConfig">;
   /** Told what configs say about starts by the clock. */
   readonly schedules: Pick<ScheduleBook, "learn">;
@@ -46,7 +46,8 @@ export function createConfigs({ reader, publisher, schedules, journal, clock = s
 
   async function read(repo: RepoRef, commit?: Sha): Promise<LoadedConfig> {
     const text = await reader.file(repo, CONFIG_FILE, commit);
-    return text === undefined ? { type: "ok", config: defaultRepoConfig } : parseRepoConfig(text, CONFIG_FILE);
+    if (text === undefined) return { type: "ok", config: defaultRepoConfig };
+    return await parseExtended(text, CONFIG_FILE, repo, () => reader.ownersFile(repo, CONFIG_FILE));
   }
 
   async function load(repo: RepoRef): Promise<LoadedConfig> {

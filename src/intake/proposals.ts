@@ -5,12 +5,12 @@ import type { GitHubReader } from "../engine/github-port.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { Sha } from "../core/ids.ts";
 import { checkRepository, isOwnFile, type RepositoryFiles } from "../workflows/check-repository.ts";
-import { createLibrary } from "../workflows/load.ts";
+import { CONFIG_FILE, createLibrary } from "../workflows/load.ts";
 import type { AllowedServer } from "../workflows/servers.ts";
 import { MAX_FILE_BYTES } from "../workflows/source-file.ts";
 
 export interface ProposalsParts {
-  readonly reader: Pick<GitHubReader, "file" | "folder" | "touches">;
+  readonly reader: Pick<GitHubReader, "file" | "ownersFile" | "folder" | "touches">;
   readonly publisher: Pick<Publisher, "checkConfig">;
   readonly servers?: readonly AllowedServer[] | undefined;
 }
@@ -29,7 +29,8 @@ export function createProposals({ reader, publisher, servers }: ProposalsParts) 
   return async ({ repo, pull, head }: Proposed): Promise<string> => {
     if (!(await reader.touches(repo, pull, isOwnFile))) return "nothing: it leaves what is said to Baton as it is";
     const files = filesAt(reader, repo, head);
-    const found = await checkRepository(files, { library: await createLibrary(), servers, repo });
+    const base = () => reader.ownersFile(repo, CONFIG_FILE);
+    const found = await checkRepository(files, { library: await createLibrary(), servers, repo, base });
     await publisher.checkConfig(repo, head, { ...found, warnings: [...found.warnings, ...files.leftOut()] });
     return `${found.problems.length} problems found`;
   };

@@ -1,5 +1,6 @@
 // Checks what a repository says to Baton: its config, its own workflows and agents. Reads files, runs nothing; the same for a folder and for
 // a commit on GitHub.
+import { parseExtended, type Base } from "./extend-config.ts";
 import { CONFIG_FILE, overrideFolder, type Library } from "./load.ts";
 import { parseAgent } from "./parse-agent.ts";
 import { parseRepoConfig } from "./parse-repo-config.ts";
@@ -20,6 +21,8 @@ export interface CheckOptions {
   readonly servers?: readonly AllowedServer[] | undefined;
   /** Whose agents they are: then servers of others are refused. */
   readonly repo?: RepoName | undefined;
+  /** Reads what the config of `repo` extends; unchecked when absent. */
+  readonly base?: (() => Promise<Base>) | undefined;
 }
 
 export interface Checked {
@@ -66,7 +69,7 @@ export async function checkRepository(files: RepositoryFiles, options: CheckOpti
   const all: Findings[] = [
     ...(await each(ownAgents, (text, file) => agentWith(options, text, file))),
     ...(await each(ownWorkflows, (text, file) => parseWorkflow(text, file, { agents }))),
-    checked(config, CONFIG_FILE, (text, file) => parseRepoConfig(text, file, { workflows })),
+    config === undefined ? nothing : await checkConfig(config, workflows, options),
     await misnamed(files),
   ];
   return {
@@ -77,6 +80,22 @@ export async function checkRepository(files: RepositoryFiles, options: CheckOpti
     agents,
     own: [...ownWorkflows, ...ownAgents],
   };
+}
+
+const nothing: Findings = { problems: [], warnings: [] };
+
+async function checkConfig(
+  text: string,
+  workflows: ReadonlySet<string>,
+  { repo, base }: CheckOptions,
+): Promise<Findings> {
+  const parsed =
+    repo && base
+      ? await parseExtended(text, CONFIG_FILE, repo, base, { workflows })
+      : parseRepoConfig(text, CONFIG_FILE, { workflows });
+  if (parsed.type === "invalid") return { problems: parsed.problems, warnings: [] };
+  if (base || parsed.config.extends === undefined) return nothing;
+  return { problems: [], warnings: [`${CONFIG_FILE}: what it extends is not read from a folder, and is not checked`] };
 }
 
 /** The name of a workflow or an agent by its path. */

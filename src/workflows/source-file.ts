@@ -62,7 +62,9 @@ function report(file: string, text: string, problems: readonly Problem[]): strin
 }
 
 /** Where a reported problem stands. */
-export interface Place {
+interface Place {
+  /** "owner/name", when it is another repository's file. */
+  readonly repo: string | undefined;
   readonly file: string;
   /** Both count from 1. */
   readonly line: number;
@@ -73,9 +75,10 @@ export interface Place {
 
 /** Takes a line that `report` made apart; undefined for the one that only counts the rest. */
 export function placeOf(problem: string): Place | undefined {
-  const [, file, line, column, message] = /^(.+?):(\d+):(\d+): ([^]*)$/.exec(problem) ?? [];
+  const [, repo, file, line, column, message] =
+    /^(?:([\w.-]+\/[\w.-]+):(?=\.github\/))?(.+?):(\d+):(\d+): ([^]*)$/.exec(problem) ?? [];
   if (file === undefined || message === undefined) return undefined;
-  return { file, line: Number(line), column: Number(column), message };
+  return { repo, file, line: Number(line), column: Number(column), message };
 }
 
 /** A value as a message quotes it: on one line, at most 60 characters; lists and mappings are only described. */

@@ -57,5 +57,13 @@ test("a pull request with a mistake fails its check; merged, the mistake has an 
   await push("main", { [file]: "triggers: { onOpened: false }\n" });
   await until(() => issue?.state === "closed");
   expect(playground.comments({ repo, number: issue?.number ?? 0 })).toHaveLength(1);
+
+  // What the organisation says holds here too, once there is such a repository.
+  await push("main", { [file]: "extends: org\n" });
+  await until(() => issue?.state === "open");
+  expect(issue?.body).toContain("the App may not read octo/.github");
+  await playground.addRepository({ owner: "octo", name: ".github", from: { [file]: "protect: [gen/**]\n" } });
+  await push("main", { [file]: "extends: octo/.github\n" });
+  await until(() => issue?.state === "closed");
   expect(checks()).toHaveLength(2);
 });

@@ -109,6 +109,13 @@ describe("with the permission", () => {
     ]);
   });
 
+  test("a problem in another repository is told, but has no line here", async () => {
+    const elsewhere = 'octo/.github:.github/baton.yml:1:1: unknown key "comands" — did you mean "commands"?';
+    await publisher().checkConfig(repo, commit, { problems: [elsewhere], warnings: [] });
+    const [run] = playground.checkRuns(name);
+    expect(run).toMatchObject({ conclusion: "failure", annotations: [], summary: expect.stringContaining("comands") });
+  });
+
   test("more problems than one request takes come in several, and count up to a bound", async () => {
     const problems = Array.from({ length: 230 }, (_, index) => problem(index + 1));
     await publisher().checkConfig(repo, commit, { problems, warnings: [] });

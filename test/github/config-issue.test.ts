@@ -103,6 +103,13 @@ test("stays closed where a person closed it, until something else is wrong", asy
   expect(issue().state).toBe("open");
 });
 
+test("links a problem of another repository there", async () => {
+  await publisher.showConfig(repo, broken(['octo/.github:.github/baton.yml:4:1: unknown key "comands"']));
+  expect(issue().body).toContain(
+    `[\`octo/.github:.github/baton.yml:4:1\`](${playground.url}/octo/.github/blob/HEAD/.github/baton.yml#L4)`,
+  );
+});
+
 test("is another one where it was deleted", async () => {
   await publisher.showConfig(repo, broken([typo]));
   await playground.deleteIssue({ repo: name, number: 1, as: "maria" });

@@ -99,6 +99,19 @@ describe("a new issue", () => {
     expect(replies.map(({ reply }) => reply.kind)).toEqual(["help", "help"]);
   });
 
+  test("is worked by the config together with what it extends, and that is recorded", async () => {
+    const world = intakeWorld();
+    world.reader.files[".github/baton.yml"] = "extends: org\nlimits: { files: 900 }\ncommands: { lint: x }";
+    await world.send("issues", issuePayload("opened"));
+    expect(world.publisher.configs).toEqual([[expect.stringContaining("the App may not read octo/.github")]]);
+    world.reader.base = { type: "found", text: "limits: { files: 7 }\ncommands: { test: make }" };
+    await world.send("issues", issuePayload("opened"));
+    expect((await world.only()).created.config).toMatchObject({
+      limits: { files: 7 },
+      commands: { test: "make", lint: "x" },
+    });
+  });
+
   test("is handled also where nobody can be told about the config", async () => {
     const world = intakeWorld();
     world.publisher.configDown = true;

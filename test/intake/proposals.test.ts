@@ -46,6 +46,17 @@ test("is checked as a folder is: every file, with places, and nothing in it is a
   expect(world.publisher.configs).toEqual([]);
 });
 
+test("is checked together with what its config extends", async () => {
+  const world = intakeWorld();
+  world.reader.touched = [config];
+  world.reader.files = { [config]: "extends: org" };
+  world.reader.base = { type: "found", text: "comands: {}" };
+  await propose(world);
+  expect(world.publisher.checks[0]?.[1]).toEqual([
+    expect.stringMatching(/^octo\/\.github:\.github\/baton\.yml:1:1: unknown key "comands"/),
+  ]);
+});
+
 test("may name the servers that its repository may have", async () => {
   const server = (name: string, repositories: string[]): AllowedServer => ({
     type: "local",

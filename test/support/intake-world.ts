@@ -75,6 +75,8 @@ export class StagedReader implements GitHubReader {
   readonly pulls = new Map<number, string>();
   pull: Awaited<ReturnType<GitHubReader["pullRequest"]>>;
   remarked: Remark[] = [];
+  /** The config of the owner's `.github`. */
+  base: Awaited<ReturnType<GitHubReader["ownersFile"]>> = { type: "closed" };
   /** What pull requests change. */
   touched: string[] = [];
 
@@ -95,6 +97,9 @@ export class StagedReader implements GitHubReader {
   }
   file(_: RepoRef, path: string): Promise<string | undefined> {
     return this.#called("file", this.files[path]);
+  }
+  ownersFile(): ReturnType<GitHubReader["ownersFile"]> {
+    return this.#called("owner's file", this.base);
   }
   folder(_: RepoRef, path: string): ReturnType<GitHubReader["folder"]> {
     const inside = Object.entries(this.files).filter(
