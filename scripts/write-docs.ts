@@ -2,27 +2,25 @@
 // JSON schemas go to docs/schema/; in Markdown, what stands between `<!-- generated: name -->` and `<!-- /generated -->` is replaced.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { z } from "zod";
 import { Variables } from "../src/env.ts";
 import { doors, type Door } from "../src/intake/doors.ts";
 import { flags, verbs, type Verb } from "../src/intake/verbs.ts";
 import { artifactSchemas } from "../src/workflows/artifacts.ts";
 import { expectation, jsonSchemaOf } from "../src/workflows/explain.ts";
+import { jsonSchemaText, schemaNames } from "../src/workflows/json-schemas.ts";
 import { AgentFrontMatter } from "../src/workflows/parse-agent.ts";
 import { RepoConfig } from "../src/workflows/repo-config.ts";
 import { Stage, Workflow } from "../src/workflows/schema.ts";
-import { LocalServer, RemoteServer, ServerList } from "../src/workflows/servers.ts";
+import { LocalServer, RemoteServer } from "../src/workflows/servers.ts";
 
 type JsonSchema = ReturnType<typeof jsonSchemaOf>;
 
 const root = join(import.meta.dirname, "..");
 
 /** The published JSON schemas, by file. */
-export const schemaFiles: Readonly<Record<string, () => object>> = {
-  "docs/schema/baton.schema.json": () => titled("Baton's configuration: .github/baton.yml", RepoConfig),
-  "docs/schema/mcp.schema.json": () => titled("The MCP servers that Baton's agents may name", ServerList),
-  "docs/schema/workflow.schema.json": () => titled("A Baton workflow: the front matter of workflows/*.md", Workflow),
-};
+export const schemaFiles: Readonly<Record<string, () => string>> = Object.fromEntries(
+  schemaNames.map((name) => [`docs/schema/${name}.schema.json`, () => jsonSchemaText(name)]),
+);
 
 /** The documents with generated parts. */
 export const documentFiles = ["README.md", "docs/commands.md", "docs/configuration.md", "docs/workflows.md"] as const;
@@ -70,10 +68,6 @@ export function withGeneratedParts(text: string): string {
       return `${open}\n${part()}\n\n${close}`;
     },
   );
-}
-
-function titled(title: string, schema: z.ZodType): object {
-  return { ...jsonSchemaOf(schema), title };
 }
 
 function isSchema(value: unknown): value is JsonSchema {
@@ -144,7 +138,7 @@ function table(head: readonly string[], body: readonly (readonly string[])[]): s
 if (import.meta.main) {
   for (const [file, make] of Object.entries(schemaFiles)) {
     mkdirSync(dirname(join(root, file)), { recursive: true });
-    writeFileSync(join(root, file), `${JSON.stringify(make(), undefined, 2)}\n`);
+    writeFileSync(join(root, file), make());
   }
   for (const file of documentFiles) {
     const path = join(root, file);

@@ -152,7 +152,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       ...edges,
       triager: createTriager({ model, agents, circuits, log: journal }),
       agents: runner,
-      gates: createGates({ workspaces, run: sandbox.run, log: journal }),
+      gates: createGates({ workspaces, run: sandbox.run, log: journal, schema: env.configSchema }),
       merges: workspaces,
       files: workspaces,
       workflows,
@@ -216,6 +216,8 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     contents: "write",
     metadata: "read",
   });
+  // By itself: where somebody has not granted it yet, asking for it would cost the others.
+  const checksFor = clientsOf(webhooks, { checks: "write", metadata: "read" });
   const works = role !== "webhooks";
   const needed = () => commitsInUse(store.log);
   const { shelf } = store;
@@ -241,6 +243,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
   const limits = createKnownLimits();
   const publisher = createPublisher({
     octokitFor,
+    checksFor,
     outbox,
     throttle,
     fence: (run) => claims.assure(run),
@@ -267,7 +270,18 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
   });
   const reader = createGitHubReader(reading);
   const schedules = createSchedules(store);
-  const intake = createIntake({ ...store, schedules, reader, publisher, projection, workflows, limits, self, journal });
+  const intake = createIntake({
+    ...store,
+    schedules,
+    reader,
+    publisher,
+    projection,
+    workflows,
+    limits,
+    self,
+    journal,
+    servers: env.servers ?? [],
+  });
   /** Ended runs that nobody has shown. Whoever worked them may have died before it gave their clones back. */
   const endedUnseen = async (graceMs: number) => {
     const runs = await store.unshown.ended(DAY_MS, graceMs);
@@ -348,8 +362,8 @@ const readOnly = { issues: "read", pull_requests: "read", contents: "read", meta
 /** Clients for one repository at a time, with these permissions: only the publisher and the projection get some that may write. */
 function clientsOf(webhooks: AppWebhooks, permissions: TokenRequest["permissions"]): OctokitFor {
   return ({ id, owner, name, installationId }, rejected) => {
-    if (installationId !== undefined)
-      return webhooks.clientFor(installationId, { repositoryId: id, permissions }, rejected);
+    const which = { repositoryId: id, ...(id === 0 ? { repositoryName: name } : {}) };
+    if (installationId !== undefined) return webhooks.clientFor(installationId, { ...which, permissions }, rejected);
     throw new BatonError("github-failed", `the App is not installed on ${owner}/${name}`);
   };
 }

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { BatonError, messageOf } from "./core/errors.ts";
+import { schemaPath } from "./workflows/json-schemas.ts";
 import { parseServerList, type AllowedServer } from "./workflows/servers.ts";
 import type { WarmPoolBounds } from "./workspace/warm-pool.ts";
 
@@ -69,6 +70,9 @@ export const Variables = z.object({
     .max(65_535, "must be a port (0 to 65535)")
     .default(3000)
     .describe("Port to listen on"),
+  BATON_URL: httpAddress
+    .optional()
+    .describe("Baton's own address, as the editors of people reach it; files that it proposes name the schema there"),
   WORKER_RUNS: count(1, 64).default(4).describe("Runs that one process works at once"),
   REPOSITORY_RUNS: count(1, 1_000)
     .default(4)
@@ -168,6 +172,8 @@ export interface Env {
   readonly model: { readonly apiKey: string; readonly baseURL: string } | undefined;
   readonly databaseUrl: string | undefined;
   readonly redisUrl: string | undefined;
+  /** Where editors find the schema of a repository's config, when that is known. */
+  readonly configSchema: string | undefined;
   readonly host: string;
   readonly port: number;
   /** Runs under way at once: in this process, and in all processes of a repository and of an installation. */
@@ -264,6 +270,7 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
         : { apiKey: env.ANTHROPIC_API_KEY, baseURL: env.ANTHROPIC_BASE_URL },
     databaseUrl: env.DATABASE_URL,
     redisUrl: env.REDIS_URL,
+    configSchema: env.BATON_URL === undefined ? undefined : `${env.BATON_URL}${schemaPath("baton")}`,
     host: env.HOST,
     port: env.PORT,
     parallel: { worker: env.WORKER_RUNS, repository: env.REPOSITORY_RUNS, installation: env.INSTALLATION_RUNS },

@@ -49,6 +49,10 @@ const verbs: Readonly<Record<string, { summary: string; where?: "caller"; load: 
     where: "caller",
     load: async () => (await import("./cli/validate.ts")).validate,
   },
+  schema: {
+    summary: "print the JSON schema of .github/baton.yml, for editors",
+    load: async () => (await import("./cli/schema.ts")).schema,
+  },
 };
 
 const [name = "help", ...argv] = process.argv.slice(2);

@@ -138,7 +138,7 @@ async function openSample(port: number, publicKey: string, token: string): Promi
         name: "Baton",
         publicKey,
         installationId: 1,
-        permissions: { issues: "write", pull_requests: "write", contents: "write", metadata: "read" },
+        permissions: { checks: "write", issues: "write", pull_requests: "write", contents: "write", metadata: "read" },
       },
     ],
     users: [{ login: PERSON, tokens: [token] }, { login: "passer-by" }],

@@ -9,6 +9,7 @@ import { createClient, whoIs, type OctokitFor, type Self } from "../github/clien
 import { createGitHubReader } from "../github/reader.ts";
 import { createRequests } from "../github/requests.ts";
 import { createMemoryThrottle, type Throttle } from "../store/throttle.ts";
+import { CONFIG_FILE } from "../workflows/load.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
 import { readConfig } from "./read-config.ts";
 
@@ -37,7 +38,10 @@ export async function openGround(
   const self = await requests.read({ id: 0, owner, name }, "say whose token GITHUB_TOKEN is", whoIs);
   const reader = createGitHubReader({ octokitFor, throttle, log: journal });
   const repo = await reader.repository(owner, name);
-  const [config, labels] = await Promise.all([readConfig((path) => reader.file(repo, path)), reader.labels(repo)]);
+  const [config, labels] = await Promise.all([
+    readConfig((path) => reader.file(repo, path), { repo, read: () => reader.ownersFile(repo, CONFIG_FILE) }),
+    reader.labels(repo),
+  ]);
   return { octokitFor, self, throttle, reader, repo, config, labels };
 }
 

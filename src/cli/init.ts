@@ -126,7 +126,13 @@ async function detected(
     if (write) await refuseUncommitted(clone.root, trial, [CONFIG_FILE]);
     else if ((await now(CONFIG_FILE)) !== (await committed(CONFIG_FILE)))
       print(`${CONFIG_FILE} counts as it is in the folder, which is not as it was committed.`);
-    const { tried, proposed } = await tryDetected({ ...trial, run: parts.sandbox.run, journal, print });
+    const { tried, proposed } = await tryDetected({
+      ...trial,
+      run: parts.sandbox.run,
+      journal,
+      schema: env.configSchema,
+      print,
+    });
     tell(tried, proposed, print);
     if (write) await writeInto(clone.root, trial, proposed, print);
     else if (proposed.files.length > 0) print("\nNothing was written; --write does.");
@@ -165,10 +171,11 @@ async function tryDetected({
   read,
   run: execute,
   journal,
+  schema,
   print,
   signal,
 }: Trial &
-  Pick<Parameters<typeof createGates>[0], "run"> & {
+  Pick<Parameters<typeof createGates>[0], "run" | "schema"> & {
     readonly journal: ReturnType<typeof createLog>;
     readonly print: (line: string) => void;
   }): Promise<{ tried: Tried; proposed: ProposedFiles }> {
@@ -177,7 +184,7 @@ async function tryDetected({
   for (const name of commandNames)
     if (commands[name] !== undefined) print(`trying ${name.padEnd(10)} ${commands[name]}   (${source[name] ?? ""})`);
   const setup: Setup = { summary: "What is detected.", commands: { ...commands }, protect: [], agents: [], notes: [] };
-  const gates = createGates({ workspaces, run: execute, log: journal });
+  const gates = createGates({ workspaces, run: execute, log: journal, schema });
   const result = await gates.check(
     {
       gate: "tried",

@@ -1,9 +1,10 @@
-// Baton's HTTP door: webhooks, whether it is alive and ready, and figures for a monitor.
+// Baton's HTTP door: webhooks, whether it is alive and ready, figures for a monitor, and JSON schemas for editors.
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { once } from "node:events";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Metrics } from "../dashboard/metrics.ts";
+import { jsonSchemaText, schemaAt } from "../workflows/json-schemas.ts";
 
 export interface Doors {
   /** Answers a delivery; false when the request is for another path. */
@@ -75,6 +76,12 @@ async function route(
   if (path === "/metrics") {
     if (!mayRead(request, metricsToken)) return answer(response, 403, "METRICS_TOKEN says who may read this\n");
     return answer(response, 200, await metrics.text(), metrics.contentType);
+  }
+  const schema = schemaAt(path ?? "");
+  if (schema) {
+    // Editors in a browser ask from another origin; there is nothing secret in it.
+    response.setHeader("access-control-allow-origin", "*");
+    return answer(response, 200, jsonSchemaText(schema), "application/json; charset=utf-8");
   }
   if (path === "/") return answer(response, 200, WELCOME);
   answer(response, 404, "there is nothing here\n");

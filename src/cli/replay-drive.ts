@@ -236,6 +236,8 @@ function dryPublisher(recorded: readonly Pick<RecordedEvent, "event">[]): Publis
     acknowledge: nothing,
     openFindings: nothing,
     openScheduleIssue: () => Promise.resolve(0),
+    showConfig: nothing,
+    checkConfig: nothing,
     removeMerged: nothing,
     putBack: nothing,
     leaveAlone: nothing,

@@ -7,8 +7,19 @@ export interface GitHubReader {
   repository(owner: string, name: string): Promise<RepoRef>;
   /** The collaborator permission of a person, looked up now and checked against the numeric id: a renamed or impersonated login gives "none". */
   permission(repo: RepoRef, person: Person): Promise<"none" | "read" | "triage" | "write" | "maintain" | "admin">;
-  /** A file of the default branch, or undefined. */
-  file(repo: RepoRef, path: string): Promise<string | undefined>;
+  /** A file of the default branch, or at a commit; undefined when it is not there. */
+  file(repo: RepoRef, path: string, commit?: Sha): Promise<string | undefined>;
+  /** A file of the repository `.github` of the same owner; "closed" when there is no such repository, or none that may be read. */
+  ownersFile(
+    repo: RepoRef,
+    path: string,
+  ): Promise<
+    { readonly type: "found"; readonly text: string } | { readonly type: "none" } | { readonly type: "closed" }
+  >;
+  /** The files in a folder at a commit, with their bytes; none when there is no such folder. The root is "". */
+  folder(repo: RepoRef, path: string, commit: Sha): Promise<readonly { name: string; bytes: number }[]>;
+  /** Whether a pull request changes, moves or removes a file of which `which` says yes. */
+  touches(repo: RepoRef, number: number, which: (path: string) => boolean): Promise<boolean>;
   issue(
     repo: RepoRef,
     number: number,

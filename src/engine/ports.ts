@@ -340,6 +340,11 @@ export interface WorkflowSource {
   names(): readonly string[];
 }
 
+/** What was found when a repository's config was read. Problems as `file:line:column: what is wrong — what to do`. */
+export type ConfigFound =
+  | { readonly type: "in-order" }
+  | { readonly type: "broken"; readonly commit: Sha; readonly problems: readonly string[] };
+
 /** The only door to GitHub's write side. Every call has a key of its own making and may be made again: it happens once. */
 export interface Publisher extends Keeping {
   /** Opens the draft pull request for a run whose gates passed. Refused when the subject is closed or locked, or the branch belongs to somebody else. */
@@ -360,6 +365,20 @@ export interface Publisher extends Keeping {
   openFindings(state: State, numbers: readonly number[], commentId: number): Promise<void>;
   /** The number of the issue for a workflow that starts by the clock; opened when there was none. `deleted`: so many before it were deleted. */
   openScheduleIssue(repo: RepoRef, workflow: string, deleted: number): Promise<number>;
+  /**
+   * Says on one issue of the repository what is wrong with its config, at the commit of the default branch at which it was read. Where
+   * the config is in order again, it takes back what was said and closes the issue.
+   */
+  showConfig(repo: RepoRef, config: ConfigFound): Promise<void>;
+  /**
+   * Says on a check run of the commit what is to mend in the files with which the repository speaks to Baton; once for each commit. Where
+   * the App may not write check runs it does nothing.
+   */
+  checkConfig(
+    repo: RepoRef,
+    commit: Sha,
+    found: { readonly problems: readonly string[]; readonly warnings: readonly string[] },
+  ): Promise<void>;
   /** Puts Baton's comment back as it was `before` it was `edited`, unless somebody has written there since. */
   putBack(
     repo: RepoRef,

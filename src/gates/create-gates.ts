@@ -24,6 +24,8 @@ export interface GatesOptions {
   /** Runs the repository's commands in a sandbox, without network. */
   readonly run: Execute;
   readonly log: Log;
+  /** Where editors find the schema of the config, when that is known. */
+  readonly schema?: string | undefined;
   readonly limits?: Partial<GateLimits>;
 }
 
@@ -34,14 +36,14 @@ const most = { code: 60, summary: 500, notes: 50, note: 1_000, evidence: 20 };
 
 /** Gates that work in fresh workspaces and remember, while they live, how commands went on commits that do not change. */
 export function createGates(options: GatesOptions): Gates {
-  const { workspaces, run, log } = options;
+  const { workspaces, run, log, schema } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const cache = createRunCache();
   return {
     async check(request, signal) {
       signal.throwIfAborted();
       const started = performance.now();
-      const context: GateContext = { request, workspaces, run, log, limits, signal, evidence: [], notes: [] };
+      const context: GateContext = { request, workspaces, run, log, schema, limits, signal, evidence: [], notes: [] };
       const verdict = await decide(context, cache);
       signal.throwIfAborted();
       const result = recorded(context, verdict, (performance.now() - started) / 1_000);

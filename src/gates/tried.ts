@@ -34,7 +34,8 @@ export async function tried(context: GateContext): Promise<Verdict> {
   const { value: setup } = request.setup;
   const found = await findCommands(workspaces, request.repo, request.base, request.config.commands, signal);
   const commands = await tryAll(context, candidates(context, setup, found), found);
-  const seen: Tried = { commands, surface: await surfaceOf(context) };
+  const { schema } = context;
+  const seen: Tried = { commands, surface: await surfaceOf(context), ...(schema === undefined ? {} : { schema }) };
   const { leftOut } = await proposeFiles({ setup, tried: seen, ...(await surveyedAt(context)) });
 
   const mendable = [

@@ -30,6 +30,8 @@ export interface GateContext {
   readonly workspaces: Workspaces;
   readonly run: Execute;
   readonly log: Log;
+  /** Where editors find the schema of the config, when that is known. */
+  readonly schema?: string | undefined;
   readonly limits: GateLimits;
   readonly signal: AbortSignal;
   /** Every command's evidence is added here, so that it is kept when the gate breaks later on. */

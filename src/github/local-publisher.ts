@@ -82,6 +82,8 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
     acknowledge: () => Promise.resolve(),
     openFindings: () => Promise.resolve(),
     openScheduleIssue: () => Promise.resolve(0),
+    showConfig: () => Promise.resolve(),
+    checkConfig: () => Promise.resolve(),
     removeMerged: () => Promise.resolve(),
     putBack: () => Promise.resolve(),
     leaveAlone: () => Promise.resolve(),

@@ -33,25 +33,29 @@ export type OpenOwnIssue = (repo: RepoRef, issue: OwnIssue) => Promise<number>;
 
 export function createOwnIssues({ requests, once, self }: OwnIssuesOptions): OpenOwnIssue {
   return async (repo, { key, kind, payload, what, mark, title, body }) => {
+    const look = async () => {
+      const { data } = await requests.read(repo, `look for the issue of ${what}`, (octokit, request) =>
+        octokit.request("GET /repos/{owner}/{repo}/issues", {
+          ...place(repo),
+          creator: self.login,
+          state: "all",
+          per_page: 100,
+          request,
+        }),
+      );
+      return data.filter((found) => found.body?.startsWith(mark)).map((found) => ({ number: found.number }));
+    };
     const { number } = await once({
       key,
       run: undefined,
       kind,
       payload,
       result: OpenedIssue,
-      async look() {
-        const { data } = await requests.read(repo, `look for the issue of ${what}`, (octokit, request) =>
-          octokit.request("GET /repos/{owner}/{repo}/issues", {
-            ...place(repo),
-            creator: self.login,
-            state: "all",
-            per_page: 100,
-            request,
-          }),
-        );
-        return data.filter((found) => found.body?.startsWith(mark)).map((found) => ({ number: found.number }));
-      },
+      look,
       async write(how) {
+        // What was written long ago the outbox has forgotten.
+        const [known] = await look();
+        if (known) return known;
         const { data } = await requests.write(
           repo,
           `open an issue for ${what}`,

@@ -15,6 +15,8 @@ import type { Workspaces } from "../workspace/workspaces.ts";
 import { branchName, createBranches, isOwnBranch, proposalBranch } from "./branch.ts";
 import { isSelf, type OctokitFor, type Self, type Timing } from "./client.ts";
 import { createComments } from "./comments.ts";
+import { createConfigCheck } from "./config-check.ts";
+import { createConfigIssue } from "./config-issue.ts";
 import { commitMessage } from "./commit-message.ts";
 import { isRefused } from "./failure.ts";
 import { createFindings } from "./open-findings.ts";
@@ -38,6 +40,8 @@ import { createRequests, place, systemTiming, type RequestsOptions } from "./req
 
 export interface PublisherOptions extends Pick<RequestsOptions, "throttle" | "fence" | "timeoutMs" | "monotonic"> {
   readonly octokitFor: OctokitFor;
+  /** Clients that may write check runs, and fail where the App may not. Default: `octokitFor`. */
+  readonly checksFor?: OctokitFor;
   readonly outbox: Outbox;
   readonly workspaces: Pick<Workspaces, "changes" | "file" | "tree">;
   readonly redact: Redact;
@@ -63,6 +67,7 @@ const REMOVE_MS = 60_000;
 export function createPublisher(options: PublisherOptions): Publisher {
   const {
     octokitFor,
+    checksFor = octokitFor,
     outbox,
     workspaces,
     redact,
@@ -73,7 +78,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     commentsPerHour = () => defaultRepoConfig.limits.commentsPerHour,
   } = options;
   const { throttle, fence, timeoutMs, monotonic } = options;
-  const requests = createRequests({ octokitFor, log, timing, throttle, fence, timeoutMs, monotonic });
+  const requesting = { log, timing, throttle, fence, timeoutMs, monotonic };
+  const requests = createRequests({ ...requesting, octokitFor });
   const once = createOnce({ outbox, log, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
@@ -246,6 +252,14 @@ export function createPublisher(options: PublisherOptions): Publisher {
     putBack: createPutBack({ comments, outbox }),
     openFindings: createFindings({ open: openOwnIssue, outbox, comments, neutral }),
     openScheduleIssue: createScheduleIssues(openOwnIssue, neutral),
+    showConfig: createConfigIssue({ open: openOwnIssue, requests, outbox, comments, neutral, links }),
+    checkConfig: createConfigCheck({
+      requests: createRequests({ ...requesting, octokitFor: checksFor }),
+      once,
+      self,
+      neutral,
+      log,
+    }),
     async removeMerged(repo, branch, at) {
       const signal = AbortSignal.timeout(REMOVE_MS);
       if (!isOwnBranch(branch) || (await branches.at(repo, branch, signal)) !== at) return;

@@ -1,9 +1,10 @@
 // The read side of GitHub: what the intake asks before anything starts.
 import { BatonError } from "../core/errors.ts";
-import { sha } from "../core/ids.ts";
+import { sha, type Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { GitHubReader, IssueList, Remark } from "../engine/github-port.ts";
+import { BASE_REPOSITORY } from "../workflows/extend-config.ts";
 import { isOwnBranch } from "./branch.ts";
 import type { OctokitFor, Timing } from "./client.ts";
 import { latestComments } from "./comments.ts";
@@ -25,6 +26,8 @@ const PER_PAGE = 100;
 const LABEL_PAGES = 10;
 /** Remarks on a pull request that are read: 500. */
 const REMARK_PAGES = 5;
+/** GitHub lists at most 3,000 files of a pull request. */
+const FILE_PAGES = 30;
 /** Open pull requests that are looked through: 300. */
 const PULL_PAGES = 3;
 
@@ -51,6 +54,24 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
       if (data.length < PER_PAGE) break;
     }
     return found;
+  }
+
+  async function file(repo: RepoRef, path: string, commit?: Sha): Promise<string | undefined> {
+    try {
+      const { data } = await requests.read(repo, `read ${path}`, (octokit, request) =>
+        octokit.request("GET /repos/{owner}/{repo}/contents/{path}", {
+          ...place(repo),
+          path,
+          ...(commit === undefined ? {} : { ref: commit }),
+          headers: { accept: "application/vnd.github.raw+json" },
+          request,
+        }),
+      );
+      return contentOf(data, path);
+    } catch (error) {
+      if (isRefused(error, 404)) return undefined;
+      throw error;
+    }
   }
 
   return {
@@ -87,21 +108,51 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
       }
     },
 
-    async file(repo, path) {
+    file,
+
+    async ownersFile(repo, path) {
+      // Its number is not known; the installation is the same for all repositories of an owner.
+      const base = { ...repo, id: 0, name: BASE_REPOSITORY };
       try {
-        const { data } = await requests.read(repo, `read ${path}`, (octokit, request) =>
-          octokit.request("GET /repos/{owner}/{repo}/contents/{path}", {
+        await requests.read(base, `read the repository ${base.owner}/${base.name}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}", { ...place(base), request }),
+        );
+      } catch (error) {
+        if (isRefused(error, 403, 404, 422)) return { type: "closed" };
+        throw error;
+      }
+      const text = await file(base, path);
+      return text === undefined ? { type: "none" } : { type: "found", text };
+    },
+
+    async folder(repo, path, commit) {
+      try {
+        const { data } = await requests.read(repo, `list the folder ${path}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/contents/{path}", { ...place(repo), path, ref: commit, request }),
+        );
+        if (!Array.isArray(data)) return [];
+        return data.filter(({ type }) => type === "file").map(({ name, size }) => ({ name, bytes: size }));
+      } catch (error) {
+        if (isRefused(error, 404)) return [];
+        throw error;
+      }
+    },
+
+    async touches(repo, number, which) {
+      for (let page = 1; page <= FILE_PAGES; page += 1) {
+        const { data } = await requests.read(repo, `read the files of #${number}`, (octokit, request) =>
+          octokit.request("GET /repos/{owner}/{repo}/pulls/{pull_number}/files", {
             ...place(repo),
-            path,
-            headers: { accept: "application/vnd.github.raw+json" },
+            pull_number: number,
+            per_page: PER_PAGE,
+            page,
             request,
           }),
         );
-        return contentOf(data, path);
-      } catch (error) {
-        if (isRefused(error, 404)) return undefined;
-        throw error;
+        if (data.some((file) => which(file.filename) || which(file.previous_filename ?? ""))) return true;
+        if (data.length < PER_PAGE) break;
       }
+      return false;
     },
 
     async issue(repo, number) {

@@ -1,5 +1,4 @@
 // Runs that begin, or go on, without a command: a new issue, a label, an assignment, the clock, a review.
-import { createHash } from "node:crypto";
 import type { Log } from "../core/log.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Publisher } from "../engine/ports.ts";
@@ -46,17 +45,8 @@ export function createBeginnings({
     async opened(intent: Intent & { door: "opened" }, carried: Carried): Promise<string> {
       const loaded = await loadConfig(intent.repo);
       const quote = "a new issue";
-      if (loaded.type === "invalid") {
-        if (intent.actor.app !== undefined) return "the config is broken";
-        // Told once for each state of the file, not under every new issue.
-        const state = createHash("sha256").update(loaded.problems.join("\n")).digest("hex").slice(0, 16);
-        await publisher.reply(intent.repo, intent.subject, `config-broken:${intent.repo.id}:${state}`, {
-          kind: "config-broken",
-          quote,
-          problems: loaded.problems,
-        });
-        return "the config is broken";
-      }
+      // That has an issue of its own: whoever opens another one need not know of it.
+      if (loaded.type === "invalid") return "the config is broken";
       const { triggers } = loaded.config;
       if (!triggers.onOpened) return "triggers.onOpened is off";
       if (intent.actor.app !== undefined && !isListed(intent.actor.app, triggers.bots))

@@ -9,6 +9,7 @@ import type { Bell, EventLog, Projection, Publisher, WorkflowSource } from "../e
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import type { Outbox } from "../store/outbox.ts";
+import type { AllowedServer } from "../workflows/servers.ts";
 import { askedBy, type Carried } from "./asked.ts";
 import { createBeginnings } from "./beginnings.ts";
 import { createCommands } from "./commands.ts";
@@ -16,9 +17,10 @@ import type { Intent, Self } from "./intent.ts";
 import { createJudge } from "./judge.ts";
 import { createLanes } from "./lanes.ts";
 import type { KnownLimits } from "./limits.ts";
-import { createLoadConfig } from "./load-config.ts";
-import { doorOf, isInstalled, laneOf, lookedAt, type Looked } from "./looked.ts";
+import { createConfigs } from "./load-config.ts";
+import { doorOf, isInstalled, laneOf, lookedAt, repoOf, type Looked } from "./looked.ts";
 import { createPlanEdits } from "./plan-edits.ts";
+import { createProposals } from "./proposals.ts";
 import { createRestart } from "./restart.ts";
 import { createRevise } from "./revise.ts";
 import type { ScheduleBook } from "./schedules.ts";
@@ -46,6 +48,8 @@ export interface IntakeParts {
     | "leaveAlone"
     | "openFindings"
     | "openScheduleIssue"
+    | "showConfig"
+    | "checkConfig"
     | "removeMerged"
     | "putBack"
   >;
@@ -57,6 +61,8 @@ export interface IntakeParts {
   readonly schedules: Pick<ScheduleBook, "learn">;
   /** Told what configs allow, and asked for it. */
   readonly limits: KnownLimits;
+  /** The MCP servers that agents may name; unchecked when absent. */
+  readonly servers?: readonly AllowedServer[] | undefined;
   readonly self: Self;
   readonly journal: Log;
   /** Default: the machine's. */
@@ -75,7 +81,8 @@ export interface Intake {
 /** The intake over its parts. */
 export function createIntake(parts: IntakeParts): Intake {
   const { deliveries, self, journal, clock = systemClock } = parts;
-  const loadConfig = createLoadConfig(parts);
+  const configs = createConfigs(parts);
+  const loadConfig = configs.load;
   const start = createStart(parts);
   const steer = createSteer(parts);
   const judge = createJudge(parts);
@@ -86,6 +93,7 @@ export function createIntake(parts: IntakeParts): Intake {
   const begin = createBeginnings({ ...parts, loadConfig, start, revise });
   const command = createCommands({ ...parts, loadConfig, start, restart, steer, judge, revise });
   const wishes = createWishes(parts);
+  const proposals = createProposals(parts);
   const lanes = createLanes();
 
   async function done(id: string, name: string, note: string): Promise<void> {
@@ -125,6 +133,9 @@ export function createIntake(parts: IntakeParts): Intake {
       journal.warn("GitHub refused, so a delivery is given up", { delivery: delivery.id, error: messageOf(error) });
       await done(delivery.id, delivery.name, `${door}: given up: ${messageOf(error)}`);
     }
+    // What was asked for comes first.
+    const repo = repoOf(looked);
+    if (repo) await configs.tell(repo);
   }
 
   /** What came of it; undefined when it is carried on in the lane of its issue. */
@@ -136,7 +147,9 @@ export function createIntake(parts: IntakeParts): Intake {
       case "intent":
         return enter(looked.intent, { delivery, signal });
       case "config":
-        return (await loadConfig(looked.repo)).type === "ok" ? "the config was read" : "the config is broken";
+        return (await configs.changed(looked.repo)).type === "ok" ? "the config was read" : "the config is broken";
+      case "proposed":
+        return proposals(looked);
       case "wish": {
         const { wish } = looked;
         const intent = await wishes(wish, await loadConfig(wish.repo), delivery.receivedAt);

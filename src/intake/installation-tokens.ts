@@ -10,8 +10,10 @@ import type { Log } from "../core/log.ts";
 
 export interface TokenRequest {
   readonly repositoryId: number;
+  /** Instead of the id, where that is not known. */
+  readonly repositoryName?: string;
   readonly permissions: Readonly<
-    Partial<Record<"contents" | "issues" | "metadata" | "pull_requests", "read" | "write">>
+    Partial<Record<"checks" | "contents" | "issues" | "metadata" | "pull_requests", "read" | "write">>
   >;
 }
 

@@ -1,4 +1,5 @@
 // What a delivery holds: something asked for, or news about a config, or about the ground of many runs; and in which lane it is carried out.
+import type { Sha } from "../core/ids.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { KeptDelivery } from "../store/deliveries.ts";
 import type { Ground, Intent, Wish } from "./intent.ts";
@@ -8,6 +9,7 @@ export type Looked = { readonly delivery: KeptDelivery } & (
   | { readonly type: "intent"; readonly intent: Intent }
   | { readonly type: "wish"; readonly wish: Wish }
   | { readonly type: "config"; readonly repo: RepoRef }
+  | { readonly type: "proposed"; readonly repo: RepoRef; readonly pull: number; readonly head: Sha }
   | { readonly type: "ground"; readonly ground: Ground }
 );
 
@@ -26,6 +28,8 @@ export function laneOf(looked: Looked): string {
       return `wishes ${looked.wish.repo.id}`;
     case "config":
       return `config ${looked.repo.id}`;
+    case "proposed":
+      return `proposed ${looked.repo.id}#${looked.pull}`;
     case "ground":
       return `ground ${looked.ground.installation ?? looked.ground.repositories.join()}`;
     default:
@@ -36,13 +40,30 @@ export function laneOf(looked: Looked): string {
 /** False for what concerns a repository on which no App is installed: nothing can be done there. */
 export function isInstalled(looked: Looked): boolean {
   if (looked.type === "ground") return true;
-  const repo = looked.type === "config" ? looked.repo : looked.type === "wish" ? looked.wish.repo : looked.intent.repo;
-  return repo.installationId !== undefined;
+  return repoOf(looked)?.installationId !== undefined;
+}
+
+/** The one repository it concerns. */
+export function repoOf(looked: Looked): RepoRef | undefined {
+  switch (looked.type) {
+    case "intent":
+      return looked.intent.repo;
+    case "wish":
+      return looked.wish.repo;
+    case "config":
+    case "proposed":
+      return looked.repo;
+    case "ground":
+      return undefined;
+    default:
+      return looked satisfies never;
+  }
 }
 
 /** Where it came in, for the operator. */
 export function doorOf(looked: Looked): string {
   if (looked.type === "intent") return looked.intent.door;
   if (looked.type === "wish") return looked.wish.door;
+  if (looked.type === "proposed") return "pull request";
   return looked.type === "ground" ? looked.ground.loss : "push";
 }

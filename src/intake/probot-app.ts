@@ -135,11 +135,11 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
   const tokens = createInstallationTokens({
     clock,
     log,
-    async mint(installationId, { repositoryId, permissions }) {
+    async mint(installationId, { repositoryId, repositoryName, permissions }) {
       const octokit: Octokit = await probot.auth();
       const { data } = await octokit.request("POST /app/installations/{installation_id}/access_tokens", {
         installation_id: installationId,
-        repository_ids: [repositoryId],
+        ...(repositoryName === undefined ? { repository_ids: [repositoryId] } : { repositories: [repositoryName] }),
         permissions,
         request: { signal: AbortSignal.timeout(TOKEN_TIMEOUT_MS) },
       });

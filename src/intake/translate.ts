@@ -4,6 +4,7 @@
 // comments, but for a plan that a person writes otherwise and findings that a person ticks.
 // Bots are let through with their name, so that the repository's config may admit them.
 import type { z } from "zod";
+import { isSha, type Sha } from "../core/ids.ts";
 import { planMarkerIn } from "../engine/asks.ts";
 import type { RepoRef } from "../engine/events.ts";
 import { reportedEnd, ticksIn } from "../engine/findings.ts";
@@ -31,6 +32,8 @@ export type Translation =
   | { readonly type: "ground"; readonly ground: Ground }
   /** The repository's config may have changed. */
   | { readonly type: "config"; readonly repo: RepoRef }
+  /** A pull request proposes a commit that may change what the repository says to Baton. */
+  | { readonly type: "proposed"; readonly repo: RepoRef; readonly pull: number; readonly head: Sha }
   | { readonly type: "nothing"; readonly because: string };
 
 const nothing = (because: string): Translation => ({ type: "nothing", because });
@@ -77,6 +80,10 @@ export function translate(name: string, payload: unknown, self: Self): Translati
       return read(CommentEvent, payload, (event) => fromComment(event, self));
     case "issue_comment.edited":
       return read(CommentEvent, payload, (event) => fromEdit(event, self));
+    case "pull_request.opened":
+    case "pull_request.reopened":
+    case "pull_request.synchronize":
+      return read(PullEvent, payload, fromProposal);
     case "pull_request.closed":
       return read(PullEvent, payload, (event) => fromPull(event, self));
     case "pull_request_review.submitted":
@@ -239,6 +246,13 @@ function fromPull(event: PullEvent, self: Self): Translation {
     type: "intent",
     intent: { ...place, door: "pull-closed", actor: actorOf(sender, undefined), merged, head: pull.head.sha },
   };
+}
+
+/** Whoever proposes it, Baton too: what it says is looked at, and never acted on. */
+function fromProposal(event: PullEvent): Translation {
+  const { number, head } = event.pull_request;
+  if (!isSha(head.sha)) return nothing("the pull request has no commit");
+  return { type: "proposed", repo: repoOf(event), pull: number, head: head.sha };
 }
 
 function fromReview(event: ReviewEvent, self: Self): Translation {

@@ -28,12 +28,20 @@ const ABOUT = {
   protect: "# Paths that no run may change, besides the built-in ones.",
 } as const;
 
-/** The text with the additions; undefined when they cannot be written into it. No text: a new file. */
-export function withAdditions(text: string | undefined, additions: Additions, file: string): string | undefined {
+/**
+ * The text with the additions; undefined when they cannot be written into it. No text: a new file, which names the `schema` by its
+ * address where that is known.
+ */
+export function withAdditions(
+  text: string | undefined,
+  additions: Additions,
+  file: string,
+  schema?: string,
+): string | undefined {
   const before = text === undefined ? undefined : parseRepoConfig(text, file);
   if (before?.type === "invalid") return undefined;
   const old = before?.config ?? defaultRepoConfig;
-  let next = text ?? HEAD;
+  let next = text ?? `${schema === undefined ? "" : `# yaml-language-server: $schema=${schema}\n`}${HEAD}`;
   next = added(next, "commands", commandLines(additions));
   next = added(next, "protect", protectLines(additions));
   const after = parseRepoConfig(next, file);

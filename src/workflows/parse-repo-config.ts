@@ -1,16 +1,30 @@
 // Reads `.github/baton.yml`. Every problem is reported at once as `file:line:column: what is wrong — what to do`.
+import { z } from "zod";
 import { explain } from "./explain.ts";
 import { at, parseLocatedYaml, type Located } from "./located-yaml.ts";
 import { nearest } from "./nearest.ts";
 import { RepoConfig } from "./repo-config.ts";
 import { openSource, quote, type Problem } from "./source-file.ts";
 
+/** What a file says, without the defaults. */
+export type Said = Readonly<Record<string, unknown>>;
+
+export interface Known {
+  readonly workflows?: ReadonlySet<string>;
+}
+
+export type ParsedRepoConfig =
+  | {
+      readonly type: "ok";
+      readonly config: RepoConfig;
+      readonly said: Said;
+      /** A problem at the value of a key, with its place. */
+      readonly report: (key: string, message: string) => string[];
+    }
+  | { readonly type: "invalid"; readonly problems: string[] };
+
 /** Parses a repository's config. An empty file means the defaults. `known.workflows` are the workflows that exist; without it the names of workflows are not checked. Never throws. */
-export function parseRepoConfig(
-  text: string,
-  file: string,
-  known: { workflows?: ReadonlySet<string> } = {},
-): { type: "ok"; config: RepoConfig } | { type: "invalid"; problems: string[] } {
+export function parseRepoConfig(text: string, file: string, known: Known = {}): ParsedRepoConfig {
   const opened = openSource(text, file);
   if (opened.type === "invalid") return opened;
   const { source } = opened;
@@ -21,9 +35,17 @@ export function parseRepoConfig(
     ...(checked.success ? [] : explain(RepoConfig, checked.error, yaml.root)),
     ...checkWorkflows(yaml.root, known.workflows),
   ];
-  if (checked.success && problems.length === 0) return { type: "ok", config: checked.data };
+  if (checked.success && problems.length === 0)
+    return {
+      type: "ok",
+      config: checked.data,
+      said: said.parse(yaml.root.value),
+      report: (key, message) => source.report([{ offset: at(yaml.root, [key]).located.offset, message }]),
+    };
   return { type: "invalid", problems: source.report(problems) };
 }
+
+const said = z.record(z.string(), z.unknown());
 
 function checkWorkflows(root: Located, workflows: ReadonlySet<string> | undefined): Problem[] {
   if (!workflows) return [];

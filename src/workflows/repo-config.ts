@@ -24,6 +24,13 @@ export const Commands = z.strictObject({
 export type Commands = z.infer<typeof Commands>;
 
 export const RepoConfig = z.strictObject({
+  extends: z
+    .string()
+    .regex(/^(?:org|[A-Za-z\d][A-Za-z\d-]{0,38}\/\.github)$/, "must be org, or OWNER/.github")
+    .optional()
+    .describe(
+      "`org` or OWNER/.github: the config of the owner's repository `.github` holds where this file says nothing",
+    ),
   commands: Commands.default({}),
   triggers: z
     .strictObject({

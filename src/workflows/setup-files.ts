@@ -51,7 +51,7 @@ async function configFile(survey: Survey, leftOut: LeftOut[]): Promise<ProposedF
   const config = parsed?.type === "ok" ? parsed.config : defaultRepoConfig;
   const additions = { commands: newCommands(survey, config, leftOut), protect: newPaths(survey, config, leftOut) };
   if (Object.keys(additions.commands).length === 0 && additions.protect.length === 0) return [];
-  const next = withAdditions(text, additions, CONFIG_FILE);
+  const next = withAdditions(text, additions, CONFIG_FILE, survey.tried.schema);
   if (next !== undefined) return [{ path: CONFIG_FILE, text: next }];
   const why = `\`${CONFIG_FILE}\` is written in a way that Baton cannot add to without changing what is there: add it by hand`;
   for (const [name, one] of Object.entries(additions.commands))

@@ -93,5 +93,7 @@ export const Tried = z.strictObject({
   commands: z.array(TriedCommand).max(commandNames.length + 1),
   /** What the gate `surface` says of the commit compared with itself: whether names can be read here at all. */
   surface: z.strictObject({ code: z.string().max(60), summary: z.string().max(500) }),
+  /** Where editors find the schema of the config, as it was known then. */
+  schema: z.url().max(300).optional(),
 });
 export type Tried = z.infer<typeof Tried>;

@@ -61,6 +61,26 @@ function report(file: string, text: string, problems: readonly Problem[]): strin
   return lines;
 }
 
+/** Where a reported problem stands. */
+interface Place {
+  /** "owner/name", when it is another repository's file. */
+  readonly repo: string | undefined;
+  readonly file: string;
+  /** Both count from 1. */
+  readonly line: number;
+  readonly column: number;
+  /** The problem without its place. */
+  readonly message: string;
+}
+
+/** Takes a line that `report` made apart; undefined for the one that only counts the rest. */
+export function placeOf(problem: string): Place | undefined {
+  const [, repo, file, line, column, message] =
+    /^(?:([\w.-]+\/[\w.-]+):(?=\.github\/))?(.+?):(\d+):(\d+): ([^]*)$/.exec(problem) ?? [];
+  if (file === undefined || message === undefined) return undefined;
+  return { repo, file, line: Number(line), column: Number(column), message };
+}
+
 /** A value as a message quotes it: on one line, at most 60 characters; lists and mappings are only described. */
 export function quote(value: unknown): string {
   const text = shown(value);

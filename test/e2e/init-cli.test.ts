@@ -37,8 +37,9 @@ afterEach(async () => rm(folder, { recursive: true, force: true }));
 
 describe("baton init", () => {
   test("needs no key, tells what can be verified, and changes nothing", async () => {
-    await using baton = startBaton(["init", repo], environment());
+    await using baton = startBaton(["init", repo], environment({ BATON_URL: "https://baton.example.org/" }));
     expect(await baton.exit, baton.stderr()).toBe(0);
+    expect(baton.stdout()).toContain("  # yaml-language-server: $schema=https://baton.example.org/schema/baton.json\n");
     expect(baton.stdout()).toMatch(
       /✓ The suite is no worse than before \(baseline\): yes\n +`npm test`: 10 tests read/,
     );

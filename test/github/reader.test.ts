@@ -45,6 +45,10 @@ describe("against the playground", () => {
     expect(await reader.file(repo, ".github/baton.yml")).toBe("commands: { test: npm test }\n# größer\n");
     expect(await reader.file(repo, ".github/none.yml")).toBeUndefined();
     expect(await reader.file(repo, ".github")).toBeUndefined();
+    expect(await reader.ownersFile(repo, ".github/baton.yml")).toEqual({ type: "closed" });
+    await playground.addRepository({ owner: "octo", name: ".github", from: { "a.yml": "protect: [a]\n" } });
+    expect(await reader.ownersFile(repo, ".github/baton.yml")).toEqual({ type: "none" });
+    expect(await reader.ownersFile(repo, "a.yml")).toEqual({ type: "found", text: "protect: [a]\n" });
     expect(await reader.head(repo, "main")).toBe((await playground.refs("octo/tab"))["refs/heads/main"]);
     await expect(reader.head(repo, "nowhere")).rejects.toMatchObject({ code: "github-failed", status: 404 });
     const issue = await playground.openIssue({

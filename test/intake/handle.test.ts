@@ -81,13 +81,42 @@ describe("a new issue", () => {
     expect(await world.runs()).toEqual([]);
   });
 
-  test("under a broken config starts nothing, and that is said once in all", async () => {
-    const world = intakeWorld();
+  test("under a broken config starts nothing; people are told on the config's own issue, when it is news", async () => {
+    let now = Date.now();
+    const world = intakeWorld({ clock: { now: () => now } });
+    const { configs, replies } = world.publisher;
     world.reader.files[".github/baton.yml"] = "triggers: { onOpend: false }";
     await world.send("issues", issuePayload("opened"));
     await world.send("issues", issuePayload("opened", { issue: { number: 13 } }));
     expect([...(await world.runs()), ...(await world.runs(13))]).toEqual([]);
-    expect(world.publisher.only("config-broken").problems.join()).toContain("onOpend");
+    expect(configs).toEqual([[expect.stringContaining('.github/baton.yml:1:13: unknown key "onOpend"')]]);
+    now += 600_000;
+    await world.send("issue_comment", commentPayload("/agent help"));
+    expect(configs).toHaveLength(2);
+    world.reader.files[".github/baton.yml"] = "";
+    await world.send("issues", issuePayload("opened"));
+    await world.send("issue_comment", commentPayload("/agent help"));
+    expect(configs.slice(2)).toEqual([[]]);
+    expect(replies.map(({ reply }) => reply.kind)).toEqual(["help", "help"]);
+  });
+
+  test("is worked by the config together with what it extends, and that is recorded", async () => {
+    const world = intakeWorld();
+    world.reader.files[".github/baton.yml"] = "extends: org\nlimits: { files: 900 }\ncommands: { lint: x }";
+    await world.send("issues", issuePayload("opened"));
+    expect(world.publisher.configs).toEqual([[expect.stringContaining("the App may not read octo/.github")]]);
+    world.reader.base = { type: "found", text: "limits: { files: 7 }\ncommands: { test: make }" };
+    await world.send("issues", issuePayload("opened"));
+    expect((await world.only()).created.config).toMatchObject({
+      limits: { files: 7 },
+      commands: { test: "make", lint: "x" },
+    });
+  });
+
+  test("is handled also where nobody can be told about the config", async () => {
+    const world = intakeWorld();
+    world.publisher.configDown = true;
+    expect(await world.send("issues", issuePayload("opened"))).toContain("started");
   });
 
   test("by a bot is left alone unless the config admits it", async () => {

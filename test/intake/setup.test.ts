@@ -61,6 +61,7 @@ describe("app.yml", () => {
     expect(app).toMatchObject({
       public: false,
       default_permissions: {
+        checks: "write",
         contents: "write",
         issues: "write",
         metadata: "read",
@@ -79,8 +80,8 @@ describe("app.yml", () => {
     const permissions = z
       .object({ default_permissions: z.record(z.string(), z.string()) })
       .parse(app).default_permissions;
-    expect(Object.keys(permissions)).toHaveLength(4);
-    for (const never of ["checks", "workflows", "administration", "secrets", "actions", "members"])
+    expect(Object.keys(permissions)).toHaveLength(5);
+    for (const never of ["workflows", "administration", "secrets", "actions", "members"])
       expect(permissions).not.toHaveProperty(never);
   });
 });

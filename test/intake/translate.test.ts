@@ -116,6 +116,23 @@ describe("a push", () => {
   });
 });
 
+describe("a pull request", () => {
+  const head = "b".repeat(40);
+  const event = (action: string, at = head) => ({
+    ...issuePayload(action),
+    pull_request: { number: 5, html_url: "u", title: "t", head: { sha: at } },
+  });
+
+  test.each(["opened", "synchronize", "reopened"])("that is %s proposes its head", (action) => {
+    expect(translate("pull_request", event(action), self)).toMatchObject({ type: "proposed", pull: 5, head });
+  });
+
+  test("proposes nothing by other changes, nor without a commit", () => {
+    expect(translate("pull_request", event("edited"), self)).toMatchObject({ type: "nothing" });
+    expect(translate("pull_request", event("opened", "main"), self)).toMatchObject({ type: "nothing" });
+  });
+});
+
 describe("a pull request of Baton's", () => {
   const own = { login: "Baton-App[bot]", id: 1, type: "Bot" };
   const maria = { login: "maria", id: 7, type: "User" };

@@ -68,6 +68,7 @@ export async function openWorld(changes: Partial<Env> = {}): Promise<World> {
   const { publicKey, privateKey } = createKeys();
   const secret = randomBytes(20).toString("hex");
   const permissions = {
+    checks: "write",
     issues: "write",
     pull_requests: "write",
     contents: "write",

@@ -368,6 +368,8 @@ export class CountingPublisher implements Publisher {
   leaveAlone = () => Promise.resolve();
   openFindings = () => Promise.resolve();
   openScheduleIssue = () => Promise.resolve(0);
+  showConfig = () => Promise.resolve();
+  checkConfig = () => Promise.resolve();
   removeMerged = () => Promise.resolve();
   putBack = () => Promise.resolve();
 }

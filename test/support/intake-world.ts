@@ -4,7 +4,7 @@ import { BatonError } from "#src/core/errors.ts";
 import { sha, type RunId, type Sha } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { Person, RepoRef, Subject } from "#src/engine/events.ts";
-import type { EventLog, Publisher } from "#src/engine/ports.ts";
+import type { ConfigFound, EventLog, Publisher } from "#src/engine/ports.ts";
 import type { GitHubReader, Remark } from "#src/engine/github-port.ts";
 import type { Reply } from "#src/engine/reply.ts";
 import { findingsOf } from "#src/engine/findings.ts";
@@ -77,6 +77,10 @@ export class StagedReader implements GitHubReader {
   readonly pulls = new Map<number, string>();
   pull: Awaited<ReturnType<GitHubReader["pullRequest"]>>;
   remarked: Remark[] = [];
+  /** The config of the owner's `.github`. */
+  base: Awaited<ReturnType<GitHubReader["ownersFile"]>> = { type: "closed" };
+  /** What pull requests change. */
+  touched: string[] = [];
 
   #called<T>(name: string, value: T): Promise<T> {
     this.calls.push(name);
@@ -95,6 +99,22 @@ export class StagedReader implements GitHubReader {
   }
   file(_: RepoRef, path: string): Promise<string | undefined> {
     return this.#called("file", this.files[path]);
+  }
+  ownersFile(): ReturnType<GitHubReader["ownersFile"]> {
+    return this.#called("owner's file", this.base);
+  }
+  folder(_: RepoRef, path: string): ReturnType<GitHubReader["folder"]> {
+    const inside = Object.entries(this.files).filter(
+      ([file]) => (file.includes("/") ? file.slice(0, file.lastIndexOf("/")) : "") === path,
+    );
+    const found = inside.map(([file, text]) => ({
+      name: file.split("/").at(-1) ?? "",
+      bytes: Buffer.byteLength(text),
+    }));
+    return this.#called("folder", found);
+  }
+  touches(...[, , which]: Parameters<GitHubReader["touches"]>): Promise<boolean> {
+    return this.#called("touches", this.touched.some(which));
   }
   issue(_: RepoRef, number: number): ReturnType<GitHubReader["issue"]> {
     const body = this.pulls.get(number);
@@ -136,6 +156,8 @@ export class RecordingPublisher implements Pick<
   | "leaveAlone"
   | "openFindings"
   | "openScheduleIssue"
+  | "showConfig"
+  | "checkConfig"
   | "removeMerged"
   | "putBack"
 > {
@@ -152,6 +174,25 @@ export class RecordingPublisher implements Pick<
   openScheduleIssue(_: RepoRef, workflow: string, deleted: number): Promise<number> {
     this.scheduled.push([workflow, deleted]);
     return Promise.resolve(40 + deleted);
+  }
+
+  /** What people were told about the config: the problems, none where it is in order. */
+  readonly configs: (readonly string[])[] = [];
+  /** Makes telling about the config fail. */
+  configDown = false;
+
+  showConfig(_: RepoRef, config: ConfigFound): Promise<void> {
+    if (this.configDown) return Promise.reject(new BatonError("github-failed", "issues are disabled"));
+    this.configs.push(config.type === "broken" ? config.problems : []);
+    return Promise.resolve();
+  }
+
+  /** What was checked at which commit, and what was to mend. */
+  readonly checks: [commit: Sha, problems: readonly string[], warnings: readonly string[]][] = [];
+
+  checkConfig(...[, commit, { problems, warnings }]: Parameters<Publisher["checkConfig"]>): Promise<void> {
+    this.checks.push([commit, problems, warnings]);
+    return Promise.resolve();
   }
 
   readonly gone: string[] = [];

@@ -12,7 +12,7 @@ const words = (text: string) => text.replace(/-{3,}/g, "---").replace(/\s+/g, " 
 
 describe("generated parts are current", () => {
   test.each(Object.keys(schemaFiles))("%s", (file) => {
-    expect(JSON.parse(read(file))).toEqual(JSON.parse(JSON.stringify(schemaFiles[file]?.())));
+    expect(JSON.parse(read(file))).toEqual(JSON.parse(schemaFiles[file]?.() ?? ""));
   });
 
   test.each(documentFiles)("%s", (file) => {

@@ -13,7 +13,8 @@ function problemsOf(text: string): string[] {
 
 describe("a config", () => {
   test.each(["", "\n\n", "# nothing but a comment\n", "---\n", "{}", "\uFEFF", "~"])("%j is the default", (text) => {
-    expect(parseRepoConfig(text, file)).toEqual({ type: "ok", config: defaultRepoConfig });
+    const said = { said: {}, report: expect.any(Function) };
+    expect(parseRepoConfig(text, file)).toEqual({ type: "ok", config: defaultRepoConfig, ...said });
   });
 
   test("takes what it says and the default for the rest", () => {
@@ -23,6 +24,8 @@ describe("a config", () => {
     );
     expect(parsed).toEqual({
       type: "ok",
+      said: expect.objectContaining({ commands: { test: "npm test" } }),
+      report: expect.any(Function),
       config: {
         ...defaultRepoConfig,
         commands: { test: "npm test" },

@@ -46,6 +46,18 @@ describe("files of a setup", () => {
     expect(leftOut.map(({ what }) => what)).toEqual(["commands.test: npm test", "commands.lint: x"]);
   });
 
+  test("a new file names its schema for editors where that has an address; what people wrote is left as it is", async () => {
+    const schema = "https://baton.example.org/schema/baton.json";
+    const tried = { ...works("npm test"), schema };
+    const first = async (files?: Record<string, string>, seen: Tried = tried) =>
+      (await propose({ commands: { test: "npm test" } }, seen, files)).files[0]?.text ?? "";
+    expect(await first()).toMatch(
+      /^# yaml-language-server: \$schema=https:\/\/baton\.example\.org\/schema\/baton\.json\n#/,
+    );
+    expect(await first({}, works("npm test"))).not.toContain("yaml-language-server");
+    expect(await first({ ".github/baton.yml": "# ours\n" })).not.toContain("yaml-language-server");
+  });
+
   test("what people wrote stays", async () => {
     const text = "commands: { test: make check }\n";
     const written = { ".github/baton.yml": text, ".github/baton/agents/cents.md": "theirs" };
