@@ -127,6 +127,12 @@ describe("a bug run", () => {
     expect(agents.tasks.at(-1)?.reasons.join()).toContain("kept");
   });
 
+  test("every agent is told the tier that was asked for", async () => {
+    const agents = new ScriptedAgents();
+    await play({ agents }, { tier: "deep" });
+    expect([...new Set(agents.tasks.map(({ atLeast }) => atLeast))]).toEqual(["deep"]);
+  });
+
   test("a dry run verifies and opens nothing", async () => {
     const publisher = new CountingPublisher();
     const change = { kind: "modified", mode: "100644", added: 3, removed: 1, binary: false } as const;
