@@ -358,10 +358,7 @@ export interface Publisher extends Keeping {
   reply(repo: RepoRef, subject: Subject, key: string, reply: Reply): Promise<void>;
   /** Shows that a command was seen. */
   acknowledge(repo: RepoRef, commentId: number): Promise<void>;
-  /**
-   * Opens an issue for each of these findings of a run (1 is the first), once, and names it in the comment that reports them. `state` is
-   * the run as it was when it ended with them.
-   */
+  /** Opens an issue for each of these findings (1 is the first) of a run as it ended with them, once, and names it in the comment that reports them. */
   openFindings(state: State, numbers: readonly number[], commentId: number): Promise<void>;
   /** The number of the issue for a workflow that starts by the clock; opened when there was none. `deleted`: so many before it were deleted. */
   openScheduleIssue(repo: RepoRef, workflow: string, deleted: number): Promise<number>;
