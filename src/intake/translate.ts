@@ -248,7 +248,7 @@ function fromPull(event: PullEvent, self: Self): Translation {
   };
 }
 
-/** Whoever proposes it, Baton too: what it says is looked at, and never acted on. */
+/** Whoever proposes it: what it says is looked at, and never acted on. */
 function fromProposal(event: PullEvent): Translation {
   const { number, head } = event.pull_request;
   if (!isSha(head.sha)) return nothing("the pull request has no commit");

@@ -46,7 +46,15 @@ test("every delivery that GitHub gives as an example is nothing when Baton did i
   const heard = asks(person).map(({ name }) => name);
   expect(heard.length).toBeGreaterThan(15);
   expect(new Set(heard)).toEqual(
-    new Set(["installation", "installation_repositories", "issue_comment", "issues", "push", "repository_dispatch"]),
+    new Set([
+      "installation",
+      "installation_repositories",
+      "issue_comment",
+      "issues",
+      "pull_request",
+      "push",
+      "repository_dispatch",
+    ]),
   );
 });
 
