@@ -269,7 +269,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     }),
   });
   const reader = createGitHubReader(reading);
-  const schedules = createSchedules(store);
+  const schedules = createSchedules({ ...store, log: journal });
   const intake = createIntake({
     ...store,
     schedules,

@@ -162,7 +162,12 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
         isBreakdown(event)
       );
     case "publish":
-      return event.type === "pull_request.opened" || isRefusedLate(event) || isBreakdown(event);
+      return (
+        event.type === "pull_request.opened" ||
+        (state.created.dryRun && event.type === "run.finished" && event.code === "dry-run") ||
+        isRefusedLate(event) ||
+        isBreakdown(event)
+      );
     case "keep":
       // Older runs kept nothing.
       return explains(effect.end, event, state);

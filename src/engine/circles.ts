@@ -3,7 +3,7 @@
 //   ends    the last four ended alternately in the same two ways (A, B, A, B)
 //   trees   the last pull request shows the very files of an earlier one, with other files between (A, B, A)
 //
-// What people stopped, and what was only sorted, is no end in this sense. The same end or the same files again and again are no circle.
+// What people stopped, and what was only sorted, is no end in this sense; and where one of them ended well, they go on. The same end or the same files again and again are no circle.
 import { z } from "zod";
 import { isRunId, type RunId } from "../core/ids.ts";
 import type { RecordedEvent } from "./events.ts";
@@ -41,9 +41,13 @@ export function circleIn(past: readonly PastRun[]): Circle | undefined {
   return ofEnds && { of: "ends", steps: ofEnds };
 }
 
+/** How the word of an end begins that nobody needs to look at. */
+const WELL = "succeeded";
+
 function alternating(ends: readonly Step[]): Step[] | undefined {
   const last = ends.slice(-4);
   const [first, second, third, fourth] = last.map(({ what }) => what);
+  if (last.some(({ what }) => what.startsWith(WELL))) return undefined;
   return fourth !== undefined && first === third && second === fourth && first !== second ? last : undefined;
 }
 

@@ -210,7 +210,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return reopen(state, event.stage, at);
     case "revision.requested": {
       const { type: _, ...revision } = event;
-      return { ...reopen(state, event.stage, at), revision: { ...revision, version }, pullClosed: undefined };
+      return { ...reopen(state, event.stage, at), revision: { ...revision, version } };
     }
     case "pull_request.closed":
       return { ...heard(state), pullClosed: { by: event.by, merged: event.merged } };

@@ -52,6 +52,8 @@ export interface GitHubReader {
     repo: RepoRef,
     number: number,
   ): Promise<{ state: "open" | "closed"; merged: boolean; branch: string; head: Sha; author: Person } | undefined>;
+  /** The latest commit that a branch and a commit have in common. */
+  mergeBase(repo: RepoRef, branch: string, commit: Sha): Promise<Sha>;
   /** What was said on lines and files of a pull request, oldest first, at most 500. */
   remarks(repo: RepoRef, number: number): Promise<Remark[]>;
   /** Numbers of open pull requests of Baton's that were asked for in the issue and leave it open. */

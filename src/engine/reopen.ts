@@ -10,6 +10,8 @@ export function reopen(state: State, from: string | undefined, at: number): Stat
     stop: undefined,
     closedBy: undefined,
     lost: undefined,
+    // It may have been opened again; the publisher looks before it writes.
+    pullClosed: undefined,
     paused: undefined,
     waiting: undefined,
     parks: 0,

@@ -150,11 +150,14 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
 
   /** The branch name of an issue stays what it was first, whatever becomes of the title. */
-  async function stableBranchName({ workflow, created: { repo, subject, input } }: State): Promise<string> {
+  async function stableBranchName({ workflow, created: { repo, subject, input, base } }: State): Promise<string> {
     const proposed = proposedBy(workflow);
     if (proposed) return proposalBranch(proposed, subject.number);
-    const name = branchName("issue", subject.number, neutral.plain(input.title));
-    const key = `branch-name:${repo.id}:${subject.number}`;
+    // What stands on another branch than usual has a branch of its own: histories are not joined by Baton.
+    const usual = base.branch === repo.defaultBranch;
+    const title = usual ? input.title : `onto ${base.branch} ${input.title}`;
+    const name = branchName("issue", subject.number, neutral.plain(title));
+    const key = `branch-name:${repo.id}:${subject.number}${usual ? "" : `:${base.branch}`}`;
     await outbox.record({ key, run: undefined, kind: "branch-name", payload: {} });
     await outbox.done(key, { name });
     return BranchName.parse((await outbox.read(key))?.result).name;

@@ -25,6 +25,7 @@ import { missingPart, planOutcome } from "./plan-outcome.ts";
 import type { Links } from "./progress.ts";
 import { lessonsPart } from "./lessons-part.ts";
 import { setupPart } from "./setup-part.ts";
+import { SCHEDULED } from "./schedule-issue.ts";
 import { shownBy } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
 
@@ -80,7 +81,11 @@ export const ASKED_FOR_IN = "Asked for in";
 
 /** A proposal answers a command, whatever the issue is about; and a schedule goes on. */
 function staysOpen(state: State): boolean {
-  return proposalOf(state) !== undefined || state.created.request.door === "schedule";
+  const { request, config, subject, input } = state.created;
+  if (proposalOf(state) !== undefined || request.door === "schedule") return true;
+  // Whoever has it worked by hand there does not end the schedule.
+  const own = subject.author.login.endsWith("[bot]") && input.title.startsWith(SCHEDULED);
+  return own || config.schedules.some(({ issue }) => issue === subject.number);
 }
 
 /** The body, at most `MAX_BODY` characters. */

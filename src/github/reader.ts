@@ -241,6 +241,18 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
       }
     },
 
+    async mergeBase(repo, branch, commit) {
+      const { data } = await requests.read(repo, `compare ${branch} with ${commit.slice(0, 10)}`, (octokit, request) =>
+        octokit.request("GET /repos/{owner}/{repo}/compare/{basehead}", {
+          ...place(repo),
+          basehead: `${branch}...${commit}`,
+          per_page: 1,
+          request,
+        }),
+      );
+      return sha(data.merge_base_commit.sha);
+    },
+
     async remarks(repo, number) {
       const found: Remark[] = [];
       for (let page = 1; page <= REMARK_PAGES; page += 1) {

@@ -5,6 +5,9 @@ import { marker, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import type { OpenOwnIssue } from "./own-issue.ts";
 
+/** How the titles of these issues begin. */
+export const SCHEDULED = "Scheduled: ";
+
 /** `Publisher.openScheduleIssue` over its parts. */
 export function createScheduleIssues(open: OpenOwnIssue, neutral: Neutral): Publisher["openScheduleIssue"] {
   return (repo, workflow, deleted) => {
@@ -17,7 +20,7 @@ export function createScheduleIssues(open: OpenOwnIssue, neutral: Neutral): Publ
       payload: { repo: `${repo.owner}/${repo.name}`, workflow },
       what: `the workflow ${workflow}, which starts by the clock`,
       mark,
-      title: `Scheduled: ${workflow}`,
+      title: `${SCHEDULED}${workflow}`,
       body: stack(
         mark,
         `\`schedules\` in \`${CONFIG_FILE}\` starts the workflow ${shown} by the clock. Each start has its status card below; what comes of it is a pull request or a report, as when somebody asks for it by hand.`,

@@ -52,7 +52,7 @@ export const doors = {
     does: "starts the workflow by the clock",
     may: "maintain",
     more: "whoever changes that file on the default branch counts as that",
-    refused: "nothing",
+    refused: "nothing; a workflow that does not exist is told once, on the issue",
   },
   plan: {
     name: "an edit of Baton's comment with a plan",

@@ -87,6 +87,12 @@ export function createJudge({ log, bell, reader, publisher, projection, outbox, 
     const found = await runs.find(asked.intent);
     if (!found) return nothingRunning(asked, await howToStart(reader, asked.intent));
     const { runId } = found.state;
+    if (asked.intent.door === "dispatch" && openAsks(found.state).some((ask) => ask.asked.for === kind))
+      return nothingToDo(
+        asked,
+        "what waits here is decided by a person who has read it, and not by a program",
+        `Write it as a comment below it: ${howToAnswer(found.state)}`,
+      );
     if (said(found.events, ["plan.judged", "answer.given", "words.told"], asked)) return ring(runId, "was told before");
     let now = found.state;
     const seen = await seenBy(asked, found.state, kind);

@@ -57,7 +57,10 @@ export function refusedOn(issue: Issue, { door, actor }: Asking): No | undefined
   if (door === "comment" && actor.app === undefined) return undefined;
   return {
     why: `this issue is to be left alone, as its label \`${IGNORED_LABEL}\` says`,
-    next: "Take that label off, or let a person write the command: `/agent fix`.",
+    next:
+      door === "review"
+        ? "Take that label off, or write `/agent revise`."
+        : "Take that label off, or let a person write the command: `/agent fix`.",
   };
 }
 

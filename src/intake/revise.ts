@@ -14,7 +14,7 @@ import { howToStart } from "./now.ts";
 import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
 import { sanitizeMarkdown } from "./sanitize.ts";
 import { createTakeUp } from "./take-up.ts";
-import { openThreads } from "./threads.ts";
+import { isAnswered, openThreads } from "./threads.ts";
 import { mayRun } from "./verbs.ts";
 
 export interface ReviseParts extends RunsParts {
@@ -55,7 +55,13 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
     if (said(found.events, ["revision.requested"], asked)) return ring(state.runId, "was asked before");
     const { workflow, config } = state.created;
     if (workflow !== undefined && (await refuse(asked, standing, mayRun(workflow, config.routes)))) return "refused";
-    if (state.phase !== "finished") return atWork(asked, state.runId);
+    if (state.phase !== "finished") {
+      if (by === "command") return atWork(asked, state.runId);
+      // Each remark may come as a review of its own: all of them are answered once.
+      const later = { ...asked, key: `review-later:${state.runId}:${state.revision?.version ?? 0}` };
+      const next = "Write `/agent revise` when the work has ended: it takes every thread that waits.";
+      return nothingToDo(later, "I am at work on this already", next);
+    }
     return onPull(asked, state, state.pullRequest, cleaned(typed), by);
 
     async function onPull(
@@ -68,6 +74,8 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
       const refused = (why: string, next: string) =>
         answer(what, { kind: "refused", quote, why, next }, `refused: ${why}`);
       const pull = await reader.pullRequest(repo, opened.number);
+      if (pull?.merged)
+        return refused(`pull request #${opened.number} is merged`, "`/agent restart` on the issue begins anew.");
       if (!pull || pull.state === "closed")
         return refused(`pull request #${opened.number} is closed`, "Reopen it and write `/agent revise` again.");
       const stage = revisedStage(run);
@@ -78,8 +86,11 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
           `somebody pushed to \`${opened.branch}\`, so I leave it to people`,
           "`/agent revise` goes on from what is there now.",
         );
-      const threads = openThreads(await reader.remarks(repo, opened.number), self);
-      if (words === "" && threads.length === 0)
+      const remarks = await reader.remarks(repo, opened.number);
+      const threads = openThreads(remarks, self);
+      // A word of thanks in a thread that was answered is a review too.
+      const isTalk = door === "review" && threads.every((thread) => isAnswered(thread, remarks, self));
+      if (words === "" && (threads.length === 0 || isTalk))
         return door === "review"
           ? "the review says nothing"
           : nothingToDo(
@@ -87,6 +98,12 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
               "there is nothing to change: no words behind the command, and no thread that waits for an answer",
               "Write what is to be changed, or remark it in the code and write the command again.",
             );
+      const { base } = run.created;
+      if (moved && (await reader.mergeBase(repo, base.branch, pull.head)) !== base.commit)
+        return refused(
+          `\`${base.branch}\` was merged into \`${opened.branch}\`, and what is newer there would be judged as this change`,
+          "`/agent restart` on the issue begins anew from what is there now.",
+        );
       const onto = moved ? pull.head : run.revision?.onto;
       const ground = onto === undefined ? {} : { onto };
       return takeUp(what, run, [{ type: "revision.requested", ...wordOf(what), stage, words, threads, ...ground }]);

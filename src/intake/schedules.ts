@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { RepoRef } from "../engine/events.ts";
 import type { Bell } from "../engine/ports.ts";
 import { systemClock, type Clock } from "../core/clock.ts";
+import type { Log } from "../core/log.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import type { Schedules } from "../store/schedules.ts";
 import { nextStart, Schedule, scheduleId } from "../workflows/schedules.ts";
@@ -14,6 +15,7 @@ export interface SchedulesParts {
   readonly schedules: Schedules;
   readonly deliveries: Pick<Deliveries, "keep">;
   readonly bell: Pick<Bell, "ring">;
+  readonly log: Log;
   /** Default: the machine's. It only says when a new entry is due first. */
   readonly clock?: Clock;
 }
@@ -35,7 +37,13 @@ type Start = z.infer<typeof Start>;
 /** Repositories whose entries this process remembers to have written. */
 const REMEMBERED = 10_000;
 
-export function createSchedules({ schedules, deliveries, bell, clock = systemClock }: SchedulesParts): ScheduleBook {
+export function createSchedules({
+  schedules,
+  deliveries,
+  bell,
+  log,
+  clock = systemClock,
+}: SchedulesParts): ScheduleBook {
   /** What was written last, by repository: most deliveries change nothing. */
   const written = new Map<number, string>();
 
@@ -57,7 +65,14 @@ export function createSchedules({ schedules, deliveries, bell, clock = systemClo
       const due = await schedules.due();
       for (const one of due) {
         const delivery = `schedule-${one.repoId}-${one.id}-${one.dueAt}`;
-        const { entry, ...payload } = Start.parse(one.start);
+        const read = Start.safeParse(one.start);
+        if (!read.success) {
+          // Another version wrote it. The next look at the config writes it anew.
+          log.warn("a start by the clock cannot be read and is dropped", { repository: one.repoId, entry: one.id });
+          await schedules.move(one, undefined);
+          continue;
+        }
+        const { entry, ...payload } = read.data;
         // Kept before it is moved on: whoever dies in between leaves it due, and its name is known then.
         await deliveries.keep({ id: delivery, name: SCHEDULE, payload: JSON.stringify(payload) });
         await bell.ring("delivery", delivery);

@@ -1,7 +1,7 @@
 // Starts a run: looks whether it may start now, fixes what it works from, writes its first event, rings.
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId, Sha } from "../core/ids.ts";
-import type { EventOf } from "../engine/events.ts";
+import type { EventOf, Subject } from "../engine/events.ts";
 import type { Bell, EventLog, Publisher, WorkflowSource } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Reply } from "../engine/reply.ts";
@@ -56,6 +56,12 @@ export type Start = (request: StartRequest) => Promise<string>;
 /** Runs about an issue that are looked at before another one begins there. */
 export const LOOKED_BACK = 12;
 
+/** True for an issue on which a schedule is worked: the one that the config names, or one that Baton opened. */
+function isOnSchedule({ schedules }: RepoConfig, { subject, self }: { subject: Subject; self: Self }): boolean {
+  const own = subject.author.login.toLowerCase() === self.login.toLowerCase();
+  return own || schedules.some(({ issue }) => issue === subject.number);
+}
+
 /** Doors by which a run starts, but for comments. */
 const startDoors = ["opened", "label", "assigned", "schedule", "dispatch"] as const;
 
@@ -74,9 +80,12 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
       return note;
     };
     const refuse = (why: string, next: string) => answer({ kind: "refused", quote, why, next }, `refused: ${why}`);
+    // What is wrong with a schedule is told once, not with each start.
+    const occasion = (text: string) =>
+      intent.door === "schedule" ? `schedule:${repo.id}#${subject.number}:${text.slice(0, 200)}` : key;
     const problem = async (text: string) => {
       if (intent.door !== "opened")
-        await publisher.reply(repo, subject, key, { kind: "invalid-flags", quote, problems: [text] });
+        await publisher.reply(repo, subject, occasion(text), { kind: "invalid-flags", quote, problems: [text] });
       return `refused: ${text}`;
     };
 
@@ -108,6 +117,14 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
         return refuse(
           `pull request #${closing} is open and would close this issue`,
           `Go on with #${closing}, or close it and write the command again.`,
+        );
+    }
+    if (wanted === "work" && isOnSchedule(loaded.config, { subject, self })) {
+      const [open] = await reader.pullRequestsAskedForIn(repo, subject.number);
+      if (open !== undefined)
+        return refuse(
+          `pull request #${open}, which came of an earlier start here, is still open`,
+          `Go on with #${open}, or close it and write the command again.`,
         );
     }
     const active = await activeRun(log, request);

@@ -205,7 +205,7 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
       if (subject.kind === "pull")
         return nothingToDo(
           asked,
-          "this is a pull request, and nothing begins on pull requests by itself",
+          "this is a pull request, and it is issues that are left alone",
           "Write it on the issue that is to be left alone.",
         );
       await publisher.leaveAlone(repo, subject);

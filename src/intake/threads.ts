@@ -9,6 +9,13 @@ const MAX_TEXT = 6_000;
 /** Who may decide in a repository, or was given access to it. */
 const withSay = new Set(["OWNER", "MEMBER", "COLLABORATOR"]);
 
+/** True for a thread in which Baton has said something. */
+export function isAnswered(thread: Pick<Thread, "id">, remarks: readonly Remark[], self: Self): boolean {
+  return remarks.some(
+    ({ replyTo, author }) => replyTo === thread.id && author.login.toLowerCase() === self.login.toLowerCase(),
+  );
+}
+
 /**
  * Threads whose last word is a person's who has a say in the repository: oldest first, the latest 50. Of what was said in one, that of
  * such people and of Baton counts, without what nobody can see.

@@ -27,12 +27,14 @@ export async function triedBefore(
 }
 
 /** Equal for requests that ask for the same work. By whom and by which door makes no difference, nor do bare commands among the comments. */
-function requestOf({ input, base, wanted, workflow, ceilings, dryRun }: Created, slug: string): string {
+function requestOf({ input, base, wanted, workflow, ceilings, dryRun, tier, config }: Created, slug: string): string {
   const comments = input.comments
     .filter(({ body }) => !isBareCommand(body, slug))
     .map(({ author, body }) => [author.id, body]);
   const { title, body, instruction } = input;
   const { dollars, turns, minutes } = ceilings;
+  // It may have been mended in a commit that is not the base's.
+  const { commands, models, limits, budget, protect } = config;
   return JSON.stringify([
     title,
     body,
@@ -43,6 +45,8 @@ function requestOf({ input, base, wanted, workflow, ceilings, dryRun }: Created,
     workflow,
     [dollars, turns, minutes],
     dryRun,
+    tier,
+    [commands, models, limits, budget, protect],
   ]);
 }
 

@@ -117,13 +117,13 @@ RETURNING 1 AS gone`;
 
 /**
  * Of a run that is still here nothing is dropped: it may be taken up again, and must know what it wrote. What was begun so long ago and
- * is not done was refused, and nobody will begin it again.
+ * is not done was refused, and nobody will begin it again. Issues of Baton's own that stay for as long as there is a schedule, or a config, are known for ever.
  */
 const written = `
 DELETE FROM baton.outbox WHERE key IN (
   SELECT o.key FROM baton.outbox o WHERE (o.done_at < clock_timestamp() - $1 * interval '1 millisecond'
       OR o.done_at IS NULL AND o.recorded_at < clock_timestamp() - $1 * interval '1 millisecond')
-    AND NOT EXISTS (SELECT FROM baton.runs r WHERE r.run_id = o.run_id) LIMIT ${BATCH})
+    AND o.kind NOT IN ('schedule', 'config') AND NOT EXISTS (SELECT FROM baton.runs r WHERE r.run_id = o.run_id) LIMIT ${BATCH})
 RETURNING 1 AS gone`;
 
 /** Finished work that no unfinished run can have been made with. */

@@ -252,7 +252,7 @@ export async function openEventLog(
     async begunOn(repo, subject, milliseconds) {
       const rows = await database.query<{ at: Date }>(
         `SELECT e.at FROM baton.runs r JOIN baton.events e USING (run_id)
-         WHERE r.subject_key = $1 AND e.type IN ('run.created', 'retry.requested')
+         WHERE r.subject_key = $1 AND e.type IN ('run.created', 'retry.requested', 'revision.requested')
            AND e.at > clock_timestamp() - $2 * interval '1 millisecond'
          ORDER BY e.at DESC`,
         [subjectKey(repo, subject), milliseconds],

@@ -84,7 +84,7 @@ function isEvent(json: unknown): json is RunEvent {
 }
 
 /** Events with which a run begins, or begins again. */
-const begins = new Set<RunEvent["type"]>(["run.created", "retry.requested"]);
+const begins = new Set<RunEvent["type"]>(["run.created", "retry.requested", "revision.requested"]);
 
 interface Run {
   readonly id: RunId;

@@ -44,6 +44,14 @@ test.each([
   ["a third way between", runs([failed], [unreproduced], [end("failed", "y")], [unreproduced]), undefined],
   ["a circle that was left", runs([failed], [unreproduced], [failed], [unreproduced], [end("succeeded")]), undefined],
   [
+    "a schedule that has something to propose every other time",
+    runs(
+      ...[end("succeeded", "verified"), end("succeeded", "nothing"), end("succeeded", "verified")].map((one) => [one]),
+      [end("succeeded", "nothing")],
+    ),
+    undefined,
+  ],
+  [
     "what people stopped, and what was only sorted, between",
     runs([end("triaged")], [failed], [unreproduced], [end("cancelled")], [failed], [end("triaged")], [unreproduced]),
     "ends",

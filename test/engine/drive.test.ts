@@ -147,7 +147,8 @@ describe("a bug run", () => {
         ]);
       },
     };
-    const { state } = await play({ publisher, files }, { dryRun: true });
+    const { state, log } = await play({ publisher, files }, { dryRun: true });
+    expect(firstDifference(await log.read(state.runId))).toBeUndefined();
     expect(ending(state)).toBe("succeeded: dry-run");
     expect(publisher.opened).toBe(0);
     expect(asked).toEqual([[state.created.base.commit, commit(5)]]);

@@ -91,6 +91,14 @@ describe("a revision", () => {
     expect(startCommit(begun, "fix")).toBe(onto);
   });
 
+  test("goes on with a retry when the pull request was closed and opened again", () => {
+    const closed = { type: "pull_request.closed" as const, by, merged: false };
+    const end = { type: "run.finished" as const, outcome: "failed" as const, code: "x", message: "…" };
+    const again = then(asked, end, closed, { type: "retry.requested", by, quote: "/agent retry" });
+    expect(again.pullClosed).toBeUndefined();
+    expect(decide(again, 0)).toMatchObject([{ type: "start", stage: "fix" }]);
+  });
+
   test("ends when the pull request is closed meanwhile, and keeps nothing that was in it", () => {
     expect(decide(then(asked, { type: "pull_request.closed", by, merged: true }), 0).at(-1)).toMatchObject({
       type: "finish",

@@ -43,6 +43,18 @@ describe("the body", () => {
     expect(scheduled).not.toContain("Closes");
   });
 
+  test("leaves it open too when somebody has the same worked there by hand", () => {
+    const { created } = state;
+    const entry = { cron: "0 6 * * 1", timezone: "UTC", workflow: "bug", issue: 12 };
+    const named = { ...created, config: { ...created.config, schedules: [entry] } };
+    const author = { login: "baton[bot]", id: 1 };
+    const input = { ...created.input, title: "Scheduled: audit" };
+    const own = { ...created, input, subject: { ...created.subject, author } };
+    for (const changed of [named, own])
+      expect(pullRequestBody({ ...state, created: changed }, facts)).toContain("Asked for in #12");
+    expect(pullRequestBody({ ...state, created: { ...created, input } }, facts)).toContain("Closes #12");
+  });
+
   test("shows red on the base, green on the head, the suite before and after, and the same tree", () => {
     const { verified } = parts(text);
     expect(verified).toMatch(

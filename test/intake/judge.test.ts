@@ -81,6 +81,16 @@ async function append({ log }: World, { runId, version }: State, ...events: RunE
 }
 
 describe("approve", () => {
+  test("by a program judges nothing, and says who does", async () => {
+    const world = await asking();
+    const { runId } = await world.only();
+    const asked = { issue: 12, command: "approve" };
+    await world.send("repository_dispatch", { ...commentPayload(""), action: "agent", client_payload: asked });
+    expect(world.publisher.only("nothing-to-do").why).toContain("not by a program");
+    expect(await judged(world)).toEqual([]);
+    expect((await world.only()).runId).toBe(runId);
+  });
+
   test("sends the run on, and says nothing but by the reaction and the card", async () => {
     const world = await asking();
     expect(await say(world, "/agent approve")).toContain("is judged");

@@ -192,6 +192,15 @@ describe("what came to nothing by itself is not tried again without a change", (
     },
   );
 
+  test("another tier of model, or commands that were mended, make a difference", async () => {
+    const { world: one } = await world();
+    expect(await say(one, "/agent fix")).toContain("refused: as");
+    expect(await say(one, "/agent fix --model deep")).toContain("started");
+    const { world: other } = await world();
+    other.reader.files[".github/baton.yml"] = "commands: { test: npm run other }";
+    expect(await say(other, "/agent fix")).toContain("started");
+  });
+
   test("a program that insists is told once, and starts nothing", async () => {
     const { world: one } = await world();
     one.reader.files[".github/baton.yml"] = "triggers: { bots: [helper] }";

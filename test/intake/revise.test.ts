@@ -89,6 +89,60 @@ describe("a revision", () => {
     expect((await world.only()).phase).toBe("finished");
   });
 
+  test("does not go on over a merge of the base, whose news would be judged as its own", async () => {
+    const world = await opened();
+    world.reader.pull = { ...open, head: sha("c".repeat(40)) };
+    world.reader.joined = sha("e".repeat(40));
+    await revise(world);
+    expect(world.publisher.only("refused").why).toContain("was merged into");
+    expect((await world.only()).phase).toBe("finished");
+  });
+
+  test("of a merged pull request is not to be reopened", async () => {
+    const world = await opened();
+    world.reader.pull = { ...open, state: "closed", merged: true };
+    await revise(world);
+    expect(world.publisher.only("refused")).toMatchObject({ why: expect.stringContaining("is merged") });
+    expect(world.publisher.only("refused").next).not.toContain("Reopen");
+  });
+
+  test("counts among the runs that may begin within the hour", async () => {
+    const world = await opened();
+    const of = { id: 1, owner: "octo", name: "tab" };
+    expect(await world.log.begunOn(of, { number: 12 }, 3_600_000)).toHaveLength(1);
+    await revise(world);
+    expect(await world.log.begunOn(of, { number: 12 }, 3_600_000)).toHaveLength(2);
+  });
+
+  test("by reviews while it is at work is answered once, and talk in an answered thread starts none", async () => {
+    const said = (id: number, login: string, changes: object = {}) => ({
+      ...{ id, replyTo: undefined, path: "a.js", line: 1, outdated: false, body: "…", isBot: false },
+      ...{ author: { login, id: 7 }, association: "OWNER", ...changes },
+    });
+    const review = (world: World, body = "") =>
+      world.send("pull_request_review", {
+        ...commentPayload(""),
+        action: "submitted",
+        pull_request: {
+          ...{ number: 5, html_url: "u", title: "t", merged_at: null, head: { sha: head } },
+          user: { login: self.login, id: 1, type: "Bot" },
+        },
+        review: {
+          ...{ id: 3, state: "commented", body, submitted_at: "2026-11-20T12:00:00Z" },
+          user: { login: "maria", id: 7, type: "User" },
+        },
+      });
+    const world = await opened();
+    world.reader.remarked = [said(1, "maria"), said(2, self.login, { replyTo: 1 }), said(3, "maria", { replyTo: 1 })];
+    expect(await review(world)).toContain("says nothing");
+    world.reader.remarked.push(said(4, "maria"));
+    expect(await review(world)).toContain("goes on");
+    for (const words of ["And this.", "And that."]) await review(world, words);
+    expect(world.publisher.replies.map(({ reply }) => reply)).toMatchObject([
+      { kind: "nothing-to-do", next: expect.stringContaining("`/agent revise`") },
+    ]);
+  });
+
   test("waits for the run that is at work", async () => {
     const world = await opened();
     await revise(world);

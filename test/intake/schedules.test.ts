@@ -1,5 +1,6 @@
 // Starts by the clock, from a config to a run: one for each time, none on top of another, and nothing where nobody can see it.
 import { describe, expect, test } from "vitest";
+import { silentLog } from "#src/core/log.ts";
 import { createSchedules } from "#src/intake/schedules.ts";
 import type { Due, Schedules } from "#src/store/schedules.ts";
 import { Schedule, scheduleId } from "#src/workflows/schedules.ts";
@@ -15,9 +16,9 @@ const file = ".github/baton.yml";
 const config = `schedules: [{ cron: 0 6 * * 1, workflow: bug, instruction: look closely }]`;
 
 /** A store of one start, and what is asked of it. */
-function book(now: number) {
+function book(now: number, start: unknown = { repo, id, entry }) {
   const calls: unknown[] = [];
-  let due: Due[] = [{ repoId: repo.id, id, start: { repo, id, entry }, dueAt: monday, now }];
+  let due: Due[] = [{ repoId: repo.id, id, start, dueAt: monday, now }];
   const schedules: Schedules = {
     set: (_, entries) => {
       calls.push(entries.map(({ id: name, dueAt }) => [name, new Date(dueAt).toISOString()]));
@@ -33,7 +34,7 @@ function book(now: number) {
   const deliveries = new MemoryDeliveries();
   const rung: string[] = [];
   const bell = { ring: async (_: string, name: string) => void rung.push(name) };
-  const parts = { schedules, deliveries, bell, clock: { now: () => now } };
+  const parts = { schedules, deliveries, bell, log: silentLog, clock: { now: () => now } };
   return { calls, rung, deliveries, parts, opened: createSchedules(parts) };
 }
 
@@ -57,6 +58,13 @@ describe("the book", () => {
     const kept = await deliveries.read(rung[0] ?? "");
     expect(JSON.parse(kept?.payload ?? "")).toEqual({ repo, id });
     expect(await opened.begin()).toBe(0);
+  });
+
+  test("passes over what it cannot read, so that it holds nobody up", async () => {
+    const { opened, calls, rung } = book(monday, { of: "another version" });
+    await opened.begin();
+    expect(calls).toEqual([[monday, undefined]]);
+    expect(rung).toEqual([]);
   });
 
   test("of two processes that begin it at the same moment the second keeps nothing new", async () => {
@@ -131,10 +139,10 @@ describe("a start", () => {
     expect(at.publisher.replies).toEqual([]);
   });
 
-  test("of a workflow that does not exist is told on its issue", async () => {
+  test("of a workflow that does not exist is told on its issue, once", async () => {
     const unknown = { ...entry, workflow: "bgu" };
     const at = world(config.replace("bug", "bgu"));
-    await at.send("baton.schedule", { repo, id: scheduleId(unknown) });
+    for (const which of ["one", "two"]) await at.send("baton.schedule", { repo, id: scheduleId(unknown) }, which);
     expect(at.publisher.only("invalid-flags").problems.join()).toContain("bgu");
   });
 

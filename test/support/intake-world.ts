@@ -77,6 +77,7 @@ export class StagedReader implements GitHubReader {
   readonly pulls = new Map<number, string>();
   pull: Awaited<ReturnType<GitHubReader["pullRequest"]>>;
   remarked: Remark[] = [];
+  joined = sha("a".repeat(40));
   /** The config of the owner's `.github`. */
   base: Awaited<ReturnType<GitHubReader["ownersFile"]>> = { type: "closed" };
   /** What pull requests change. */
@@ -138,6 +139,9 @@ export class StagedReader implements GitHubReader {
   }
   pullRequest(): ReturnType<GitHubReader["pullRequest"]> {
     return this.#called("pull", this.pull);
+  }
+  mergeBase(): Promise<Sha> {
+    return this.#called("merge base", this.joined);
   }
   remarks(): Promise<Remark[]> {
     return this.#called("remarks", this.remarked);

@@ -3,7 +3,7 @@ ALTER TABLE baton.outbox
   -- The issue that a comment is written on, as in `runs`; NULL for every other write.
   ADD COLUMN subject_key text;
 CREATE INDEX outbox_comments ON baton.outbox (subject_key, recorded_at DESC) WHERE subject_key IS NOT NULL;
-CREATE INDEX events_begun ON baton.events (run_id, at) WHERE type IN ('run.created', 'retry.requested');
+CREATE INDEX events_begun ON baton.events (run_id, at) WHERE type IN ('run.created', 'retry.requested', 'revision.requested');
 
 -- As before; and it says on which issue a comment is. Processes of the version before do not say it, and their comments are not counted.
 DROP FUNCTION baton.outbox_record(text, text, text, json, text);
