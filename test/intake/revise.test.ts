@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { noSpend, type RunEvent } from "#src/engine/events.ts";
 import { budgetOf } from "#src/engine/route.ts";
 import { sha } from "#src/core/ids.ts";
+import type { Remark } from "#src/engine/github-port.ts";
 import { bugWorkflow, goodTriage } from "#test/support/engine-world.ts";
 import { commentPayload, intakeWorld, self, type World } from "#test/support/intake-world.ts";
 
@@ -115,25 +116,28 @@ describe("a revision", () => {
   });
 
   test("by reviews while it is at work is answered once, and talk in an answered thread starts none", async () => {
-    const said = (id: number, login: string, changes: object = {}) => ({
-      ...{ id, replyTo: undefined, path: "a.js", line: 1, outdated: false, body: "…", isBot: false },
-      ...{ author: { login, id: 7 }, association: "OWNER", ...changes },
+    const said = (id: number, login: string, replyTo?: number): Remark => ({
+      id,
+      replyTo,
+      path: "a.js",
+      line: 1,
+      outdated: false,
+      body: "…",
+      isBot: false,
+      author: { login, id: 7 },
+      association: "OWNER",
     });
+    const user = { login: "maria", id: 7, type: "User" };
+    const own = { login: self.login, id: 1, type: "Bot" };
     const review = (world: World, body = "") =>
       world.send("pull_request_review", {
         ...commentPayload(""),
         action: "submitted",
-        pull_request: {
-          ...{ number: 5, html_url: "u", title: "t", merged_at: null, head: { sha: head } },
-          user: { login: self.login, id: 1, type: "Bot" },
-        },
-        review: {
-          ...{ id: 3, state: "commented", body, submitted_at: "2026-11-20T12:00:00Z" },
-          user: { login: "maria", id: 7, type: "User" },
-        },
+        pull_request: { number: 5, html_url: "u", title: "t", merged_at: null, head: { sha: head }, user: own },
+        review: { id: 3, state: "commented", body, submitted_at: "2026-11-20T12:00:00Z", user },
       });
     const world = await opened();
-    world.reader.remarked = [said(1, "maria"), said(2, self.login, { replyTo: 1 }), said(3, "maria", { replyTo: 1 })];
+    world.reader.remarked = [said(1, "maria"), said(2, self.login, 1), said(3, "maria", 1)];
     expect(await review(world)).toContain("says nothing");
     world.reader.remarked.push(said(4, "maria"));
     expect(await review(world)).toContain("goes on");
