@@ -85,7 +85,7 @@ export const RepoConfig = z.strictObject({
         .min(1)
         .max(100)
         .default(10)
-        .describe("Runs that may begin on one issue within an hour, whoever asks; a retry is one more"),
+        .describe("Runs that may begin on one issue within an hour, whoever asks; a retry or a revision is one more"),
       commentsPerHour: z
         .number()
         .int()
