@@ -1,6 +1,7 @@
 // Baton as people start it: `src/main.ts` in a process of its own, with an environment that is given whole.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "./until.ts";
 
@@ -26,7 +27,16 @@ export interface Fault {
   readonly log: string;
 }
 
-/** Starts `baton …args`. PATH is added; nothing else of this process's environment is. */
+/**
+ * What every Baton of the tests has: the usual programs, and one place where Node keeps what it compiled, so that the next one starts in a
+ * third of the time.
+ */
+export const surroundings = {
+  PATH: `${join(process.execPath, "..")}:/usr/local/bin:/usr/bin:/bin`,
+  NODE_COMPILE_CACHE: join(tmpdir(), "baton-tests-compiled"),
+} as const;
+
+/** Starts `baton …args` in `surroundings`; nothing else of this process's environment is there. */
 export function startBaton(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -34,7 +44,7 @@ export function startBaton(
 ): BatonProcess {
   const faults = fault && { BATON_TEST_FAULT: fault.act, BATON_TEST_FAULT_LOG: fault.log };
   const child: ChildProcess = spawn(process.execPath, [...(fault ? ["--import", preload] : []), main, ...args], {
-    env: { PATH: `${join(process.execPath, "..")}:/usr/local/bin:/usr/bin:/bin`, ...env, ...faults },
+    env: { ...surroundings, ...env, ...faults },
     stdio: ["ignore", "pipe", "pipe"],
     ...(cwd === undefined ? {} : { cwd }),
   });

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { surroundings } from "./baton-process.ts";
 import { until } from "./until.ts";
 
 const main = join(import.meta.dirname, "../../src/main.ts");
@@ -16,12 +17,12 @@ export interface BatonTerminal extends AsyncDisposable {
   type(prompt: string, keys: string): Promise<void>;
 }
 
-/** Starts `baton …args` at a terminal. PATH is added; nothing else of this process's environment is. */
+/** Starts `baton …args` at a terminal. In `surroundings`; nothing else of this process's environment is there. */
 export function startAtTerminal(args: readonly string[], env: Readonly<Record<string, string>>): BatonTerminal {
   const command = [process.execPath, main, ...args].map(quoted).join(" ");
   const child = spawn("script", ["-qefc", command, "/dev/null"], {
     env: {
-      PATH: `${join(process.execPath, "..")}:/usr/local/bin:/usr/bin:/bin`,
+      ...surroundings,
       SHELL: "/bin/sh",
       TERM: "dumb",
       NO_COLOR: "1",
