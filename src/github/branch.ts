@@ -16,7 +16,7 @@ import { isSelf, type Self } from "./client.ts";
 import { isRefused } from "./failure.ts";
 import type { Once } from "./once.ts";
 import { refused, type Refusal } from "./refusal.ts";
-import { place, type Requests } from "./requests.ts";
+import { place, type How, type Requests } from "./requests.ts";
 
 export interface BranchOptions {
   readonly requests: Requests;
@@ -47,6 +47,8 @@ export interface Branches {
     request: BranchRequest,
     signal: AbortSignal,
   ): Promise<{ type: "published"; branch: string; commit: Sha } | Refusal>;
+  /** Takes a branch away; one that is gone is fine. Nothing compares first: look before. */
+  remove(repo: RepoRef, branch: string, how: How): Promise<void>;
   /** Where a branch ends now; undefined when there is none. */
   at(repo: RepoRef, branch: string, signal: AbortSignal): Promise<Sha | undefined>;
 }
@@ -297,6 +299,23 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
 
   return {
     at: refOf,
+    async remove(repo, branch, how) {
+      try {
+        await requests.write(
+          repo,
+          `remove the branch ${branch}`,
+          (octokit, request) =>
+            octokit.request("DELETE /repos/{owner}/{repo}/git/refs/{ref}", {
+              ...place(repo),
+              ref: `heads/${branch}`,
+              request,
+            }),
+          how,
+        );
+      } catch (error) {
+        if (!isRefused(error, 422) || !/does not exist/i.test(error.reason)) throw error;
+      }
+    },
     async publish(request, signal) {
       const { repo, name, base, tree } = request;
       const refusal = await upload(request, signal);

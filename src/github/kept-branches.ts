@@ -8,7 +8,6 @@ import type { Outbox } from "../store/outbox.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import type { Branches } from "./branch.ts";
 import { commitMessage } from "./commit-message.ts";
-import { isRefused } from "./failure.ts";
 import type { Neutral } from "./neutral.ts";
 import type { Once } from "./once.ts";
 import type { Links } from "./progress.ts";
@@ -109,21 +108,7 @@ export function createKeptBranches(options: KeptBranchesOptions): Keeping {
       result: Gone,
       look: async () => ((await branches.at(repo, branch, signal)) === undefined ? [{ branch }] : []),
       async write(how) {
-        try {
-          await requests.write(
-            repo,
-            `remove the branch ${branch}`,
-            (octokit, request) =>
-              octokit.request("DELETE /repos/{owner}/{repo}/git/refs/{ref}", {
-                ...place(repo),
-                ref: `heads/${branch}`,
-                request,
-              }),
-            { signal, ...how },
-          );
-        } catch (error) {
-          if (!isRefused(error, 422) || !/does not exist/i.test(error.reason)) throw error;
-        }
+        await branches.remove(repo, branch, { signal, ...how });
         return { branch };
       },
     });

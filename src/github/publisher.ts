@@ -266,21 +266,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     async removeMerged(repo, branch, at) {
       const signal = AbortSignal.timeout(REMOVE_MS);
       if (!isOwnBranch(branch) || (await branches.at(repo, branch, signal)) !== at) return;
-      try {
-        await requests.read(
-          repo,
-          `remove the branch ${branch}`,
-          (octokit, request) =>
-            octokit.request("DELETE /repos/{owner}/{repo}/git/refs/{ref}", {
-              ...place(repo),
-              ref: `heads/${branch}`,
-              request,
-            }),
-          { signal },
-        );
-      } catch (error) {
-        if (!isRefused(error, 404, 422)) throw error;
-      }
+      await branches.remove(repo, branch, { signal });
     },
 
     leaveAlone: (repo, { number }) => addLabel({ requests, once }, { repo, number }, IGNORED_LABEL),

@@ -1,7 +1,7 @@
 // The pull request itself: opened once for each verified commit, or the open one shown anew.
 import { z } from "zod";
 import { isSha, type Sha } from "../core/ids.ts";
-import type { EventOf } from "../engine/events.ts";
+import type { EventOf, RepoRef } from "../engine/events.ts";
 import type { PullRequestRef, State } from "../engine/state.ts";
 import { isSelf, type Self } from "./client.ts";
 import { isRefused } from "./failure.ts";
@@ -9,7 +9,7 @@ import type { Once } from "./once.ts";
 import { verifiedHead } from "./publishable.ts";
 import { pullRequestMarker } from "./pull-request.ts";
 import { refused, type Refusal } from "./refusal.ts";
-import { place, type Requests } from "./requests.ts";
+import { place, type How, type Requests } from "./requests.ts";
 
 export type Opened = EventOf<"pull_request.opened">;
 
@@ -49,6 +49,28 @@ export function createPullRequests({
   readonly once: Once;
   readonly self: Self;
 }): PullRequests {
+  /** The same text twice is the same text: it may be asked for again. */
+  async function change(
+    repo: RepoRef,
+    number: number,
+    texts: { readonly title?: string; readonly body: string },
+    how: How,
+  ) {
+    const { data } = await requests.read(
+      repo,
+      `update pull request #${number}`,
+      (octokit, request) =>
+        octokit.request("PATCH /repos/{owner}/{repo}/pulls/{pull_number}", {
+          ...place(repo),
+          pull_number: number,
+          ...texts,
+          request,
+        }),
+      how,
+    );
+    return data;
+  }
+
   async function open(state: State, { branch, head, tree, title, body }: Shown, signal: AbortSignal): Promise<Opened> {
     const { repo, base } = state.created;
     const first = pullRequestMarker(state);
@@ -103,19 +125,7 @@ export function createPullRequests({
           // An earlier run's pull request is still open on this branch: it shows this run's work now.
           const [earlier] = isRefused(error, 422) && /already exists/i.test(error.reason) ? await onBranch("open") : [];
           if (!earlier) throw error;
-          await requests.read(
-            repo,
-            `update pull request #${earlier.number}`,
-            (octokit, request) =>
-              octokit.request("PATCH /repos/{owner}/{repo}/pulls/{pull_number}", {
-                ...place(repo),
-                pull_number: earlier.number,
-                title,
-                body,
-                request,
-              }),
-            { signal, ...how },
-          );
+          await change(repo, earlier.number, { title, body }, { signal, ...how });
           return { number: earlier.number, url: earlier.html_url, branch, head, tree, title };
         }
       },
@@ -137,21 +147,9 @@ export function createPullRequests({
       lane: "pull-request",
       payload: { branch, head, number: earlier.number },
       result: PullResult,
-      // The same text twice is the same text.
       look: () => Promise.resolve([]),
       async write(how) {
-        const { data } = await requests.write(
-          repo,
-          `update pull request #${earlier.number}`,
-          (octokit, request) =>
-            octokit.request("PATCH /repos/{owner}/{repo}/pulls/{pull_number}", {
-              ...place(repo),
-              pull_number: earlier.number,
-              body,
-              request,
-            }),
-          { signal, ...how },
-        );
+        const data = await change(repo, earlier.number, { body }, { signal, ...how });
         return { number: data.number, url: data.html_url, branch, head, tree, title: data.title };
       },
     });

@@ -35,24 +35,27 @@ const MAX_AGE_MS = 86_400_000;
 /** GitHub's clear no about an installation or a repository: asking again changes nothing. */
 const CLEAR_NO = new Set<unknown>([401, 403, 404, 410]);
 
+/** What of the publisher the intake asks for. */
+export type IntakePublisher = Pick<
+  Publisher,
+  | "reply"
+  | "acknowledge"
+  | "removeLabel"
+  | "leaveAlone"
+  | "openFindings"
+  | "openScheduleIssue"
+  | "showConfig"
+  | "checkConfig"
+  | "removeMerged"
+  | "putBack"
+>;
+
 export interface IntakeParts {
   readonly deliveries: Pick<Deliveries, "read" | "handled">;
   readonly log: EventLog;
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
-  readonly publisher: Pick<
-    Publisher,
-    | "reply"
-    | "acknowledge"
-    | "removeLabel"
-    | "leaveAlone"
-    | "openFindings"
-    | "openScheduleIssue"
-    | "showConfig"
-    | "checkConfig"
-    | "removeMerged"
-    | "putBack"
-  >;
+  readonly publisher: IntakePublisher;
   readonly workflows: WorkflowSource;
   readonly outbox: Pick<Outbox, "read">;
   /** What people see of a run on which nobody works. */

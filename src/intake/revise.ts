@@ -4,7 +4,7 @@ import { isSha } from "../core/ids.ts";
 import { revisedStage } from "../engine/revise.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
-import type { State } from "../engine/state.ts";
+import type { PullRequestRef, State } from "../engine/state.ts";
 import { createRefuse, type Standing } from "./admit.ts";
 import { createAnswers } from "./answers.ts";
 import type { Asked } from "./asked.ts";
@@ -34,6 +34,14 @@ export interface Revise {
   closed(intent: Intent & { door: "pull-closed" }, signal: AbortSignal): Promise<string>;
 }
 
+/** The words of somebody who wants changes; `by`: how. */
+interface Demand {
+  readonly asked: Asked;
+  readonly words: string;
+  readonly standing: Standing;
+  readonly by: "command" | "review";
+}
+
 const MAX_WORDS = 8_000;
 
 /** Revising over its parts. Each throws when GitHub or the database does not answer, and returns a few words for the operator. */
@@ -43,76 +51,74 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
   const refuse = createRefuse(publisher);
   const { answer, nothingRunning, nothingToDo, atWork, ring } = createAnswers({ log, bell, publisher });
 
-  async function revise(asked: Asked, typed: string, standing: Standing, by: "command" | "review"): Promise<string> {
-    const { intent, quote } = asked;
-    const { repo } = intent;
-    const found = await runs.find(intent);
-    const { state } = found ?? {};
-    if (!found || !state?.pullRequest) {
+  async function revise({ asked, words, standing, by }: Demand): Promise<string> {
+    const found = await runs.find(asked.intent);
+    const { pullRequest } = found?.state ?? {};
+    if (!found || !pullRequest) {
       if (by === "review") return "no run opened this pull request";
-      return nothingRunning(asked, `No pull request of mine is open for this. ${await howToStart(reader, intent)}`);
+      return nothingRunning(
+        asked,
+        `No pull request of mine is open for this. ${await howToStart(reader, asked.intent)}`,
+      );
     }
-    if (said(found.events, ["revision.requested"], asked)) return ring(state.runId, "was asked before");
+    const { state, events } = found;
+    if (said(events, ["revision.requested"], asked)) return ring(state.runId, "was asked before");
     const { workflow, config } = state.created;
     if (workflow !== undefined && (await refuse(asked, standing, mayRun(workflow, config.routes)))) return "refused";
-    if (state.phase !== "finished") {
-      if (by === "command") return atWork(asked, state.runId);
-      // Each remark may come as a review of its own: all of them are answered once.
-      const later = { ...asked, key: `review-later:${state.runId}:${state.revision?.version ?? 0}` };
-      const next = "Write `/agent revise` when the work has ended: it takes every thread that waits.";
-      return nothingToDo(later, "I am at work on this already", next);
-    }
-    return onPull(asked, state, state.pullRequest, cleaned(typed), by);
+    if (state.phase === "finished") return takeUpOn(pullRequest, state, { asked, words, by });
+    if (by === "command") return atWork(asked, state.runId);
+    // Each remark may come as a review of its own: all of them are answered once.
+    const later = { ...asked, key: `review-later:${state.runId}:${state.revision?.version ?? 0}` };
+    const next = "Write `/agent revise` when the work has ended: it takes every thread that waits.";
+    return nothingToDo(later, "I am at work on this already", next);
+  }
 
-    async function onPull(
-      what: Asked,
-      run: State,
-      opened: NonNullable<State["pullRequest"]>,
-      words: string,
-      door: "command" | "review",
-    ): Promise<string> {
-      const refused = (why: string, next: string) =>
-        answer(what, { kind: "refused", quote, why, next }, `refused: ${why}`);
-      const pull = await reader.pullRequest(repo, opened.number);
-      if (pull?.merged)
-        return refused(`pull request #${opened.number} is merged`, "`/agent restart` on the issue begins anew.");
-      if (!pull || pull.state === "closed")
-        return refused(`pull request #${opened.number} is closed`, "Reopen it and write `/agent revise` again.");
-      const stage = revisedStage(run);
-      if (stage === undefined) return "its workflow opens no pull request";
-      const moved = pull.head !== opened.head;
-      if (moved && door === "review")
-        return refused(
-          `somebody pushed to \`${opened.branch}\`, so I leave it to people`,
-          "`/agent revise` goes on from what is there now.",
-        );
-      const remarks = await reader.remarks(repo, opened.number);
-      const threads = openThreads(remarks, self);
+  /** Takes the run up with what is wanted, unless the pull request, as it is now, says no. */
+  async function takeUpOn(
+    opened: PullRequestRef,
+    run: State,
+    { asked, words, by }: Omit<Demand, "standing">,
+  ): Promise<string> {
+    const { repo, base } = run.created;
+    const refused = (why: string, next: string) =>
+      answer(asked, { kind: "refused", quote: asked.quote, why, next }, `refused: ${why}`);
+    const pull = await reader.pullRequest(repo, opened.number);
+    if (pull?.merged)
+      return refused(`pull request #${opened.number} is merged`, "`/agent restart` on the issue begins anew.");
+    if (!pull || pull.state === "closed")
+      return refused(`pull request #${opened.number} is closed`, "Reopen it and write `/agent revise` again.");
+    const stage = revisedStage(run);
+    if (stage === undefined) return "its workflow opens no pull request";
+    const moved = pull.head !== opened.head;
+    if (moved && by === "review")
+      return refused(
+        `somebody pushed to \`${opened.branch}\`, so I leave it to people`,
+        "`/agent revise` goes on from what is there now.",
+      );
+    const remarks = await reader.remarks(repo, opened.number);
+    const threads = openThreads(remarks, self);
+    if (words === "" && by === "review" && threads.every((thread) => isAnswered(thread, remarks, self)))
       // A word of thanks in a thread that was answered is a review too.
-      const isTalk = door === "review" && threads.every((thread) => isAnswered(thread, remarks, self));
-      if (words === "" && (threads.length === 0 || isTalk))
-        return door === "review"
-          ? "the review says nothing"
-          : nothingToDo(
-              what,
-              "there is nothing to change: no words behind the command, and no thread that waits for an answer",
-              "Write what is to be changed, or remark it in the code and write the command again.",
-            );
-      const { base } = run.created;
-      if (moved && (await reader.mergeBase(repo, base.branch, pull.head)) !== base.commit)
-        return refused(
-          `\`${base.branch}\` was merged into \`${opened.branch}\`, and what is newer there would be judged as this change`,
-          "`/agent restart` on the issue begins anew from what is there now.",
-        );
-      const onto = moved ? pull.head : run.revision?.onto;
-      const ground = onto === undefined ? {} : { onto };
-      return takeUp(what, run, [{ type: "revision.requested", ...wordOf(what), stage, words, threads, ...ground }]);
-    }
+      return "the review says nothing";
+    if (words === "" && threads.length === 0)
+      return nothingToDo(
+        asked,
+        "there is nothing to change: no words behind the command, and no thread that waits for an answer",
+        "Write what is to be changed, or remark it in the code and write the command again.",
+      );
+    if (moved && (await reader.mergeBase(repo, base.branch, pull.head)) !== base.commit)
+      return refused(
+        `\`${base.branch}\` was merged into \`${opened.branch}\`, and what is newer there would be judged as this change`,
+        "`/agent restart` on the issue begins anew from what is there now.",
+      );
+    const onto = moved ? pull.head : run.revision?.onto;
+    const ground = onto === undefined ? {} : { onto };
+    return takeUp(asked, run, [{ type: "revision.requested", ...wordOf(asked), stage, words, threads, ...ground }]);
   }
 
   return {
-    command: (asked, words, standing) => revise(asked, words, standing, "command"),
-    reviewed: (asked, words, standing) => revise(asked, words, standing, "review"),
+    command: (asked, words, standing) => revise({ asked, words: cleaned(words), standing, by: "command" }),
+    reviewed: (asked, words, standing) => revise({ asked, words: cleaned(words), standing, by: "review" }),
 
     async closed(intent, signal) {
       const found = await runs.find(intent);

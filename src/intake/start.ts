@@ -1,7 +1,7 @@
 // Starts a run: looks whether it may start now, fixes what it works from, writes its first event, rings.
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId, Sha } from "../core/ids.ts";
-import type { EventOf, Subject } from "../engine/events.ts";
+import type { EventOf } from "../engine/events.ts";
 import type { Bell, EventLog, Publisher, WorkflowSource } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Reply } from "../engine/reply.ts";
@@ -13,10 +13,9 @@ import { createRefuse, type Standing } from "./admit.ts";
 import { refuseInCircles } from "./around.ts";
 import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
-import type { Self } from "./intent.ts";
-import { closingFirst } from "./now.ts";
+import type { Intent, Self } from "./intent.ts";
 import { tooManyRuns } from "./quota.ts";
-import { noLongerIgnored, refusedOn, type Issue } from "./now.ts";
+import { closingFirst, noLongerIgnored, refusedOn, type Issue } from "./now.ts";
 import { alreadyRunning } from "./runs.ts";
 import { createRunEvent, pinInput, runIdOf, withoutOwn } from "./pin.ts";
 import { refusedAgain, triedBefore } from "./tried-before.ts";
@@ -57,9 +56,9 @@ export type Start = (request: StartRequest) => Promise<string>;
 export const LOOKED_BACK = 12;
 
 /** True for an issue on which a schedule is worked: the one that the config names, or one that Baton opened. */
-function isOnSchedule({ schedules }: RepoConfig, { subject, self }: { subject: Subject; self: Self }): boolean {
+function isOnSchedule({ schedules }: RepoConfig, { door, subject }: Intent, self: Self): boolean {
   const own = subject.author.login.toLowerCase() === self.login.toLowerCase();
-  return own || schedules.some(({ issue }) => issue === subject.number);
+  return door === "schedule" || own || schedules.some(({ issue }) => issue === subject.number);
 }
 
 /** Doors by which a run starts, but for comments. */
@@ -119,7 +118,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
           `Go on with #${closing}, or close it and write the command again.`,
         );
     }
-    if (wanted === "work" && isOnSchedule(loaded.config, { subject, self })) {
+    if (wanted === "work" && isOnSchedule(loaded.config, intent, self)) {
       const [open] = await reader.pullRequestsAskedForIn(repo, subject.number);
       if (open !== undefined)
         return refuse(

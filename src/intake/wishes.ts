@@ -47,14 +47,10 @@ export function createWishes({ reader, publisher, self }: WishesParts): Wishes {
     const found = await issueFor(repo, schedule);
     if (typeof found === "string") return found;
     const { number, issue, own } = found;
-    if (issue.isPull) return `#${number} is a pull request, and Baton works from issues`;
-    if (issue.state === "closed") return `issue #${number} is closed, so the schedule rests`;
-    const [open] = await reader.pullRequestsAskedForIn(repo, number);
-    if (open !== undefined) return `pull request #${open}, which came of an earlier start, is still open`;
     // Nobody asks by hand: it is Baton that begins, and nobody is called by name.
     const actor: Actor = { person: { login: self.login, id: 0 }, bot: true, app: undefined };
     // The text of Baton's own issue explains the issue to people; it is no task.
-    const text = own ? { title: `Scheduled: ${schedule.workflow}`, body: "" } : textOf(issue);
+    const text = own ? { title: issue.title, body: "" } : textOf(issue);
     return { ...placeOf(repo, number, issue), door: "schedule", actor, text, schedule, at };
   }
 

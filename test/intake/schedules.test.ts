@@ -92,7 +92,7 @@ describe("a start", () => {
       wanted: "work",
       workflow: "bug",
       request: { door: "schedule", by: { id: 0 }, quote: "schedule 0 6 * * 1 UTC" },
-      input: { title: "Scheduled: bug", body: "", instruction: "look closely" },
+      input: { title: "edited since", body: "", instruction: "look closely" },
     });
     expect(at.publisher.replies).toEqual([]);
   });
@@ -115,7 +115,11 @@ describe("a start", () => {
   test.each<[string, (at: ReturnType<typeof world>) => void, string]>([
     ["the entry is gone", (at) => (at.reader.files[file] = ""), "no longer asks"],
     ["the config is broken", (at) => (at.reader.files[file] = "schedules: 3"), "broken"],
-    ["the issue is closed", ({ reader }) => (reader.found = { ...issueOf(reader), state: "closed" }), "rests"],
+    [
+      "the issue is closed",
+      ({ reader }) => (reader.found = { ...issueOf(reader), state: "closed" }),
+      "the issue is closed",
+    ],
     ["the issue is locked", ({ reader }) => (reader.found = { ...issueOf(reader), locked: true }), "locked"],
     [
       "it is to be left alone",

@@ -10,7 +10,7 @@ import type { Reply } from "#src/engine/reply.ts";
 import { findingsOf } from "#src/engine/findings.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
-import { createIntake, type Intake, type IntakeParts } from "#src/intake/handle.ts";
+import { createIntake, type Intake, type IntakeParts, type IntakePublisher } from "#src/intake/handle.ts";
 import { createKnownLimits } from "#src/intake/limits.ts";
 import type { Role } from "#src/intake/verbs.ts";
 import type { Schedule } from "#src/workflows/schedules.ts";
@@ -152,19 +152,7 @@ export class StagedReader implements GitHubReader {
 }
 
 /** Keeps what was said, once per key, as the real publisher does. */
-export class RecordingPublisher implements Pick<
-  Publisher,
-  | "reply"
-  | "acknowledge"
-  | "removeLabel"
-  | "leaveAlone"
-  | "openFindings"
-  | "openScheduleIssue"
-  | "showConfig"
-  | "checkConfig"
-  | "removeMerged"
-  | "putBack"
-> {
+export class RecordingPublisher implements IntakePublisher {
   readonly replies: { key: string; number: number; reply: Reply }[] = [];
   readonly acknowledged: number[] = [];
   readonly removed: string[] = [];
