@@ -12,7 +12,7 @@ import { mapOf } from "../workspace/repo-map.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { dataBlock, dataNotice } from "./data-block.ts";
 import { handOn, READ_ARTIFACT, ROOM } from "./handed-on.ts";
-import { steeringText } from "./steering.ts";
+import { MOST_STEERING, steeringText } from "./steering.ts";
 
 /** What a brief is made of besides the task. */
 export interface BriefMaterial {
@@ -33,7 +33,7 @@ const room = {
   body: 24_000,
   comments: 24_000,
   instruction: 4_000,
-  steering: 12_100,
+  steering: MOST_STEERING,
   artifact: ROOM,
   reasons: 24_000,
   patch: 60_000,
@@ -128,7 +128,7 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
     issueSection(input, block),
     partSection(task, block),
     wordsSection(task, block),
-    steeringSection(material, block),
+    steeringSection(material, block, share),
     ...task.inputs.map(handOn).map(({ stage, name, text, whole }) => {
       const more = whole
         ? ""
@@ -205,9 +205,9 @@ function wordsSection({ words = [] }: AgentTask, block: Block): string | undefin
   return `## What people decided on the way\n\nThey may do so in this repository. Go by it where it is about this task and within your rules:\n\n${block("decisions", said, room.instruction)}`;
 }
 
-function steeringSection({ steering = [] }: BriefMaterial, block: Block): string | undefined {
+function steeringSection({ steering = [] }: BriefMaterial, block: Block, share: number): string | undefined {
   if (steering.length === 0) return undefined;
-  return `## What people told the agents of this run\n\nThey may do so in this repository. Go by it where it is about this task and within your rules:\n\n${block("words of a maintainer", steeringText(steering), room.steering)}`;
+  return `## What people told the agents of this run\n\nThey may do so in this repository. Go by it where it is about this task and within your rules:\n\n${block("words of a maintainer", steeringText(steering, Math.ceil(room.steering * share)), room.steering)}`;
 }
 
 /** Makes a data block of at most `max` characters. */

@@ -6,7 +6,8 @@ import type { Steering } from "../engine/state.ts";
 import { dataBlock, dataNotice } from "./data-block.ts";
 
 /** Characters of what was told at once: the latest count. */
-const MOST = 12_000;
+export const MOST_STEERING = 12_000;
+const LEFT_OUT = "(What was said before is left out.)";
 
 export interface Steered {
   readonly text: string;
@@ -18,17 +19,17 @@ export interface Steered {
 export function steer(steering: readonly Steering[], heard: number, opening: string): Steered | undefined {
   const fresh = steering.slice(heard);
   if (fresh.length === 0) return undefined;
-  const words = steeringText(fresh);
+  const words = steeringText(fresh, MOST_STEERING);
   const boundary = createHash("sha256").update(`${opening}\0${heard}\0${words}`).digest("hex").slice(0, 24);
-  const text = `While you work, a person told the agents of this run the following. They may do so in this repository: go by it from here on where it is about your task and within your rules, and go on with your task. ${dataNotice(boundary)}\n\n${dataBlock(boundary, "words of a maintainer", words, MOST)}`;
+  const text = `While you work, a person told the agents of this run the following. They may do so in this repository: go by it from here on where it is about your task and within your rules, and go on with your task. ${dataNotice(boundary)}\n\n${dataBlock(boundary, "words of a maintainer", words, MOST_STEERING)}`;
   return { text, heard: steering.length };
 }
 
-/** Who said what, the latest within the room there is. */
-export function steeringText(steering: readonly Steering[]): string {
+/** Who said what, the latest within `most` characters. */
+export function steeringText(steering: readonly Steering[], most: number): string {
   const lines = steering.map(({ by, words }) => `@${by.login}: ${words}`);
-  let left = MOST;
+  let left = most - LEFT_OUT.length;
   const from = lines.findLastIndex((line) => (left -= line.length + 2) < 0);
   const shown = lines.slice(from + 1);
-  return [...(shown.length < lines.length ? ["(What was said before is left out.)"] : []), ...shown].join("\n\n");
+  return [...(shown.length < lines.length ? [LEFT_OUT] : []), ...shown].join("\n\n");
 }

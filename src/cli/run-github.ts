@@ -28,8 +28,8 @@ export async function openGitHubCase(options: CaseOptions): Promise<Case> {
   const branch = flags.base ?? repo.defaultBranch;
   const [comments, commit] = await Promise.all([reader.comments(repo, number), reader.head(repo, branch)]);
   const { workflows } = parts;
-  const wish = { repo, number, base: commit, workflow: flags.workflow };
-  const closing = await closingFirst({ reader, workflows }, wish, signal);
+  const wish = { repo, base: commit, workflow: flags.workflow };
+  const closing = await closingFirst(workflows, await reader.pullRequestsAbout(repo, number), wish, signal);
   if (closing !== undefined)
     throw new BatonError("invalid-usage", `pull request #${closing} is open and would close ${target}; close it first`);
   return {

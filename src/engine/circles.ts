@@ -5,8 +5,8 @@
 //
 // What people stopped, and what was only sorted, is no end in this sense; and where one of them ended well, they go on. The same end or the same files again and again are no circle.
 import { z } from "zod";
-import { isRunId, type RunId } from "../core/ids.ts";
-import type { RecordedEvent } from "./events.ts";
+import { isRunId } from "../core/ids.ts";
+import type { PastRun } from "./events.ts";
 
 /** How runs went round, oldest first: how each ended, or the beginning of the tree it showed. */
 export const Circle = z.strictObject({
@@ -15,22 +15,18 @@ export const Circle = z.strictObject({
 });
 export type Circle = z.infer<typeof Circle>;
 
-/** A run about the subject, by its events of these types, oldest first. */
-export interface PastRun {
-  readonly run: RunId;
-  readonly events: readonly RecordedEvent[];
-}
 export const circleTypes = ["run.finished", "pull_request.opened"] as const;
 
 type Step = Circle["steps"][number];
+type End = Step & { readonly isGood: boolean };
 
 /** The circle that these runs (newest first) have come to; undefined when they go on. */
 export function circleIn(past: readonly PastRun[]): Circle | undefined {
   const steps = past.toReversed().flatMap(({ run, events }) => events.map(({ event }) => ({ run, event })));
-  const ends = steps.flatMap(({ run, event }): Step[] =>
+  const ends = steps.flatMap(({ run, event }): End[] =>
     event.type !== "run.finished" || event.outcome === "cancelled" || event.outcome === "triaged"
       ? []
-      : [{ run, what: `${event.outcome.replaceAll("-", " ")} (${event.code})` }],
+      : [{ run, what: `${event.outcome.replaceAll("-", " ")} (${event.code})`, isGood: event.outcome === "succeeded" }],
   );
   const trees = steps.flatMap(({ run, event }): Step[] =>
     event.type === "pull_request.opened" && event.tree !== undefined ? [{ run, what: event.tree.slice(0, 10) }] : [],
@@ -41,14 +37,11 @@ export function circleIn(past: readonly PastRun[]): Circle | undefined {
   return ofEnds && { of: "ends", steps: ofEnds };
 }
 
-/** How the word of an end begins that nobody needs to look at. */
-const WELL = "succeeded";
-
-function alternating(ends: readonly Step[]): Step[] | undefined {
+function alternating(ends: readonly End[]): Step[] | undefined {
   const last = ends.slice(-4);
   const [first, second, third, fourth] = last.map(({ what }) => what);
-  if (last.some(({ what }) => what.startsWith(WELL))) return undefined;
-  return fourth !== undefined && first === third && second === fourth && first !== second ? last : undefined;
+  const isCircle = fourth !== undefined && first === third && second === fourth && first !== second;
+  return isCircle && !last.some(({ isGood }) => isGood) ? last.map(({ run, what }) => ({ run, what })) : undefined;
 }
 
 function returning(trees: readonly Step[]): Step[] | undefined {

@@ -31,7 +31,7 @@ import { broken, isRecordedWhenInterrupted, isRecordedWhenUnwanted, isRemembered
 import { stageStart } from "./stage-start.ts";
 import type { Subjects } from "./subjects-port.ts";
 import { apply, fold } from "./fold.ts";
-import { mayGoOn, type State } from "./state.ts";
+import { isBeingEnded, mayGoOn, type State } from "./state.ts";
 import { UnderWay } from "./under-way.ts";
 
 /** What a run was doing when its driver stopped: it ended, it waits, the driver was told to leave it, or another driver has it. */
@@ -200,8 +200,8 @@ class Driver {
 
   /** People's words, and an end that somebody else wrote, reach what is under way at once. */
   #watch(): void {
-    const { stop, closedBy, lost, paused, finished } = this.#state;
-    if (stop || closedBy || lost || finished) this.#interrupt.abort(new Error("a person ended the run"));
+    const { paused, finished } = this.#state;
+    if (finished || isBeingEnded(this.#state)) this.#interrupt.abort(new Error("a person ended the run"));
     else if (paused) this.#interrupt.abort(new Parking("paused"));
   }
 

@@ -123,11 +123,19 @@ export function stepEvent(step: Step): RunEvent {
   }
 }
 
+/** Characters of one reason in an event. */
+export const MOST_REASON = 4_000;
+
 export function startedEvent({ stage, attempt, reasons }: Extract<Step, { type: "start" }>): EventOf<"stage.started"> {
   return {
     type: "stage.started",
     stage,
     attempt,
-    reasons: reasons.slice(0, 50).map((reason) => reason.slice(0, 4_000)),
+    reasons: reasonsIn(reasons),
   };
+}
+
+/** Reasons as an event holds them. */
+export function reasonsIn(reasons: readonly string[]): string[] {
+  return reasons.slice(0, 50).map((reason) => reason.slice(0, MOST_REASON));
 }

@@ -31,7 +31,7 @@ export type Loss = (typeof losses)[number];
 
 /** True for a code that says that what a pull request would be about is gone or closed: no failure of the run. */
 export function isGone(code: string): boolean {
-  return code === "issue-closed" || losses.some((loss) => loss === code);
+  return code === "issue-closed" || code === "pull-request-closed" || losses.some((loss) => loss === code);
 }
 
 /** Why a conversation with a model began: the first of its attempt, or anew because the one before could not go on. */

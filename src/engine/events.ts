@@ -1,7 +1,7 @@
 // The facts a run consists of. Append-only and never edited: an old shape stays readable for ever.
 // Everything else (state, card, pull-request body, cost) is a fold of these.
 import { z } from "zod";
-import { isRunId } from "../core/ids.ts";
+import { isRunId, type RunId } from "../core/ids.ts";
 import { FileChange } from "../workspace/file-change.ts";
 import { Artifact, Excerpt, Plan, Triage } from "../workflows/artifacts.ts";
 import { modelTiers } from "../workflows/names.ts";
@@ -349,6 +349,12 @@ export interface RecordedEvent {
   readonly version: number;
   readonly at: number;
   readonly event: RunEvent;
+}
+
+/** A run by some of its events, oldest first. */
+export interface PastRun {
+  readonly run: RunId;
+  readonly events: readonly RecordedEvent[];
 }
 
 export const noSpend: Spend = Spend.parse({

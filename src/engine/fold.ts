@@ -20,7 +20,7 @@ import { silence } from "./talk-state.ts";
 import { newAttempt, newStage } from "./beginnings.ts";
 import { reopen } from "./reopen.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
-import { dependants, isIdle, isUnderWay, type Attempt, type State } from "./state.ts";
+import { changeOf, dependants, isIdle, isUnderWay, type Attempt, type State } from "./state.ts";
 import { getsOn } from "./getting-on.ts";
 
 /** Folds a whole log. Throws when the log does not begin with `run.created`. */
@@ -56,6 +56,7 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     parks: 0,
     raised: undefined,
     pullRequest: undefined,
+    shown: [],
     revision: undefined,
     pullClosed: undefined,
     kept: undefined,
@@ -177,7 +178,8 @@ export function apply(before: State, recorded: RecordedEvent): State {
       );
     case "pull_request.opened": {
       const { type: _, ...pullRequest } = event;
-      return { ...published(state, event.head, at), pullRequest };
+      const said = changeOf(state)?.summary ?? [];
+      return { ...published(state, event.head, at), pullRequest, shown: [...state.shown, said].flat() };
     }
     case "work.kept":
       return { ...state, kept: keptSince(state.kept, event) };

@@ -45,8 +45,11 @@ export interface GitHubReader {
   labels(repo: RepoRef): Promise<string[]>;
   /** The commit of a branch. */
   head(repo: RepoRef, branch: string): Promise<Sha>;
-  /** Numbers of open pull requests whose body closes the issue. */
-  pullRequestsClosing(repo: RepoRef, number: number): Promise<number[]>;
+  /** Numbers of open pull requests about the issue: those whose body closes it, and those of Baton's that were asked for in it and leave it open. */
+  pullRequestsAbout(
+    repo: RepoRef,
+    number: number,
+  ): Promise<{ readonly closing: number[]; readonly askedFor: number[] }>;
   /** A pull request; undefined when there is none of this number. */
   pullRequest(
     repo: RepoRef,
@@ -56,8 +59,6 @@ export interface GitHubReader {
   mergeBase(repo: RepoRef, branch: string, commit: Sha): Promise<Sha>;
   /** What was said on lines and files of a pull request, oldest first, at most 500. */
   remarks(repo: RepoRef, number: number): Promise<Remark[]>;
-  /** Numbers of open pull requests of Baton's that were asked for in the issue and leave it open. */
-  pullRequestsAskedForIn(repo: RepoRef, number: number): Promise<number[]>;
 }
 
 /** One remark on a line, or on a file as a whole. */

@@ -20,6 +20,7 @@ import type {
   Spend,
   Subject,
   WaitReason,
+  PastRun,
 } from "./events.ts";
 import type { Fleet } from "./fleet-port.ts";
 import type { Keeping } from "./keeping.ts";
@@ -61,7 +62,7 @@ export interface EventLog {
     repo: Pick<RepoRef, "id" | "owner" | "name">,
     subject: Pick<Subject, "number">,
     which: { readonly runs: number; readonly types: readonly RunEvent["type"][] },
-  ): Promise<{ readonly run: RunId; readonly events: readonly RecordedEvent[] }[]>;
+  ): Promise<PastRun[]>;
   /** When runs about a subject began in the last so many milliseconds, or were taken up again by a retry; newest first, in milliseconds since 1970. */
   begunOn(
     repo: Pick<RepoRef, "id" | "owner" | "name">,

@@ -1,6 +1,7 @@
 // A pull request that people want changed: the run that opened it goes on, in the stage that is worked again when something is to be
 // changed. Pure.
 import { isDeepStrictEqual } from "node:util";
+import { MOST_REASON, reasonsIn } from "./effect.ts";
 import { stageOrder, upstream, type StageState, type State } from "./state.ts";
 
 /**
@@ -26,18 +27,24 @@ export function revisedStage({ workflow }: Pick<State, "workflow">): string | un
   );
 }
 
+/** Characters of a person's words in one reason; more are told in several. */
+const PART = MOST_REASON - 200;
+
 /** Why the stage is worked again, when that is because people want changes and none were made since: their words, and each thread. */
 export function reasonsToRevise({ revision }: State, { name, attempts }: StageState): string[] {
   if (revision?.stage !== name) return [];
   if (attempts.some(({ since, artifact }) => since > revision.version && artifact !== undefined)) return [];
   const { by, words, threads } = revision;
-  return [
-    ...(words.trim() === "" ? [] : [`@${by.login}, of the pull request as a whole: ${words}`]),
+  const parts = Array.from({ length: Math.ceil(words.trim().length / PART) }, (_, index) =>
+    words.trim().slice(index * PART, (index + 1) * PART),
+  );
+  return reasonsIn([
+    ...parts.map((part) => `@${by.login}, of the pull request as a whole: ${part}`),
     ...threads.map(({ path, line, outdated, text }, index) => {
       const place = `${path}${line === undefined ? "" : `:${line}`}${outdated ? ", which was changed since" : ""}`;
-      return `Thread ${index + 1} (${place}): ${text}`.slice(0, 4_000);
+      return `Thread ${index + 1} (${place}): ${text}`;
     }),
-  ].slice(0, 50);
+  ]);
 }
 
 /** Whether the present attempt of a unit does what people want changed. */

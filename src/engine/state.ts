@@ -171,6 +171,8 @@ export interface State {
   /** The ceiling in money that a person set, which goes before every other. */
   readonly raised: MicroDollars | undefined;
   readonly pullRequest: PullRequestRef | undefined;
+  /** What the agents said of each change that the pull request has shown, oldest first. */
+  readonly shown: readonly string[];
   /** What people want changed in the pull request, the latest. */
   readonly revision: Revision | undefined;
   /** How the pull request was closed. */
@@ -182,6 +184,11 @@ export interface State {
 /** True while nobody works on it: it is held, waits, or was never taken up. Its time does not run then. */
 export function isIdle({ paused, waiting, driver, finished }: State): boolean {
   return !finished && (paused !== undefined || waiting !== undefined || driver === undefined);
+}
+
+/** True when somebody has ended it, or what it stands on is gone: nothing more is begun. */
+export function isBeingEnded({ stop, closedBy, pullClosed, lost }: State): boolean {
+  return stop !== undefined || closedBy !== undefined || pullClosed !== undefined || lost !== undefined;
 }
 
 /** True when the pull request of the latest try is open. */

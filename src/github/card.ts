@@ -4,7 +4,7 @@ import type { Evidence, GateResult } from "../engine/events.ts";
 import { isForPeople, openAsks } from "../engine/asks.ts";
 import { circleWords } from "../engine/circles.ts";
 import { hopLine } from "../engine/hops.ts";
-import type { State } from "../engine/state.ts";
+import { isPublished, type State } from "../engine/state.ts";
 import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
 import { bullets, commandText, count, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
@@ -102,7 +102,10 @@ function triageLine(state: State, neutral: Neutral): string {
 function revisionLine(state: State, neutral: Neutral): string {
   const { revision } = state;
   if (!revision) return "";
-  const threads = revision.threads.length === 0 ? "" : ` · ${count(revision.threads.length, "thread")} to answer`;
+  const threads =
+    revision.threads.length === 0
+      ? ""
+      : ` · ${count(revision.threads.length, "thread")} ${isPublished(state) ? "answered" : "to answer"}`;
   return `**Changes** in ${pullRequestLink(state)}, asked for by ${neutral.code(revision.by.login, 60)} with ${neutral.code(revision.quote, 200)}${threads}`;
 }
 
@@ -223,6 +226,7 @@ function commandHelp(state: State): string {
           : finished
             ? []
             : ["`/agent tell …` reaches the agents before their next step"]),
+        ...(state.pullRequest ? ["`/agent revise <what>` has the pull request changed"] : []),
         "`/agent retry` goes on where a run ended; `/agent retry <stage>` from that stage",
         "`/agent restart` begins again with the issue's text as it is now; `/agent budget $3` sets what the run may spend",
         `\`${start} <advice>\` begins a new run; ${flags.slice(0, -1).join(", ")} and ${flags.at(-1) ?? ""} may follow`,

@@ -77,7 +77,11 @@ export function renderEnding(
       );
     case "cancelled":
       // What a person did by hand on the issue needs no answer, and a locked conversation no more words.
-      return created.request.door === "cli" || state.stop || state.closedBy || unspoken.has(finished.code)
+      return created.request.door === "cli" ||
+        state.stop ||
+        state.closedBy ||
+        state.pullClosed ||
+        unspoken.has(finished.code)
         ? undefined
         : failure(state, `${asker}I stopped.`, { neutral, links }, details);
     case "triaged":

@@ -2,7 +2,16 @@
 import { assertNever } from "../core/errors.ts";
 import { dollars, formatDollars, microDollars, type RunId } from "../core/ids.ts";
 import { findingsOf } from "../engine/findings.ts";
-import { isIdle, isPublished, stageThatEnded, totalCost, used, workedMs, type State } from "../engine/state.ts";
+import {
+  isBeingEnded,
+  isIdle,
+  isPublished,
+  stageThatEnded,
+  totalCost,
+  used,
+  workedMs,
+  type State,
+} from "../engine/state.ts";
 import { issueTypes } from "../workflows/artifacts.ts";
 import { heldNext, waitWord } from "./held.ts";
 import { count, duration } from "./markdown.ts";
@@ -23,7 +32,7 @@ export interface Word {
 }
 
 function isStopping(state: State): boolean {
-  return (state.stop !== undefined || state.closedBy !== undefined || state.lost !== undefined) && !isPublished(state);
+  return isBeingEnded(state) && !isPublished(state);
 }
 
 /** The one word for where a run stands. */
@@ -58,7 +67,7 @@ export function stateWord(state: State): Word {
 }
 
 /**
- * Time and money of the whole run: "4 min 12 s · $0.42 of $5.00 · 34 model turns". A retry has the budget to itself, so then what
+ * Time and money of the whole run: "4 min 12 s · $0.42 of $5.00 · 34 model turns". A retry, or a revision, has the budget to itself, so then what
  * it has used of it is told apart. `now` in milliseconds since 1970.
  */
 export function costLine(state: State, now: number): string {
@@ -71,7 +80,7 @@ export function costLine(state: State, now: number): string {
     less === "" || !state.budget ? worked : `${worked} of ${duration(state.budget.milliseconds)}${less}`,
     `${formatDollars(totalCost(state))}${retried ? "" : of}`,
     count(state.spend.turns, "model turn"),
-    ...(retried ? [`since the retry ${formatDollars(since)}${of}`] : []),
+    ...(retried ? [`this try ${formatDollars(since)}${of}`] : []),
   ].join(" · ");
 }
 
@@ -128,7 +137,7 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
         return `nothing; \`${by.login}\` ${merged ? "merged" : "closed"} ${pullRequestLink(state)}.`;
       }
       if (state.pullRequest && state.pullRequest.number > 0) {
-        return `review the draft ${pullRequestLink(state)}. Baton never merges it or marks it ready; that is yours to do.`;
+        return `review the draft ${pullRequestLink(state)}; changes that you ask for there are worked in. Baton never merges it or marks it ready; that is yours to do.`;
       }
       if (state.pullRequest) return `look at ${pullRequestLink(state)}.`;
       if (hadNothingToPropose(state)) return "nothing; there was nothing to propose.";

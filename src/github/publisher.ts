@@ -170,7 +170,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     if (typeof checked !== "string") return checked;
     const revised = state.revision && state.pullRequest;
     const refusal =
-      (await subjectRefuses(created, signal)) ?? (revised && (await pulls.refuses(created, revised.number, signal)));
+      (await subjectRefuses(created, signal)) ?? (revised && (await pulls.refuses(repo, revised.number, signal)));
     if (refusal) return refusal;
     const changes = await workspaces.changes(repo, created.base.commit, checked, signal);
     const forbidden = forbiddenChange(state, checked, changes);

@@ -5,7 +5,7 @@ import type { GateResult } from "../engine/events.ts";
 import { lessonsOf } from "../engine/hindsight.ts";
 import { proposalOf } from "../engine/proposal.ts";
 import { setupOf } from "../engine/setup.ts";
-import { artifactOf, changeOf, stageOrder, totalCost, workedMs, type State } from "../engine/state.ts";
+import { artifactOf, changeOf, isPublished, stageOrder, totalCost, workedMs, type State } from "../engine/state.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import {
   bullets,
@@ -94,7 +94,7 @@ export function pullRequestBody(state: State, facts: PullRequestFacts): string {
   const { subject } = state.created;
   const essentials = [
     pullRequestMarker(state),
-    `${subject.kind === "issue" ? `${staysOpen(state) ? ASKED_FOR_IN : "Closes"} #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. No person has reviewed it yet._`,
+    `${subject.kind === "issue" ? `${staysOpen(state) ? ASKED_FOR_IN : "Closes"} #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. ${state.revision ? "Changed since, as people asked in review; nobody has approved it." : "No person has reviewed it yet."}_`,
     missingPart(state, neutral),
     whatAndWhy(state, neutral),
     setupPart(state, neutral),
@@ -111,12 +111,18 @@ export function pullRequestBody(state: State, facts: PullRequestFacts): string {
   return full.length <= MAX_BODY ? full : stack(...essentials).slice(0, MAX_BODY);
 }
 
+/** Of more revisions than these the latest are told. */
+const SINCE = 5;
+
 function whatAndWhy(state: State, neutral: Neutral): string {
   const diagnosis = artifactOf(state, "Diagnosis")?.artifact.value;
   const change = changeOf(state);
+  // What was asked for in review is a change of the change: what it was made for is said first.
+  const [first, ...since] = isPublished(state) || !change ? state.shown : [...state.shown, change.summary];
   return stack(
     diagnosis && labelled("**Root cause**, as the agents explain it:", neutral.prose(diagnosis.rootCause, 1_500)),
-    change && labelled("**This change**:", neutral.prose(change.summary, 1_500)),
+    first !== undefined && labelled("**This change**:", neutral.prose(first, 1_500)),
+    ...since.slice(-SINCE).map((said) => labelled("**Changed since**, as people asked:", neutral.prose(said, 800))),
   );
 }
 

@@ -37,7 +37,7 @@ export interface PullRequests {
   /** The one that is open, with the text of what it holds now; its title is people's. Throws the same. */
   update(state: State, earlier: PullRequestRef, shown: Omit<Shown, "title">, signal: AbortSignal): Promise<Opened>;
   /** Why nothing may be shown in it any more; undefined while it is open. */
-  refuses(created: State["created"], number: number, signal: AbortSignal): Promise<Refusal | undefined>;
+  refuses(repo: RepoRef, number: number, signal: AbortSignal): Promise<Refusal | undefined>;
 }
 
 export function createPullRequests({
@@ -74,6 +74,17 @@ export function createPullRequests({
   async function open(state: State, { branch, head, tree, title, body }: Shown, signal: AbortSignal): Promise<Opened> {
     const { repo, base } = state.created;
     const first = pullRequestMarker(state);
+    const shown = (
+      { number, html_url: url }: { readonly number: number; readonly html_url: string },
+      named: string,
+    ) => ({
+      number,
+      url,
+      branch,
+      head,
+      tree,
+      title: named,
+    });
     const onBranch = async (which: "all" | "open") => {
       const { data } = await requests.read(
         repo,
@@ -99,9 +110,7 @@ export function createPullRequests({
       result: PullResult,
       async look() {
         const found = (await onBranch("all")).filter((pull) => pull.body?.startsWith(first));
-        return found
-          .toReversed()
-          .map((pull) => ({ number: pull.number, url: pull.html_url, branch, head, title: pull.title }));
+        return found.toReversed().map((pull) => shown(pull, pull.title));
       },
       async write(how) {
         try {
@@ -120,13 +129,13 @@ export function createPullRequests({
               }),
             { signal, ...how },
           );
-          return { number: data.number, url: data.html_url, branch, head, tree, title };
+          return shown(data, title);
         } catch (error) {
           // An earlier run's pull request is still open on this branch: it shows this run's work now.
           const [earlier] = isRefused(error, 422) && /already exists/i.test(error.reason) ? await onBranch("open") : [];
           if (!earlier) throw error;
           await change(repo, earlier.number, { title, body }, { signal, ...how });
-          return { number: earlier.number, url: earlier.html_url, branch, head, tree, title };
+          return shown(earlier, title);
         }
       },
     });
@@ -156,11 +165,7 @@ export function createPullRequests({
     return { type: "pull_request.opened", ...result };
   }
 
-  async function refuses(
-    { repo }: State["created"],
-    number: number,
-    signal: AbortSignal,
-  ): Promise<Refusal | undefined> {
+  async function refuses(repo: RepoRef, number: number, signal: AbortSignal): Promise<Refusal | undefined> {
     const { data } = await requests.read(
       repo,
       `read pull request #${number}`,

@@ -214,9 +214,16 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
       return sha(data.object.sha);
     },
 
-    async pullRequestsClosing(repo, number) {
+    async pullRequestsAbout(repo, number) {
+      const pulls = await openPulls(repo);
       const closing = closes(repo, number);
-      return (await openPulls(repo)).filter(({ body }) => closing.test(body ?? "")).map((pull) => pull.number);
+      const asked = new RegExp(`\\b${ASKED_FOR_IN} #${number}\\b`);
+      const isAskedFor = ({ body, head }: (typeof pulls)[number]) =>
+        asked.test(body ?? "") && isOwnBranch(head.ref) && Number(head.repo?.id) === repo.id;
+      return {
+        closing: pulls.filter(({ body }) => closing.test(body ?? "")).map((pull) => pull.number),
+        askedFor: pulls.filter(isAskedFor).map((pull) => pull.number),
+      };
     },
 
     async pullRequest(repo, number) {
@@ -271,15 +278,6 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
         if (data.length < PER_PAGE) break;
       }
       return found;
-    },
-
-    async pullRequestsAskedForIn(repo, number) {
-      const asked = new RegExp(`\\b${ASKED_FOR_IN} #${number}\\b`);
-      return (await openPulls(repo))
-        .filter(
-          ({ body, head }) => asked.test(body ?? "") && isOwnBranch(head.ref) && Number(head.repo?.id) === repo.id,
-        )
-        .map((pull) => pull.number);
     },
   };
 }

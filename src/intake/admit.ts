@@ -8,7 +8,7 @@ import type { GitHubReader } from "../engine/github-port.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { Reply } from "../engine/reply.ts";
 import type { Asked } from "./asked.ts";
-import type { Actor } from "./intent.ts";
+import type { Actor, Intent } from "./intent.ts";
 import { isAtLeast, whoMay, type Role } from "./verbs.ts";
 
 /** `unknown`: GitHub did not say. */
@@ -18,6 +18,11 @@ export type Standing = Role | "unknown";
 export function isListed(app: string, bots: readonly string[]): boolean {
   const name = (login: string) => login.toLowerCase().replace(/\[bot\]$/, "");
   return bots.some((bot) => name(bot) === name(app));
+}
+
+/** In words for the operator that a bot acted which nobody admitted: it is told nothing. Undefined for everybody else. */
+export function unlistedBot({ actor: { app } }: Pick<Intent, "actor">, bots: readonly string[]): string | undefined {
+  return app === undefined || isListed(app, bots) ? undefined : `${app} is not in triggers.bots`;
 }
 
 /** The standing of whoever asks, now. Never throws. */

@@ -53,7 +53,8 @@ export function isAllDone(state: State): boolean {
 /** What can be done with a run that has ended. */
 export function afterTheEnd(state: State): string {
   const { finished, pullRequest } = state;
-  if (pullRequest) return `The last run ended well, in pull request #${pullRequest.number}.`;
+  if (pullRequest && finished?.outcome === "succeeded")
+    return `The last run ended well, in pull request #${pullRequest.number}: \`/agent revise …\` says what is to be changed in it.`;
   if (finished?.outcome === "triaged") return "The last run only sorted the issue. `/agent fix` starts the work.";
   if (isAllDone(state))
     return "The last run ended well, with every stage done. `/agent retry <stage>` works that one and all behind it again, `/agent restart` begins anew.";

@@ -1,5 +1,6 @@
 // Refuses what starts by itself where the runs before it went in circles (`engine/circles.ts`).
-import { circleWords, type Circle, type PastRun } from "../engine/circles.ts";
+import { circleWords, type Circle } from "../engine/circles.ts";
+import type { PastRun } from "../engine/events.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { Asked } from "./asked.ts";
 

@@ -3,7 +3,7 @@ import type { Log } from "../core/log.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Publisher } from "../engine/ports.ts";
 import { issueTypes } from "../workflows/artifacts.ts";
-import { createRefuse, isListed, standingOf } from "./admit.ts";
+import { createRefuse, standingOf, unlistedBot } from "./admit.ts";
 import { askedBy, type Carried } from "./asked.ts";
 import { doors } from "./doors.ts";
 import type { Intent } from "./intent.ts";
@@ -49,8 +49,8 @@ export function createBeginnings({
       if (loaded.type === "invalid") return "the config is broken";
       const { triggers } = loaded.config;
       if (!triggers.onOpened) return "triggers.onOpened is off";
-      if (intent.actor.app !== undefined && !isListed(intent.actor.app, triggers.bots))
-        return `${intent.actor.app} is not in triggers.bots`;
+      const unlisted = unlistedBot(intent, triggers.bots);
+      if (unlisted !== undefined) return unlisted;
       // Somebody already has the issue: sorting it is welcome, working it is not.
       const wanted = triggers.autoStart.length > 0 && !intent.assigned ? "auto" : "triage";
       // Opening an issue is no command, whoever does it: it names no workflow.
@@ -59,7 +59,7 @@ export function createBeginnings({
 
     async labelled(intent: Intent & { door: "label" }, carried: Carried): Promise<string> {
       const loaded = await loadConfig(intent.repo);
-      const unlisted = unlistedBot(intent, loaded);
+      const unlisted = unlistedBot(intent, configOr(loaded).triggers.bots);
       if (unlisted !== undefined) return unlisted;
       const note = await byHand(intent, carried, { loaded, quote: `label ${intent.label}`, type: intent.type });
       await publisher.removeLabel(intent.repo, intent.subject, intent.label);
@@ -69,7 +69,10 @@ export function createBeginnings({
     async assigned(intent: Intent & { door: "assigned" }, carried: Carried): Promise<string> {
       const loaded = await loadConfig(intent.repo);
       const quote = `assignment to ${intent.to}`;
-      return unlistedBot(intent, loaded) ?? (await byHand(intent, carried, { loaded, quote, type: undefined }));
+      return (
+        unlistedBot(intent, configOr(loaded).triggers.bots) ??
+        (await byHand(intent, carried, { loaded, quote, type: undefined }))
+      );
     },
 
     /** The config asks for it; whoever changes that on the default branch decides about more than who may give a command. */
@@ -90,7 +93,7 @@ export function createBeginnings({
     /** Reviewing is no command: who may not have work started is not told so. */
     async reviewed(intent, carried) {
       const loaded = await loadConfig(intent.repo);
-      const unlisted = unlistedBot(intent, loaded);
+      const unlisted = unlistedBot(intent, configOr(loaded).triggers.bots);
       if (unlisted !== undefined) return unlisted;
       const { bots } = configOr(loaded).triggers;
       const standing = await standingOf(reader, intent.repo, intent.actor, bots, journal);
@@ -122,11 +125,4 @@ export function createBeginnings({
     }
     return start({ ...asked, loaded, standing, wanted: "work", workflow: config.routes[known] ?? known });
   }
-}
-
-/** In words for the operator that a bot acted which nobody admitted: it is told nothing. */
-function unlistedBot({ actor: { app } }: Intent, loaded: LoadedConfig): string | undefined {
-  return app === undefined || isListed(app, configOr(loaded).triggers.bots)
-    ? undefined
-    : `${app} is not in triggers.bots`;
 }

@@ -4,7 +4,7 @@ import type { Log } from "../core/log.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { Reply } from "../engine/reply.ts";
-import { createRefuse, isListed, standingOf, type Standing } from "./admit.ts";
+import { createRefuse, standingOf, unlistedBot, type Standing } from "./admit.ts";
 import { askedBy, type Asked, type Carried } from "./asked.ts";
 import { doors } from "./doors.ts";
 import type { Command } from "./grammar.ts";
@@ -45,8 +45,8 @@ export function createCommands(parts: CommandsParts): Commands {
   return async (intent, carried) => {
     const loaded = await loadConfig(intent.repo);
     const { bots } = configOr(loaded).triggers;
-    if (intent.actor.app !== undefined && !isListed(intent.actor.app, bots))
-      return `${intent.actor.app} is not in triggers.bots`;
+    const unlisted = unlistedBot(intent, bots);
+    if (unlisted !== undefined) return unlisted;
     const standing = await standingOf(reader, intent.repo, intent.actor, bots, journal);
     const { reading } = intent;
     const commands = reading.type === "read" ? reading.commands : [];

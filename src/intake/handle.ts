@@ -18,7 +18,7 @@ import { createJudge } from "./judge.ts";
 import { createLanes } from "./lanes.ts";
 import type { KnownLimits } from "./limits.ts";
 import { createConfigs } from "./load-config.ts";
-import { doorOf, isInstalled, laneOf, lookedAt, repoOf, type Looked } from "./looked.ts";
+import { doorOf, isInstalled, laneOf, repoOf, type Looked } from "./looked.ts";
 import { createPlanEdits } from "./plan-edits.ts";
 import { createProposals } from "./proposals.ts";
 import { createRestart } from "./restart.ts";
@@ -119,7 +119,7 @@ export function createIntake(parts: IntakeParts): Intake {
     const translation = translate(delivery.name, parsed(delivery.payload), self);
     if (translation.type === "nothing") return drop(translation.because);
     if (clock.now() - delivery.receivedAt > MAX_AGE_MS) return drop("it is too old: it came more than 24 hours ago");
-    const looked = lookedAt(delivery, translation);
+    const looked: Looked = { delivery, ...translation };
     if (!isInstalled(looked)) return drop("it names no installation of the App, so nothing can be done there");
     return looked;
   }

@@ -10,7 +10,7 @@ import { blockIn, isSamePlan, parsePlan } from "../engine/plan-text.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Outbox } from "../store/outbox.ts";
-import { isPublished, planAt, type State } from "../engine/state.ts";
+import { isBeingEnded, isPublished, planAt, type State } from "../engine/state.ts";
 import type { Wait } from "../workflows/schema.ts";
 import { afterTheEnd, createAnswers } from "./answers.ts";
 import type { Asked } from "./asked.ts";
@@ -199,8 +199,8 @@ function endsOpen({ quote }: Asked): boolean {
   return /:\s*$/.test(quote);
 }
 
-function isEnding({ finished, stop, closedBy, lost }: State): boolean {
-  return finished !== undefined || stop !== undefined || closedBy !== undefined || lost !== undefined;
+function isEnding(state: State): boolean {
+  return state.finished !== undefined || isBeingEnded(state);
 }
 
 /** Why words of this kind change nothing, and what would. */

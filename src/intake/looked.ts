@@ -1,21 +1,9 @@
 // What a delivery holds: something asked for, or news about a config, or about the ground of many runs; and in which lane it is carried out.
-import type { Sha } from "../core/ids.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { KeptDelivery } from "../store/deliveries.ts";
-import type { Ground, Intent, Wish } from "./intent.ts";
 import type { Translation } from "./translate.ts";
 
-export type Looked = { readonly delivery: KeptDelivery } & (
-  | { readonly type: "intent"; readonly intent: Intent }
-  | { readonly type: "wish"; readonly wish: Wish }
-  | { readonly type: "config"; readonly repo: RepoRef }
-  | { readonly type: "proposed"; readonly repo: RepoRef; readonly pull: number; readonly head: Sha }
-  | { readonly type: "ground"; readonly ground: Ground }
-);
-
-export function lookedAt(delivery: KeptDelivery, found: Exclude<Translation, { type: "nothing" }>): Looked {
-  return { delivery, ...found };
-}
+export type Looked = { readonly delivery: KeptDelivery } & Exclude<Translation, { type: "nothing" }>;
 
 /** What is in one lane is carried out in the order in which it came. */
 export function laneOf(looked: Looked): string {

@@ -11,6 +11,7 @@ import { proposedBy } from "../workflows/proposals.ts";
 import { IGNORED_LABEL, isIgnored } from "../workflows/names.ts";
 import type { Intent } from "./intent.ts";
 
+type PullRequestsAbout = Pick<Awaited<ReturnType<GitHubReader["pullRequestsAbout"]>>, "closing">;
 type Place = Pick<Intent, "repo" | "subject">;
 /** Who asks, and by which door. */
 type Asking = Place & Pick<Intent, "door" | "actor">;
@@ -32,15 +33,15 @@ function refusedAs({ state, locked }: Issue): No | undefined {
 }
 
 /**
- * The open pull request that would close the issue, where that is in the way of work: whoever only proposes a setup or lessons does
- * nothing about the issue. Throws when GitHub does not answer.
+ * The open pull request that would close the issue (the first of `about.closing`), where that is in the way of work: whoever only proposes a
+ * setup or lessons does nothing about the issue.
  */
 export async function closingFirst(
-  { reader, workflows }: { reader: Pick<GitHubReader, "pullRequestsClosing">; workflows: Pick<WorkflowSource, "load"> },
-  { repo, number, base, workflow }: { repo: RepoRef; number: number; base: Sha; workflow: string | undefined },
+  workflows: Pick<WorkflowSource, "load">,
+  { closing: [closing] }: PullRequestsAbout,
+  { repo, base, workflow }: { repo: RepoRef; base: Sha; workflow: string | undefined },
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const [closing] = await reader.pullRequestsClosing(repo, number);
   if (closing === undefined || workflow === undefined) return closing;
   try {
     return proposedBy(await workflows.load(workflow, { repo, base }, signal)) ? undefined : closing;
@@ -86,14 +87,14 @@ export async function noLongerIgnored(
 
 /** How a run could start here, as things are now. Throws when GitHub does not answer. */
 export async function howToStart(
-  reader: Pick<GitHubReader, "issue" | "pullRequestsClosing">,
+  reader: Pick<GitHubReader, "issue" | "pullRequestsAbout">,
   { repo, subject }: Place,
 ): Promise<string> {
   if (subject.kind === "pull") return "Runs start from issues: write `/agent fix` on the issue this is about.";
   const issue = await reader.issue(repo, subject.number);
   const no = issue ? refusedAs(issue) : closed;
   if (no && subject.kind === "issue") return `And none can start now: ${no.why}.`;
-  const [closing] = await reader.pullRequestsClosing(repo, subject.number);
+  const [closing] = (await reader.pullRequestsAbout(repo, subject.number)).closing;
   if (closing === undefined) return "`/agent fix` starts a run.";
   return `Pull request #${closing} is open and would close this issue: go on with it, or close it, and then \`/agent fix\` starts a run.`;
 }

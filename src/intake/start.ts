@@ -110,16 +110,14 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     const commit = await headOf(branch);
     if (commit === undefined) return problem(`there is no branch \`${branch}\``);
     if (wanted === "work") {
-      const wish = { repo, number: subject.number, base: commit, workflow: forced };
-      const closing = await closingFirst({ reader, workflows }, wish, signal);
+      const about = await reader.pullRequestsAbout(repo, subject.number);
+      const closing = await closingFirst(workflows, about, { repo, base: commit, workflow: forced }, signal);
       if (closing !== undefined)
         return refuse(
           `pull request #${closing} is open and would close this issue`,
           `Go on with #${closing}, or close it and write the command again.`,
         );
-    }
-    if (wanted === "work" && isOnSchedule(loaded.config, intent, self)) {
-      const [open] = await reader.pullRequestsAskedForIn(repo, subject.number);
+      const [open] = isOnSchedule(loaded.config, intent, self) ? about.askedFor : [];
       if (open !== undefined)
         return refuse(
           `pull request #${open}, which came of an earlier start here, is still open`,

@@ -4,7 +4,7 @@ import { isForPeople, openAsks } from "../engine/asks.ts";
 import { taskStatuses } from "../engine/board.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
-import { isPublished, stageOrder, totalCost, type State } from "../engine/state.ts";
+import { isBeingEnded, isPublished, stageOrder, totalCost, type State } from "../engine/state.ts";
 import { readUnit } from "../engine/unit.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
 import { createRefuse, type Standing } from "./admit.ts";
@@ -142,12 +142,8 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
       const name = stage.trim().toLowerCase();
       if (state.phase !== "finished")
         return (name === "" ? await letGo(asked, state) : undefined) ?? (await atWork(asked, runId));
-      if (pullRequest && state.finished?.outcome === "succeeded")
-        return nothingRunning(
-          asked,
-          `The last run ended well, in pull request #${pullRequest.number}: \`/agent revise …\` says what is to be changed in it.`,
-        );
-      if (name === "" && isAllDone(state)) return nothingRunning(asked, afterTheEnd(state));
+      const isShown = pullRequest !== undefined && state.finished?.outcome === "succeeded";
+      if (isShown || (name === "" && isAllDone(state))) return nothingRunning(asked, afterTheEnd(state));
       const from = name === "" ? undefined : whereToRetry(state, name);
       if (from && "problem" in from) return unreadable(asked, from.problem);
       return takeUp(asked, state, [
@@ -271,8 +267,7 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
 /** Why a pause would change nothing, and what would. */
 function whyNoPause(state: State): readonly [why: string, next: string] | undefined {
   if (state.paused) return [`it is paused already, by @${state.paused.by.login}`, "`/agent resume` goes on."];
-  if (state.stop || state.closedBy || state.lost)
-    return ["the run is being ended", "`/agent retry` takes it up again."];
+  if (isBeingEnded(state)) return ["the run is being ended", "`/agent retry` takes it up again."];
   if (isPublished(state)) return ["the run has done its work", "Look at its pull request."];
   return undefined;
 }

@@ -1,7 +1,6 @@
 // What was asked for already, and came to nothing by itself, is not tried again without a change: the same text and words, the same limits and
 // workflow, on the same commit. Whoever insists says so: with `/agent retry`, with `/agent restart`, or with words behind the command.
-import type { PastRun } from "../engine/circles.ts";
-import type { EventOf } from "../engine/events.ts";
+import type { EventOf, PastRun } from "../engine/events.ts";
 import { fold } from "../engine/fold.ts";
 import { isOwnEnd } from "../engine/own-end.ts";
 import type { EventLog } from "../engine/ports.ts";

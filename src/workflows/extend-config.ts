@@ -3,6 +3,7 @@
 import { CONFIG_FILE } from "./load.ts";
 import { parseRepoConfig, type Known, type ParsedRepoConfig, type Said } from "./parse-repo-config.ts";
 import { RepoConfig } from "./repo-config.ts";
+import { durationMs } from "./schema.ts";
 import type { RepoName } from "./servers.ts";
 
 /** The file that is extended: its text, that there is none, or that nobody here may read the repository. */
@@ -82,12 +83,10 @@ function together(base: unknown, own: unknown, isBound: boolean): unknown {
   return isBound && sizeOf(base) < sizeOf(own) ? base : own;
 }
 
-/** A bound as a number; a duration in seconds. */
+/** A bound as a number; a duration in milliseconds. */
 function sizeOf(value: unknown): number {
   if (typeof value === "number") return value;
-  const [, count, unit] = /^(\d+)([smh])$/.exec(typeof value === "string" ? value : "") ?? [];
-  const seconds = { s: 1, m: 60, h: 3_600 }[unit ?? ""] ?? Number.NaN;
-  return Number(count) * seconds;
+  return typeof value === "string" ? durationMs(value) : Number.NaN;
 }
 
 function isMapping(value: unknown): value is Said {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { createModel } from "#src/agents/model.ts";
 import { createAgentRunner } from "#src/agents/runner.ts";
-import { steeringText } from "#src/agents/steering.ts";
+import { steeringText, MOST_STEERING } from "#src/agents/steering.ts";
 import { silentLog } from "#src/core/log.ts";
 import { Parking } from "#src/core/parking.ts";
 import type { Turn } from "#src/engine/ports.ts";
@@ -81,7 +81,7 @@ describe("words told while an agent works", () => {
     const { server, sessions } = await converse({
       script: [[misfit, misfit, misfit, { tools: [finish] }]],
       steering: () => told,
-      brief: () => `Attempt 1 of 1\n${steeringText(told)}`,
+      brief: () => `Attempt 1 of 1\n${steeringText(told, MOST_STEERING)}`,
       heard: 1,
     });
     expect(sessions.map(({ why, heard }) => [why, heard])).toEqual([
@@ -95,8 +95,8 @@ describe("words told while an agent works", () => {
 
   test("are bounded: the latest count", () => {
     const many = Array.from({ length: 5 }, (_, index) => ({ by: ada, words: `${index}`.repeat(3_900) }));
-    const text = steeringText(many);
-    expect(text.length).toBeLessThan(12_100);
+    const text = steeringText(many, MOST_STEERING);
+    expect(text.length).toBeLessThanOrEqual(MOST_STEERING);
     expect(text).toMatch(/^\(What was said before is left out\.\)\n\n@ada: 222[^]*444$/);
   });
 });

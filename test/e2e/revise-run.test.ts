@@ -133,7 +133,9 @@ describe("a review that asks for changes", () => {
     expect(await source()).toContain(renamed);
     expect(await parentsOf(headOf())).toEqual([before.head]);
     for (const gate of ["red", "green", "baseline"]) expect(pull()?.body).toMatch(new RegExp(`✅ ${gate} `));
-    expect(pull()?.body).toContain("Say what is left");
+    expect(pull()?.body).toMatch(
+      /\*\*This change\*\*:[^]*hands the remaining cents[^]*\*\*Changed since\*\*[^]*Say what is left/,
+    );
     const fixes = state.stages.get("fix")?.attempts ?? [];
     expect(fixes).toHaveLength(2);
     expect(state.stages.get("reproduce")?.attempts).toHaveLength(1);

@@ -1,8 +1,8 @@
 // When runs about one subject go in circles, and when they do not.
 import { expect, test } from "vitest";
 import { runId, sha } from "#src/core/ids.ts";
-import { circleIn, circleWords, type PastRun } from "#src/engine/circles.ts";
-import type { RunEvent } from "#src/engine/events.ts";
+import { circleIn, circleWords } from "#src/engine/circles.ts";
+import type { PastRun, RunEvent } from "#src/engine/events.ts";
 
 const end = (
   outcome: "failed" | "succeeded" | "could-not-reproduce" | "cancelled" | "triaged",

@@ -162,7 +162,7 @@ describe("a retried run", () => {
     const at = before.updatedAt + 3_600_000;
     const version = before.version + 1;
     const again = card(apply(before, { event: retry, at, version }));
-    expect(again).toContain(`${money} · ${turns} · since the retry $0.00 of $5.00`);
+    expect(again).toContain(`${money} · ${turns} · this try $0.00 of $5.00`);
     expect(again).not.toContain(`${money} of`);
     // The hour in which nobody worked is nobody's; what was worked before is not lost.
     expect(again).not.toMatch(/6\d min|\d h|\n0 s/);
@@ -173,7 +173,7 @@ describe("a retried run", () => {
   });
 
   test("without one there is no word of it", () => {
-    expect(card(failed().state)).not.toContain("since the retry");
+    expect(card(failed().state)).not.toContain("this try");
   });
 });
 
@@ -189,6 +189,9 @@ describe("a revised pull request", () => {
     expect(card(state)).toContain("asked for by `maria` with `a review` · 1 thread to answer");
     expect(stateLabelOf(state)).toBe("agent/running");
     expect(card(recordedRuns.succeeded().state)).not.toContain("**Changes**");
+    const again = revised().stage("fix").stage("verify").stage("review").stage("publish").opened().state;
+    expect(card(again)).toContain("· 1 thread answered");
+    expect(card(again)).toContain("`/agent revise <what>`");
   });
 
   test("leaves no comment when it is done, and says that nothing became of it where it is not", () => {

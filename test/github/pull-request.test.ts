@@ -7,6 +7,7 @@ import { MAX_BODY } from "#src/github/markdown.ts";
 import { createNeutral } from "#src/github/neutral.ts";
 import { pullRequestBody, pullRequestTitle } from "#src/github/pull-request.ts";
 import { branchName } from "#src/github/branch.ts";
+import { changeOf } from "#src/engine/state.ts";
 import { artifactFor } from "#test/support/engine-world.ts";
 import { evidence, fixCommit, gateResult, recordedRuns, RunScript, sampleChanges } from "#test/support/recorded-run.ts";
 
@@ -33,6 +34,24 @@ describe("the body", () => {
   test("closes the issue and says it was made by a machine", () => {
     expect(text).toContain("Closes #12");
     expect(text).toContain("Made by a machine");
+  });
+
+  test("says what the change is for first, and what was changed since as people asked", () => {
+    const by = { login: "maria", id: 7 };
+    const words = { type: "revision.requested" as const, by, quote: "a review", words: "No.", threads: [] };
+    const value = { summary: "Named what is left.", files: [], followUps: [] };
+    const revised = recordedRuns
+      .succeeded()
+      .add({ ...words, stage: "fix" })
+      .stage("fix", { artifact: { name: "Change", value } }).state;
+    const { summary } = changeOf(state) ?? { summary: "" };
+    const body = pullRequestBody(revised, facts);
+    expect(summary).not.toBe("");
+    expect(body.indexOf(summary)).toBeGreaterThan(body.indexOf("**This change**"));
+    expect(body.indexOf("Named what is left.")).toBeGreaterThan(body.indexOf("**Changed since**, as people asked"));
+    expect(body.indexOf("**Changed since**")).toBeGreaterThan(body.indexOf(summary));
+    expect(body).not.toContain("No person has reviewed it yet");
+    expect(text).not.toContain("**Changed since**");
   });
 
   test("leaves the issue of a schedule open: the next start needs it", () => {

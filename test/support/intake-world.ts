@@ -134,8 +134,8 @@ export class StagedReader implements GitHubReader {
       return Promise.reject(Object.assign(new BatonError("github-failed", `no branch ${branch}`), { status: 404 }));
     return this.#called("head", commit);
   }
-  pullRequestsClosing(): Promise<number[]> {
-    return this.#called("pulls", this.closing);
+  pullRequestsAbout(): ReturnType<GitHubReader["pullRequestsAbout"]> {
+    return this.#called("pulls", { closing: this.closing, askedFor: this.askedFor });
   }
   pullRequest(): ReturnType<GitHubReader["pullRequest"]> {
     return this.#called("pull", this.pull);
@@ -145,9 +145,6 @@ export class StagedReader implements GitHubReader {
   }
   remarks(): Promise<Remark[]> {
     return this.#called("remarks", this.remarked);
-  }
-  pullRequestsAskedForIn(): Promise<number[]> {
-    return this.#called("own pulls", this.askedFor);
   }
 }
 
