@@ -99,7 +99,7 @@ export function createBeginnings({
       const standing = await standingOf(reader, intent.repo, intent.actor, bots, journal);
       if (standing === "unknown" || !isAtLeast(standing, doors.review.may))
         return `whoever reviewed has the role ${standing}`;
-      return revise.reviewed(askedBy(intent, carried, 0, "a review"), intent.words, standing);
+      return revise.reviewed(askedBy(intent, carried, 0, "a review"), intent, standing);
     },
   };
 

@@ -42,7 +42,7 @@ export const doors = {
   },
   dispatch: {
     name: "a command by `repository_dispatch`",
-    does: "what its verb says",
+    does: "what its verb says, but for answers to a plan or to questions",
     may: "triage",
     more: "more where the verb needs it",
     refused: "a comment on the issue it names; a bot that is not listed is told nothing",
@@ -52,7 +52,7 @@ export const doors = {
     does: "starts the workflow by the clock",
     may: "maintain",
     more: "whoever changes that file on the default branch counts as that",
-    refused: "nothing; a workflow that does not exist is told once, on the issue",
+    refused: "nothing; a workflow that does not exist, and runs that go in circles, are told once, on the issue",
   },
   plan: {
     name: "an edit of Baton's comment with a plan",
@@ -69,11 +69,11 @@ export const doors = {
     refused: "a comment, once for each report and person",
   },
   review: {
-    name: "a review of Baton's pull request that asks for changes",
+    name: "a review of Baton's pull request that asks for changes, or has new remarks",
     does: "has the run that opened it go on with what was said",
     may: "write",
-    more: "bots only where `triggers.bots` names them",
-    refused: "nothing",
+    more: "bots only where `triggers.bots` names them; more where the workflow needs it",
+    refused: "nothing; whoever may is told why it is not followed now",
   },
   "pull-closed": {
     name: "Baton's pull request is closed or merged",

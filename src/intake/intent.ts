@@ -89,8 +89,10 @@ export type Intent = Place &
     | {
         /** A person reviewed a pull request of Baton's, and did not just approve. */
         readonly door: "review";
+        /** What it says of the whole. */
         readonly words: string;
-        readonly at: number;
+        /** It asks for changes; else it only remarks. */
+        readonly wantsChanges: boolean;
       }
     | {
         /** A pull request of Baton's was closed. */

@@ -112,7 +112,6 @@ export const ReviewEvent = z.object({
     state: z.string(),
     body: z.string().nullish(),
     user: User.nullish(),
-    submitted_at: time.nullish(),
   }),
 });
 export type ReviewEvent = z.infer<typeof ReviewEvent>;

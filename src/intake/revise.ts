@@ -15,7 +15,7 @@ import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
 import { sanitizeMarkdown } from "./sanitize.ts";
 import { createTakeUp } from "./take-up.ts";
 import { isAnswered, openThreads } from "./threads.ts";
-import { mayRun } from "./verbs.ts";
+import { isAtLeast, mayRun } from "./verbs.ts";
 
 export interface ReviseParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
@@ -28,8 +28,8 @@ export interface ReviseParts extends RunsParts {
 export interface Revise {
   /** `/agent revise`: the words, and every thread that waits. Goes on from what people pushed. */
   command(asked: Asked, words: string, standing: Standing): Promise<string>;
-  /** A review by somebody who may. One that says nothing changes nothing. */
-  reviewed(asked: Asked, words: string, standing: Standing): Promise<string>;
+  /** A review by somebody who may. One that asks for no changes, and has no new remark, changes nothing. */
+  reviewed(asked: Asked, review: Intent & { door: "review" }, standing: Standing): Promise<string>;
   /** The pull request was closed. */
   closed(intent: Intent & { door: "pull-closed" }, signal: AbortSignal): Promise<string>;
 }
@@ -40,6 +40,8 @@ interface Demand {
   readonly words: string;
   readonly standing: Standing;
   readonly by: "command" | "review";
+  /** It is wanted whatever the threads say. */
+  readonly isExplicit: boolean;
 }
 
 const MAX_WORDS = 8_000;
@@ -51,7 +53,7 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
   const refuse = createRefuse(publisher);
   const { answer, nothingRunning, nothingToDo, atWork, ring } = createAnswers({ log, bell, publisher });
 
-  async function revise({ asked, words, standing, by }: Demand): Promise<string> {
+  async function revise({ asked, words, standing, by, isExplicit }: Demand): Promise<string> {
     const found = await runs.find(asked.intent);
     const { pullRequest } = found?.state ?? {};
     if (!found || !pullRequest) {
@@ -64,8 +66,10 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
     const { state, events } = found;
     if (said(events, ["revision.requested"], asked)) return ring(state.runId, "was asked before");
     const { workflow, config } = state.created;
-    if (workflow !== undefined && (await refuse(asked, standing, mayRun(workflow, config.routes)))) return "refused";
-    if (state.phase === "finished") return takeUpOn(pullRequest, state, { asked, words, by });
+    const needed = workflow === undefined ? "none" : mayRun(workflow, config.routes);
+    if (by === "review" && (standing === "unknown" || !isAtLeast(standing, needed))) return "refused";
+    if (await refuse(asked, standing, needed)) return "refused";
+    if (state.phase === "finished") return takeUpOn(pullRequest, state, { asked, words, by, isExplicit });
     if (by === "command") return atWork(asked, state.runId);
     // Each remark may come as a review of its own: all of them are answered once.
     const later = { ...asked, key: `review-later:${state.runId}:${state.revision?.version ?? 0}` };
@@ -77,7 +81,7 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
   async function takeUpOn(
     opened: PullRequestRef,
     run: State,
-    { asked, words, by }: Omit<Demand, "standing">,
+    { asked, words, by, isExplicit }: Omit<Demand, "standing">,
   ): Promise<string> {
     const { repo, base } = run.created;
     const refused = (why: string, next: string) =>
@@ -97,9 +101,9 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
       );
     const remarks = await reader.remarks(repo, opened.number);
     const threads = openThreads(remarks, self);
-    if (words === "" && by === "review" && threads.every((thread) => isAnswered(thread, remarks, self)))
-      // A word of thanks in a thread that was answered is a review too.
-      return "the review says nothing";
+    // A word of thanks, also in a thread that was answered, is a review too.
+    if (!isExplicit && threads.every((thread) => isAnswered(thread, remarks, self)))
+      return "the review asks for nothing";
     if (words === "" && threads.length === 0)
       return nothingToDo(
         asked,
@@ -117,8 +121,10 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
   }
 
   return {
-    command: (asked, words, standing) => revise({ asked, words: cleaned(words), standing, by: "command" }),
-    reviewed: (asked, words, standing) => revise({ asked, words: cleaned(words), standing, by: "review" }),
+    command: (asked, words, standing) =>
+      revise({ asked, words: cleaned(words), standing, by: "command", isExplicit: true }),
+    reviewed: (asked, { words, wantsChanges }, standing) =>
+      revise({ asked, words: cleaned(words), standing, by: "review", isExplicit: wantsChanges }),
 
     async closed(intent, signal) {
       const found = await runs.find(intent);

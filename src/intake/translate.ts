@@ -266,10 +266,15 @@ function fromReview(event: ReviewEvent, self: Self): Translation {
   const verdict = review.state.toLowerCase();
   if (verdict !== "changes_requested" && verdict !== "commented") return nothing(`the review is ${verdict}`);
   const place = { repo: repoOf(event), subject: pullOf(pull) };
-  const at = review.submitted_at ?? 0;
   return {
     type: "intent",
-    intent: { ...place, door: "review", actor: actorOf(author, undefined), words: body, at },
+    intent: {
+      ...place,
+      door: "review",
+      actor: actorOf(author, undefined),
+      words: body,
+      wantsChanges: verdict === "changes_requested",
+    },
   };
 }
 

@@ -25,10 +25,10 @@ export async function triedBefore(
   return isOwnEnd(state) ? state : undefined;
 }
 
-/** Equal for requests that ask for the same work. By whom and by which door makes no difference, nor do bare commands among the comments. */
+/** Equal for requests that ask for the same work. By whom and by which door makes no difference, nor do commands among the comments that say no more than it does. */
 function requestOf({ input, base, wanted, workflow, ceilings, dryRun, tier, config }: Created, slug: string): string {
   const comments = input.comments
-    .filter(({ body }) => !isBareCommand(body, slug))
+    .filter(({ body }) => !saysNoMore(body, input.instruction, slug))
     .map(({ author, body }) => [author.id, body]);
   const { title, body, instruction } = input;
   const { dollars, turns, minutes } = ceilings;
@@ -49,14 +49,16 @@ function requestOf({ input, base, wanted, workflow, ceilings, dryRun, tier, conf
   ]);
 }
 
-/** Commands and nothing else, without words of their own: each asks, and tells nothing. */
-function isBareCommand(body: string, slug: string): boolean {
+/** Commands and nothing else, without words of their own or with the very words of this request: each asks, and tells nothing. */
+function saysNoMore(body: string, words: string, slug: string): boolean {
   const reading = readCommands(body, slug);
   if (reading.type !== "read" || reading.commands.length === 0) return false;
   const lines = body.split("\n").filter((line) => line.trim() !== "");
   return (
     lines.length === reading.commands.length &&
-    reading.commands.every((command) => command.kind === "unknown-verb" || command.instruction === "")
+    reading.commands.every(
+      (command) => command.kind === "unknown-verb" || ["", words.trim()].includes(command.instruction.trim()),
+    )
   );
 }
 

@@ -125,7 +125,7 @@ describe("with the permission", () => {
   });
 });
 
-test("an App that may not write check runs writes none, says so once in its log, and goes on with the rest", async () => {
+test("an App that may not write check runs writes none, says so in its log, and goes on with the rest", async () => {
   await open(others);
   const mine = publisher();
   await mine.checkConfig(repo, commit, { problems: [problem(1)], warnings: [] });

@@ -180,7 +180,7 @@ describe.each(attacks)("%j", (attack) => {
   });
 });
 
-test("the sieve lets a command through: each attack holds one in plain text", () => {
+test("the sieve lets a command through: most attacks hold one in plain text, and the others in code or HTML", () => {
   const found = attacks.filter((attack) => heardIn([attack]).length > 0);
   expect(found.length).toBeGreaterThan(attacks.length / 2);
 });

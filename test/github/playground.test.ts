@@ -152,6 +152,14 @@ test("an issue gets its card, labels, reaction, pull request and comment", async
     const closed = await publisher.openPullRequest(revised, new AbortController().signal);
     expect(closed).toMatchObject({ type: "refused", code: "pull-request-closed" });
     expect(playground.pulls("octo/tab")).toHaveLength(1);
+
+    // A branch goes only from where it was merged, and only one of Baton's own.
+    const heads = async () => Object.keys(await playground.refs("octo/tab"));
+    await publisher.removeMerged(repo, branch, answer.event.head);
+    await publisher.removeMerged(repo, "main", base);
+    expect(await heads()).toEqual(expect.arrayContaining([`refs/heads/${branch}`, "refs/heads/main"]));
+    for (const _ of ["there", "gone already"]) await publisher.removeMerged(repo, branch, sha(pushed));
+    expect(await heads()).not.toContain(`refs/heads/${branch}`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

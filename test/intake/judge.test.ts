@@ -68,14 +68,6 @@ async function judged(world: World): Promise<EventOf<"plan.judged">[]> {
   return (await world.log.read(runId)).flatMap(({ event }) => (event.type === "plan.judged" ? [event] : []));
 }
 
-/** Handles a delivery, forgets that it did, and handles it again: a crash before the mark. */
-async function again(world: World, id: string): Promise<void> {
-  const kept = world.deliveries.kept.get(id);
-  if (!kept) throw new Error(`${id} was never sent`);
-  world.deliveries.kept.set(id, { ...kept, handledAt: undefined });
-  await world.intake.handle(id, AbortSignal.timeout(5_000));
-}
-
 async function append({ log }: World, { runId, version }: State, ...events: RunEvent[]): Promise<void> {
   expect(await log.append(runId, version, events)).toMatchObject({ type: "appended" });
 }
@@ -161,7 +153,7 @@ describe("approve", () => {
   test("handled twice counts once, and says nothing", async () => {
     const world = await asking();
     await say(world, "/agent approve", {}, "twice");
-    await again(world, "twice");
+    await world.again("twice");
     expect(await judged(world)).toHaveLength(1);
     expect(world.publisher.replies).toEqual([]);
   });
@@ -300,9 +292,9 @@ describe("tell", () => {
     await say(world, "/agent tell x", { by: { login: "ott", id: 9 } });
     expect(world.publisher.kinds).toEqual(["refused"]);
     await say(world, "/agent tell blue", { by: ada }, "blue");
-    await again(world, "blue");
+    await world.again("blue");
     await say(world, "/agent tell green", { by: ada }, "green");
-    await again(world, "green");
+    await world.again("green");
     const { runId } = await world.only();
     const told = (await world.log.read(runId)).flatMap(({ event }) => ("words" in event ? [event.type] : []));
     expect(told).toEqual(["answer.given", "words.told"]);
@@ -505,7 +497,7 @@ describe("an edit of the plan", () => {
   test("handled twice counts once", async () => {
     const world = await asking();
     await edit(world, await commentOf(world, mine), { id: "edit" });
-    await again(world, "edit");
+    await world.again("edit");
     expect(await judged(world)).toHaveLength(1);
     expect(world.publisher.replies).toEqual([]);
   });

@@ -192,6 +192,19 @@ describe("what came to nothing by itself is not tried again without a change", (
     },
   );
 
+  test("the same words behind the command make a difference once, whoever writes them again", async () => {
+    const { world: one } = await world();
+    const words = "/agent fix look at the rounding";
+    expect(await say(one, words)).toContain("started");
+    await work(one, "could not reproduce");
+    const bot = { login: "helper[bot]", id: 5, type: "Bot" };
+    one.reader.files[".github/baton.yml"] = "triggers: { bots: [helper] }";
+    one.reader.said.push(comment(3, words));
+    expect(await say(one, words, { comment: { id: 4 } })).toContain("refused: as");
+    expect(await say(one, words, { by: bot, comment: { id: 5 } })).toContain("refused: as");
+    expect(await one.runs()).toHaveLength(2);
+  });
+
   test("another tier of model, or commands that were mended, make a difference", async () => {
     const { world: one } = await world();
     expect(await say(one, "/agent fix")).toContain("refused: as");

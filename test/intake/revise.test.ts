@@ -36,18 +36,22 @@ async function opened(...more: RunEvent[]): Promise<World> {
   return world;
 }
 
-const revise = (world: World, words = "/agent revise name it better", changes: object = onPull) =>
-  world.send("issue_comment", commentPayload(words, changes));
+const revise = (world: World, words = "/agent revise name it better", changes: object = onPull, id?: string) =>
+  world.send("issue_comment", commentPayload(words, changes), id);
 
 describe("a revision", () => {
   test("is asked for on the pull request or on its issue, once for each command", async () => {
     for (const where of [onPull, {}]) {
       const world = await opened();
-      expect(await revise(world, undefined, where)).toContain("goes on");
+      expect(await revise(world, undefined, where, "asked")).toContain("goes on");
+      expect(await world.again("asked")).toContain("was asked before");
       const { phase, revision } = await world.only();
       expect(phase).toBe("working");
       expect(revision).toMatchObject({ stage: "fix", words: "name it better", threads: [], by: { login: "maria" } });
       expect(revision).not.toHaveProperty("onto");
+      const { runId } = await world.only();
+      const asked = (await world.log.read(runId)).filter(({ event }) => event.type === "revision.requested");
+      expect(asked).toHaveLength(1);
       expect(world.publisher.replies).toEqual([]);
     }
   });
@@ -129,22 +133,43 @@ describe("a revision", () => {
     });
     const user = { login: "maria", id: 7, type: "User" };
     const own = { login: self.login, id: 1, type: "Bot" };
-    const review = (world: World, body = "") =>
+    const review = (world: World, body = "", state = "commented") =>
       world.send("pull_request_review", {
         ...commentPayload(""),
         action: "submitted",
         pull_request: { number: 5, html_url: "u", title: "t", merged_at: null, head: { sha: head }, user: own },
-        review: { id: 3, state: "commented", body, submitted_at: "2026-11-20T12:00:00Z", user },
+        review: { id: 3, state, body, user },
       });
     const world = await opened();
     world.reader.remarked = [said(1, "maria"), said(2, self.login, 1), said(3, "maria", 1)];
-    expect(await review(world)).toContain("says nothing");
+    expect(await review(world)).toContain("asks for nothing");
+    expect(await review(world, "Thanks, that is good.")).toContain("asks for nothing");
     world.reader.remarked.push(said(4, "maria"));
     expect(await review(world)).toContain("goes on");
     for (const words of ["And this.", "And that."]) await review(world, words);
     expect(world.publisher.replies.map(({ reply }) => reply)).toMatchObject([
       { kind: "nothing-to-do", next: expect.stringContaining("`/agent revise`") },
     ]);
+  });
+
+  test("is over when the pull request is closed: its branch goes with a merge, and only then", async () => {
+    for (const merged of [false, true]) {
+      const world = await opened();
+      await world.send("pull_request", {
+        ...commentPayload(""),
+        action: "closed",
+        pull_request: {
+          number: 5,
+          html_url: "u",
+          title: "t",
+          merged_at: merged ? "2026-11-20T12:00:00Z" : null,
+          head: { sha: head },
+          user: { login: self.login, id: 1, type: "Bot" },
+        },
+      });
+      expect((await world.only()).pullClosed).toMatchObject({ merged, by: { login: "maria" } });
+      expect(world.publisher.gone).toEqual(merged ? [open.branch] : []);
+    }
   });
 
   test("waits for the run that is at work", async () => {

@@ -52,6 +52,14 @@ const logs: readonly { name: string; here: boolean; open: () => Promise<Opened> 
 
 const finished: RunEvent = { type: "run.finished", outcome: "failed", code: "x", message: "It failed." };
 const retry: RunEvent = { type: "retry.requested", by: { login: "maria", id: 7 }, quote: "/agent retry" };
+const revised: RunEvent = {
+  type: "revision.requested",
+  by: { login: "maria", id: 7 },
+  quote: "a review",
+  stage: "fix",
+  words: "No.",
+  threads: [],
+};
 const driven = (driver: string): RunEvent => ({ type: "run.driven", driver });
 
 let issue = 1_000;
@@ -181,19 +189,19 @@ describe.each(logs.filter(({ here }) => here))("the event log in $name", ({ name
     expect(await log.eventsOf(first.repo, { number: 999_999 }, { runs: 5, types })).toEqual([]);
   });
 
-  test("says when runs began on a subject, and were taken up again", async () => {
+  test("says when runs began on a subject, and were taken up again, by a retry or a revision", async () => {
     const first = fresh();
     expect(await log.begunOn(first.repo, first.subject, 60_000)).toEqual([]);
     await log.create(first);
-    await log.append(first.runId, 1, [driven("a"), finished, retry, finished]);
+    await log.append(first.runId, 1, [driven("a"), finished, retry, finished, revised, finished]);
     await log.create({ ...first, runId: newRunId() });
     await log.create(fresh());
     const times = (await log.read(first.runId)).flatMap(({ at, event }) =>
-      event.type === "run.created" || event.type === "retry.requested" ? [at] : [],
+      ["run.created", "retry.requested", "revision.requested"].includes(event.type) ? [at] : [],
     );
     const begun = await log.begunOn(first.repo, first.subject, 60_000);
     expect(begun.slice(1)).toEqual(times.toReversed());
-    expect(begun).toHaveLength(3);
+    expect(begun).toHaveLength(4);
     expect(begun).toEqual(begun.toSorted((a, b) => b - a));
     expect(await log.begunOn(first.repo, first.subject, -60_000)).toEqual([]);
   });

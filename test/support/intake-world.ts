@@ -244,6 +244,8 @@ export interface World {
   readonly learned: (readonly Schedule[])[];
   /** Delivers, handles, and gives the note. */
   send(name: string, payload: unknown, id?: string): Promise<string>;
+  /** Handles a delivery once more, as if this had not been written down: a crash before the mark. Gives the note. */
+  again(id: string): Promise<string>;
   /** The states of every run about an issue, newest first. */
   runs(number?: number): Promise<State[]>;
   only(): Promise<State>;
@@ -303,6 +305,13 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
     runs,
     async send(name, payload, id = `delivery-${(deliveryCount += 1)}`) {
       await deliveries.keep({ id, name, payload: JSON.stringify(payload) });
+      await intake.handle(id, AbortSignal.timeout(20_000));
+      return deliveries.notes.get(id) ?? "";
+    },
+    async again(id) {
+      const kept = deliveries.kept.get(id);
+      if (!kept) throw new Error(`${id} was never sent`);
+      deliveries.kept.set(id, { ...kept, handledAt: undefined });
       await intake.handle(id, AbortSignal.timeout(20_000));
       return deliveries.notes.get(id) ?? "";
     },
