@@ -429,6 +429,11 @@ describe("people's words during a run", () => {
   test.each([
     ["a stop", { type: "stop.requested", by, quote: "/agent stop" } as const, "cancelled: stopped"],
     ["a closed issue", { type: "subject.closed", by } as const, "cancelled: issue-closed"],
+    [
+      "a closed pull request",
+      { type: "pull_request.closed", by, merged: false } as const,
+      "cancelled: pull-request-closed",
+    ],
   ])("%s reaches the agent in the middle of its turn", async (_, words, expected) => {
     const log = memory();
     const first = created();
