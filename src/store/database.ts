@@ -34,8 +34,8 @@ export interface DatabaseOptions {
   readonly url?: string | undefined;
   /** Folder for PGlite when there is no `url`; made when it is missing. */
   readonly folder?: string | undefined;
-  /** PGlite in memory, for tests: nothing is kept. */
-  readonly memory?: boolean | undefined;
+  /** PGlite in memory, for tests: nothing is kept. It begins empty, or as the database that PGlite's `dumpDataDir` gave. */
+  readonly memory?: true | { readonly copyOf: Blob } | undefined;
   /** False for who only reads: tables of another version are refused, and never changed. Default true. */
   readonly update?: boolean | undefined;
   readonly log: Log;
@@ -57,8 +57,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   }
 }
 
-async function open({ url, folder, memory = false, log }: DatabaseOptions): Promise<Database> {
+async function open({ url, folder, memory, log }: DatabaseOptions): Promise<Database> {
   if (url !== undefined) return (await import("./postgres.ts")).openPostgres(url, log);
-  if (memory || folder !== undefined) return (await import("./pglite.ts")).openPglite(memory ? undefined : folder);
+  if (memory !== undefined) return (await import("./pglite.ts")).openPglite(undefined, memory === true ? {} : memory);
+  if (folder !== undefined) return (await import("./pglite.ts")).openPglite(folder);
   throw new BatonError("database-failed", "no database was named: give a postgres:// address or a folder");
 }

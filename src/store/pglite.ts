@@ -18,13 +18,20 @@ const ROOM = 64 * 1024 ** 2;
 /** What the files of a new one take. */
 const NEW = 64 * 1024 ** 2;
 
+export interface PgliteOptions {
+  /** Bytes that must be free on the disk; default 64 MiB. */
+  readonly room?: number | undefined;
+  /** What a database in memory begins as: what `dumpDataDir` gave of another. */
+  readonly copyOf?: Blob | undefined;
+}
+
 /**
  * Opens the database in `folder`, or one in memory. Throws `database-failed` when another process has the folder, `disk-full` when
  * less than `room` bytes (64 MiB; twice that for a new one) are free. With less than that later it takes no writes, and says so.
  */
 export async function openPglite(
   folder: string | undefined,
-  { room = ROOM }: { room?: number } = {},
+  { room = ROOM, copyOf }: PgliteOptions = {},
 ): Promise<Database> {
   const name = folder ?? "memory";
   await using undo = new AsyncDisposableStack();
@@ -36,7 +43,7 @@ export async function openPglite(
     }
     session =
       folder === undefined
-        ? new PgliteSession(await PGlite.create({ postgresqlconf: memory }))
+        ? new PgliteSession(await PGlite.create({ ...(copyOf && { loadDataDir: copyOf }), postgresqlconf: memory }))
         : new PgliteSession(await openFolder(folder, room), { folder, bytes: room });
     undo.defer(() => session.close());
     await session.run("SET search_path TO bullmq");

@@ -11,6 +11,7 @@ import { openScriptedModel, type ScriptedModel } from "#src/playground/scripted-
 import { createLeases } from "#src/workspace/lease.ts";
 import { startBaton, type BatonProcess } from "#test/support/baton-process.ts";
 import { needs } from "#test/support/needs.ts";
+import { prepareDatabase } from "#test/support/prepared-database.ts";
 
 const sandbox = (await needs("bubblewrap")) ? "required" : "none";
 const secret = "a-webhook-secret-for-tests";
@@ -26,6 +27,7 @@ let held: boolean;
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), "baton-survives-"));
+  await prepareDatabase(join(home, "database"));
   keys = createKeys();
   const permissions = { issues: "write", pull_requests: "write", contents: "write", metadata: "read" } as const;
   playground = await openPlayground({

@@ -9,6 +9,7 @@ import { openPlayground, type Playground } from "#src/playground/playground.ts";
 import { openDatabase, type Database } from "#src/store/database.ts";
 import { createDeliveries, type Deliveries, type Delivery } from "#src/store/deliveries.ts";
 import { createSweeps } from "#src/store/sweeps.ts";
+import { preparedDump } from "#test/support/prepared-database.ts";
 
 const { publicKey, privateKey } = createKeys();
 const secret = "the secret of the hook";
@@ -29,7 +30,7 @@ let kept: Map<string, string[]>;
 let refused: (delivery: Delivery) => boolean;
 
 beforeAll(async () => {
-  database = await openDatabase({ memory: true, log: silentLog });
+  database = await openDatabase({ memory: { copyOf: await preparedDump() }, log: silentLog });
 });
 afterAll(() => database[Symbol.asyncDispose]());
 

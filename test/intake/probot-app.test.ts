@@ -9,6 +9,7 @@ import { openDatabase, type Database } from "#src/store/database.ts";
 import { createDeliveries, type Deliveries } from "#src/store/deliveries.ts";
 import { strictGitHub } from "#test/support/github-nock.ts";
 import { commentPayload } from "#test/support/intake-world.ts";
+import { preparedDump } from "#test/support/prepared-database.ts";
 
 const { privateKey } = generateKeyPairSync("rsa", {
   modulusLength: 2_048,
@@ -82,7 +83,7 @@ describe("the door", () => {
     Number((await database.query<{ count: string }>("SELECT count(*) FROM baton.deliveries"))[0]?.count);
 
   beforeAll(async () => {
-    database = await openDatabase({ memory: true, log: silentLog });
+    database = await openDatabase({ memory: { copyOf: await preparedDump() }, log: silentLog });
     deliveries = createDeliveries(database);
     door = await openDoor({
       secrets: [secret, "the new secret"],

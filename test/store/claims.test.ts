@@ -106,7 +106,7 @@ describe.each(databases.filter(({ here }) => here))("claims in $name", ({ name, 
   test("a worker that is silent for its lease has lost its runs, whatever it believes", async () => {
     await using at = await world();
     const run = await at.start();
-    await using silent = await at.claims(plenty, 150);
+    await using silent = await at.claims(plenty, 1_500);
     await using other = await at.claims();
     expect(await silent.next()).toBe(run);
     expect(await other.next()).toBeUndefined();

@@ -8,6 +8,7 @@ import { Client } from "pg";
 import { type Database, openDatabase } from "#src/store/database.ts";
 import { silentLog } from "#src/core/log.ts";
 import { needs } from "#test/support/needs.ts";
+import { preparedDump } from "#test/support/prepared-database.ts";
 
 /** The server's own database, where others are created; trusted on the machines that run these tests. */
 export const serverUrl = "postgres://postgres@127.0.0.1:5432/postgres";
@@ -65,7 +66,7 @@ export const databases: readonly Opener[] = [
     name: "PGlite",
     here: true,
     async open() {
-      const database = await openDatabase({ memory: true, log: silentLog });
+      const database = await openDatabase({ memory: { copyOf: await preparedDump() }, log: silentLog });
       return { database, [Symbol.asyncDispose]: () => database[Symbol.asyncDispose]() };
     },
   },

@@ -15,6 +15,7 @@ import { openBell, type BellOptions } from "#src/store/queue.ts";
 import { createSteadyBell } from "#src/store/steady-bell.ts";
 import { needs } from "#test/support/needs.ts";
 import { databases, emptyRedis, soon } from "./databases.ts";
+import { preparedDump } from "#test/support/prepared-database.ts";
 
 const redisUrl = "redis://127.0.0.1:6379";
 
@@ -26,7 +27,7 @@ interface Place extends AsyncDisposable {
 
 const family = `baton-test-${randomUUID().slice(0, 8)}`;
 
-const embedded = await openDatabase({ memory: true, log: silentLog });
+const embedded = await openDatabase({ memory: { copyOf: await preparedDump() }, log: silentLog });
 afterAll(async () => {
   await embedded[Symbol.asyncDispose]();
 });

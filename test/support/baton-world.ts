@@ -17,6 +17,7 @@ import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-
 import { openScriptedModel, type AgentScript, type ScriptedModel } from "#src/playground/scripted-model.ts";
 import { withCliNames } from "./claude-code-names.ts";
 import { needs } from "./needs.ts";
+import { prepareDatabase } from "./prepared-database.ts";
 import { until } from "./until.ts";
 
 export interface Scene {
@@ -104,6 +105,7 @@ export async function openWorld(changes: Partial<Env> = {}): Promise<World> {
     secrets: [secret, privateKey],
     ...changes,
   };
+  await prepareDatabase(join(env.home, "database"));
   const baton = undo.use(await openBaton(env, silentLog));
   const server = undo.use(await listen(baton, { host: "127.0.0.1", port: 0 }));
   playground.deliverTo(`${server.address}/api/github/webhooks`, secret);

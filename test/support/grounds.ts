@@ -17,6 +17,7 @@ import {
 } from "#src/playground/scripted-model.ts";
 import { startBaton, type BatonProcess, type Fault } from "./baton-process.ts";
 import { needs } from "./needs.ts";
+import { prepareDatabase } from "./prepared-database.ts";
 import { until } from "./until.ts";
 
 const secret = "a-webhook-secret-for-tests";
@@ -78,6 +79,7 @@ export async function openGrounds({
   await using undo = new AsyncDisposableStack();
   const home = await mkdtemp(join(under, "baton-grounds-"));
   undo.defer(() => rm(home, { recursive: true, force: true, maxRetries: 3 }));
+  if (!("DATABASE_URL" in env)) await prepareDatabase(join(home, "database"));
   const { publicKey, privateKey } = createKeys();
   const permissions = { issues: "write", pull_requests: "write", contents: "write", metadata: "read" } as const;
   const playground = undo.use(
