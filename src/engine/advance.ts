@@ -5,6 +5,7 @@
 // again, each counted; when the count is used up `ending` says how the run ends. An agent that failed is tried again as often as `retry`
 // says. What cannot be done ends the run, or is passed over where `on_failure` says so.
 import type { Ending } from "../workflows/schema.ts";
+import { holds } from "./conditions.ts";
 import { finish, type Effect } from "./effect.ts";
 import type { Failure, Outcome } from "./events.ts";
 import { advanceBoard } from "./board.ts";
@@ -13,7 +14,6 @@ import { conductEffects } from "./conducted.ts";
 import { reasonsToRevise } from "./revise.ts";
 import {
   planAt,
-  holds,
   isFailedForGood,
   isHopeless,
   mayGoOn,

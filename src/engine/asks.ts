@@ -11,8 +11,9 @@ export interface OpenAsk {
 }
 
 /** Everything that people are asked now, in the order of asking. */
-export function openAsks({ stages, finished }: State): OpenAsk[] {
+export function openAsks({ stages, unclear, finished }: State): OpenAsk[] {
   if (finished) return [];
+  if (unclear) return [{ stage: unclear.stage, attempt: unclear.attempt, asked: unclear }];
   return [...stages.values()]
     .flatMap(({ name, current }) =>
       current?.asked && !current.said && !current.skipped

@@ -1,12 +1,13 @@
 // What a run wants done next. Pure: no I/O, no clock of its own, no randomness; the driver performs the answer.
 //
 // In this order: an ended run rests; a person's stop, a closed issue and lost ground end it; a paused or parked run waits;
-// without a route it is triaged;
+// without a route it is triaged, and what triage asks is waited for;
 // then every stage that is not done, and whose needs are, gets what it lacks (`advance.ts`): so what does not need each other is
 // worked side by side, as many agents at once as the repository allows. What ends the run goes before everything else.
 // When nothing is left to do but a person's word, the run waits for it; when every stage is done it has succeeded.
 import { formatDollars, microDollars } from "../core/ids.ts";
 import { advance } from "./advance.ts";
+import { clarify } from "./clarify.ts";
 import { isWaitingForOthers } from "./conducted.ts";
 import { finish, type Effect } from "./effect.ts";
 import { beforeEnd } from "./kept-work.ts";
@@ -32,7 +33,7 @@ export function decide(state: State, now: number): readonly Effect[] {
   if (!state.routed) return [{ type: "triage" }];
   const { decision } = state.routed;
   if (decision.kind === "stop") return [finish("triaged", "triaged", state.routed.why)];
-  if (decision.kind === "ask") return [finish("needs-a-decision", "asked", decision.questions.join("\n"))];
+  if (decision.kind === "ask") return [clarify(state, decision.questions, decision.waits ?? false)];
 
   const open = stageOrder(decision.workflow).flatMap((name) => {
     const stage = state.stages.get(name);

@@ -175,11 +175,16 @@ export const RunEvent = z.discriminatedUnion("type", [
     type: z.literal("run.routed"),
     source: z.enum(["model", "heuristic", "asked-for"]),
     triage: Triage.optional(),
-    /** What becomes of it: a workflow starts, or the run ends after triage (and asks, when it is unsure). */
+    /** What becomes of it: a workflow starts, people are asked, or the run ends after triage. */
     decision: z.discriminatedUnion("kind", [
       z.strictObject({ kind: z.literal("start"), workflow: Workflow, budget: Budget }),
       z.strictObject({ kind: z.literal("stop") }),
-      z.strictObject({ kind: z.literal("ask"), questions: z.array(z.string().max(1_000)).max(10) }),
+      z.strictObject({
+        kind: z.literal("ask"),
+        questions: z.array(z.string().max(1_000)).max(10),
+        /** The run waits for answers, and is sorted again with them. Older runs ended with their questions. */
+        waits: z.literal(true).optional(),
+      }),
     ]),
     /** One line for the card: why this route, and the runner-up. */
     why: z.string().max(1_000),

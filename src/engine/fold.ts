@@ -10,6 +10,7 @@
 // stage that needs it open again.
 import { assertNever } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
+import { clarified, isAboutTriage } from "./clarify.ts";
 import { withSpoken } from "./conversation.ts";
 import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
@@ -41,6 +42,8 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     budgetFrom: { at, spend: noSpend, worked: 0 },
     driver: undefined,
     routed: undefined,
+    unclear: undefined,
+    clarified: [],
     workflow: undefined,
     budget: undefined,
     stages: new Map(),
@@ -82,7 +85,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
       };
     }
     case "run.routed": {
-      const routed: State = { ...state, routed: event, spend: addSpend(state.spend, event.spend) };
+      const routed: State = { ...state, routed: event, unclear: undefined, spend: addSpend(state.spend, event.spend) };
       if (event.decision.kind !== "start") return routed;
       const { workflow } = event.decision;
       const budget = {
@@ -164,10 +167,12 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return next === state ? state : { ...next, talk: talkAfter(state, event) };
     }
     case "people.asked":
+      if (isAboutTriage(state, event.stage)) return { ...state, unclear: { ...event, at } };
       return touch(state, event, at, () => ({ asked: { ...event, at } }));
     case "plan.judged":
       return judged(state, event, at);
     case "answer.given":
+      if (isAboutTriage(state, event.stage)) return clarified(heard(state), event);
       return { ...heard(state), stages: touchCurrent(state, event.stage, at, () => ({ said: event })) };
     case "words.told":
       return { ...state, steering: [...state.steering, { by: event.by, words: event.words }] };

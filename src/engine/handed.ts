@@ -7,7 +7,8 @@
 import { mediatedBy, picksOf, readPath } from "../workflows/mediation.ts";
 import { valueAt } from "../workflows/expression.ts";
 import { carriesCommit, Excerpt, type Artifact } from "../workflows/artifacts.ts";
-import { planOf, stageOrder, upstream, valuesOf, type State } from "./state.ts";
+import { valuesOf } from "./conditions.ts";
+import { planOf, stageOrder, upstream, type State } from "./state.ts";
 import { readUnit, taskUnit } from "./unit.ts";
 
 export interface Handed {

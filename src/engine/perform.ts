@@ -1,6 +1,7 @@
 // Performs one effect through the ports and says which events came of it. Throws when the outside is broken; the driver decides what then.
 import { assertNever, messageOf } from "../core/errors.ts";
 import { durationMs } from "../workflows/schema.ts";
+import { inputOf } from "./clarification.ts";
 import { isLastTry } from "./advance.ts";
 import { headOf, leftBehind, startCommit } from "./commits.ts";
 import { dryEnd } from "./dry-end.ts";
@@ -71,10 +72,11 @@ export async function perform(effect: Work, course: Course, engine: Engine, sign
 }
 
 async function triage(
-  { created }: State,
+  state: State,
   { triager, workflows }: Engine,
   signal: AbortSignal,
 ): Promise<EventOf<"run.routed">> {
+  const created = { ...state.created, input: inputOf(state) };
   const sorted = created.workflow === undefined ? await triager.triage(created, signal) : askedFor(created);
   const name = workflowFor(created, sorted.triage);
   const workflow =
@@ -171,7 +173,7 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
     base: created.base.commit,
     start: startCommit(state, unit),
     leftBehind: leftBehind(state, unit),
-    input: created.input,
+    input: inputOf(state),
     subject: created.subject,
     part: partOf(state, unit),
     words: wordsFor(state, unit),

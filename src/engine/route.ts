@@ -28,7 +28,8 @@ export function workflowFor(
 
 /**
  * The route of a run. `name` is what `workflowFor` said, `workflow` what was found under that name, `known` every name there is.
- * Asks rather than starts when triage is less sure than `triggers.threshold`, or when something needed is missing.
+ * Asks rather than starts when triage is less sure than `triggers.threshold`, or when something needed is missing, and waits for what an
+ * answer can change.
  */
 export function route(
   created: Created,
@@ -47,12 +48,14 @@ export function route(
   if (triage && !forced && triage.confidence < triggers.threshold) {
     return decide({
       kind: "ask",
+      waits: true,
       questions: [
         `Is this of the type "${triage.type}", or rather "${triage.runnerUp}"? I am only ${percent(triage.confidence)} sure (work starts from ${percent(triggers.threshold)}).`,
       ],
     });
   }
-  if (triage && !forced && triage.missing.length > 0) return decide({ kind: "ask", questions: triage.missing });
+  if (triage && !forced && triage.missing.length > 0)
+    return decide({ kind: "ask", waits: true, questions: triage.missing });
   if (name === undefined) {
     return decide({
       kind: "ask",

@@ -2,13 +2,14 @@
 import type { ArtifactName, Artifact, Change, Plan } from "../workflows/artifacts.ts";
 import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
-import { evaluate, parseExpression } from "../workflows/expression.ts";
+import { holds } from "./conditions.ts";
 import type { Hindsight } from "../workflows/hindsight.ts";
 import type { GateName, Stage, Workflow } from "../workflows/schema.ts";
+import type { Clarification } from "./clarification.ts";
 import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, Task, WaitReason } from "./events.ts";
 import type { Child, FleetState } from "./fleet-state.ts";
 import type { TalkState } from "./talk-state.ts";
-import { readUnit, taskUnit } from "./unit.ts";
+import { readUnit } from "./unit.ts";
 import { dependants, stageOrder, upstream } from "./stage-order.ts";
 
 export { dependants, stageOrder, upstream };
@@ -150,6 +151,10 @@ export interface State {
   };
   readonly driver: string | undefined;
   readonly routed: EventOf<"run.routed"> | undefined;
+  /** What triage has asked, and nobody has answered. */
+  readonly unclear: (EventOf<"people.asked"> & { readonly at: number }) | undefined;
+  /** What it was answered, oldest first. */
+  readonly clarified: readonly Clarification[];
   readonly workflow: Workflow | undefined;
   readonly budget: Budget | undefined;
   readonly stages: ReadonlyMap<string, StageState>;
@@ -323,27 +328,6 @@ function unmet(state: State, unit: string, attempt: Attempt): string[] {
   const until = planOf(state, unit)?.until;
   const handedIn = attempt.artifact !== undefined || attempt.board?.closed !== undefined;
   return until === undefined || !handedIn || holds(state, until) ? [] : [`until: ${until} does not hold`];
-}
-
-/** Whether a condition holds over what has been handed in so far. What cannot be read holds never: it was refused when the file was read. */
-export function holds(state: State, condition: string): boolean {
-  const parsed = parseExpression(condition);
-  return parsed.type === "ok" && evaluate(parsed.expression, valuesOf(state));
-}
-
-/** What conditions speak of: each stage's artifact by the stage's name, the board of a fan-out with its results, and the triage. */
-export function valuesOf(state: State): Record<string, unknown> {
-  const values: Record<string, unknown> = { triage: state.routed?.triage };
-  for (const name of stageOrder(state.workflow)) {
-    const attempt = state.stages.get(name)?.current;
-    if (attempt?.board) {
-      const results = attempt.board.tasks.map(
-        ({ id }) => state.stages.get(taskUnit(name, id))?.current?.artifact?.value,
-      );
-      values[name] = { ...attempt.board.closed, results: results.filter((value) => value !== undefined) };
-    } else if (attempt?.artifact) values[name] = attempt.artifact.value;
-  }
-  return values;
 }
 
 /** The last stage that was not passed over: what it made is what the run comes to. */

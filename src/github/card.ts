@@ -222,7 +222,7 @@ function commandHelp(state: State): string {
           ? ["`/agent approve`, `/agent approve with: …` and `/agent reject: …` judge the plan"]
           : []),
         ...(asked.includes("answer")
-          ? ["`/agent tell …` answers"]
+          ? ["a comment below the questions answers them, and so does `/agent tell …`"]
           : finished
             ? []
             : ["`/agent tell …` reaches the agents before their next step"]),

@@ -35,7 +35,7 @@ export function askedLine(state: State, ask?: string): string {
   if (!first || (!state.paused && state.waiting && isForPeople(state.waiting.reason))) return "";
   return first.asked.for === "approval"
     ? `**Waiting for you:** ${linked("the plan", ask)} is to be approved (\`/agent approve\`); what does not need it goes on.`
-    : `**Waiting for you:** ${linked("the questions", ask)} are to be answered (\`/agent tell …\`); what does not need it goes on.`;
+    : `**Waiting for you:** ${linked("the questions", ask)} are to be answered (by a comment); what does not need it goes on.`;
 }
 
 /** What was cut may have opened parentheses that it does not close. */
@@ -56,7 +56,7 @@ export function heldNext({ paused, waiting }: State, ask?: string): string | und
   if (reason === "approval")
     return `a person approves ${linked("the plan", ask)}: \`/agent approve\`, \`/agent approve with: …\`, \`/agent reject: …\`, or an edit of its YAML. \`/agent stop\` ends it.`;
   if (reason === "answer")
-    return `a person answers ${linked("the questions", ask)}: \`/agent tell …\`. \`/agent stop\` ends it.`;
+    return `somebody answers ${linked("the questions", ask)}, by a comment below them. \`/agent stop\` ends it.`;
   const then =
     until === undefined
       ? `it goes on when ${mendOf(reason)}`

@@ -3,11 +3,14 @@
 import { formatDollars, microDollars } from "../core/ids.ts";
 import type { Redact } from "../core/redact.ts";
 import type { Estimate, EventOf, Task } from "../engine/events.ts";
+import { isAboutTriage } from "../engine/clarify.ts";
 import { askKey, askMarker, openAsks, type OpenAsk } from "../engine/asks.ts";
+import { workflowFor } from "../engine/route.ts";
 import { MAX_PLAN_BYTES, planBlock, printPlan } from "../engine/plan-text.ts";
 import { planAt, used, type Attempt, type State } from "../engine/state.ts";
 import { taskProblems, waves } from "../workflows/waves.ts";
 import type { Plan } from "../workflows/artifacts.ts";
+import { isGuess } from "./progress.ts";
 import { bullets, count, duration, folded, greeting, marker, MAX_BODY, stack, table } from "./markdown.ts";
 import { visible, type Neutral } from "./neutral.ts";
 
@@ -120,6 +123,11 @@ function anewBody(
   );
 }
 
+/** A workflow that may be meant: that of the type which triage holds to be likeliest. */
+function workflowShown({ created, routed }: State): string {
+  return workflowFor(created, routed?.triage) ?? "bug";
+}
+
 function inShort({ summary }: Plan, neutral: Neutral): string {
   return `**In short**, as the planner puts it: ${neutral.line(summary, 2_000)}`;
 }
@@ -130,11 +138,16 @@ function questionsBody(state: State, { asked }: OpenAsk, mark: string, { neutral
   return stack(
     mark,
     "### 🙋 Questions, and the run waits for your answers",
-    `${greeting(state.created.request.by)}before work goes on, the agents need to know:`,
+    isAboutTriage(state, asked.stage)
+      ? `${greeting(state.created.request.by)}${isGuess(state) ? "no model answered, so I sorted this by rules of thumb. Before" : "before"} work begins I need to know:`
+      : `${greeting(state.created.request.by)}before work goes on, the agents need to know:`,
     questions,
     plan && inShort(plan, neutral),
     budgetLine(state, asked.at),
-    "**To answer:** write `/agent tell` and the answers, on one line of a new comment (people with the role write, maintain or admin). What you say reaches every agent that works from here on. `/agent stop` ends the run.",
+    "**To answer:** write a new comment here, in your own words. Whoever opened the issue may, and people with the role write, maintain or admin (in a longer talk `/agent tell …` says which line is the answer).",
+    isAboutTriage(state, asked.stage)
+      ? `The issue is then sorted again with what you said. \`/agent restart --workflow ${workflowShown(state)}\` decides without an answer what kind of work it is; \`/agent stop\` ends the run.`
+      : "What you say reaches every agent that works from here on. `/agent stop` ends the run.",
   );
 }
 

@@ -13,6 +13,7 @@ import type { Judge } from "./judge.ts";
 import type { LoadConfig } from "./load-config.ts";
 import type { Restart } from "./restart.ts";
 import type { Revise } from "./revise.ts";
+import { isAuthor } from "./replied.ts";
 import { configOr, type LoadedConfig, type Start } from "./start.ts";
 import type { Steer } from "./steer.ts";
 import { helpLines, verbOf } from "./verbs.ts";
@@ -75,7 +76,7 @@ export function createCommands(parts: CommandsParts): Commands {
     for (const [index, command] of commands.slice(0, MAX_COMMANDS).entries()) {
       carried.signal.throwIfAborted();
       const needed = command.kind === "command" ? verbOf(command.verb).may : doors[intent.door].may;
-      if (await refuse({ intent, quote: command.quote }, standing, needed)) {
+      if (!(await isAnswer(intent, command)) && (await refuse({ intent, quote: command.quote }, standing, needed))) {
         notes.push(`${command.quote}: refused`);
         continue;
       }
@@ -92,6 +93,12 @@ export function createCommands(parts: CommandsParts): Commands {
     }
     return notes.join("; ");
   };
+
+  /** Whoever opened the issue may answer its questions, and no more. */
+  async function isAnswer(intent: Intent, command: Command): Promise<boolean> {
+    const tells = command.kind === "command" && command.verb === "tell";
+    return tells && isAuthor(intent) && (await judge.hasQuestions(intent));
+  }
 
   async function carryOut(
     intent: Intent,

@@ -40,6 +40,13 @@ export const doors = {
     more: "more where the verb needs it",
     refused: "a comment, once per person and reason; a bot that is not listed is told nothing",
   },
+  reply: {
+    name: "a comment without a command, on an issue where Baton's questions wait",
+    does: "answers them, and the run goes on",
+    may: "write",
+    more: "whoever opened the issue may as well; no bots",
+    refused: "nothing: it is a comment like every other",
+  },
   dispatch: {
     name: "a command by `repository_dispatch`",
     does: "what its verb says, but for answers to a plan or to questions",

@@ -21,6 +21,7 @@ import { createConfigs } from "./load-config.ts";
 import { doorOf, isInstalled, laneOf, repoOf, type Looked } from "./looked.ts";
 import { createPlanEdits } from "./plan-edits.ts";
 import { createProposals } from "./proposals.ts";
+import { createReplied } from "./replied.ts";
 import { createRestart } from "./restart.ts";
 import { createRevise } from "./revise.ts";
 import type { ScheduleBook } from "./schedules.ts";
@@ -95,6 +96,7 @@ export function createIntake(parts: IntakeParts): Intake {
   const revise = createRevise(parts);
   const begin = createBeginnings({ ...parts, loadConfig, start, revise });
   const command = createCommands({ ...parts, loadConfig, start, restart, steer, judge, revise });
+  const replied = createReplied({ ...parts, judge });
   const wishes = createWishes(parts);
   const proposals = createProposals(parts);
   const lanes = createLanes();
@@ -182,6 +184,8 @@ export function createIntake(parts: IntakeParts): Intake {
       case "comment":
       case "dispatch":
         return command(intent, carried);
+      case "reply":
+        return replied(askedBy(intent, carried, 0, "a comment"), intent);
       case "plan":
         return planEdits(intent, askedBy(intent, carried, 0, "an edit of the plan"));
       case "ticks":

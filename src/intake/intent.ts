@@ -53,6 +53,12 @@ export type Intent = Place &
         readonly at: number;
       }
     | {
+        /** A comment on an issue without a command in it: an answer, where Baton's questions wait for one. */
+        readonly door: "reply";
+        readonly commentId: number;
+        readonly words: string;
+      }
+    | {
         /** A program sent a command by `repository_dispatch`. */
         readonly door: "dispatch";
         readonly text: AskedText;

@@ -14,7 +14,7 @@ import { isBeingEnded, isPublished, planAt, type State } from "../engine/state.t
 import type { Wait } from "../workflows/schema.ts";
 import { afterTheEnd, createAnswers } from "./answers.ts";
 import type { Asked } from "./asked.ts";
-import type { Self } from "./intent.ts";
+import type { Intent, Self } from "./intent.ts";
 import { stripInvisible } from "./invisible.ts";
 import { howToStart } from "./now.ts";
 import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
@@ -38,6 +38,8 @@ export interface Judge {
   approve(asked: Asked, words: string): Promise<string>;
   reject(asked: Asked, words: string): Promise<string>;
   tell(asked: Asked, words: string): Promise<string>;
+  /** True when questions of a run wait there. */
+  hasQuestions(intent: Pick<Intent, "repo" | "subject">): Promise<boolean>;
   /** An edit of the comment with this marker, whose text is `body` now. */
   edited(asked: Asked, edit: { readonly marker: string; readonly body: string }): Promise<string>;
 }
@@ -70,7 +72,7 @@ export function createJudge({ log, bell, reader, publisher, projection, outbox, 
   async function seenBy({ intent }: Asked, state: State, kind: Wait): Promise<ReadonlySet<string>> {
     const seen = new Set<string>();
     for (const ask of openAsks(state)) {
-      if (ask.asked.for !== kind || intent.door !== "comment") continue;
+      if (ask.asked.for !== kind || (intent.door !== "comment" && intent.door !== "reply")) continue;
       const above = await commentOf(state, ask);
       if (above !== undefined && above < intent.commentId) seen.add(askKey(state, ask));
     }
@@ -87,7 +89,7 @@ export function createJudge({ log, bell, reader, publisher, projection, outbox, 
     const found = await runs.find(asked.intent);
     if (!found) return nothingRunning(asked, await howToStart(reader, asked.intent));
     const { runId } = found.state;
-    if (asked.intent.door === "dispatch" && openAsks(found.state).some((ask) => ask.asked.for === kind))
+    if (asked.intent.door === "dispatch" && asksFor(found.state, kind).length > 0)
       return nothingToDo(
         asked,
         "what waits here is decided by a person who has read it, and not by a program",
@@ -101,7 +103,7 @@ export function createJudge({ log, bell, reader, publisher, projection, outbox, 
       ({ state }) => {
         now = state;
         if (isEnding(state)) return undefined;
-        const asks = openAsks(state).filter((ask) => ask.asked.for === kind);
+        const asks = asksFor(state, kind);
         if (asks.length === 0) return unasked && !isPublished(state) ? [unasked] : undefined;
         const events = asks.filter((ask) => seen.has(askKey(state, ask))).flatMap((ask) => eventFor(ask) ?? []);
         return events.length === 0 ? undefined : events;
@@ -156,6 +158,11 @@ export function createJudge({ log, bell, reader, publisher, projection, outbox, 
       return say(asked, "answer", ({ stage }) => ({ type: "answer.given", ...wordOf(asked), stage, words }), toAll);
     },
 
+    async hasQuestions(intent) {
+      const found = await runs.find(intent);
+      return found !== undefined && !isEnding(found.state) && asksFor(found.state, "answer").length > 0;
+    },
+
     async edited(asked, { marker, body }) {
       const found = await runs.find(asked.intent);
       if (found && said(found.events, ["plan.judged"], asked)) return ring(found.state.runId, "was told before");
@@ -203,11 +210,14 @@ function isEnding(state: State): boolean {
   return state.finished !== undefined || isBeingEnded(state);
 }
 
+function asksFor(state: State, kind: Wait): OpenAsk[] {
+  return openAsks(state).filter((ask) => ask.asked.for === kind);
+}
+
 /** Why words of this kind change nothing, and what would. */
 function whyNot(state: State, kind: Wait): readonly [why: string, next: string] {
   if (isEnding(state)) return ["the run is being ended", "`/agent retry` takes it up again."];
-  const asks = openAsks(state);
-  if (asks.some(({ asked }) => asked.for === kind)) {
+  if (asksFor(state, kind).length > 0) {
     const what = kind === "approval" ? "the plan that waits now was" : "the questions that wait now were";
     return [`${what} written after this command`, `Read the newest comment first. ${howToAnswer(state)}`];
   }

@@ -307,6 +307,6 @@ export function howToAnswer(state: State): string {
     ...(asked.includes("approval")
       ? ["`/agent approve`, `/agent approve with: …` or `/agent reject: …` judges the plan."]
       : []),
-    ...(asked.includes("answer") ? ["`/agent tell …` answers the questions."] : []),
+    ...(asked.includes("answer") ? ["A comment below the questions answers them, and so does `/agent tell …`."] : []),
   ].join(" ");
 }

@@ -176,13 +176,16 @@ function fromComment(event: CommentEvent, self: Self): Translation {
   const body = comment.body ?? "";
   if (body.includes(MARKER)) return nothing("the comment carries Baton's marker");
   const reading = readCommands(body, self.slug);
-  if (reading.type === "read" && reading.commands.length === 0) return nothing("there is no command in it");
+  const place = { ...placeOf(event), actor: actorOf(author, comment.performed_via_github_app) };
+  if (reading.type === "read" && reading.commands.length === 0) {
+    if (issue.pull_request || body.trim() === "") return nothing("there is no command in it");
+    return { type: "intent", intent: { ...place, door: "reply", commentId: comment.id, words: body } };
+  }
   return {
     type: "intent",
     intent: {
-      ...placeOf(event),
+      ...place,
       door: "comment",
-      actor: actorOf(author, comment.performed_via_github_app),
       text: textOf(issue),
       commentId: comment.id,
       reading,

@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { BatonError } from "#src/core/errors.ts";
 import { dollars } from "#src/core/ids.ts";
 import { firstDifference } from "#src/engine/agree.ts";
+import { openAsks } from "#src/engine/asks.ts";
 import { drive } from "#src/engine/drive.ts";
 import type { Engine } from "#src/engine/engine.ts";
 import type { EventOf, RecordedEvent, RunEvent } from "#src/engine/events.ts";
@@ -385,8 +386,6 @@ describe("the ceilings of a run", () => {
 
 describe("routing", () => {
   test.each([
-    ["asks below the threshold", { confidence: 0.4 }, {}, "needs-a-decision: asked"],
-    ["asks when something is missing", { missing: ["Which version?"] }, {}, "needs-a-decision: asked"],
     ["says that there is no workflow for the type", { type: "invalid" as const }, {}, "needs-a-decision: asked"],
     ["stops after triage when only that was wanted", {}, { wanted: "triage" as const }, "triaged: triaged"],
     ["stops after triage when the type does not start by itself", {}, { wanted: "auto" as const }, "triaged: triaged"],
@@ -398,11 +397,65 @@ describe("routing", () => {
     expect(agents.tasks).toEqual([]);
   });
 
+  test.each([
+    ["is less sure than the threshold", { confidence: 0.4 }],
+    ["misses something", { missing: ["Which version?"] }],
+  ])("a run whose triage %s asks, waits, and goes on with the answer", async (_, unclear) => {
+    const log = memory();
+    const first = created();
+    await log.create(first);
+    const triager = new FixedTriager({ ...goodTriage, ...unclear });
+    const agents = new ScriptedAgents();
+    const engine = engineWith(log, { triager, agents });
+    const go = async () => {
+      await drive(first.runId, engine, new AbortController().signal);
+      return fold(await log.read(first.runId));
+    };
+    const waits = await go();
+    expect(waits.waiting).toMatchObject({ reason: "answer" });
+    const [ask] = openAsks(waits);
+    expect(ask).toMatchObject({ stage: "triage", attempt: 1 });
+    expect(ask?.asked.questions).toHaveLength(1);
+    expect(agents.tasks).toEqual([]);
+    // Nobody has answered: whoever looks again asks nothing anew, and pays for nothing.
+    expect((await go()).version - waits.version).toBeLessThanOrEqual(1);
+    expect(triager.calls).toBe(1);
+    triager.value = goodTriage;
+    const answer = { type: "answer.given", by: { login: "ott", id: 9 }, quote: "a comment", stage: "triage" } as const;
+    const { version } = fold(await log.read(first.runId));
+    await log.append(first.runId, version, [{ ...answer, words: "Version 2." }]);
+    expect(ending(await go())).toBe("succeeded: verified");
+    expect(triager.asked.at(-1)?.input.comments.at(-1)).toMatchObject({ author: { login: "ott" } });
+    for (const { input } of agents.tasks) expect(input.comments.at(-1)?.body).toContain("Version 2.");
+    expect(agents.tasks.length).toBeGreaterThan(0);
+  });
+
+  test("a run that is answered and still does not understand ends after `limits.rounds` rounds", async () => {
+    const log = memory();
+    const first = created();
+    await log.create(first);
+    const triager = new FixedTriager({ ...goodTriage, missing: ["Which version?"] });
+    const engine = engineWith(log, { triager });
+    const { rounds } = first.config.limits;
+    for (let round = 1; round <= rounds; round += 1) {
+      await drive(first.runId, engine, new AbortController().signal);
+      const state = fold(await log.read(first.runId));
+      expect(openAsks(state)).toMatchObject([{ stage: "triage", attempt: round }]);
+      const by = { login: "ott", id: 9 };
+      await log.append(first.runId, state.version, [
+        { type: "answer.given", by, quote: "a comment", stage: "triage", words: "No idea." },
+      ]);
+    }
+    await drive(first.runId, engine, new AbortController().signal);
+    expect(ending(fold(await log.read(first.runId)))).toBe("needs-a-decision: asked");
+    expect(triager.calls).toBe(rounds + 1);
+  });
+
   test("what words alone suggest does not start by itself", async () => {
     const config = { ...created().config, triggers: { ...created().config.triggers, autoStart: ["bug" as const] } };
     class GuessingTriager extends FixedTriager {
-      override async triage() {
-        return { ...(await super.triage()), source: "heuristic" as const };
+      override async triage(asked: EventOf<"run.created">) {
+        return { ...(await super.triage(asked)), source: "heuristic" as const };
       }
     }
     const { state } = await play({ triager: new GuessingTriager() }, { wanted: "auto", config });

@@ -78,7 +78,7 @@ describe("a run that waits for approval", () => {
   test("for answers likewise", async () => {
     const workflow = featureWith({ approve: { needs: ["plan"], wait: "answer" } });
     const one = await askedRun({ workflow });
-    expect(card(one.state, ASK)).toContain(`**Next:** a person answers [the questions](${ASK}): \`/agent tell …\``);
+    expect(card(one.state, ASK)).toContain(`**Next:** somebody answers [the questions](${ASK}), by a comment below`);
     expect(lines(card(one.state))).toContain("- 🙋 **approve** · 1 question to be answered");
     expect(stateLabelOf(one.state)).toBe("agent/needs-info");
     const by = { login: "ada", id: 8 };

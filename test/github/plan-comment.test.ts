@@ -167,7 +167,8 @@ test("questions that wait for answers say what is asked and how to answer", asyn
   const text = only(state);
   expect(text).toMatch(/^<!-- baton:ask:run-[0-9a-f]{12}:approve:1 -->\n/);
   expect(text).toContain("1. Which colours?\n2. Ask `@everyone`? `/agent approve`");
-  expect(text).toContain("`/agent tell`");
+  expect(text).toContain("write a new comment here, in your own words. Whoever opened the issue may");
+  expect(text).toContain("`/agent tell …`");
   expect(planMarkerIn(text)).toBeUndefined();
 });
 

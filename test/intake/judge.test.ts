@@ -185,7 +185,7 @@ describe("approve", () => {
     const asks = await asking(answersWanted);
     await say(asks, "/agent approve");
     expect(asks.publisher.only("nothing-to-do")).toMatchObject({ why: "no plan waits for approval" });
-    expect(asks.publisher.only("nothing-to-do").next).toContain("`/agent tell …` answers");
+    expect(asks.publisher.only("nothing-to-do").next).toContain("and so does `/agent tell …`");
     for (const world of [over, asks]) expect(await judged(world)).toEqual([]);
   });
 

@@ -1,8 +1,11 @@
 // Who may, in full: every kind of actor at every door and with every verb, in public and private repositories. What is expected stands in the
 // tables of this file, and is not asked of the code.
 import { expect, test } from "vitest";
+import { askKey } from "#src/engine/asks.ts";
+import { noSpend } from "#src/engine/events.ts";
 import { doors } from "#src/intake/doors.ts";
 import { verbs } from "#src/intake/verbs.ts";
+import { created, goodTriage } from "#test/support/engine-world.ts";
 import { commentPayload, intakeWorld, issuePayload, maria, self, type World } from "#test/support/intake-world.ts";
 
 /** What each verb needs. */
@@ -41,16 +44,16 @@ interface Kind {
   readonly at: readonly string[];
 }
 
-const person = ["opened", "label", "assigned", "ticks", "review", "plan"];
+const person = ["opened", "label", "assigned", "ticks", "review", "plan", "reply"];
 const helper = { login: "helper[bot]", id: 5, type: "Bot" };
 const kinds: Readonly<Record<string, Kind>> = {
   "nobody's role": { role: "none", may: byComment.nobody, at: ["opened"] },
   read: { role: "read", may: byComment.nobody, at: ["opened"] },
   triage: { role: "triage", may: byComment.sorts, at: ["opened", "ticks"] },
-  write: { role: "write", may: byComment.works, at: ["opened", "label", "assigned", "ticks", "review"] },
+  write: { role: "write", may: byComment.works, at: ["opened", "label", "assigned", "ticks", "review", "reply"] },
   maintain: { role: "maintain", may: byComment.all, at: person },
   admin: { role: "admin", may: byComment.all, at: person },
-  "the author without rights": { role: "none", author: true, may: byComment.nobody, at: ["opened"] },
+  "the author without rights": { role: "none", author: true, may: byComment.nobody, at: ["opened", "reply"] },
   "a listed bot": {
     sender: helper,
     listed: "helper[bot]",
@@ -63,7 +66,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     via: { id: 5, slug: "helper" },
     listed: "helper",
     may: byComment.works,
-    at: person,
+    at: person.filter((door) => door !== "reply"),
   },
   "Baton itself": { sender: { login: self.login, id: 1, type: "Bot" }, role: "admin", may: byComment.nobody, at: [] },
   "somebody of whom GitHub does not say": { role: "error", may: byComment.nobody, at: ["opened"] },
@@ -88,11 +91,12 @@ const inside = (payload: Readonly<Record<string, unknown>>, isPrivate: boolean) 
 
 /** Whether it was let through: nobody was refused, and nothing was passed over. What was not has left nothing behind. */
 async function isLet(world: World, name: string, payload: Readonly<Record<string, unknown>>): Promise<boolean> {
+  const before = (await world.runs()).length;
   const note = await world.send(name, payload);
   const { kinds: said, acknowledged, leftAlone, findings } = world.publisher;
   const isRefused = said.includes("refused");
-  if (!isRefused && !/^nothing: |is not in triggers\.bots|whoever reviewed has the role/.test(note)) return true;
-  const left = [...(await world.runs()), ...acknowledged, ...leftAlone, ...findings];
+  if (!isRefused && !/^nothing: |is not in triggers\.bots|whoever reviewed has the role|it is not theirs to answer/.test(note)) return true;
+  const left = [...(await world.runs()).slice(before), ...acknowledged, ...leftAlone, ...findings];
   if (left.length > 0 || (isRefused && !note.includes("refused")))
     throw new Error(`it was refused, and something came of it all the same: ${note}`);
   return false;
@@ -107,6 +111,22 @@ const edit = (body: string, before: string, sender: object) => ({
 });
 const report = `<!-- baton:end:run-0123456789ab:1 -->\n`;
 const plan = `<!-- baton:plan:run-0123456789ab:approve:1 -->\n`;
+
+/** Has a run of the issue wait with a question, in a comment of Baton's. */
+async function ask(world: World): Promise<void> {
+  const first = created();
+  await world.log.create(first);
+  const decision = { kind: "ask" as const, waits: true as const, questions: ["Which version?"] };
+  const asked = { stage: "triage", attempt: 1, about: "triage", for: "answer" as const, questions: ["Which version?"] };
+  await world.log.append(first.runId, 1, [
+    { type: "run.routed", source: "model", triage: goodTriage, why: "…", spend: noSpend, decision },
+    { type: "people.asked", ...asked },
+    { type: "run.parked", reason: "answer", message: "…" },
+  ]);
+  const key = askKey(first, asked);
+  await world.outbox.record({ key, run: undefined, kind: "plan", payload: {} });
+  await world.outbox.done(key, { id: 900 });
+}
 
 /** What somebody does at each door but those of commands. */
 const acts: Readonly<Record<string, (kind: Kind) => [name: string, payload: Readonly<Record<string, unknown>>]>> = {
@@ -127,6 +147,14 @@ const acts: Readonly<Record<string, (kind: Kind) => [name: string, payload: Read
       pull_request: { number: 5, html_url: "u", title: "t", user: own, merged_at: null, head: { sha: "b".repeat(40) } },
       review: { id: 3, state: "changes_requested", body: "No.", user: sender, submitted_at: "2026-11-20T12:00:00Z" },
     },
+  ],
+  reply: ({ sender = { ...maria, type: "User" }, via, author }) => [
+    "issue_comment",
+    commentPayload("Version 2.", {
+      by: sender,
+      comment: { performed_via_github_app: via ?? null },
+      issue: { user: author ? sender : { login: "ott", id: 9 } },
+    }),
   ],
   plan: ({ sender = { ...maria, type: "User" } }) => [
     "issue_comment",
@@ -174,7 +202,9 @@ for (const isPrivate of [false, true])
     }
     for (const [door, act] of Object.entries(acts)) {
       const [name, payload] = act(kind);
-      const isAllowed = await isLet(worldOf(kind), name, inside(payload, isPrivate));
+      const world = worldOf(kind);
+      if (door === "reply") await ask(world);
+      const isAllowed = await isLet(world, name, inside(payload, isPrivate));
       expect([door, isAllowed]).toEqual([door, kind.at.includes(door)]);
     }
   });

@@ -264,7 +264,11 @@ describe("what asks for nothing", () => {
     ],
     ["an edited comment", "issue_comment", commentPayload("/agent fix", { action: "edited" })],
     ["a deleted comment", "issue_comment", commentPayload("/agent fix", { action: "deleted" })],
-    ["a comment without a command", "issue_comment", commentPayload("please fix")],
+    [
+      "a comment without a command, on a pull request",
+      "issue_comment",
+      commentPayload("please fix", { issue: { pull_request: {} } }),
+    ],
     ["an empty comment", "issue_comment", commentPayload("")],
     ["its own issue", "issues", issuePayload("opened", { sender: own })],
     ["its own label", "issues", issuePayload("labeled", { label: "agent", sender: own })],

@@ -377,16 +377,20 @@ export class CountingPublisher implements Publisher {
 export const quietProjection: Projection = { touch() {}, settle: () => Promise.resolve() };
 
 export class FixedTriager implements Triager {
-  calls = 0;
-  readonly #triage: Triage;
-  constructor(triage: Triage = goodTriage) {
-    this.#triage = triage;
+  /** What it was asked to sort, in order. */
+  readonly asked: EventOf<"run.created">[] = [];
+  value: Triage;
+  constructor(value: Triage = goodTriage) {
+    this.value = value;
   }
-  triage(): ReturnType<Triager["triage"]> {
-    this.calls += 1;
+  get calls(): number {
+    return this.asked.length;
+  }
+  triage(created: EventOf<"run.created">): ReturnType<Triager["triage"]> {
+    this.asked.push(created);
     return Promise.resolve({
       source: "model",
-      triage: this.#triage,
+      triage: this.value,
       why: "It reports wrong output (runner-up: question).",
       spend: noSpend,
     });
