@@ -113,7 +113,8 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
         { ...asked, key: `review-left:${run.runId}:${pull.head}` },
       );
     const remarks = await reader.remarks(repo, opened.number);
-    const threads = openThreads(remarks, self);
+    const known = remarks.length === 0 ? [] : await reader.threads(repo, opened.number);
+    const threads = openThreads(remarks, known ?? [], self);
     // A word of thanks, also in a thread that was answered, is a review too.
     if (!isExplicit && threads.every((thread) => isAnswered(thread, remarks, self)))
       return "the review asks for nothing";

@@ -158,6 +158,25 @@ describe("a revision", () => {
     expect(world.publisher.only("nothing-to-do").why).toContain("no words");
   });
 
+  test("leaves threads alone that were resolved by hand, and takes all where GitHub does not tell", async () => {
+    const world = await opened();
+    const said = { path: "a.js", line: 1, outdated: false, body: "…", isBot: false, association: "OWNER" };
+    world.reader.remarked = [1, 2].map((id) => ({
+      ...said,
+      id,
+      replyTo: undefined,
+      author: { login: "maria", id: 7 },
+    }));
+    world.reader.threaded = [{ first: 1, node: "n", resolved: true, resolvedBy: "maria", outdated: false }];
+    await revise(world, "/agent revise");
+    expect((await world.only()).revision?.threads).toMatchObject([{ id: 2 }]);
+    const untold = await opened();
+    untold.reader.remarked = world.reader.remarked;
+    untold.reader.threaded = undefined;
+    await revise(untold, "/agent revise");
+    expect((await untold.only()).revision?.threads).toHaveLength(2);
+  });
+
   test("takes threads that wait, without any words", async () => {
     const world = await opened();
     world.reader.remarked = [

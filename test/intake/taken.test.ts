@@ -11,7 +11,10 @@ const person = { ...maria, type: "User" };
 const own = { login: self.login, id: 1, type: "Bot" };
 
 /** A push to a branch, as GitHub tells it; `head` is where the branch then ends. */
-async function push(world: World, changes: { ref?: string; after?: string; sender?: object } = {}): Promise<string> {
+async function push(
+  world: World,
+  changes: { ref?: string; after?: string; sender?: Readonly<Record<string, unknown>> } = {},
+): Promise<string> {
   const { ref = `refs/heads/${open.branch}`, after = theirs, sender = person } = changes;
   if (world.reader.pull && /^[^0]/.test(after)) world.reader.pull = { ...world.reader.pull, head: sha(after) };
   return world.send("push", { ...commentPayload("", { by: sender }), ref, after, forced: false, commits: [] });
