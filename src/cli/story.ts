@@ -99,6 +99,10 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       return [line(`@${event.by.login} asked to try ${event.stage ?? "again"}`)];
     case "revision.requested":
       return [line(`@${event.by.login} asked for changes in the pull request (${event.quote})`)];
+    case "branch.taken":
+      return [line(`@${event.by.login} pushed to the pull request's branch`)];
+    case "branch.given":
+      return [line(`@${event.by.login} gave the pull request's branch back (${event.quote})`)];
     case "pull_request.closed":
       return [line(`@${event.by.login} ${event.merged ? "merged" : "closed"} the pull request`)];
     case "run.finished": {

@@ -35,6 +35,8 @@ const fromOutside = new Set<RunEvent["type"]>([
   "budget.changed",
   "retry.requested",
   "revision.requested",
+  "branch.taken",
+  "branch.given",
   "pull_request.closed",
   "plan.judged",
   "answer.given",

@@ -11,6 +11,7 @@ import { clarify } from "./clarify.ts";
 import { isWaitingForOthers } from "./conducted.ts";
 import { finish, type Effect } from "./effect.ts";
 import { beforeEnd } from "./kept-work.ts";
+import { BRANCH_TAKEN } from "./pull-state.ts";
 import { isDone, isPublished, planOf, stageOrder, used, type State } from "./state.ts";
 
 /** The next effects of a run at `now` (milliseconds since 1970), in order; `rest`, `wait`, `park`, `triage` and `finish` come alone. */
@@ -27,6 +28,11 @@ export function decide(state: State, now: number): readonly Effect[] {
     const { by, merged } = state.pullClosed;
     const message = `@${by.login} ${merged ? "merged" : "closed"} the pull request while it was revised.`;
     return ending(state, finish("cancelled", "pull-request-closed", message));
+  }
+  const { taken } = state.branch;
+  if (taken && state.revision && !isPublished(state)) {
+    const message = `@${taken.by.login} pushed to the pull request's branch while it was revised.`;
+    return ending(state, finish("cancelled", BRANCH_TAKEN, message));
   }
   if (state.lost && !isPublished(state)) return [finish("cancelled", state.lost.loss, state.lost.message)];
   if ((state.paused || state.waiting) && !isPublished(state)) return [{ type: "wait" }];

@@ -335,6 +335,10 @@ export const RunEvent = z.discriminatedUnion("type", [
     /** What people pushed to its branch, which the work goes on from. */
     onto: Sha.optional(),
   }),
+  /** Somebody else pushed to the pull request's branch, whose head was this when Baton looked. */
+  z.strictObject({ type: z.literal("branch.taken"), by: Person, head: Sha }),
+  /** A person gives it to Baton again, as it is: what is changed from now on goes on from there. */
+  z.strictObject({ type: z.literal("branch.given"), ...word, onto: Sha }),
   /** The pull request was closed; `merged`: its changes are in the base. */
   z.strictObject({ type: z.literal("pull_request.closed"), by: Person, merged: z.boolean() }),
   z.strictObject({

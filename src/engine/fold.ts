@@ -20,6 +20,7 @@ import { restedLocks, talkAfter } from "./fold-talk.ts";
 import { silence } from "./talk-state.ts";
 import { newAttempt, newStage } from "./beginnings.ts";
 import { reopen } from "./reopen.ts";
+import { branchAfter, noBranch } from "./pull-state.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
 import { changeOf, dependants, isIdle, isUnderWay, type Attempt, type State } from "./state.ts";
 import { getsOn } from "./getting-on.ts";
@@ -59,6 +60,7 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     parks: 0,
     raised: undefined,
     pullRequest: undefined,
+    branch: noBranch,
     shown: [],
     revision: undefined,
     pullClosed: undefined,
@@ -184,7 +186,8 @@ export function apply(before: State, recorded: RecordedEvent): State {
     case "pull_request.opened": {
       const { type: _, ...pullRequest } = event;
       const said = changeOf(state)?.summary ?? [];
-      return { ...published(state, event.head, at), pullRequest, shown: [...state.shown, said].flat() };
+      const branch = branchAfter(state, recorded);
+      return { ...published(state, event.head, at), pullRequest, branch, shown: [...state.shown, said].flat() };
     }
     case "work.kept":
       return { ...state, kept: keptSince(state.kept, event) };
@@ -217,8 +220,15 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return reopen(state, event.stage, at);
     case "revision.requested": {
       const { type: _, ...revision } = event;
-      return { ...reopen(state, event.stage, at), revision: { ...revision, version } };
+      return {
+        ...reopen(state, event.stage, at),
+        branch: branchAfter(state, recorded),
+        revision: { ...revision, version },
+      };
     }
+    case "branch.taken":
+    case "branch.given":
+      return { ...state, branch: branchAfter(state, recorded) };
     case "pull_request.closed":
       return { ...heard(state), pullClosed: { by: event.by, merged: event.merged } };
     case "run.finished":

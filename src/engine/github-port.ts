@@ -57,8 +57,23 @@ export interface GitHubReader {
   ): Promise<{ state: "open" | "closed"; merged: boolean; branch: string; head: Sha; author: Person } | undefined>;
   /** The latest commit that a branch and a commit have in common. */
   mergeBase(repo: RepoRef, branch: string, commit: Sha): Promise<Sha>;
+  /** The threads of a pull request's review, at most 500; undefined where GitHub refuses to tell them. */
+  threads(repo: RepoRef, number: number): Promise<readonly ReviewThread[] | undefined>;
   /** What was said on lines and files of a pull request, oldest first, at most 500. */
   remarks(repo: RepoRef, number: number): Promise<Remark[]>;
+}
+
+/** A thread of remarks, with what its remarks do not say. */
+export interface ReviewThread {
+  /** GitHub's id of its first remark. */
+  readonly first: number;
+  /** Its name in GraphQL. */
+  readonly node: string;
+  readonly resolved: boolean;
+  /** The login of who resolved it; undefined where GitHub names nobody. */
+  readonly resolvedBy: string | undefined;
+  /** The code it is about was changed since. */
+  readonly outdated: boolean;
 }
 
 /** One remark on a line, or on a file as a whole. */

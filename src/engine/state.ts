@@ -9,10 +9,12 @@ import type { Clarification } from "./clarification.ts";
 import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, Task, WaitReason } from "./events.ts";
 import type { Child, FleetState } from "./fleet-state.ts";
 import type { TalkState } from "./talk-state.ts";
+import type { BranchState, PullRequestRef, Revision } from "./pull-state.ts";
 import { readUnit } from "./unit.ts";
 import { dependants, stageOrder, upstream } from "./stage-order.ts";
 
 export { dependants, stageOrder, upstream };
+export type { PullRequestRef, Revision };
 
 export interface Attempt {
   readonly number: number;
@@ -108,19 +110,6 @@ export interface StageState {
   readonly child: Child | undefined;
 }
 
-export interface PullRequestRef {
-  readonly number: number;
-  readonly url: string;
-  readonly branch: string;
-  readonly head: Sha;
-  readonly title: string;
-}
-
-export interface Revision extends Omit<EventOf<"revision.requested">, "type"> {
-  /** Of the event. */
-  readonly version: number;
-}
-
 export type KeptBranch = EventOf<"work.kept">["branches"][number];
 
 /** Where finished work is kept of a run that ended without a pull request. */
@@ -176,6 +165,7 @@ export interface State {
   /** The ceiling in money that a person set, which goes before every other. */
   readonly raised: MicroDollars | undefined;
   readonly pullRequest: PullRequestRef | undefined;
+  readonly branch: BranchState;
   /** What the agents said of each change that the pull request has shown, oldest first. */
   readonly shown: readonly string[];
   /** What people want changed in the pull request, the latest. */
@@ -192,8 +182,8 @@ export function isIdle({ paused, waiting, driver, finished }: State): boolean {
 }
 
 /** True when somebody has ended it, or what it stands on is gone: nothing more is begun. */
-export function isBeingEnded({ stop, closedBy, pullClosed, lost }: State): boolean {
-  return stop !== undefined || closedBy !== undefined || pullClosed !== undefined || lost !== undefined;
+export function isBeingEnded({ stop, closedBy, pullClosed, lost, branch }: State): boolean {
+  return [stop, closedBy, pullClosed, lost, branch.taken].some((end) => end !== undefined);
 }
 
 /** True when the pull request of the latest try is open. */

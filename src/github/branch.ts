@@ -345,7 +345,7 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
 function movedByOthers(branch: string): Refusal {
   return refused(
     "branch-moved",
-    `Somebody pushed to ${branch} meanwhile, so nothing was published over it. \`/agent revise\` goes on from what is there now.`,
+    `Somebody pushed to ${branch} meanwhile, so nothing was published over it. \`/agent resume\` goes on on top of what is there now.`,
   );
 }
 

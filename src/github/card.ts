@@ -12,6 +12,7 @@ import type { Neutral } from "./neutral.ts";
 import { costLine, endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
+import { isTaken, takenLine } from "./taken-line.ts";
 import { toldLine } from "./told.ts";
 
 export interface CardOptions {
@@ -36,6 +37,7 @@ export function renderCard(state: State, options: CardOptions): string {
     header(state, options),
     triageLine(state, options.neutral),
     revisionLine(state, options.neutral),
+    takenLine(state, options.neutral),
     circleLine(state, options.neutral),
     checklist(stageLines(state, options.neutral)),
     partialLine(state, options.neutral),
@@ -218,6 +220,7 @@ function commandHelp(state: State): string {
         ...(finished ? [] : ["`/agent stop` ends the run"]),
         ...(finished || paused ? [] : ["`/agent pause` holds the run"]),
         ...(paused || (waiting && !isForPeople(waiting.reason)) ? ["`/agent resume` goes on with it"] : []),
+        ...(finished && isTaken(state) ? ["`/agent resume` goes on on top of what people pushed"] : []),
         ...(asked.includes("approval")
           ? ["`/agent approve`, `/agent approve with: …` and `/agent reject: …` judge the plan"]
           : []),

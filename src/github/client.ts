@@ -4,8 +4,8 @@ import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
 
-/** As much of an Octokit as Baton uses: typed requests. Probot's and @octokit/rest's both fit. */
-export type Octokit = Pick<Core, "request">;
+/** As much of an Octokit as Baton uses: typed requests, and GraphQL. Probot's and @octokit/rest's both fit. */
+export type Octokit = Pick<Core, "request" | "graphql">;
 
 /**
  * The client that may act on a repository: the App's installation, or the token's for every one. `rejected`: one given

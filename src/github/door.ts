@@ -189,11 +189,11 @@ export function createDoor(options: DoorOptions): Door {
 
 /**
  * GitHub counts what creates content and does not list it (docs.github.com, "About secondary rate limits"): every POST is
- * taken for it but those for git's blobs and trees, which nobody sees.
+ * taken for it but those for git's blobs and trees, which nobody sees, and GraphQL's, with which Baton creates nothing.
  */
 function kindOf(method: string, path: string): RequestKind {
   if (method === "PATCH" && /\/issues\/comments\/\d+$/.test(path)) return "edit";
-  return method === "POST" && !/\/git\/(?:blobs|trees)$/.test(path) ? "content" : "other";
+  return method === "POST" && !/\/git\/(?:blobs|trees)$|\/graphql$/.test(path) ? "content" : "other";
 }
 
 /** docs.github.com "Rate limits for the REST API": 403 or 429, with retry-after, or x-ratelimit-remaining 0, or a message naming a secondary limit. */

@@ -1,6 +1,7 @@
 // The one new comment a run may leave at its end: for a pull request, a failure, or a question. Everything else is told by the card alone.
 import { keptLines } from "./kept-line.ts";
 import { greeting, marker, stack } from "./markdown.ts";
+import { BRANCH_TAKEN } from "../engine/pull-state.ts";
 import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
 import { missingPart } from "./plan-outcome.ts";
@@ -91,8 +92,15 @@ export function renderEnding(
   }
 }
 
-/** Ends that nobody wants to hear of, or can: the issue is locked or gone, or a new run has begun. */
-const unspoken = new Set(["restarted", "issue-locked", "issue-gone", "issue-transferred", "repository-gone"]);
+/** Ends that nobody wants to hear of, or can: somebody pushed, the issue is locked or gone, or a new run has begun. */
+const unspoken = new Set([
+  BRANCH_TAKEN,
+  "restarted",
+  "issue-locked",
+  "issue-gone",
+  "issue-transferred",
+  "repository-gone",
+]);
 
 function failure(
   state: State,

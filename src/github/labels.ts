@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { RunId } from "../core/ids.ts";
 import type { RepoRef } from "../engine/events.ts";
+import { BRANCH_TAKEN } from "../engine/pull-state.ts";
 import { openAsks } from "../engine/asks.ts";
 import type { State } from "../engine/state.ts";
 import type { Triage } from "../workflows/artifacts.ts";
@@ -56,7 +57,7 @@ export function stateLabelOf(state: State): StateLabel | "none" | undefined {
     case "could-not-reproduce":
       return "agent/needs-info";
     case "cancelled":
-      return "none";
+      return finished.code === BRANCH_TAKEN && !state.pullClosed ? "agent/in-pr" : "none";
     case "failed":
     case "timed-out":
     case "out-of-budget":

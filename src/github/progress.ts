@@ -1,6 +1,7 @@
 // What a run's state says to a person, before it becomes a card, a comment or a reply: its word, its stages, what comes next.
 import { assertNever } from "../core/errors.ts";
 import { dollars, formatDollars, microDollars, type RunId } from "../core/ids.ts";
+import { BRANCH_TAKEN } from "../engine/pull-state.ts";
 import { findingsOf } from "../engine/findings.ts";
 import {
   isBeingEnded,
@@ -17,6 +18,7 @@ import { heldNext, waitWord } from "./held.ts";
 import { count, duration } from "./markdown.ts";
 import { hadNothingToPropose, position, pullRequestLink } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
+import { takenNext } from "./taken-line.ts";
 
 /** Addresses of the pages that Baton's texts point to. */
 export interface Links {
@@ -60,7 +62,7 @@ export function stateWord(state: State): Word {
     case "out-of-budget":
       return { sign: "💰", word: "Failed (out of budget)" };
     case "cancelled":
-      return { sign: "⏹️", word: "Cancelled" };
+      return finished.code === BRANCH_TAKEN ? { sign: "⏸️", word: "Frozen" } : { sign: "⏹️", word: "Cancelled" };
     default:
       return assertNever(finished.outcome);
   }
@@ -124,6 +126,8 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
     if (!state.routed) return "sorting the issue, then the work it calls for. `/agent stop` stops it.";
     return `${position(state) ?? "the last step"}, by itself. \`/agent stop\` stops it${asked === "status" ? "" : ", `/agent status` tells more"}.`;
   }
+  const taken = takenNext(state);
+  if (taken !== undefined) return taken;
   const where = stageThatEnded(state);
   const start = startCommand(state);
   const again =

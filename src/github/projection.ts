@@ -392,7 +392,7 @@ function cardKey(run: RunId): string {
 
 function shownKey(state: State): string {
   const closed = state.pullClosed ? (state.pullClosed.merged ? ":merged" : ":closed") : "";
-  return `shown:${state.runId}:${state.finished?.at ?? 0}${closed}`;
+  return `shown:${state.runId}:${state.finished?.at ?? 0}${closed}${state.branch.said > 0 ? `:branch-${state.branch.said}` : ""}`;
 }
 
 function hasId(value: unknown): value is { id: number } {

@@ -210,7 +210,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   /** Whom it concerns is told; done before, it is not done again. */
   async function tell(state: State, { number, head }: Opened, signal: AbortSignal): Promise<void> {
-    await answerThreads({ requests, once, self, neutral, redact }, state, { number, head }, signal);
+    await answerThreads({ requests, once, self, neutral, redact, log }, state, { number, head }, signal);
     await askForReview({ requests, once, self, log }, state, number);
   }
 

@@ -1,5 +1,5 @@
 // The read side of GitHub: what the intake asks before anything starts.
-import { BatonError } from "../core/errors.ts";
+import { BatonError, messageOf } from "../core/errors.ts";
 import { sha, type Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { RepoRef } from "../engine/events.ts";
@@ -13,6 +13,7 @@ import { isRefused } from "./failure.ts";
 import { listOpenIssues, namesOf, personOf } from "./issue-list.ts";
 import { ASKED_FOR_IN } from "./pull-request.ts";
 import { createRequests, place } from "./requests.ts";
+import { readThreads } from "./review-threads.ts";
 
 export interface GitHubReaderOptions {
   readonly octokitFor: OctokitFor;
@@ -258,6 +259,16 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
         }),
       );
       return sha(data.merge_base_commit.sha);
+    },
+
+    async threads(repo, number) {
+      try {
+        return await readThreads(requests, repo, number);
+      } catch (error) {
+        if (!isRefused(error)) throw error;
+        options.log.info("whether threads are resolved is not known", { number, error: messageOf(error) });
+        return undefined;
+      }
     },
 
     async remarks(repo, number) {

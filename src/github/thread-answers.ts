@@ -1,6 +1,8 @@
-// Answers in the threads of a review, once what was asked there is published: what the agent says it did, and in which commit.
+// Answers in the threads of a review, once what was asked there is published: what the agent says it did, and in which commit. A thread in
+// which it did what was asked is resolved; one in which it says why not stays open.
 import { z } from "zod";
 import type { Sha } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
 import type { Redact } from "../core/redact.ts";
 import type { Thread } from "../engine/event-fields.ts";
 import { changeOf, type State } from "../engine/state.ts";
@@ -10,6 +12,7 @@ import { marker, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import type { Once } from "./once.ts";
 import { place, type Requests } from "./requests.ts";
+import { resolveThreads } from "./review-threads.ts";
 
 interface Tools {
   readonly requests: Requests;
@@ -17,13 +20,14 @@ interface Tools {
   readonly self: Self;
   readonly neutral: Neutral;
   readonly redact: Redact;
+  readonly log: Log;
 }
 
 const PER_PAGE = 100;
 
 /** Answers each thread of the revision once. A thread that is gone needs no answer. Throws `GitHubFailure` and `fence-lost`. */
 export async function answerThreads(
-  { requests, once, self, neutral, redact }: Tools,
+  { requests, once, self, neutral, redact, log }: Tools,
   state: State,
   { number, head }: { readonly number: number; readonly head: Sha },
   signal: AbortSignal,
@@ -80,11 +84,24 @@ export async function answerThreads(
       if (!isRefused(error, 404, 410, 422)) throw error;
     }
   }
+  const done = (revision?.threads ?? []).filter((thread) => answerIn(state, thread)?.done);
+  const of = { repo, run: runId, number, key: head };
+  await resolveThreads(
+    { requests, once, log },
+    of,
+    done.map(({ id }) => id),
+    signal,
+  );
+}
+
+/** What the agents said they did in a thread. */
+function answerIn(state: State, { id }: Thread) {
+  return changeOf(state)?.answers?.find(({ thread }) => state.revision?.threads[thread - 1]?.id === id);
 }
 
 /** What is said in a thread, once the revision is published: the agent's words are claims, and the commit is where they can be looked at. */
 export function answerTo(state: State, of: Thread, head: Sha, neutral: Neutral): string {
-  const answer = changeOf(state)?.answers?.find(({ thread }) => state.revision?.threads[thread - 1]?.id === of.id);
+  const answer = answerIn(state, of);
   if (!answer)
     return `The agents left no word on this one. What they changed is in ${head}; please look whether it is mended there.`;
   const what = neutral.prose(answer.what, 1_000);

@@ -145,7 +145,7 @@ export function createCommands(parts: CommandsParts): Commands {
       case "pause":
         return steer.pause(asked);
       case "resume":
-        return steer.resume(asked);
+        return (await revise.resumed(asked, standing)) ?? steer.resume(asked);
       case "budget":
         if (loaded.type === "ok") return steer.budget(asked, instruction, loaded.config);
         await reply(intent, key, { kind: "config-broken", quote, problems: loaded.problems });

@@ -153,6 +153,8 @@ export function createIntake(parts: IntakeParts): Intake {
         return enter(looked.intent, { delivery, signal });
       case "config":
         return (await configs.changed(looked.repo)).type === "ok" ? "the config was read" : "the config is broken";
+      case "pushed":
+        return revise.pushed(looked, signal);
       case "proposed":
         return proposals(looked);
       case "wish": {

@@ -127,6 +127,15 @@ export type Wish = { readonly repo: RepoRef } & (
     }
 );
 
+/** A push to a branch with a name of Baton's, by anybody but Baton. */
+export interface Pushed {
+  readonly repo: RepoRef;
+  readonly by: Person;
+  readonly branch: string;
+  /** By the branch's name. */
+  readonly issue: number;
+}
+
 /** What went away under runs, in words for their cards. */
 export interface Lost {
   readonly loss: Loss;

@@ -16,6 +16,8 @@ export function laneOf(looked: Looked): string {
       return `wishes ${looked.wish.repo.id}`;
     case "config":
       return `config ${looked.repo.id}`;
+    case "pushed":
+      return `${looked.repo.id}#${looked.issue}`;
     case "proposed":
       return `proposed ${looked.repo.id}#${looked.pull}`;
     case "ground":
@@ -39,6 +41,7 @@ export function repoOf(looked: Looked): RepoRef | undefined {
     case "wish":
       return looked.wish.repo;
     case "config":
+    case "pushed":
     case "proposed":
       return looked.repo;
     case "ground":

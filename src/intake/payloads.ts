@@ -82,6 +82,8 @@ export type DispatchEvent = z.infer<typeof DispatchEvent>;
 export const PushEvent = z.object({
   ...common,
   ref: z.string(),
+  /** Where the branch ends now; zeros when it is gone. */
+  after: z.string(),
   forced: z.boolean(),
   commits: z.array(
     z.object({ added: z.array(z.string()), modified: z.array(z.string()), removed: z.array(z.string()) }),

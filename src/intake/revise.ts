@@ -1,14 +1,14 @@
 // The life of a pull request behind its opening: somebody wants changes, by a review or by `/agent revise`, and the run that opened it goes
-// on with them; or it is closed.
+// on with them; people push to its branch, which is theirs then until somebody gives it back; or it is closed.
 import { isSha } from "../core/ids.ts";
 import { revisedStage } from "../engine/revise.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
-import type { PullRequestRef, State } from "../engine/state.ts";
+import { isPublished, type PullRequestRef, type State } from "../engine/state.ts";
 import { createRefuse, type Standing } from "./admit.ts";
 import { createAnswers } from "./answers.ts";
 import type { Asked } from "./asked.ts";
-import type { Intent, Self } from "./intent.ts";
+import type { Intent, Pushed, Self } from "./intent.ts";
 import type { KnownLimits } from "./limits.ts";
 import { howToStart } from "./now.ts";
 import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
@@ -30,6 +30,13 @@ export interface Revise {
   command(asked: Asked, words: string, standing: Standing): Promise<string>;
   /** A review by somebody who may. One that asks for no changes, and has no new remark, changes nothing. */
   reviewed(asked: Asked, review: Intent & { door: "review" }, standing: Standing): Promise<string>;
+  /**
+   * `/agent resume` on a pull request that people pushed to: its branch is Baton's again, as it is, and what waits is worked on top.
+   * Undefined where nobody pushed.
+   */
+  resumed(asked: Asked, standing: Standing): Promise<string | undefined>;
+  /** Somebody pushed to a branch with a name of Baton's. */
+  pushed(pushed: Pushed, signal: AbortSignal): Promise<string>;
   /** The pull request was closed. */
   closed(intent: Intent & { door: "pull-closed" }, signal: AbortSignal): Promise<string>;
 }
@@ -39,7 +46,7 @@ interface Demand {
   readonly asked: Asked;
   readonly words: string;
   readonly standing: Standing;
-  readonly by: "command" | "review";
+  readonly by: "command" | "review" | "resume";
   /** It is wanted whatever the threads say. */
   readonly isExplicit: boolean;
 }
@@ -64,13 +71,13 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
       );
     }
     const { state, events } = found;
-    if (said(events, ["revision.requested"], asked)) return ring(state.runId, "was asked before");
+    if (said(events, ["revision.requested", "branch.given"], asked)) return ring(state.runId, "was asked before");
     const { workflow, config } = state.created;
     const needed = workflow === undefined ? "none" : mayRun(workflow, config.routes);
     if (by === "review" && (standing === "unknown" || !isAtLeast(standing, needed))) return "refused";
     if (await refuse(asked, standing, needed)) return "refused";
     if (state.phase === "finished") return takeUpOn(pullRequest, state, { asked, words, by, isExplicit });
-    if (by === "command") return atWork(asked, state.runId);
+    if (by !== "review") return atWork(asked, state.runId);
     // Each remark may come as a review of its own: all of them are answered once.
     const later = { ...asked, key: `review-later:${state.runId}:${state.revision?.version ?? 0}` };
     const next = "Write `/agent revise` when the work has ended: it takes every thread that waits.";
@@ -84,27 +91,37 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
     { asked, words, by, isExplicit }: Omit<Demand, "standing">,
   ): Promise<string> {
     const { repo, base } = run.created;
-    const refused = (why: string, next: string) =>
-      answer(asked, { kind: "refused", quote: asked.quote, why, next }, `refused: ${why}`);
+    const refused = (why: string, next: string, of = asked) =>
+      answer(of, { kind: "refused", quote: asked.quote, why, next }, `refused: ${why}`);
     const pull = await reader.pullRequest(repo, opened.number);
     if (pull?.merged)
       return refused(`pull request #${opened.number} is merged`, "`/agent restart` on the issue begins anew.");
     if (!pull || pull.state === "closed")
-      return refused(`pull request #${opened.number} is closed`, "Reopen it and write `/agent revise` again.");
+      return refused(
+        `pull request #${opened.number} is closed`,
+        `Reopen it and write \`/agent ${by === "resume" ? "resume" : "revise"}\` again.`,
+      );
     const stage = revisedStage(run);
     if (stage === undefined) return "its workflow opens no pull request";
-    const moved = pull.head !== opened.head;
-    if (moved && by === "review")
+    const { ground, taken } = run.branch;
+    const moved = pull.head !== (ground ?? opened.head);
+    if ((moved || taken) && by === "review")
+      // Each remark may come as a review of its own: it is said once for what was pushed.
       return refused(
-        `somebody pushed to \`${opened.branch}\`, so I leave it to people`,
-        "`/agent revise` goes on from what is there now.",
+        `${taken ? `@${taken.by.login}` : "somebody"} pushed to \`${opened.branch}\`, so I leave it to people`,
+        "`/agent resume` goes on on top of what is there now, and so does `/agent revise` with words of its own.",
+        { ...asked, key: `review-left:${run.runId}:${pull.head}` },
       );
     const remarks = await reader.remarks(repo, opened.number);
-    const threads = openThreads(remarks, self);
+    const known = remarks.length === 0 ? [] : await reader.threads(repo, opened.number);
+    const threads = openThreads(remarks, known ?? [], self);
     // A word of thanks, also in a thread that was answered, is a review too.
     if (!isExplicit && threads.every((thread) => isAnswered(thread, remarks, self)))
       return "the review asks for nothing";
-    if (words === "" && threads.length === 0)
+    // What was not brought to its end is still wanted.
+    const left = by === "resume" && !isPublished(run) ? run.revision : undefined;
+    const isWanted = words !== "" || threads.length > 0 || left !== undefined;
+    if (!isWanted && by !== "resume")
       return nothingToDo(
         asked,
         "there is nothing to change: no words behind the command, and no thread that waits for an answer",
@@ -115,9 +132,37 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
         `\`${base.branch}\` was merged into \`${opened.branch}\`, and what is newer there would be judged as this change`,
         "`/agent restart` on the issue begins anew from what is there now.",
       );
-    const onto = moved ? pull.head : run.revision?.onto;
-    const ground = onto === undefined ? {} : { onto };
-    return takeUp(asked, run, [{ type: "revision.requested", ...wordOf(asked), stage, words, threads, ...ground }]);
+    const given = { type: "branch.given" as const, ...wordOf(asked), onto: pull.head };
+    if (!isWanted) {
+      await runs.append(run.runId, () => [given], asked.signal);
+      return `${run.runId} has its branch again`;
+    }
+    const onto = pull.head === opened.head ? run.revision?.onto : pull.head;
+    return takeUp(asked, run, [
+      ...(moved || taken ? [given] : []),
+      {
+        type: "revision.requested",
+        ...wordOf(asked),
+        // They are the words of whoever wanted it first.
+        ...(left && { by: left.by, words: left.words }),
+        stage,
+        words: left?.words ?? words,
+        threads,
+        ...(onto === undefined ? {} : { onto }),
+      },
+    ]);
+  }
+
+  /** The run whose branch people pushed to, when it is not at work; undefined where nobody did. */
+  async function resumable(asked: Asked): Promise<boolean> {
+    const { state, events } = (await runs.find(asked.intent)) ?? {};
+    if (!state?.pullRequest || !events) return false;
+    if (said(events, ["branch.given"], asked)) return true;
+    if (state.phase !== "finished" || state.pullClosed?.merged) return false;
+    if (state.branch.taken) return true;
+    // The delivery may not have come (yet).
+    const pull = await reader.pullRequest(state.created.repo, state.pullRequest.number);
+    return pull?.state === "open" && pull.head !== state.branch.ground;
   }
 
   return {
@@ -125,6 +170,28 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
       revise({ asked, words: cleaned(words), standing, by: "command", isExplicit: true }),
     reviewed: (asked, { words, wantsChanges }, standing) =>
       revise({ asked, words: cleaned(words), standing, by: "review", isExplicit: wantsChanges }),
+
+    async resumed(asked, standing) {
+      if (!(await resumable(asked))) return undefined;
+      return revise({ asked, words: "", standing, by: "resume", isExplicit: true });
+    },
+
+    async pushed({ repo, by, branch, issue }, signal) {
+      const found = await runs.onBranch(repo, issue, branch);
+      const { pullRequest, runId } = found?.state ?? {};
+      if (!pullRequest || !runId) return "no run opened a pull request from it";
+      // By now it may be further, or given to Baton already: where it ends now counts.
+      const pull = await reader.pullRequest(repo, pullRequest.number);
+      if (pull?.state !== "open") return "its pull request is closed";
+      const { head } = pull;
+      const outcome = await runs.append(
+        runId,
+        ({ state: { branch: now } }) =>
+          head === now.ground || head === now.taken?.head ? undefined : [{ type: "branch.taken", by, head }],
+        signal,
+      );
+      return outcome === "moot" ? `${runId} knows` : ring(runId, "leaves its branch to people");
+    },
 
     async closed(intent, signal) {
       const found = await runs.find(intent);

@@ -24,6 +24,8 @@ export interface Found {
 export interface Runs {
   /** The latest run about an issue, or the one that opened this pull request. */
   find(intent: Pick<Intent, "repo" | "subject">): Promise<Found | undefined>;
+  /** The run about an issue that opened its pull request from this branch. */
+  onBranch(repo: Intent["repo"], number: number, branch: string): Promise<Found | undefined>;
   /** Appends what `decide` makes of the run, all or nothing, reading it again as often as another writer was quicker. */
   append(
     run: RunId,
@@ -46,7 +48,21 @@ export function createRuns({ log, reader, projection }: RunsParts): Runs {
     return { events, state: fold(events) };
   }
 
+  async function latest(
+    repo: Intent["repo"],
+    number: number,
+    which: (found: Found) => boolean,
+  ): Promise<Found | undefined> {
+    for (const run of await log.runsOf(repo, { number })) {
+      const found = await read(run);
+      if (which(found)) return found;
+    }
+    return undefined;
+  }
+
   return {
+    onBranch: (repo, number, branch) => latest(repo, number, ({ state }) => state.pullRequest?.branch === branch),
+
     async find({ repo, subject }) {
       if (subject.kind !== "pull") {
         const [latest] = await log.runsOf(repo, subject);
@@ -56,11 +72,7 @@ export function createRuns({ log, reader, projection }: RunsParts): Runs {
       const number = Number(/\b(?:closes|asked for in) #(\d{1,9})\b/i.exec(pull?.body ?? "")?.[1]);
       if (!Number.isSafeInteger(number)) return undefined;
       // The body is anybody's to write; the run says itself which pull request is its own.
-      for (const run of await log.runsOf(repo, { number })) {
-        const found = await read(run);
-        if (found.state.pullRequest?.number === subject.number) return found;
-      }
-      return undefined;
+      return latest(repo, number, ({ state }) => state.pullRequest?.number === subject.number);
     },
 
     async append(run, decide, signal) {

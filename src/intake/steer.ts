@@ -142,6 +142,12 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
       const name = stage.trim().toLowerCase();
       if (state.phase !== "finished")
         return (name === "" ? await letGo(asked, state) : undefined) ?? (await atWork(asked, runId));
+      if (state.branch.taken)
+        return nothingToDo(
+          asked,
+          `@${state.branch.taken.by.login} pushed to the pull request's branch, and it is theirs`,
+          "`/agent resume` goes on on top of it.",
+        );
       const isShown = pullRequest !== undefined && state.finished?.outcome === "succeeded";
       if (isShown || (name === "" && isAllDone(state))) return nothingRunning(asked, afterTheEnd(state));
       const from = name === "" ? undefined : whereToRetry(state, name);

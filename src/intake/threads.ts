@@ -1,6 +1,6 @@
 // The threads of remarks on a pull request that wait for an answer of Baton's. Pure.
 import type { Thread } from "../engine/event-fields.ts";
-import type { Remark } from "../engine/github-port.ts";
+import type { Remark, ReviewThread } from "../engine/github-port.ts";
 import { sanitizeMarkdown } from "./sanitize.ts";
 import type { Self } from "./intent.ts";
 
@@ -16,11 +16,17 @@ export function isAnswered(thread: Pick<Thread, "id">, remarks: readonly Remark[
   );
 }
 
+/** True for a thread that somebody has closed by hand. One that Baton resolved is open again when people go on in it. */
+function isSettled({ resolved, resolvedBy }: ReviewThread, self: Self): boolean {
+  const name = (login: string) => login.toLowerCase().replace(/\[bot\]$/, "");
+  return resolved && resolvedBy !== undefined && name(resolvedBy) !== name(self.login);
+}
+
 /**
- * Threads whose last word is a person's who has a say in the repository: oldest first, the latest 50. Of what was said in one, that of
- * such people and of Baton counts, without what nobody can see.
+ * Threads that nobody has resolved by hand, and whose last word is a person's who has a say in the repository: oldest first, the latest 50. Of what was said in one, that of
+ * such people and of Baton counts, without what nobody can see. `known`: the threads as GitHub has them; none where it does not tell.
  */
-export function openThreads(remarks: readonly Remark[], self: Self): Thread[] {
+export function openThreads(remarks: readonly Remark[], known: readonly ReviewThread[], self: Self): Thread[] {
   const isOwn = ({ author }: Remark) => author.login.toLowerCase() === self.login.toLowerCase();
   const threads = new Map<number, Remark[]>();
   for (const remark of remarks) {
@@ -29,6 +35,8 @@ export function openThreads(remarks: readonly Remark[], self: Self): Thread[] {
   }
   return [...threads]
     .flatMap(([id, all]): Thread[] => {
+      const thread = known.find(({ first }) => first === id);
+      if (thread && isSettled(thread, self)) return [];
       const heard = all.filter((one) => isOwn(one) || (withSay.has(one.association) && !one.isBot));
       const [first] = all;
       const last = heard.at(-1);
@@ -36,7 +44,7 @@ export function openThreads(remarks: readonly Remark[], self: Self): Thread[] {
       const said = heard.map((one) => `@${one.author.login}: ${sanitizeMarkdown(one.body, {}).trim()}`);
       const text = said.join("\n\n").slice(-MAX_TEXT).toWellFormed();
       const line = first.line === undefined ? {} : { line: first.line };
-      return [{ id, path: first.path.slice(0, 1_000), ...line, outdated: first.outdated, text }];
+      return [{ id, path: first.path.slice(0, 1_000), ...line, outdated: thread?.outdated ?? first.outdated, text }];
     })
     .slice(-MOST_THREADS);
 }

@@ -12,7 +12,7 @@ import { CONFIG_FILE } from "../workflows/load.ts";
 import { isIgnored } from "../workflows/names.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
-import type { Actor, Ground, Intent, Self, Wish } from "./intent.ts";
+import type { Actor, Ground, Intent, Pushed, Self, Wish } from "./intent.ts";
 import {
   CommentEvent,
   Deed,
@@ -32,6 +32,8 @@ export type Translation =
   | { readonly type: "ground"; readonly ground: Ground }
   /** The repository's config may have changed. */
   | { readonly type: "config"; readonly repo: RepoRef }
+  /** Somebody pushed to a branch that may be a pull request's of Baton's. */
+  | ({ readonly type: "pushed" } & Pushed)
   /** A pull request proposes a commit that may change what the repository says to Baton. */
   | { readonly type: "proposed"; readonly repo: RepoRef; readonly pull: number; readonly head: Sha }
   | { readonly type: "nothing"; readonly because: string };
@@ -45,6 +47,8 @@ const MARKER = "<!-- baton:";
 export const SCHEDULE = "baton.schedule";
 /** The `event_type` of a `repository_dispatch` that is meant for Baton. */
 const DISPATCH = "agent";
+/** A branch that Baton opens pull requests from, with the number of the issue in its name. */
+const OWN_BRANCH = /^refs\/heads\/(baton\/[a-z]{1,20}-(\d{1,9})(?:-.{1,200})?)$/;
 /** GitHub tells at most so many commits of a push (docs.github.com, "push"). */
 const COMMITS_TOLD = 2_048;
 
@@ -220,9 +224,15 @@ function fromEdit(event: CommentEvent, self: Self): Translation {
   return { type: "intent", intent: { ...placeOf(event), door: "plan", actor, ...edit } };
 }
 
-/** A push to the default branch in which the config was touched, or may have been. */
+/** A push to a branch of Baton's, or to the default branch where the config was touched, or may have been. */
 function fromPush(event: PushEvent): Translation {
   const repo = repoOf(event);
+  const [, branch, issue] = OWN_BRANCH.exec(event.ref) ?? [];
+  if (branch !== undefined) {
+    if (!isSha(event.after) || /^0+$/.test(event.after)) return nothing("the branch was deleted");
+    const { person } = actorOf(event.sender, undefined);
+    return { type: "pushed", repo, by: person, branch, issue: Number(issue) };
+  }
   if (event.ref !== `refs/heads/${repo.defaultBranch}`) return nothing("the push is not to the default branch");
   const touched = event.commits.some(({ added, modified, removed }) =>
     [added, modified, removed].some((paths) => paths.includes(CONFIG_FILE)),

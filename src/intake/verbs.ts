@@ -188,7 +188,13 @@ export const verbs = {
     flags: [],
   },
   pause: { usage: "pause", summary: "hold the run until somebody resumes it", may: "triage", now: true, flags: [] },
-  resume: { usage: "resume", summary: "go on with a run that is paused or waits", may: "write", now: true, flags: [] },
+  resume: {
+    usage: "resume",
+    summary: "go on with a run that is paused or waits, or with a pull request that people pushed to, on top of that",
+    may: "write",
+    now: true,
+    flags: [],
+  },
   budget: {
     usage: "budget <amount>",
     summary: "set what the run may spend; a run that is out of budget goes on",

@@ -17,6 +17,7 @@ import {
   transferIssue,
 } from "./lifecycle.ts";
 import { addReview, type NewReview } from "./pulls.ts";
+import { resolveThread } from "./review-threads.ts";
 import {
   type App,
   type Comment,
@@ -68,6 +69,8 @@ export interface Acts {
   reopenIssue(at: OnIssue): Promise<void>;
   /** Reviews a pull request. */
   review(at: IssueAddress & NewReview & { readonly as: string }): void;
+  /** Resolves the thread that begins with the remark of this id. */
+  resolve(at: IssueAddress & { readonly as: string; readonly thread: number }): void;
   lockIssue(at: OnIssue): Promise<void>;
   unlockIssue(at: OnIssue): Promise<void>;
   /** From now on it answers 410. */
@@ -166,6 +169,11 @@ export function createActs(world: World, webhooks: Webhooks): Acts {
       const issue = issueAt(world, at);
       if (!issue.pull) throw new BatonError("not-found", `${at.repo}#${at.number} is no pull request`);
       addReview(world, repositoryNamed(world, at.repo), issue, issue.pull, by(at.as), at);
+    },
+    resolve(at) {
+      const { pull } = issueAt(world, at);
+      if (!pull) throw new BatonError("not-found", `${at.repo}#${at.number} is no pull request`);
+      resolveThread(world, pull, at.thread, by(at.as).account);
     },
     lockIssue: (at) => onIssue(at, (repo, issue, doer) => setLock(world, repo, issue, doer, true)),
     unlockIssue: (at) => onIssue(at, (repo, issue, doer) => setLock(world, repo, issue, doer, false)),

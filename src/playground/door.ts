@@ -3,7 +3,14 @@
 import { createHash, randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { creationOf } from "./creations.ts";
-import { type Fault, type FaultedRequest, type FaultHook, type Journal, nameOfFault } from "./journal.ts";
+import {
+  type Fault,
+  type FaultedRequest,
+  type FaultHook,
+  type Journal,
+  type JournalEntry,
+  nameOfFault,
+} from "./journal.ts";
 import type { Limiter, LimitRefusal, Rate } from "./limits.ts";
 import type { World } from "./state.ts";
 import { type Actor, nameOfActor, recognise, tokenIn } from "./tokens.ts";
@@ -40,7 +47,7 @@ export interface Door {
    */
   pass(
     request: Request,
-    at: { readonly door: "rest" | "git"; readonly path: string; readonly body: string | undefined },
+    at: { readonly door: JournalEntry["door"]; readonly path: string; readonly body: string | undefined },
     perform: (rate: Rate) => Promise<Done>,
   ): Promise<Response>;
 }
@@ -64,9 +71,9 @@ export function createDoor(world: World, { journal, limiter, fault: hook }: Door
       const { method } = request;
       const seen: FaultedRequest = { number, door, method, path, query, actor, body };
 
-      // What git fetches and pushes is not counted by the limits of REST.
+      // What git fetches and pushes, and GraphQL, is not counted by the limits of REST.
       const { rate, refusal } =
-        door === "rest" ? limiter.admit(caller, method, path) : { rate: unlimited, refusal: undefined };
+        door === "rest" ? limiter.admit(caller, method, path) : { rate: uncounted(at), refusal: undefined };
       const planned = refusal ? undefined : await hook()?.(seen);
       const forced = limitOf(planned, (kind, seconds, status, told) =>
         limiter.forbid(caller, kind, seconds, status, told),
@@ -100,12 +107,17 @@ export function createDoor(world: World, { journal, limiter, fault: hook }: Door
         fault: planned === undefined ? undefined : nameOfFault(planned),
       });
       if (!answered) throw new Cut(`${method} ${path}`, shown === "hang" ? "client-left" : "now");
-      return door === "rest" ? withStandardHeaders(answered.response, answered.text ?? "", rate) : answered.response;
+      return door === "git"
+        ? answered.response
+        : withStandardHeaders(answered.response, answered.text ?? "", rate, door === "rest" ? "core" : door);
     },
   };
 }
 
-const unlimited: Rate = { limit: 0, used: 0, remaining: 0, reset: 0 };
+/** What is not counted has everything left. */
+function uncounted(at: number): Rate {
+  return { limit: 5_000, used: 0, remaining: 5_000, reset: Math.ceil(at / 1_000) + 3_600 };
+}
 
 /** Whose limit a request counts against: an installation has one, whatever its tokens. */
 function callerOf(actor: Actor): string {
@@ -144,14 +156,14 @@ function refusalAnswer({ status, message, headers }: LimitRefusal): Exclude<Show
   return { response: new Response(text, { status, headers: all }), text };
 }
 
-function withStandardHeaders(response: Response, text: string, rate: Rate): Response {
+function withStandardHeaders(response: Response, text: string, rate: Rate, resource: string): Response {
   const headers = new Headers(response.headers);
   const standard = {
     "x-ratelimit-limit": String(rate.limit),
     "x-ratelimit-remaining": String(rate.remaining),
     "x-ratelimit-used": String(rate.used),
     "x-ratelimit-reset": String(rate.reset),
-    "x-ratelimit-resource": "core",
+    "x-ratelimit-resource": resource,
     "x-github-media-type": "github.v3; format=json",
     "x-github-request-id": randomUUID(),
   };

@@ -23,7 +23,7 @@ const rule = z.strictObject({
   /** One of these, drawn by lot. */
   kinds: z.array(z.enum(faultKinds)).min(1),
   /** Default: both. */
-  door: z.enum(["rest", "git"]).optional(),
+  door: z.enum(["rest", "graphql", "git"]).optional(),
   /** Of these only: `["POST", "PATCH"]`. */
   methods: z.array(z.string()).optional(),
   /** A regular expression on the path without the prefix. */

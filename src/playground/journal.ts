@@ -4,7 +4,7 @@ import type { Creation } from "./creations.ts";
 export interface JournalEntry {
   /** Counted from 1. */
   readonly number: number;
-  readonly door: "rest" | "git";
+  readonly door: "rest" | "graphql" | "git";
   readonly method: string;
   /** Without the prefix and the query: `/repos/o/r/issues`. */
   readonly path: string;

@@ -123,6 +123,7 @@ export async function openPull(
     mergeSha: null,
     reviewers: [],
     reviews: [],
+    resolved: new Map(),
   };
   const issue = addIssue(world, repo, by, fresh, pull);
   await keepPullRef(repo, issue.number, headSha);

@@ -7,6 +7,7 @@ import type { Rate } from "./limits.ts";
 import { appRoutes } from "./rest/apps.ts";
 import { checkRoutes } from "./rest/checks.ts";
 import { answer, Refusal, type RestEnv, ROUTED } from "./rest/exchange.ts";
+import { graphqlRoutes } from "./rest/graphql.ts";
 import { gitDataRoutes } from "./rest/git-data.ts";
 import { hookRoutes } from "./rest/hook-deliveries.ts";
 import { issueRoutes } from "./rest/issues.ts";
@@ -21,11 +22,20 @@ export interface Rest {
   answer(request: Request, path: string): Promise<Response>;
 }
 
+const GRAPHQL = "/graphql";
+
+/** Where GraphQL is asked: beside the REST API, not under its version (docs.github.com, "Forming calls with GraphQL"). */
+function graphqlPath(prefix: string): string {
+  return `${prefix.replace(/\/v3$/, "")}${GRAPHQL}`;
+}
+
 /** First segments that belong to the API where it has no prefix of its own. */
 const apiRoots = new Set(["app", "installation", "rate_limit", "repos", "repositories", "user", "users"]);
 
 /** The path inside the API; undefined when the address is not the API's. */
 export function apiPath(prefix: string, pathname: string): string | undefined {
+  if (pathname === graphqlPath(prefix)) return GRAPHQL;
+  if (pathname === `${prefix}${GRAPHQL}`) return undefined;
   if (prefix !== "") return pathname.startsWith(`${prefix}/`) ? pathname.slice(prefix.length) : undefined;
   return apiRoots.has(pathname.split("/")[1] ?? "") ? pathname : undefined;
 }
@@ -47,7 +57,7 @@ function createRoutes(world: World, webhooks: Webhooks): Hono<RestEnv> {
     if (route) c.res.headers.set(ROUTE, route.path);
   });
   routes.route("/", hookRoutes(world, webhooks));
-  for (const room of [appRoutes, checkRoutes, repositoryRoutes, gitDataRoutes, issueRoutes, pullRoutes])
+  for (const room of [appRoutes, checkRoutes, repositoryRoutes, gitDataRoutes, issueRoutes, pullRoutes, graphqlRoutes])
     routes.route("/", room(world));
   routes.get("/rate_limit", (c) => {
     const number = (name: keyof Rate) => Number(c.req.header(`${RATE}${name}`) ?? 0);
@@ -112,7 +122,8 @@ export function createRest(world: World, webhooks: Webhooks, door: Door): Rest {
   return {
     async answer(request, path) {
       const body = await request.text();
-      return await door.pass(request, { door: "rest", path, body }, (rate) => perform(request, path, body, rate));
+      const way = path === GRAPHQL ? "graphql" : "rest";
+      return await door.pass(request, { door: way, path, body }, (rate) => perform(request, path, body, rate));
     },
   };
 }

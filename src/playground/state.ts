@@ -108,6 +108,8 @@ export interface PullRequest {
   mergeSha: string | null;
   readonly reviewers: Account[];
   readonly reviews: Review[];
+  /** Threads that are resolved, by the id of their first remark, and by whom. */
+  readonly resolved: Map<number, Account>;
 }
 
 export interface Review {

@@ -1,5 +1,5 @@
-// The life of a pull request behind its opening, over real HTTP: a review is answered thread by thread on the same branch, what a person
-// pushed is kept and built upon, and who may not, or asks for nothing, changes nothing.
+// The life of a pull request behind its opening, over real HTTP: a review is answered thread by thread on the same branch, and what was
+// done is resolved; what a person pushes is theirs, kept, and built upon when they say so; and who may not, or asks for nothing, changes nothing.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { State } from "#src/engine/state.ts";
@@ -34,6 +34,9 @@ const demands = [
     answers: [],
   },
 ] as const;
+
+/** What a person does while the fixer thinks. */
+const pushes: (() => Promise<void>)[] = [];
 
 const pull = () => world.playground.pulls(repo).find((one) => one.number === number);
 const headOf = () => pull()?.pull?.headSha ?? "";
@@ -82,7 +85,9 @@ beforeAll(async () => {
   played = await world.play({ name: "revised" });
   number = played.state.pullRequest?.number ?? 0;
   world.script(repo, {
-    fixer: ({ brief, turn }) => {
+    fixer: async ({ brief, turn }) => {
+      const [push] = pushes.splice(0);
+      await push?.();
       const demand = demands.find(({ words }) => brief.includes(words));
       if (!demand) throw new Error(`nobody asked for this: ${brief.slice(0, 400)}`);
       if (turn > 1)
@@ -161,6 +166,10 @@ describe("a review that asks for changes", () => {
     expect(answers[1]?.body).toContain("The test is older than this change.");
     expect(answers[1]?.body).toContain("Not changed");
     expect(commentsOn(played.number)).toHaveLength(before.comments);
+    const [done, open] = said;
+    const resolved = pull()?.pull?.resolved;
+    expect(done && resolved?.get(done.id)?.login).toBe("baton[bot]");
+    expect(open && resolved?.has(open.id)).toBe(false);
     expect(commentsOn(number)).toEqual([]);
     expect(pull()?.pull?.reviewers.map(({ login }) => login)).toEqual([person]);
   });
@@ -189,27 +198,44 @@ describe("/agent revise", () => {
     expect(lastOn(number)).toContain("no words behind the command, and no thread that waits");
   });
 
-  test("goes on from what a person pushed, which a review alone does not", async () => {
+  test("is left to the person who pushes meanwhile, and /agent resume goes on with it on top of that", async () => {
     const files = { "NOTES.md": "Cents are whole.\n" };
-    const pushed = await world.playground.push({
-      repo,
-      branch: pull()?.pull?.headRef ?? "",
-      files,
-      message: "Note what a cent is",
-      as: person,
+    const { finished, stages } = await stateNow();
+    const branch = pull()?.pull?.headRef ?? "";
+    pushes.push(async () => {
+      await world.playground.push({ repo, branch, files, message: "Note what a cent is", as: person });
+      await until(async () => (await stateNow()).branch.taken, { what: "nobody noticed the push" });
     });
+    await say("/agent revise Explain the share.");
+    const left = await endedAfter(finished?.at ?? 0);
+    const pushed = headOf();
+    expect(left.finished).toMatchObject({ outcome: "cancelled", code: "branch-taken" });
+    expect(left.branch.taken).toMatchObject({ by: { login: person }, head: pushed });
+    expect(left.stages.get("fix")?.attempts).toHaveLength((stages.get("fix")?.attempts.length ?? 0) + 1);
+    await until(
+      () => commentsOn(played.number).some((body) => body.includes(`**Frozen** since \`${person}\` pushed`)),
+      {
+        what: "the card does not say whose the branch is",
+      },
+    );
+    const said = commentsOn(number).length;
     world.playground.review({ repo, number, as: person, state: "CHANGES_REQUESTED", body: "Explain the share." });
     await settled();
     expect(lastOn(number)).toContain("so I leave it to people");
+    expect(commentsOn(number)).toHaveLength(said + 1);
     expect(headOf()).toBe(pushed);
-    const at = (await stateNow()).finished?.at ?? 0;
-    await say("/agent revise Explain the share.");
-    const state = await endedAfter(at);
+
+    await say("/agent resume");
+    const state = await endedAfter(left.finished?.at ?? 0);
     expect(state.finished).toMatchObject({ outcome: "succeeded" });
+    expect(state.branch).toMatchObject({ ground: headOf(), taken: undefined });
     expect(await parentsOf(headOf())).toEqual([pushed]);
     expect(await world.playground.file(repo, headOf(), "NOTES.md")).toBe(files["NOTES.md"]);
     expect(await source()).toContain("Nobody pays less than this.");
     expect(await source()).toContain(renamed);
+    await until(() => !commentsOn(played.number).some((body) => body.includes("**Frozen**")), {
+      what: "the card still says that the branch is people's",
+    });
   }, 150_000);
 
   test("is refused when the pull request is closed, and the run knows how that came", async () => {

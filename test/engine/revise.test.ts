@@ -99,6 +99,39 @@ describe("a revision", () => {
     expect(decide(again, 0)).toMatchObject([{ type: "start", stage: "fix" }]);
   });
 
+  test("ends at once when people push meanwhile, and not when that comes behind it", () => {
+    const taken: RunEvent = { type: "branch.taken", by, head: commitNamed("theirs") };
+    expect(decide(then(asked, taken), 0).at(-1)).toMatchObject({
+      type: "finish",
+      outcome: "cancelled",
+      code: "branch-taken",
+    });
+    expect(
+      decide(then(taken, { type: "run.finished", outcome: "succeeded", code: "verified", message: "" }), 0),
+    ).toEqual([{ type: "rest" }]);
+    const given: RunEvent = { type: "branch.given", by, quote: "/agent resume", onto: commitNamed("theirs") };
+    expect(decide(then(taken, given, asked), 0)).toMatchObject([{ type: "start", stage: "fix" }]);
+  });
+
+  test("knows whose the branch is: what it published, or was given, is its ground", () => {
+    const published = then().pullRequest?.head;
+    const onto = commitNamed("theirs");
+    expect(then().branch).toMatchObject({ ground: published, taken: undefined });
+    // As logs have it that are older than branch.given.
+    expect(then({ ...asked, onto }).branch.ground).toBe(onto);
+    const opened: RunEvent = {
+      type: "pull_request.opened",
+      number: 5,
+      url: "u",
+      branch: "b",
+      head: commitNamed("e"),
+      title: "t",
+    };
+    expect(then({ ...asked, onto }, opened, { ...asked, onto }).branch.ground).toBe(opened.head);
+    const taken: RunEvent = { type: "branch.taken", by, head: onto };
+    expect(then(asked, taken, opened).branch).toMatchObject({ ground: opened.head, taken: { head: onto } });
+  });
+
   test("ends when the pull request is closed meanwhile, and keeps nothing that was in it", () => {
     expect(decide(then(asked, { type: "pull_request.closed", by, merged: true }), 0).at(-1)).toMatchObject({
       type: "finish",

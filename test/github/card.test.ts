@@ -13,7 +13,7 @@ import { askedFor, budgetOf } from "#src/engine/route.ts";
 import { workedMs, type State } from "#src/engine/state.ts";
 import { commandRoutes } from "#src/workflows/names.ts";
 import type { Findings } from "#src/workflows/artifacts.ts";
-import { bugWorkflow, created, goodTriage } from "#test/support/engine-world.ts";
+import { bugWorkflow, commit, created, goodTriage } from "#test/support/engine-world.ts";
 import {
   evidence,
   fixCommit,
@@ -200,6 +200,26 @@ describe("a revised pull request", () => {
     expect(renderEnding(revised().finished("failed", "turn-limit", "…").state, at)).toContain(
       "the pull request stays as it was: failed",
     );
+  });
+
+  test("that people push to is said to be theirs, until it is given back", () => {
+    const head = commit(0xe);
+    const taken = { type: "branch.taken", by, head } as const;
+    const done = recordedRuns.succeeded().finished("succeeded", "verified", "…").add(taken);
+    expect(card(done.state)).toContain(
+      `**Frozen** since \`maria\` pushed \`${head.slice(0, 10)}\` to the branch of [#13]`,
+    );
+    expect(card(done.state)).toMatch(/\*\*Next:\*\* people go on with \[#13\]\S+ `\/agent resume` goes on on top/);
+    const given = { type: "branch.given", by, quote: "/agent resume", onto: head } as const;
+    expect(card(done.add(given).state)).not.toMatch(/Frozen|`\/agent resume`/);
+    const ended = revised().add(taken).finished("cancelled", "branch-taken", "@maria pushed.").state;
+    expect(card(ended)).toContain("### ⏸️ Frozen");
+    expect(card(ended)).toContain("with the changes that were being made");
+    const links = { serverUrl: "https://github.com" };
+    expect(renderEnding(ended, { neutral, links, card: undefined })).toBeUndefined();
+    expect(stateLabelOf(ended)).toBe("agent/in-pr");
+    const closed = { type: "pull_request.closed", by, merged: true } as const;
+    expect(card(done.add(taken, closed).state)).not.toContain("Frozen");
   });
 
   test.each([

@@ -1,40 +1,9 @@
 // A pull request of Baton's that people want changed: what of it is taken up, and what is refused, by words to whoever asked.
 import { describe, expect, test } from "vitest";
-import { noSpend, type RunEvent } from "#src/engine/events.ts";
-import { budgetOf } from "#src/engine/route.ts";
 import { sha } from "#src/core/ids.ts";
 import type { Remark } from "#src/engine/github-port.ts";
-import { bugWorkflow, goodTriage } from "#test/support/engine-world.ts";
 import { commentPayload, intakeWorld, self, type World } from "#test/support/intake-world.ts";
-
-const head = sha("b".repeat(40));
-const onPull = { issue: { number: 5, pull_request: {} } };
-const open = {
-  state: "open",
-  merged: false,
-  branch: "baton/issue-12-x",
-  head,
-  author: { login: self.login, id: 1 },
-} as const;
-
-/** A world in which a run has opened pull request #5, and has ended. */
-async function opened(...more: RunEvent[]): Promise<World> {
-  const world = intakeWorld();
-  await world.send("issue_comment", commentPayload("/agent fix"));
-  const { created, runId, version } = await world.only();
-  const decision = { kind: "start" as const, workflow: bugWorkflow, budget: budgetOf(created, bugWorkflow) };
-  const events: RunEvent[] = [
-    { type: "run.routed", source: "model", triage: goodTriage, decision, why: "a bug", spend: noSpend },
-    { type: "pull_request.opened", number: 5, url: "u", branch: open.branch, head, title: "t" },
-    { type: "run.finished", outcome: "succeeded", code: "verified", message: "…" },
-    ...more,
-  ];
-  expect(await world.log.append(runId, version, events)).toMatchObject({ type: "appended" });
-  world.reader.pull = open;
-  // The pull request's own text, by which its issue is found.
-  world.reader.pulls.set(5, "Closes #12");
-  return world;
-}
+import { head, onPull, open, opened } from "#test/support/opened-pull.ts";
 
 const revise = (world: World, words = "/agent revise name it better", changes: object = onPull, id?: string) =>
   world.send("issue_comment", commentPayload(words, changes), id);
@@ -187,6 +156,25 @@ describe("a revision", () => {
     const world = await opened();
     await revise(world, "/agent revise");
     expect(world.publisher.only("nothing-to-do").why).toContain("no words");
+  });
+
+  test("leaves threads alone that were resolved by hand, and takes all where GitHub does not tell", async () => {
+    const world = await opened();
+    const said = { path: "a.js", line: 1, outdated: false, body: "…", isBot: false, association: "OWNER" };
+    world.reader.remarked = [1, 2].map((id) => ({
+      ...said,
+      id,
+      replyTo: undefined,
+      author: { login: "maria", id: 7 },
+    }));
+    world.reader.threaded = [{ first: 1, node: "n", resolved: true, resolvedBy: "maria", outdated: false }];
+    await revise(world, "/agent revise");
+    expect((await world.only()).revision?.threads).toMatchObject([{ id: 2 }]);
+    const untold = await opened();
+    untold.reader.remarked = world.reader.remarked;
+    untold.reader.threaded = undefined;
+    await revise(untold, "/agent revise");
+    expect((await untold.only()).revision?.threads).toHaveLength(2);
   });
 
   test("takes threads that wait, without any words", async () => {

@@ -161,7 +161,13 @@ describe("a start", () => {
 describe("what configs say", () => {
   test("is learned with each read, and kept while the config is broken", async () => {
     const at = intakeWorld();
-    const push = { ref: "refs/heads/main", forced: true, commits: [], sender: { login: "maria", id: 7 } };
+    const push = {
+      ref: "refs/heads/main",
+      after: "b".repeat(40),
+      forced: true,
+      commits: [],
+      sender: { login: "maria", id: 7 },
+    };
     const payload = {
       ...push,
       installation: { id: 5 },

@@ -88,6 +88,7 @@ describe("a push", () => {
   const push = (changes: object) => ({
     ...commentPayload(""),
     ref: "refs/heads/main",
+    after: "b".repeat(40),
     forced: false,
     commits: [{ added: [], modified: ["src/a.js", config], removed: [] }],
     ...changes,
@@ -111,6 +112,7 @@ describe("a push", () => {
     ["of other files", { commits: [paths("a"), paths("docs/.github/baton.yml")] }],
     ["to another branch", { ref: "refs/heads/main-2" }],
     ["of a tag", { ref: "refs/tags/main" }],
+    ["to a branch that only looks like Baton's", { ref: "refs/heads/x/baton/issue-12-x" }],
   ])("%s changes no config", (_, changes) => {
     expect(translate("push", push(changes), self)).toMatchObject({ type: "nothing" });
   });

@@ -5,7 +5,7 @@ import { sha, type RunId, type Sha } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { Person, RepoRef, Subject } from "#src/engine/events.ts";
 import type { ConfigFound, EventLog, Publisher } from "#src/engine/ports.ts";
-import type { GitHubReader, Remark } from "#src/engine/github-port.ts";
+import type { GitHubReader, Remark, ReviewThread } from "#src/engine/github-port.ts";
 import type { Reply } from "#src/engine/reply.ts";
 import { findingsOf } from "#src/engine/findings.ts";
 import { fold } from "#src/engine/fold.ts";
@@ -77,6 +77,8 @@ export class StagedReader implements GitHubReader {
   readonly pulls = new Map<number, string>();
   pull: Awaited<ReturnType<GitHubReader["pullRequest"]>>;
   remarked: Remark[] = [];
+  /** As GraphQL tells them; undefined: it refuses. */
+  threaded: ReviewThread[] | undefined = [];
   joined = sha("a".repeat(40));
   /** The config of the owner's `.github`. */
   base: Awaited<ReturnType<GitHubReader["ownersFile"]>> = { type: "closed" };
@@ -142,6 +144,9 @@ export class StagedReader implements GitHubReader {
   }
   mergeBase(): Promise<Sha> {
     return this.#called("merge base", this.joined);
+  }
+  threads(): ReturnType<GitHubReader["threads"]> {
+    return this.#called("threads", this.threaded);
   }
   remarks(): Promise<Remark[]> {
     return this.#called("remarks", this.remarked);

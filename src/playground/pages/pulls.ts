@@ -3,6 +3,7 @@ import { html } from "hono/html";
 import { type ChangedFile, changedFiles, commitsBetween, mergesCleanly } from "../git-diff.ts";
 import type { Commit } from "../git-repository.ts";
 import { accountOf } from "../shapes/commits.ts";
+import { threadsOf } from "../review-threads.ts";
 import { startOfPull } from "../shapes/pulls.ts";
 import type { CheckRun, Issue, PullRequest, Repository } from "../state.ts";
 import { conversation, headline } from "./issues.ts";
@@ -46,7 +47,8 @@ export async function pullPage(
         frame,
         repo,
         issue,
-        html`${commitLines(frame, repo, commits)} ${await mergeBox(frame, repo, issue, pull, checks)}`,
+        html`${commitLines(frame, repo, commits)} ${threadBoxes(frame, repo, pull)}
+        ${await mergeBox(frame, repo, issue, pull, checks)}`,
       ),
     commits: () => commitList(frame, repo, commits),
     checks: () =>
@@ -99,6 +101,24 @@ function commitList(frame: Frame, repo: Repository, commits: readonly Commit[]):
   return html`<div class="box" id="commits" data-live>
     ${commits.map((commit) => html`<div class="row" style="align-items:center">${commitLine(frame, repo, commit)}<span class="dim small">${time(commit.author.date)}</span></div>`)}
   </div>`;
+}
+
+function threadBoxes({ world }: Frame, repo: Repository, pull: PullRequest): Piece {
+  const boxes = threadsOf(pull).map(
+    ({ first, said, resolvedBy }) =>
+      html`<details class="box" style="margin-top:16px" ${resolvedBy ? "" : "open"}>
+        <summary class="head">
+          <code>${first.path}:${first.line}</code>
+          <span class="dim small grow">${resolvedBy ? `${resolvedBy.login} marked this as resolved` : "open"}</span>
+        </summary>
+        ${said.map(
+          ({ by, remark }) =>
+            html`<div class="row">${avatar(by, "tiny")} <b>${by.login}</b></div>
+              ${prose(world, repo, remark.body)}`,
+        )}
+      </details>`,
+  );
+  return html`<div id="threads" data-live style="margin-left:54px">${boxes}</div>`;
 }
 
 async function mergeBox(
