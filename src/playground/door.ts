@@ -4,7 +4,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { creationOf } from "./creations.ts";
 import { type Fault, type FaultedRequest, type FaultHook, type Journal, nameOfFault } from "./journal.ts";
-import type { Limiter, LimitRefusal, Rate } from "./limits.ts";
+import { type Limiter, type LimitRefusal, type Rate, unlimited } from "./limits.ts";
 import type { World } from "./state.ts";
 import { type Actor, nameOfActor, recognise, tokenIn } from "./tokens.ts";
 
@@ -105,8 +105,6 @@ export function createDoor(world: World, { journal, limiter, fault: hook }: Door
   };
 }
 
-const unlimited: Rate = { limit: 0, used: 0, remaining: 0, reset: 0 };
-
 /** Whose limit a request counts against: an installation has one, whatever its tokens. */
 function callerOf(actor: Actor): string {
   return actor.type === "installation" ? `installation ${actor.app.installationId}` : nameOfActor(actor);
@@ -146,12 +144,15 @@ function refusalAnswer({ status, message, headers }: LimitRefusal): Exclude<Show
 
 function withStandardHeaders(response: Response, text: string, rate: Rate): Response {
   const headers = new Headers(response.headers);
-  const standard = {
+  const limits = {
     "x-ratelimit-limit": String(rate.limit),
     "x-ratelimit-remaining": String(rate.remaining),
     "x-ratelimit-used": String(rate.used),
     "x-ratelimit-reset": String(rate.reset),
     "x-ratelimit-resource": "core",
+  };
+  const standard = {
+    ...(rate === unlimited ? {} : limits),
     "x-github-media-type": "github.v3; format=json",
     "x-github-request-id": randomUUID(),
   };
