@@ -53,7 +53,9 @@ export const Variables = z.object({
   GITHUB_API_URL: httpAddress
     .default("https://api.github.com")
     .describe("GitHub's API; https://HOST/api/v3 for Enterprise Server"),
-  GITHUB_SERVER_URL: httpAddress.default("https://github.com").describe("GitHub's pages"),
+  GITHUB_SERVER_URL: httpAddress
+    .optional()
+    .describe("GitHub's pages; read off GITHUB_API_URL: https://github.com, or an Enterprise Server's https://HOST"),
   ANTHROPIC_API_KEY: z.string().min(1).optional().describe("The model's key"),
   ANTHROPIC_BASE_URL: httpAddress.default("https://api.anthropic.com").describe("The model's address"),
   DATABASE_URL: address(/^postgres(ql)?$/, "postgres://user@host/database")
@@ -263,7 +265,7 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
     app,
     token: env.GITHUB_TOKEN,
     apiUrl: env.GITHUB_API_URL,
-    serverUrl: env.GITHUB_SERVER_URL,
+    serverUrl: env.GITHUB_SERVER_URL ?? pagesOf(env.GITHUB_API_URL),
     model:
       env.ANTHROPIC_API_KEY === undefined
         ? undefined
@@ -372,4 +374,11 @@ function headerSecrets(server: AllowedServer): string[] {
 function passwordOf(url: string | undefined): string | undefined {
   const password = url === undefined ? "" : new URL(url).password;
   return password === "" ? undefined : decodeURIComponent(password);
+}
+
+/** Where the pages of a GitHub are whose API this is: https://HOST/api/v3 is an Enterprise Server's, https://api.HOST everything else. */
+function pagesOf(apiUrl: string): string {
+  const url = new URL(apiUrl);
+  if (url.pathname.endsWith("/api/v3")) return `${url.origin}${url.pathname.slice(0, -"/api/v3".length)}`;
+  return `${url.protocol}//${url.host.replace(/^api\./, "")}`;
 }

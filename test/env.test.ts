@@ -35,6 +35,17 @@ describe("the environment", () => {
     });
   });
 
+  test.each([
+    [undefined, undefined, "https://github.com"],
+    ["https://ghe.example.com/api/v3/", undefined, "https://ghe.example.com"],
+    ["http://127.0.0.1:4567/api/v3", undefined, "http://127.0.0.1:4567"],
+    ["https://example.com/github/api/v3", undefined, "https://example.com/github"],
+    ["https://api.octo.ghe.com", undefined, "https://octo.ghe.com"],
+    ["https://ghe.example.com/api/v3", "https://pages.example.com/", "https://pages.example.com"],
+  ])("the API %s and the pages %s: links lead to %s", (GITHUB_API_URL, GITHUB_SERVER_URL, pages) => {
+    expect(readEnv([], { GITHUB_API_URL, GITHUB_SERVER_URL }).serverUrl).toBe(pages);
+  });
+
   test("App credentials are read, secrets split for rotation", () => {
     expect(readEnv(["app", "model"], app).app).toEqual({ id: 12, privateKey, webhookSecrets: ["one", "two"] });
   });

@@ -4,10 +4,11 @@ import type { Part } from "../engine/part.ts";
 import type { AgentTask } from "../engine/ports.ts";
 import type { Steering } from "../engine/state.ts";
 import { carriesCommit, type MadeName } from "../workflows/artifacts.ts";
-import { GUIDE_BYTES, guideFiles } from "../workflows/guides.ts";
+import { GUIDE_BYTES } from "../workflows/guides.ts";
 import { HINDSIGHT_ROOM, hindsightText } from "../workflows/hindsight.ts";
 import { commandNames } from "../workflows/names.ts";
-import type { RepoCommands } from "../workspace/commands.ts";
+import type { FoundPlaces, RepoCommands } from "../workspace/commands.ts";
+import { instructionsFor, type Instructions } from "./instructions.ts";
 import { mapOf } from "../workspace/repo-map.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { dataBlock, dataNotice } from "./data-block.ts";
@@ -17,8 +18,12 @@ import { MOST_STEERING, steeringText } from "./steering.ts";
 /** What a brief is made of besides the task. */
 export interface BriefMaterial {
   readonly commands: RepoCommands;
+  /** Folders with commands of their own. */
+  readonly packages?: FoundPlaces["packages"];
   /** Files by which the repository tells agents how it works, from the pinned base commit. */
-  readonly guides: readonly { readonly path: string; readonly text: string }[];
+  readonly guides: Instructions["guides"];
+  /** Paths of more such files, in folders that the task may or may not come to. */
+  readonly further?: Instructions["further"];
   /** The change so far, base to start; undefined when the task does not look at one. */
   readonly patch: string | undefined;
   /** The repository's folders. */
@@ -44,21 +49,19 @@ const PATCH_BYTES = 60_000;
 /** Gathers from the mirror what the brief needs. Throws what the workspaces throw (`git-failed`). */
 export async function gatherMaterial(
   task: AgentTask,
-  workspaces: Pick<Workspaces, "file" | "patch" | "paths">,
-  commands: RepoCommands,
+  workspaces: Pick<Workspaces, "changes" | "file" | "patch" | "paths">,
+  { commands, packages }: Pick<FoundPlaces, "commands" | "packages">,
   signal: AbortSignal,
 ): Promise<BriefMaterial> {
   const seesPatch = task.makes === "Review" || (task.makes === "Change" && task.attempt > 1);
-  const [files, patch, map] = await Promise.all([
-    Promise.all(
-      guideFiles.map(async (path) => ({ path, bytes: await workspaces.file(task.repo, task.base, path, signal) })),
-    ),
+  const [instructions, patch, map] = await Promise.all([
+    instructionsFor(task, workspaces, signal),
     seesPatch && task.start !== task.base
       ? workspaces.patch(task.repo, task.base, task.start, signal, PATCH_BYTES)
       : undefined,
     mapAt(task, workspaces, signal),
   ]);
-  return { commands, guides: withinBytes(files, GUIDE_BYTES), patch, map };
+  return { commands, packages, ...instructions, patch, map };
 }
 
 /** Maps of the latest commits: every agent of a run asks for the same one. */
@@ -77,20 +80,6 @@ async function mapAt(
   const [oldest] = maps.keys();
   if (maps.size > MAPS && oldest !== undefined) maps.delete(oldest);
   return map;
-}
-
-function withinBytes(
-  files: readonly { path: string; bytes: Uint8Array | undefined }[],
-  limit: number,
-): { path: string; text: string }[] {
-  let left = limit;
-  return files.flatMap(({ path, bytes }) => {
-    if (!bytes || bytes.byteLength === 0 || left <= 0) return [];
-    const text = new TextDecoder().decode(bytes.subarray(0, left));
-    const cut = bytes.byteLength > left ? `\n[… cut at ${left} bytes of ${bytes.byteLength} …]` : "";
-    left -= bytes.byteLength;
-    return [{ path, text: `${text}${cut}` }];
-  });
 }
 
 /** What the artifact is for, so that the agent knows who reads it. */
@@ -147,17 +136,15 @@ export function writeBrief(task: AgentTask, material: BriefMaterial, boundary: s
     material.patch === undefined
       ? undefined
       : `## The change so far (base to the present files)\n\n${block("patch", material.patch === "" ? "(empty)" : material.patch, room.patch)}`,
-    commandSection(material.commands),
+    commandSection(material),
     material.map === undefined
       ? undefined
       : `## Map of the repository\n\nFolders with the number of files below them, at the base commit.\n\n${block("map", material.map, room.map)}`,
     config.protect.length === 0
       ? undefined
       : `## Protected paths\n\nA change that touches one of these is refused: ${config.protect.map((glob) => `\`${glob}\``).join(", ")}`,
-    ...material.guides.map(
-      ({ path, text }) =>
-        `## ${path} of the repository\n\nFollow it where it speaks of style, structure, tests and commands.\n\n${block(path, text, GUIDE_BYTES + 100)}`,
-    ),
+    ...material.guides.map(({ path, text }) => guideSection(path, text, block)),
+    furtherSection(task, material, block),
   ];
   return `${sections.filter((section) => section !== undefined).join("\n\n")}\n`;
 }
@@ -247,12 +234,36 @@ function latestWithin(texts: readonly string[], max: number): string[] {
   return kept;
 }
 
-function commandSection(commands: RepoCommands): string {
-  const known = commandNames.flatMap((name) => {
+function commandSection({ commands, packages = [] }: BriefMaterial): string {
+  const known = listed(commands).map((line) => `- ${line}`);
+  const list = known.length === 0 ? "None are known; look at the repository's files." : known.join("\n");
+  const own = packages.flatMap((one) => [`- in \`${one.path}\``, ...listed(one.commands).map((line) => `  - ${line}`)]);
+  const folders =
+    own.length === 0
+      ? ""
+      : `\n\nThese folders are packages with commands of their own, which are run there. What lies in none of them is the root's. Your shell begins in the root, and so does a command that you hand in: \`cd FOLDER && …\`.\n\n${own.join("\n")}`;
+  return `## Commands of the repository\n\n${list}${folders}`;
+}
+
+function listed(commands: RepoCommands): string[] {
+  return commandNames.flatMap((name) => {
     const command = commands[name];
     if (command === undefined) return [];
-    return [`- ${name}: \`${command}\`${name === "install" ? " (run by Baton; do not run it again)" : ""}`];
+    return [`${name}: \`${command}\`${name === "install" ? " (run by Baton; do not run it again)" : ""}`];
   });
-  const list = known.length === 0 ? "None are known; look at the repository's files." : known.join("\n");
-  return `## Commands of the repository\n\n${list}`;
+}
+
+/** A file of a folder speaks of what lies in there, and goes before those of the folders around it. */
+function guideSection(path: string, text: string, block: Block): string {
+  const folder = path.slice(0, Math.max(0, path.lastIndexOf("/")));
+  const where =
+    folder === ""
+      ? ""
+      : ` It holds for what lies in \`${folder}\`; there it goes before those of the folders around it.`;
+  return `## ${path} of the repository\n\nFollow it where it speaks of style, structure, tests and commands.${where}\n\n${block(path, text, GUIDE_BYTES + 100)}`;
+}
+
+function furtherSection({ base }: AgentTask, { further = [] }: BriefMaterial, block: Block): string | undefined {
+  if (further.length === 0) return undefined;
+  return `## Instructions of other folders\n\nBefore you work in one of these folders, read what its file says, as it is at the base: \`git show ${base.slice(0, 12)}:PATH\`. It holds for what lies in there, and goes before those of the folders around it.\n\n${block("paths", further.map((path) => `- ${path}`).join("\n"), room.artifact)}`;
 }

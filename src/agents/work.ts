@@ -228,9 +228,9 @@ async function workIn<Hands extends AsyncDisposable>(
 ): Promise<AgentResult> {
   const startedAt = performance.now();
   model.warm().catch(() => undefined);
-  const [agent, { commands }] = await Promise.all([
+  const [agent, found] = await Promise.all([
     agents.load(task.agent, task, signal),
-    findCommands(workspaces, task.repo, task.base, task.config.commands, signal),
+    findCommands(workspaces, task.repo, task.base, task.config, signal),
   ]);
   if (!agent)
     throw new BatonError(
@@ -241,10 +241,10 @@ async function workIn<Hands extends AsyncDisposable>(
   const { granted, hands, hasPlace } = equipmentOf(agent, task, servers);
   // Fewer tools than its own file says are none of servers.
   await using opened = task.tools === undefined ? servers.open(agent, task) : undefined;
-  const place = hasPlace ? makePlace(commands.install, opened && ((folder) => opened.enter(folder))) : undefined;
+  const place = hasPlace ? makePlace(found.installAll, opened && ((folder) => opened.enter(folder))) : undefined;
   const foreign = await foreignTools(opened, place, signal);
   const brief = async (share: number) => {
-    const material = await gatherMaterial(task, workspaces, commands, signal);
+    const material = await gatherMaterial(task, workspaces, found, signal);
     const steering = task.steering?.() ?? [];
     const written = writeBrief(task, { ...material, steering }, newBoundary(), share);
     return { text: [written, foreign.note ?? []].flat().join("\n\n"), heard: steering.length };

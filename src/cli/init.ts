@@ -180,7 +180,7 @@ async function tryDetected({
     readonly print: (line: string) => void;
   }): Promise<{ tried: Tried; proposed: ProposedFiles }> {
   const config = await readConfig(read);
-  const { commands, source } = await findCommands(workspaces, repo, commit, config.commands, signal);
+  const { commands, source } = await findCommands(workspaces, repo, commit, config, signal);
   for (const name of commandNames)
     if (commands[name] !== undefined) print(`trying ${name.padEnd(10)} ${commands[name]}   (${source[name] ?? ""})`);
   const setup: Setup = { summary: "What is detected.", commands: { ...commands }, protect: [], agents: [], notes: [] };

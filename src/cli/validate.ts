@@ -53,7 +53,11 @@ export async function validateFolder(args: {
   const { folder, servers, print } = args;
   const library = await createLibrary();
   const found = await checkRepository(
-    { read: (path) => readSmall(folder, path), list: (path) => readdir(join(folder, path)).catch(() => []) },
+    {
+      read: (path) => readSmall(folder, path),
+      list: (path) => readdir(join(folder, path)).catch(() => []),
+      isFolder: (path) => isFolder(join(folder, path)),
+    },
     { library, servers },
   );
   const problems = [

@@ -2,9 +2,10 @@
 //
 // Three suites are run. The base as it is (remembered for the life of the process). The tests of the base against the source of
 // the head: whatever was done to the test files cannot help there, so this is what "the old tests still pass" means. And the head
-// as it is, for the new tests among the old ones. A test that newly fails or is missing gets one more run before it counts.
+// as it is, for the new tests among the old ones. In a monorepo each suite that the change touches is held so. A test that newly fails or is missing gets one more run before it counts.
 import type { Sha } from "../core/ids.ts";
 import { findCommands } from "../workspace/commands.ts";
+import { suitesFor, type PlacedCommand } from "../workspace/packages.ts";
 import type { Workspace } from "../workspace/workspaces.ts";
 import { compareExits, compareRuns, type Difference } from "./compare-runs.ts";
 import { testsAt } from "./old-tests.ts";
@@ -17,19 +18,61 @@ const LISTED = 12;
 
 /** The gate. Codes: no-worse, no-test-command; breaks-tests, tests-vanished, tests-skipped, timeout. */
 export async function baseline(context: GateContext, cache: RunCache): Promise<Verdict> {
-  const { request, workspaces, signal, limits } = context;
+  const { request, workspaces, signal } = context;
   const { repo, base, head } = request;
-  const { commands, scripts } = await findCommands(workspaces, repo, base, request.config.commands, signal);
-  const { test, install } = commands;
-  if (test === undefined)
-    return passed("no-test-command", "The repository has no test command, so nothing but the reproduction was run.", [
-      "No test command is configured and none could be detected: say `commands.test` in .github/baton.yml.",
-    ]);
+  const [{ root, packages, installAll }, changes] = await Promise.all([
+    findCommands(workspaces, repo, base, request.config, signal),
+    workspaces.changes(repo, base, head, signal),
+  ]);
+  const paths = changes.map(({ path }) => path);
+  const suites = suitesFor(paths, root, packages);
+  if (suites.length === 0) return nothingToRun(packages.length > 0);
 
-  const command = createTestCommand(context, test, scripts, limits.suiteMs);
+  const verdicts: Verdict[] = [];
+  for (const suite of suites) {
+    const verdict = await holdAgainst(context, cache, suite, installAll);
+    const one = suites.length === 1 && suite.at === "" ? verdict : placedVerdict(suite, verdict);
+    // What the suites before it showed is not lost.
+    if (!one.passed) return { ...one, notes: [...(one.notes ?? []), ...verdicts.map(({ summary }) => summary)] };
+    verdicts.push(one);
+  }
+  const summary = verdicts.map((one) => one.summary).join(" ");
+  return passed(
+    "no-worse",
+    summary,
+    verdicts.flatMap(({ notes = [] }) => notes),
+  );
+}
+
+function nothingToRun(hasPackages: boolean): Verdict {
+  return hasPackages
+    ? passed("no-test-command", "No package that the change touches has a test command, so no suite was run.", [
+        "None is configured and none could be detected: say `test` in the package's `commands` in .github/baton.yml, or in the root's.",
+      ])
+    : passed("no-test-command", "The repository has no test command, so nothing but the reproduction was run.", [
+        "No test command is configured and none could be detected: say `commands.test` in .github/baton.yml.",
+      ]);
+}
+
+/** Says which folder a verdict is about. */
+function placedVerdict({ at }: PlacedCommand, { summary, notes = [], ...verdict }: Verdict): Verdict {
+  const where = at === "" ? "The root" : at;
+  return { ...verdict, summary: `${where}: ${summary}`, notes: notes.map((note) => `${where}: ${note}`) };
+}
+
+/** One suite, without the change and with it. Codes: no-worse; breaks-tests, tests-vanished, tests-skipped, timeout. */
+async function holdAgainst(
+  context: GateContext,
+  cache: RunCache,
+  placed: PlacedCommand,
+  install: string | undefined,
+): Promise<Verdict> {
+  const { request, limits } = context;
+  const { repo, base, head } = request;
+  const command = createTestCommand(context, placed, limits.suiteMs);
   const suite = (commit: Sha, label: string, prepare?: (workspace: Workspace) => Promise<void>) =>
     inFreshWorkspace(context, commit, install, (workspace) => command.run(workspace, label), prepare);
-  const onBase = await cache.get(context, [repo.cloneUrl, base, test, install ?? ""], () =>
+  const onBase = await cache.get(context, [repo.cloneUrl, base, placed.at, placed.command, install ?? ""], () =>
     suite(base, "suite without the change"),
   );
   if (onBase.timedOut)

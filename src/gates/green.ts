@@ -1,6 +1,7 @@
 // green: with the fix, the same reproduction passes, every time, and its tests really ran.
 // The control is the reproduction without the fix: the very tests that failed there must be there again, and pass.
 import { findCommands } from "../workspace/commands.ts";
+import { placed } from "../workspace/packages.ts";
 import { loadFailure } from "./load-failure.ts";
 import { idsOf } from "./reports/test-report.ts";
 import type { RunCache } from "./run-cache.ts";
@@ -25,17 +26,17 @@ export async function green(context: GateContext, cache: RunCache): Promise<Verd
       later.map(({ path, kind }) => `${path}: ${kind} since the reproduction was checked`),
     );
 
-  const { commands, scripts } = await findCommands(workspaces, repo, base, request.config.commands, signal);
-  const command = createTestCommand(context, value.command, scripts, limits.reproductionMs);
-  const control = await cache.get(context, [repo.cloneUrl, commit, value.command, commands.install ?? ""], () =>
-    inFreshWorkspace(context, commit, commands.install, (workspace) =>
+  const { root, packages, installAll } = await findCommands(workspaces, repo, base, request.config, signal);
+  const command = createTestCommand(context, placed(value.command, root, packages), limits.reproductionMs);
+  const control = await cache.get(context, [repo.cloneUrl, commit, value.command, installAll ?? ""], () =>
+    inFreshWorkspace(context, commit, installAll, (workspace) =>
       command.run(workspace, "reproduction without the fix, as control"),
     ),
   );
   if (control.exitCode === 0 && !control.timedOut)
     return refused("flaky", "The reproduction passed without the fix this time: it proves nothing.");
 
-  return await inFreshWorkspace(context, head, commands.install, async (workspace) => {
+  return await inFreshWorkspace(context, head, installAll, async (workspace) => {
     const first = await command.run(workspace, "reproduction with the fix, first time");
     const problem = judge(first, control, value.expectedFailure);
     if (problem?.code === "timeout") return problem;

@@ -1,6 +1,7 @@
 // kept: with the change, the tests that pinned the behaviour before it still pass, every time: the very files that were pinned, put
 // back where the change touched them, beside the fixtures they had then. The control is the same command without the change.
 import { findCommands } from "../workspace/commands.ts";
+import { placed, seenFrom } from "../workspace/packages.ts";
 import { runnerOf } from "../workspace/runner.ts";
 import { nothingRan } from "./nothing-ran.ts";
 import { testsAt } from "./old-tests.ts";
@@ -21,22 +22,23 @@ export async function kept(context: GateContext, cache: RunCache): Promise<Verdi
   const old = await testsAt(context, commit, pins);
   const touched = old.files.filter((path) => pins.has(path));
 
-  const { commands, scripts } = await findCommands(workspaces, repo, base, request.config.commands, signal);
-  const command = createTestCommand(context, value.command, scripts, limits.reproductionMs);
-  const control = await cache.get(context, [repo.cloneUrl, commit, value.command, commands.install ?? ""], () =>
-    inFreshWorkspace(context, commit, commands.install, (workspace) =>
+  const { root, packages, installAll } = await findCommands(workspaces, repo, base, request.config, signal);
+  const where = placed(value.command, root, packages);
+  const command = createTestCommand(context, where, limits.reproductionMs);
+  const control = await cache.get(context, [repo.cloneUrl, commit, value.command, installAll ?? ""], () =>
+    inFreshWorkspace(context, commit, installAll, (workspace) =>
       command.run(workspace, "pinned tests without the change, as control"),
     ),
   );
   if (control.exitCode !== 0 || control.timedOut)
     return refused("flaky", `Without the change, the pinned tests ${howItEnded(control)} this time: they pin nothing.`);
 
-  const isPytest = runnerOf(value.command, scripts)?.runner === "pytest";
-  const judge = (run: TestRun) => judgeRun(run, control, value.testFiles, isPytest);
+  const isPytest = runnerOf(where.command, where.scripts)?.runner === "pytest";
+  const judge = (run: TestRun) => judgeRun(run, control, seenFrom(where.at, value.testFiles), isPytest);
   const broken = await inFreshWorkspace(
     context,
     head,
-    commands.install,
+    installAll,
     async (workspace) => {
       const run = await command.run(workspace, "pinned tests with the change, first time");
       const first = judge(run);

@@ -1,6 +1,7 @@
 // pinned: tests that pin today's behaviour pass on the untouched base, every time, and because they ran. They consist of tests only,
 // and weaken none that were there. What they pin is for people to judge; that they can find a change wrong at all is looked at here.
 import { findCommands } from "../workspace/commands.ts";
+import { placed, seenFrom, type PlacedCommand } from "../workspace/packages.ts";
 import { runnerOf } from "../workspace/runner.ts";
 import { textAt } from "../workspace/text-at.ts";
 import { checkAddedTests } from "./added-tests.ts";
@@ -25,13 +26,13 @@ export async function pinned(context: GateContext): Promise<Verdict> {
   const wrong = (await checkAddedTests(context, { what, testFiles, commit })) ?? (await idle(context, testFiles));
   if (wrong) return wrong;
 
-  const found = await findCommands(workspaces, request.repo, request.base, request.config.commands, signal);
-  const isPytest = runnerOf(command, found.scripts)?.runner === "pytest";
-  const { runs, verdict } = await runRepeatedly(context, commit, found.commands.install, {
+  const found = await findCommands(workspaces, request.repo, request.base, request.config, signal);
+  const where = placed(command, found.root, found.packages);
+  const { runs, verdict } = await runRepeatedly(context, commit, found.installAll, {
     what,
     label: "pinned tests without a change",
-    command: createTestCommand(context, command, found.scripts, limits.reproductionMs),
-    judge: (run) => judgeRun(run, value, isPytest),
+    command: createTestCommand(context, where, limits.reproductionMs),
+    judge: (run) => judgeRun(run, value, where),
     unsure: "fails-on-base",
     same: (report) => idsOf(report, "passed"),
     differs: "Different tests of the characterisation run from time to time, or they have another name each time.",
@@ -72,11 +73,12 @@ async function idle(
 }
 
 /** What is wrong with one run; undefined when everything that ran has passed, and something has. */
-function judgeRun(run: TestRun, { command, testFiles }: Characterization, isPytest: boolean): Verdict | undefined {
+function judgeRun(run: TestRun, { command, testFiles }: Characterization, where: PlacedCommand): Verdict | undefined {
   if (run.timedOut) return refused("timeout", `\`${clip(command)}\` did not end in time.`);
   const failing = run.report ? idsOf(run.report, "failed") : [];
   if (run.exitCode !== 0) {
-    const broken = nothingRan(run, testFiles, isPytest);
+    const isPytest = runnerOf(where.command, where.scripts)?.runner === "pytest";
+    const broken = nothingRan(run, seenFrom(where.at, testFiles), isPytest);
     if (broken) return broken;
   }
   if (run.exitCode !== 0 || failing.length > 0)

@@ -1,6 +1,7 @@
 // red: the reproduction fails without the fix, every time, for the reason it names, and because a test ran: not because a file
 // could not be loaded. It consists of tests only, and weakens none that were there.
 import { findCommands } from "../workspace/commands.ts";
+import { placed, seenFrom, type PlacedCommand } from "../workspace/packages.ts";
 import { runnerOf } from "../workspace/runner.ts";
 import { checkAddedTests } from "./added-tests.ts";
 import { loadFailure } from "./load-failure.ts";
@@ -24,13 +25,13 @@ export async function red(context: GateContext): Promise<Verdict> {
     whatIsWrongWith(value) ?? (await checkAddedTests(context, { what, testFiles: value.testFiles, commit }));
   if (wrong) return wrong;
 
-  const found = await findCommands(workspaces, request.repo, request.base, request.config.commands, signal);
-  const isPytest = runnerOf(value.command, found.scripts)?.runner === "pytest";
-  const { runs, verdict } = await runRepeatedly(context, commit, found.commands.install, {
+  const found = await findCommands(workspaces, request.repo, request.base, request.config, signal);
+  const command = placed(value.command, found.root, found.packages);
+  const { runs, verdict } = await runRepeatedly(context, commit, found.installAll, {
     what,
     label: "reproduction without the fix",
-    command: createTestCommand(context, value.command, found.scripts, limits.reproductionMs),
-    judge: (run) => judgeRun(run, value, isPytest),
+    command: createTestCommand(context, command, limits.reproductionMs),
+    judge: (run) => judgeRun(run, value, command),
     unsure: "passes-on-base",
     same: (report) => idsOf(report, "failed"),
     differs: "Different tests of the reproduction fail from run to run.",
@@ -73,7 +74,7 @@ function isGeneric(expected: string): boolean {
 }
 
 /** What is wrong with one run; undefined when it failed as it should. */
-function judgeRun(run: TestRun, value: Reproduction, isPytest: boolean): Verdict | undefined {
+function judgeRun(run: TestRun, value: Reproduction, { at, command, scripts }: PlacedCommand): Verdict | undefined {
   if (run.timedOut) return refused("timeout", `\`${clip(value.command)}\` did not end in time.`);
   if (run.exitCode === 0) {
     const ran = run.report === undefined || run.report.tests.size > 0;
@@ -81,7 +82,8 @@ function judgeRun(run: TestRun, value: Reproduction, isPytest: boolean): Verdict
       return refused("no-tests", `\`${clip(value.command)}\` runs no test.`);
     return refused("passes-on-base", "The reproduction passes without any fix: it does not show the defect.");
   }
-  const broken = nothingRan(run, value.testFiles, isPytest);
+  const isPytest = runnerOf(command, scripts)?.runner === "pytest";
+  const broken = nothingRan(run, seenFrom(at, value.testFiles), isPytest);
   if (broken) return broken;
   const output = squeezed(run.output);
   const expected = squeezed(value.expectedFailure);

@@ -7,7 +7,8 @@ import { createHash, randomUUID } from "node:crypto";
 import { commandLine } from "../core/exec.ts";
 import type { Command, CommandResult } from "../core/command.ts";
 import type { Sha } from "../core/ids.ts";
-import { runnerOf, type Scripts } from "../workspace/runner.ts";
+import { fromRoot, type PlacedCommand } from "../workspace/packages.ts";
+import { runnerOf } from "../workspace/runner.ts";
 import type { Workspace } from "../workspace/workspaces.ts";
 import { instrument, plain, type Instrumented } from "./reports/instrument.ts";
 import type { TestReport } from "./reports/test-report.ts";
@@ -81,13 +82,9 @@ export interface TestCommand {
   run(workspace: Workspace, label: string): Promise<TestRun>;
 }
 
-/** A shell command that runs tests, reporting test by test where its runner can. `timeoutMs` is for one run. */
-export function createTestCommand(
-  context: GateContext,
-  command: string,
-  scripts: Scripts,
-  timeoutMs: number,
-): TestCommand {
+/** A shell command that runs tests, in its folder, reporting test by test where its runner can. `timeoutMs` is for one run. */
+export function createTestCommand(context: GateContext, placed: PlacedCommand, timeoutMs: number): TestCommand {
+  const { at, command, scripts } = placed;
   const use = runnerOf(command, scripts);
   /** False once the reporting run ended badly without a report: then the plain command decides. */
   let reports = true;
@@ -100,7 +97,7 @@ export function createTestCommand(
         argv: ["bash", "-c", 'eval "$(cat)"'],
         cwd: workspace.folder,
         env: { ...quietEnv, ...how.env },
-        stdin: script(how, marks),
+        stdin: script(at, how, marks),
         timeoutMs,
         maxOutputBytes: OUTPUT_BYTES,
       },
@@ -111,7 +108,7 @@ export function createTestCommand(
       throw new Error(`${label}: the shell could not be started: ${result.startFailure}`);
     const told = readOutput(result.output, marks);
     const output = how.text(readable(told.output));
-    const argv = ["bash", "-c", how.command];
+    const argv = ["bash", "-c", fromRoot({ at, command: how.command })];
     keep(context, { label, argv, commit: workspace.commit, result, output });
     const report = told.complete ? how.parse({ ...told, output: readable(told.output) }) : undefined;
     return { exitCode: result.exitCode, timedOut: result.timedOut, output, report };
@@ -162,8 +159,10 @@ interface Marks {
   readonly end: string;
 }
 
-function script(how: Instrumented, marks: Marks): string {
+function script(at: string, how: Instrumented, marks: Marks): string {
   return [
+    // Inside the sandbox, where a link that a change put in its place leads nowhere.
+    ...(at === "" ? [] : [`cd -- ${quoted(at)} || exit`]),
     how.prepare || ":",
     // Its own shell: an `exit`, a syntax error or a stray parenthesis in it ends there.
     `bash -c ${quoted(how.command)} </dev/null 2>&1`,

@@ -32,7 +32,7 @@ export async function tried(context: GateContext): Promise<Verdict> {
   const { request, workspaces, signal } = context;
   if (!request.setup) return refused("no-setup", "There is no setup to try.");
   const { value: setup } = request.setup;
-  const found = await findCommands(workspaces, request.repo, request.base, request.config.commands, signal);
+  const found = await findCommands(workspaces, request.repo, request.base, request.config, signal);
   const commands = await tryAll(context, candidates(context, setup, found), found);
   const { schema } = context;
   const seen: Tried = { commands, surface: await surfaceOf(context), ...(schema === undefined ? {} : { schema }) };
@@ -154,7 +154,7 @@ async function tryTests(
   const { runs, verdict } = await runRepeatedly(context, context.request.base, install, {
     what: "The suite",
     label: "the suite on the base",
-    command: createTestCommand(context, test, scripts, context.limits.suiteMs),
+    command: createTestCommand(context, { at: "", command: test, scripts }, context.limits.suiteMs),
     judge: judgeTests,
     unsure: "",
     same: ({ tests }) => [...tests].map(([id, status]) => `${status} ${id}`),

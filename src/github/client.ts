@@ -66,16 +66,23 @@ export async function createClient({ token, apiUrl, log }: ClientOptions): Promi
   });
 }
 
-/** The account behind a token. The token of an Actions job may not ask; its account is known (api.github.com/users/github-actions[bot]). */
+/**
+ * The account behind a token. The token of an Actions job may not ask; its account is known (api.github.com/users/github-actions[bot]),
+ * on github.com by its number too: each Enterprise Server has another one.
+ */
 export async function whoIs(octokit: Octokit, request: { readonly fetch?: typeof fetch } = {}): Promise<Self> {
   try {
     const { data } = await octokit.request("GET /user", { request });
     return { login: data.login, id: Number(data.id), appId: undefined };
   } catch (error) {
     if (isObject(error) && error["status"] === 403)
-      return { login: "github-actions[bot]", id: 41_898_282, appId: undefined };
+      return { login: "github-actions[bot]", id: isDotCom(octokit) ? 41_898_282 : undefined, appId: undefined };
     throw error;
   }
+}
+
+function isDotCom({ request }: Octokit): boolean {
+  return new URL(request.endpoint.DEFAULTS.baseUrl).host === "api.github.com";
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

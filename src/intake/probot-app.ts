@@ -185,7 +185,11 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
         throw new BatonError("github-failed", `GitHub at ${baseUrl} ${why}`, { cause: error, retryable: !refused });
       });
       const slug = data?.slug;
-      if (slug === undefined || slug === "") throw new Error("GitHub did not say what the App is called");
+      if (slug === undefined || slug === "")
+        throw new BatonError(
+          "github-failed",
+          `what answers at ${baseUrl} is not GitHub's API: it does not say what the App is called. On an Enterprise Server GITHUB_API_URL ends in /api/v3`,
+        );
       return { slug, login: `${slug}[bot]` };
     },
     async [Symbol.asyncDispose]() {

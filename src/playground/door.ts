@@ -11,7 +11,7 @@ import {
   type JournalEntry,
   nameOfFault,
 } from "./journal.ts";
-import type { Limiter, LimitRefusal, Rate } from "./limits.ts";
+import { type Limiter, type LimitRefusal, type Rate, unlimited } from "./limits.ts";
 import type { World } from "./state.ts";
 import { type Actor, nameOfActor, recognise, tokenIn } from "./tokens.ts";
 
@@ -158,12 +158,15 @@ function refusalAnswer({ status, message, headers }: LimitRefusal): Exclude<Show
 
 function withStandardHeaders(response: Response, text: string, rate: Rate, resource: string): Response {
   const headers = new Headers(response.headers);
-  const standard = {
+  const limits = {
     "x-ratelimit-limit": String(rate.limit),
     "x-ratelimit-remaining": String(rate.remaining),
     "x-ratelimit-used": String(rate.used),
     "x-ratelimit-reset": String(rate.reset),
     "x-ratelimit-resource": resource,
+  };
+  const standard = {
+    ...(rate === unlimited ? {} : limits),
     "x-github-media-type": "github.v3; format=json",
     "x-github-request-id": randomUUID(),
   };

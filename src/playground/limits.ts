@@ -5,6 +5,8 @@ import type { Clock } from "../core/clock.ts";
 import { makesContent } from "./creations.ts";
 
 export const limitsSchema = z.strictObject({
+  /** No limits, and no word of them: an Enterprise Server as it comes. */
+  off: z.boolean().optional(),
   /** Requests in a window; default 5,000. */
   requests: z.int().positive().optional(),
   /** Milliseconds of that window; default one hour. */
@@ -49,6 +51,9 @@ export interface Rate {
   /** Seconds since 1970. */
   readonly reset: number;
 }
+
+/** What is not counted. */
+export const unlimited: Rate = { limit: 0, used: 0, remaining: 0, reset: 0 };
 
 export interface Limiter {
   /** Counts a request, and says whether a limit refuses it. */
@@ -136,6 +141,7 @@ export function createLimiter(clock: Clock, first: Limits = {}): Limiter {
 
   return {
     admit(name, method, path) {
+      if (limits.off === true) return { rate: unlimited, refusal: undefined };
       const caller = callerNamed(name);
       const now = clock.now();
       const limit = limits.requests ?? 5000;

@@ -60,6 +60,7 @@ function createRoutes(world: World, webhooks: Webhooks): Hono<RestEnv> {
   for (const room of [appRoutes, checkRoutes, repositoryRoutes, gitDataRoutes, issueRoutes, pullRoutes, graphqlRoutes])
     routes.route("/", room(world));
   routes.get("/rate_limit", (c) => {
+    if (c.req.header(`${RATE}limit`) === "0") throw new Refusal(404, "Rate limiting is not enabled.");
     const number = (name: keyof Rate) => Number(c.req.header(`${RATE}${name}`) ?? 0);
     const rate = {
       limit: number("limit"),

@@ -13,6 +13,8 @@ export interface RepositoryFiles {
   read(path: string): Promise<string | undefined>;
   /** The names of the files in a folder; none when there is no such folder. */
   list(folder: string): Promise<readonly string[]>;
+  /** Whether there is such a folder; what names folders is unchecked when absent. */
+  readonly isFolder?: (folder: string) => Promise<boolean>;
 }
 
 export interface CheckOptions {
@@ -69,7 +71,7 @@ export async function checkRepository(files: RepositoryFiles, options: CheckOpti
   const all: Findings[] = [
     ...(await each(ownAgents, (text, file) => agentWith(options, text, file))),
     ...(await each(ownWorkflows, (text, file) => parseWorkflow(text, file, { agents }))),
-    config === undefined ? nothing : await checkConfig(config, workflows, options),
+    config === undefined ? nothing : await checkConfig(config, workflows, files, options),
     await misnamed(files),
   ];
   return {
@@ -87,6 +89,7 @@ const nothing: Findings = { problems: [], warnings: [] };
 async function checkConfig(
   text: string,
   workflows: ReadonlySet<string>,
+  files: RepositoryFiles,
   { repo, base }: CheckOptions,
 ): Promise<Findings> {
   const parsed =
@@ -94,8 +97,28 @@ async function checkConfig(
       ? await parseExtended(text, CONFIG_FILE, repo, base, { workflows })
       : parseRepoConfig(text, CONFIG_FILE, { workflows });
   if (parsed.type === "invalid") return { problems: parsed.problems, warnings: [] };
-  if (base || parsed.config.extends === undefined) return nothing;
-  return { problems: [], warnings: [`${CONFIG_FILE}: what it extends is not read from a folder, and is not checked`] };
+  const unread = base === undefined && parsed.config.extends !== undefined;
+  return {
+    problems: [],
+    warnings: [
+      ...(await absentPackages(parsed, files)),
+      ...(unread ? [`${CONFIG_FILE}: what it extends is not read from a folder, and is not checked`] : []),
+    ],
+  };
+}
+
+/** Packages that are not there: whoever moved a folder has forgotten it here. */
+async function absentPackages(
+  { config, report }: Extract<ReturnType<typeof parseRepoConfig>, { type: "ok" }>,
+  { isFolder }: RepositoryFiles,
+): Promise<string[]> {
+  if (!isFolder) return [];
+  const there = await Promise.all(config.packages.map(({ path }) => isFolder(path)));
+  return config.packages.flatMap(({ path }, index) => {
+    if (there[index] === true) return [];
+    const message = `packages.${index}.path is ${JSON.stringify(path)}, which is no folder here — mend the path, or take the package out`;
+    return report(["packages", index, "path"], message);
+  });
 }
 
 /** The name of a workflow or an agent by its path. */

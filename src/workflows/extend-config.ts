@@ -16,7 +16,7 @@ export type Base =
 export const BASE_REPOSITORY = ".github";
 
 /** Keys that belong to one repository, and are not taken over. */
-const ownOnly = new Set(["extends", "schedules"]);
+const ownOnly = new Set(["extends", "packages", "schedules"]);
 /** Keys of which each bound is the smaller one of both. */
 const bounds = new Set(["budget", "limits"]);
 

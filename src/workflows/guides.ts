@@ -4,5 +4,5 @@
 /** In the order in which they are read. */
 export const guideFiles = ["AGENTS.md", "CLAUDE.md"];
 
-/** Bytes that agents see of all of them together. */
+/** Bytes that agents see of the root's together, and as many of those in folders. */
 export const GUIDE_BYTES = 16_384;

@@ -18,8 +18,8 @@ export type ParsedRepoConfig =
       readonly type: "ok";
       readonly config: RepoConfig;
       readonly said: Said;
-      /** A problem at the value of a key, with its place. */
-      readonly report: (key: string, message: string) => string[];
+      /** A problem at the value of a key, or of keys within each other, with its place. */
+      readonly report: (key: string | readonly PropertyKey[], message: string) => string[];
     }
   | { readonly type: "invalid"; readonly problems: string[] };
 
@@ -40,7 +40,10 @@ export function parseRepoConfig(text: string, file: string, known: Known = {}): 
       type: "ok",
       config: checked.data,
       said: said.parse(yaml.root.value),
-      report: (key, message) => source.report([{ offset: at(yaml.root, [key]).located.offset, message }]),
+      report: (key, message) => {
+        const { offset } = at(yaml.root, typeof key === "string" ? [key] : key).located;
+        return source.report([{ offset, message }]);
+      },
     };
   return { type: "invalid", problems: source.report(problems) };
 }

@@ -23,6 +23,36 @@ export const Commands = z.strictObject({
 });
 export type Commands = z.infer<typeof Commands>;
 
+const folder = z
+  .string()
+  .trim()
+  .min(1)
+  .max(200)
+  .refine((path) => {
+    const parts = path.replace(/^\.\//, "").replace(/\/$/, "").split("/");
+    return parts.every((part) => /^[^*?{}\\\p{Cc}]+$/u.test(part) && part !== "." && part !== "..");
+  }, "must be a folder below the repository's root, like services/api: no .., no slash at the start, no wildcards")
+  .transform((path) => path.replace(/^\.\//, "").replace(/\/$/, ""));
+
+/** A folder with commands of its own. */
+const Package = z.strictObject({
+  path: folder.describe("The package's folder; where one lies in another, the longer path wins"),
+  commands: Commands.default({}).describe("Run in that folder; what is absent is detected from the files there"),
+});
+
+const Packages = z
+  .array(Package)
+  .max(50)
+  .superRefine((packages, context) => {
+    for (const [index, { path }] of packages.entries())
+      if (packages.findIndex((other) => other.path === path) < index)
+        context.addIssue({
+          code: "custom",
+          path: [index, "path"],
+          message: "it is named above: put its commands there",
+        });
+  });
+
 export const RepoConfig = z.strictObject({
   extends: z
     .string()
@@ -32,6 +62,9 @@ export const RepoConfig = z.strictObject({
       "`org` or OWNER/.github: the config of the owner's repository `.github` holds where this file says nothing",
     ),
   commands: Commands.default({}),
+  packages: Packages.prefault([]).describe(
+    "Folders of a monorepo with commands of their own; what lies in none of them is the root's",
+  ),
   triggers: z
     .strictObject({
       onOpened: z.boolean().default(true).describe("Triage new issues"),

@@ -2,11 +2,12 @@
 // Only names of files and their text are read; nothing of the repository is executed.
 import { z } from "zod";
 import type { Sha } from "../core/ids.ts";
+import { foldersOfPackages, installAll, type ConfiguredPackage, type Package } from "./packages.ts";
 import { runnerOf, type RunnerUse, type Scripts } from "./runner.ts";
 import { textAt } from "./text-at.ts";
 import type { RepoSource, Workspaces } from "./workspaces.ts";
 
-/** Shell commands, run in the repository's root. */
+/** Shell commands, run in one folder: the repository's root, or a package's. */
 export interface RepoCommands {
   readonly install?: string | undefined;
   readonly test?: string | undefined;
@@ -36,16 +37,65 @@ type Name = keyof RepoCommands;
 type Found = Partial<Record<Name, { readonly command: string; readonly why: string }>>;
 const names: readonly Name[] = ["install", "test", "lint", "typecheck", "build"];
 
-/** The commands of a repository at a commit. What `configured` says wins over what is detected. */
+/** What a repository's config says about its commands. */
+export interface ConfiguredCommands {
+  readonly commands: RepoCommands;
+  readonly packages: readonly ConfiguredPackage[];
+}
+
+/** The commands of a repository and of its packages. */
+export interface FoundPlaces extends FoundCommands {
+  readonly root: Package;
+  /** Those that the config names; where it names none and the root has no tests, those found by their files. */
+  readonly packages: readonly Package[];
+  /** Installs everything, the packages' dependencies too; undefined when there is nothing to install. */
+  readonly installAll: string | undefined;
+}
+
+/** The commands of a repository at a commit. What is configured wins over what is detected. */
 export async function findCommands(
   workspaces: Pick<Workspaces, "paths" | "file">,
   repo: RepoSource,
   commit: Sha,
-  configured: RepoCommands,
+  configured: ConfiguredCommands,
   signal: AbortSignal,
-): Promise<FoundCommands> {
+): Promise<FoundPlaces> {
   const paths = await workspaces.paths(repo, commit, signal);
-  return await detectCommands({ paths, read: textAt(workspaces, repo, commit, signal) }, configured);
+  return await detectPlaces({ paths, read: textAt(workspaces, repo, commit, signal) }, configured);
+}
+
+/** Reads the commands of the root and of the packages off a repository's files. */
+export async function detectPlaces(files: RepoFiles, configured: ConfiguredCommands): Promise<FoundPlaces> {
+  const found = await detectCommands(files, configured.commands);
+  const root: Package = { path: "", commands: found.commands, scripts: found.scripts, configured: true };
+  const named = configured.packages.length > 0;
+  const wanted: readonly ConfiguredPackage[] = named
+    ? configured.packages
+    : root.commands.test === undefined
+      ? foldersOfPackages(files.paths).map((path) => ({ path, commands: {} }))
+      : [];
+  const all = await Promise.all(wanted.map((one) => detectPackage(files, one, named, root)));
+  const packages = all.filter(({ commands }) => named || commands.test !== undefined);
+  return { ...found, root, packages, installAll: installAll(root, packages) };
+}
+
+/** One package: what is configured for it, and for the rest what the files in its folder give away. */
+async function detectPackage(
+  { paths, read }: RepoFiles,
+  { path, commands: said }: ConfiguredPackage,
+  configured: boolean,
+  root: Package,
+): Promise<Package> {
+  const inside = paths.flatMap((one) => (one.startsWith(`${path}/`) ? [one.slice(path.length + 1)] : []));
+  const { commands, scripts, source } = await detectCommands(
+    { paths: inside, read: (name) => read(`${path}/${name}`) },
+    said,
+  );
+  // A workspace's members are installed by its root: they have no lock file of their own.
+  const lockless = said.install === undefined && source.install?.endsWith(" in package.json") === true;
+  const { install, ...rest } = commands;
+  const own = lockless && root.commands.install !== undefined ? rest : { ...rest, install };
+  return { path, commands: own, scripts, configured };
 }
 
 /** Reads the commands off a repository's files. Several ecosystems in one root: the first in the order below that knows a command gives it. */

@@ -119,7 +119,7 @@ describe("the brief", () => {
 describe("what is gathered for it", () => {
   test("guides of the base commit, 16 KB of them in all", async () => {
     const place = new FakePlace({ files: { "AGENTS.md": "a".repeat(10_000), "CLAUDE.md": "b".repeat(10_000) } });
-    const { guides } = await gatherMaterial(newTask(), place.workspaces, {}, signal);
+    const { guides } = await gatherMaterial(newTask(), place.workspaces, { commands: {}, packages: [] }, signal);
     expect(guides.map(({ path }) => path)).toEqual(["AGENTS.md", "CLAUDE.md"]);
     expect(guides[1]?.text).toContain("cut at 6384 bytes of 10000");
   });
@@ -127,7 +127,7 @@ describe("what is gathered for it", () => {
   test("a reviewer sees the patch, a fixer only the second time, and nobody an empty span", async () => {
     const { workspaces } = new FakePlace();
     const patchOf = async (task: Parameters<typeof newTask>[0]) =>
-      (await gatherMaterial(newTask(task), workspaces, {}, signal)).patch;
+      (await gatherMaterial(newTask(task), workspaces, { commands: {}, packages: [] }, signal)).patch;
     expect(await patchOf({ makes: "Review" })).toContain("diff aaaa..bbbb");
     expect(await patchOf({ makes: "Change" })).toBeUndefined();
     expect(await patchOf({ makes: "Change", attempt: 2 })).toContain("diff");

@@ -75,6 +75,18 @@ test("every problem of every file is told, and nothing passes for in order", asy
   ]);
 });
 
+test("a package that is not there is told with its place, and is no problem", async () => {
+  const { code, lines } = await run({
+    ".github/baton.yml": "packages:\n- path: web\n- path: services/apy\n",
+    "web/package.json": "{}",
+  });
+  expect(code).toBe(0);
+  expect(lines[0]).toBe(
+    'warning: .github/baton.yml:3:9: packages.1.path is "services/apy", which is no folder here — mend the path, or take the package out',
+  );
+  expect(lines[1]).toBe(".github/baton.yml is in order");
+});
+
 test("of many words that may be meant the first are listed, and the rest counted", async () => {
   const { lines } = await run({
     ".github/baton/workflows/paint.md": workflow.replace("agent: artist", "agent: somebody-else"),

@@ -17,6 +17,8 @@ const repo = "octo/first";
 
 beforeAll(async () => {
   world = await openWorld();
+  // As an Enterprise Server comes: no limits and no word of them. The API is under a prefix, pages and git at the root.
+  world.playground.setLimits({ off: true });
   played = await world.play({ name: "first" });
   [pull] = world.playground.pulls(repo);
 }, 120_000);
@@ -88,6 +90,24 @@ describe("an issue", () => {
 });
 
 describe("on GitHub's side", () => {
+  test("everything went through an Enterprise Server's prefix: the App, tokens, the repository, its git and its pages", () => {
+    const { apiUrl, url, journal } = world.playground;
+    expect(apiUrl).toBe(`${url}/api/v3`);
+    const routes = new Set(journal.map(({ method, route }) => `${method} ${route.replaceAll(/\{[^}]*\}/g, "")}`));
+    for (const route of [
+      "GET /app",
+      "GET /app/hook/deliveries",
+      "POST /app/installations/:id/access_tokens",
+      "POST /repos/:owner/:repo/issues/:number/comments",
+      "POST /repos/:owner/:repo/git/refs",
+      "POST /repos/:owner/:repo/pulls",
+      "POST /:owner/:repo/git-upload-pack",
+    ])
+      expect([...routes]).toContain(route);
+    expect(played.card).toContain(`${url}/${repo}/tree/`);
+    expect(played.card).not.toContain("github.com");
+  });
+
   test("every request, answer and webhook is as GitHub describes it", () => {
     const entries = world.playground.journal.filter(({ door }) => door === "rest");
     expect(entries.length).toBeGreaterThan(10);

@@ -281,6 +281,15 @@ describe.each(["https://api.github.com", "https://github.example.com/api/v3"])("
     expect(github.seen[0]?.body).toEqual({ repository_ids: [1], permissions: { issues: "write" } });
   });
 
+  test("an address that is not the API's is told as what it is", async () => {
+    const webhooks = await openWebhooks(options({ apiUrl }));
+    github.expect({ method: "GET", path: "/app", status: 200, answer: null });
+    await expect(webhooks.whoAmI()).rejects.toMatchObject({
+      code: "github-failed",
+      message: expect.stringMatching(/^what answers at \S+ is not GitHub's API: .* ends in \/api\/v3$/),
+    });
+  });
+
   test("send a write once, whatever GitHub answers", async () => {
     const webhooks = await openWebhooks(options({ apiUrl }));
     github.expect(token);

@@ -142,6 +142,23 @@ describe("the prefix", () => {
   });
 });
 
+describe("an Enterprise Server as it comes", () => {
+  test("has its API under /api/v3 and nowhere else, pages and git at the root, and no limits", async () => {
+    await using ghes = await openTown({ limits: { off: true, requests: 1 } });
+    const { url, apiUrl } = ghes.playground;
+    expect(apiUrl).toBe(`${url}/api/v3`);
+    const asked = await ghes.as("ghp_maria").rest.repos.get(at);
+    expect(asked.headers).not.toHaveProperty("x-ratelimit-limit");
+    expect(asked.data).toMatchObject({ clone_url: `${url}/octo/tab.git`, html_url: `${url}/octo/tab` });
+    await expect(ghes.as("ghp_maria").rest.rateLimit.get()).rejects.toMatchObject({
+      status: 404,
+      response: { data: { message: "Rate limiting is not enabled." } },
+    });
+    expect((await fetch(`${url}/repos/octo/tab`)).status).toBe(404);
+    expect((await fetch(`${url}/octo/tab.git/info/refs?service=git-upload-pack`)).status).toBe(200);
+  });
+});
+
 describe("a folder as the first commit", () => {
   test("is taken with its folders, without .git and node_modules", async () => {
     const folder = new URL("../../src/playground/sample", import.meta.url).pathname;

@@ -42,6 +42,10 @@ test("what starts by the clock is each repository's own", async () => {
   expect((await config(base, "")).schedules).toEqual([]);
 });
 
+test("the packages of a monorepo are its own", async () => {
+  expect((await config("packages: [{ path: web }]", "")).packages).toEqual([]);
+});
+
 test.each([
   ["tighter", { files: 10, rounds: 1, most: "5m", run: 1 }],
   ["looser", { files: 900, rounds: 5, most: "2h", run: 900 }],

@@ -37,6 +37,17 @@ describe("a config", () => {
   });
 });
 
+test("packages are folders of the repository, as people write them", () => {
+  const parsed = parseRepoConfig(
+    "packages:\n- path: ./services/api/\n  commands: { test: npm test }\n- path: 'my web'\n",
+    file,
+  );
+  expect(parsed.type === "ok" && parsed.config.packages).toEqual([
+    { path: "services/api", commands: { test: "npm test" } },
+    { path: "my web", commands: {} },
+  ]);
+});
+
 test("workflows that nobody knows are told where the names are known", () => {
   const text = "schedules: [{ cron: 0 6 * * 1, workflow: audti }]\nroutes: { bug: bgu }";
   expect(parseRepoConfig(text, file).type).toBe("ok");
@@ -54,6 +65,16 @@ describe("a slip", () => {
     ["protcet: [a]", '1:1: unknown key "protcet" — did you mean "protect"?'],
     ["commands:\n  tset: npm test", '2:3: unknown key "tset" in commands — did you mean "test"?'],
     ["routes:\n  bgu: bug", '2:3: unknown key "bgu" in routes — did you mean "bug"?'],
+    ["packages: [{ path: web, comands: {} }]", '1:25: unknown key "comands" in packages.0 — did you mean "commands"?'],
+    ["packages: [{ commands: {} }]", '1:12: "path" is missing in packages.0 — add it: text of 1 to 200 characters'],
+    ...["../x", "/x", "a/../b", "a//b", ".", "apps/*", "a\\\\b"].map((path) => [
+      `packages: [{ path: "${path}" }]`,
+      `1:20: packages.0.path is ${JSON.stringify(path.replace("\\\\", "\\"))} — write a folder below the repository's root, like services/api: no .., no slash at the start, no wildcards`,
+    ]),
+    [
+      "packages:\n- path: web\n- path: web/",
+      '3:9: packages.1.path is "web/" — it is named above: put its commands there',
+    ],
     ["commands: npm test", '1:11: commands is "npm test" — write a mapping with install, test, lint, typecheck, build'],
     ["commands: { test: '' }", '1:19: commands.test is "" — write text of 1 to 1000 characters'],
     ["triggers:", "1:10: triggers has no value — write a mapping with onOpened, autoStart, threshold, bots"],
