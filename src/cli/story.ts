@@ -99,6 +99,12 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       return [line(`@${event.by.login} asked to try ${event.stage ?? "again"}`)];
     case "revision.requested":
       return [line(`@${event.by.login} asked for changes in the pull request (${event.quote})`)];
+    case "checks.judged":
+      return [
+        line(
+          `checks of the pull request: ${event.verdict}${event.own.length > 0 ? ` (${shorten(event.own.join(", "))})` : ""}`,
+        ),
+      ];
     case "pull_request.closed":
       return [line(`@${event.by.login} ${event.merged ? "merged" : "closed"} the pull request`)];
     case "run.finished": {

@@ -36,6 +36,7 @@ const fromOutside = new Set<RunEvent["type"]>([
   "retry.requested",
   "revision.requested",
   "pull_request.closed",
+  "checks.judged",
   "plan.judged",
   "answer.given",
   "words.told",

@@ -12,6 +12,7 @@ import { assertNever } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import { withSpoken } from "./conversation.ts";
 import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
+import { checksAfter, checksRevised, noChecks } from "./checks.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
 import { fleetChange, isHeard, keptMerges, withChild } from "./fold-fleet.ts";
 import { broadcastTo } from "./handed.ts";
@@ -59,6 +60,7 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     shown: [],
     revision: undefined,
     pullClosed: undefined,
+    checks: noChecks,
     kept: undefined,
     finished: undefined,
   };
@@ -212,8 +214,11 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return reopen(state, event.stage, at);
     case "revision.requested": {
       const { type: _, ...revision } = event;
-      return { ...reopen(state, event.stage, at), revision: { ...revision, version } };
+      const checks = checksRevised(state.checks, event);
+      return { ...reopen(state, event.stage, at), revision: { ...revision, version }, checks };
     }
+    case "checks.judged":
+      return { ...state, checks: checksAfter(state.checks, event, recorded) };
     case "pull_request.closed":
       return { ...heard(state), pullClosed: { by: event.by, merged: event.merged } };
     case "run.finished":

@@ -390,9 +390,9 @@ function cardKey(run: RunId): string {
   return `card:${run}`;
 }
 
-function shownKey(state: State): string {
-  const closed = state.pullClosed ? (state.pullClosed.merged ? ":merged" : ":closed") : "";
-  return `shown:${state.runId}:${state.finished?.at ?? 0}${closed}`;
+function shownKey({ runId, finished, pullClosed, checks: { judged } }: State): string {
+  const closed = pullClosed ? (pullClosed.merged ? ":merged" : ":closed") : "";
+  return `shown:${runId}:${finished?.at ?? 0}${judged ? `:checks-${judged.version}` : ""}${closed}`;
 }
 
 function hasId(value: unknown): value is { id: number } {
