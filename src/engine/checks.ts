@@ -88,7 +88,8 @@ export function needsBase(checks: readonly Check[]): boolean {
 }
 
 export function judgeChecks(judging: Judging): Judgement {
-  const { head, checks, base, required, known, patient } = judging;
+  const { head, base, required, known, patient } = judging;
+  const checks = judging.checks.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const again = known.judged?.head === head ? known.again : [];
   const wasAgain = ({ name }: Check) => again.some((one) => one.name === name);
   // What was asked to run again shows its old result until it begins.

@@ -20,7 +20,7 @@ export function checksLine(state: State, neutral: Neutral): string {
   const judged = checksNow(state);
   if (!judged || judged.verdict === "none") return "";
   const list = (names: readonly string[]) => named(names, neutral);
-  const { own, onBase, flaky, stopped } = judged;
+  const { onBase, flaky, stopped } = judged;
   const parts = [
     verdictWords(state, judged, neutral),
     onBase.length > 0 &&

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { sha } from "#src/core/ids.ts";
 import type { Check } from "#src/engine/checks.ts";
-import { noSpend, type RunEvent } from "#src/engine/events.ts";
+import { noSpend, type EventOf, type RunEvent } from "#src/engine/events.ts";
 import { budgetOf } from "#src/engine/route.ts";
 import type { State } from "#src/engine/state.ts";
 import { createCheckLooks } from "#src/intake/check-looks.ts";
@@ -14,7 +14,14 @@ const head = sha("b".repeat(40));
 const base = sha("a".repeat(40));
 const branch = "baton/issue-12-x";
 const open = { state: "open", merged: false, branch, head, author: { login: self.login, id: 1 } } as const;
-const opening: RunEvent = { type: "pull_request.opened", number: 5, url: "u", branch, head, title: "t" };
+const opening: EventOf<"pull_request.opened"> = {
+  type: "pull_request.opened",
+  number: 5,
+  url: "u",
+  branch,
+  head,
+  title: "t",
+};
 const ended: RunEvent = { type: "run.finished", outcome: "succeeded", code: "verified", message: "…" };
 
 const check = (name: string, state: Check["state"], id = 1): Check => ({
