@@ -27,12 +27,15 @@ import type { EventLog, WorkflowSource } from "./engine/ports.ts";
 import { commitsOf } from "./engine/commits.ts";
 import { archiveFolder, type Env } from "./env.ts";
 import { createGates } from "./gates/create-gates.ts";
+import { createCheckReader } from "./github/check-reader.ts";
 import { createProjection } from "./github/projection.ts";
 import { createPublisher } from "./github/publisher.ts";
 import type { OctokitFor } from "./github/client.ts";
 import { createGitHubReader } from "./github/reader.ts";
 import { openSandbox } from "./hands/open-sandbox.ts";
 import { closedSandbox, type Sandbox } from "./hands/sandbox.ts";
+import { createCheckLooks } from "./intake/check-looks.ts";
+import { stripInvisible } from "./intake/invisible.ts";
 import { createIntake } from "./intake/handle.ts";
 import type { TokenRequest } from "./intake/installation-tokens.ts";
 import { createKnownLimits } from "./intake/limits.ts";
@@ -218,6 +221,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
   });
   // By itself: where somebody has not granted it yet, asking for it would cost the others.
   const checksFor = clientsOf(webhooks, { checks: "write", metadata: "read" });
+  const actionsFor = clientsOf(webhooks, { actions: "write", metadata: "read" });
   const works = role !== "webhooks";
   const needed = () => commitsInUse(store.log);
   const { shelf } = store;
@@ -244,6 +248,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
   const publisher = createPublisher({
     octokitFor,
     checksFor,
+    actionsFor,
     outbox,
     throttle,
     fence: (run) => claims.assure(run),
@@ -269,11 +274,24 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     }),
   });
   const reader = createGitHubReader(reading);
+  const checks = createCheckReader({
+    ...reading,
+    clients: {
+      checks: clientsOf(webhooks, { checks: "read", metadata: "read" }),
+      statuses: clientsOf(webhooks, { statuses: "read", metadata: "read" }),
+      actions: clientsOf(webhooks, { actions: "read", metadata: "read" }),
+      contents: reading.octokitFor,
+    },
+    appId: app.id,
+    redact,
+    visible: (text) => stripInvisible(text, {}),
+  });
   const schedules = createSchedules({ ...store, log: journal });
   const intake = createIntake({
     ...store,
     schedules,
     reader,
+    checks,
     publisher,
     projection,
     workflows,
@@ -322,6 +340,8 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
       ),
     );
     undo.use(repeat(SCHEDULE_MS, "starting by the clock", journal, async () => void (await schedules.begin())));
+    const looks = createCheckLooks(store);
+    undo.use(repeat(SWEEP_MS, "looking at checks", journal, async () => void (await looks())));
     if (env.retentionDays > 0) undo.use(repeat(TIDY_MS, "archiving", journal, tidier(store, env, journal)));
   }
 

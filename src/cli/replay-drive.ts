@@ -240,6 +240,7 @@ function dryPublisher(recorded: readonly Pick<RecordedEvent, "event">[]): Publis
     checkConfig: nothing,
     removeMerged: nothing,
     putBack: nothing,
+    rerunChecks: () => Promise.resolve([]),
     leaveAlone: nothing,
     removeLabel: nothing,
   };

@@ -103,6 +103,12 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       return [line(`@${event.by.login} pushed to the pull request's branch`)];
     case "branch.given":
       return [line(`@${event.by.login} gave the pull request's branch back (${event.quote})`)];
+    case "checks.judged":
+      return [
+        line(
+          `checks of the pull request: ${event.verdict}${event.own.length > 0 ? ` (${shorten(event.own.join(", "))})` : ""}`,
+        ),
+      ];
     case "pull_request.closed":
       return [line(`@${event.by.login} ${event.merged ? "merged" : "closed"} the pull request`)];
     case "run.finished": {

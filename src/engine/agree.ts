@@ -38,6 +38,7 @@ const fromOutside = new Set<RunEvent["type"]>([
   "branch.taken",
   "branch.given",
   "pull_request.closed",
+  "checks.judged",
   "plan.judged",
   "answer.given",
   "words.told",

@@ -9,6 +9,7 @@ import { RepoConfig } from "../workflows/repo-config.ts";
 import { Tried } from "../workflows/setup.ts";
 import { allGates, waits, Workflow } from "../workflows/schema.ts";
 import { boardEvents } from "./board-events.ts";
+import { checkEvents, FailedCheck } from "./check-events.ts";
 import { waitReasons, losses, sessionReasons, Failure, outcomes } from "./event-words.ts";
 import { Amount, Sha, Thread, type Task as BoardTask, unitFields as stage } from "./event-fields.ts";
 import { fleetEvents } from "./fleet-events.ts";
@@ -334,11 +335,14 @@ export const RunEvent = z.discriminatedUnion("type", [
     threads: z.array(Thread).max(50),
     /** What people pushed to its branch, which the work goes on from. */
     onto: Sha.optional(),
+    /** Where no person asked: the checks on its commit that failed. */
+    checks: z.array(FailedCheck).min(1).max(10).optional(),
   }),
   /** Somebody else pushed to the pull request's branch, whose head was this when Baton looked. */
   z.strictObject({ type: z.literal("branch.taken"), by: Person, head: Sha }),
   /** A person gives it to Baton again, as it is: what is changed from now on goes on from there. */
   z.strictObject({ type: z.literal("branch.given"), ...word, onto: Sha }),
+  ...checkEvents,
   /** The pull request was closed; `merged`: its changes are in the base. */
   z.strictObject({ type: z.literal("pull_request.closed"), by: Person, merged: z.boolean() }),
   z.strictObject({

@@ -13,12 +13,14 @@ import type { Sha } from "../core/ids.ts";
 import { clarified, isAboutTriage } from "./clarify.ts";
 import { withSpoken } from "./conversation.ts";
 import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
+import { checksAfter, checksRevised, noChecks } from "./checks.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
 import { fleetChange, isHeard, keptMerges, withChild } from "./fold-fleet.ts";
 import { broadcastTo } from "./handed.ts";
 import { restedLocks, talkAfter } from "./fold-talk.ts";
 import { silence } from "./talk-state.ts";
 import { newAttempt, newStage } from "./beginnings.ts";
+import { keptSince } from "./kept-work.ts";
 import { reopen } from "./reopen.ts";
 import { branchAfter, noBranch } from "./pull-state.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
@@ -64,6 +66,7 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     shown: [],
     revision: undefined,
     pullClosed: undefined,
+    checks: noChecks,
     kept: undefined,
     finished: undefined,
   };
@@ -224,11 +227,14 @@ export function apply(before: State, recorded: RecordedEvent): State {
         ...reopen(state, event.stage, at),
         branch: branchAfter(state, recorded),
         revision: { ...revision, version },
+        checks: checksRevised(state.checks, event),
       };
     }
     case "branch.taken":
     case "branch.given":
       return { ...state, branch: branchAfter(state, recorded) };
+    case "checks.judged":
+      return { ...state, checks: checksAfter(state.checks, event, recorded) };
     case "pull_request.closed":
       return { ...heard(state), pullClosed: { by: event.by, merged: event.merged } };
     case "run.finished":
@@ -342,13 +348,6 @@ function mended(state: State, { stage: unit }: { stage: string }): State {
   const board = mendedBoard(state, unit);
   if (!board) return state;
   return { ...state, stages: touchCurrent(state, stageOf(unit), state.updatedAt, () => ({ board })) };
-}
-
-/** A branch that is not spoken of any more is there all the same. */
-function keptSince(before: State["kept"], { from, branches, missing }: EventOf<"work.kept">): State["kept"] {
-  const names = new Set(branches.map(({ branch }) => branch));
-  const others = before?.branches.filter(({ branch }) => !names.has(branch)) ?? [];
-  return { from, missing, branches: [...branches, ...others], left: [], settled: true };
 }
 
 /** What a person says ends the wait for it. */

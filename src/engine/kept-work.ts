@@ -106,3 +106,10 @@ export function beforeEnd(state: State, end: End): Extract<Effect, { type: "keep
   if (from.length === 0 || (kept?.settled && isDeepStrictEqual(kept.from, from))) return undefined;
   return { type: "keep", from, end: { type: "finish", outcome, code, message } };
 }
+
+/** What is kept of a run after more of it was: a branch that is not spoken of any more is there all the same. */
+export function keptSince(before: State["kept"], { from, branches, missing }: EventOf<"work.kept">): State["kept"] {
+  const names = new Set(branches.map(({ branch }) => branch));
+  const others = before?.branches.filter(({ branch }) => !names.has(branch)) ?? [];
+  return { from, missing, branches: [...branches, ...others], left: [], settled: true };
+}

@@ -181,7 +181,7 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
     inputs: inputsOf(state, unit),
     hindsight: hindsightFor(state, stageOf(unit)),
     reasons: current?.reasons ?? [],
-    revises: isRevising(state, unit),
+    revises: isRevising(state, unit) ? (state.revision?.checks ? "checks" : "people") : undefined,
     config: created.config,
     limits: {
       turns: Math.min(plan.turns - (current?.turns ?? 0), state.budget.turns - spent.turns),

@@ -22,6 +22,7 @@ import type {
   WaitReason,
   PastRun,
 } from "./events.ts";
+import type { Check } from "./checks.ts";
 import type { Fleet } from "./fleet-port.ts";
 import type { Keeping } from "./keeping.ts";
 import type { Part } from "./part.ts";
@@ -30,6 +31,8 @@ import type { LessonsSoFar } from "./hindsight.ts";
 import type { SetupSoFar } from "./setup.ts";
 import type { State, Steering } from "./state.ts";
 import type { Talk } from "./talk-port.ts";
+
+export type { Claims, Release } from "./claims-port.ts";
 
 /** The append-only log of every run. Time is the log's own clock. */
 export interface EventLog {
@@ -88,30 +91,6 @@ export interface RunLine {
   readonly dueAt: number | undefined;
   /** True while a worker that lives drives it. */
   readonly held: boolean;
-}
-
-/**
- * `afterMs`: it is not due before that. `rests`: the version at which its driver found nothing to do and no time to wait for: it is not
- * due before something else is said of it.
- */
-export type Release = { readonly afterMs: number } | { readonly rests: number };
-
-/**
- * Whose turn it is, across all workers of a database. A claimed run is this worker's as long as the worker shows that it lives;
- * time is the database's clock, never a worker's.
- */
-export interface Claims {
-  /**
-   * Takes the due run that nobody holds and whose repository and installation have waited longest; undefined when there is none, or the
-   * limits say no. Never one that it gave before and that was not released since, even when others could have taken it meanwhile.
-   */
-  next(): Promise<RunId | undefined>;
-  /** Gives a run back. When it is due again its last event says, but for what the release says of it. */
-  release(run: RunId, until?: Release): Promise<void>;
-  /** Throws `fence-lost` unless this worker holds the run now. */
-  assure(run: RunId): Promise<void>;
-  /** Shows that this worker lives, and says in how many milliseconds the next unheld run is due (0: now; undefined: none is). */
-  beat(): Promise<{ readonly dueInMs: number | undefined }>;
 }
 
 /** How long attempts of a stage took before, to tell how long the next may take. */
@@ -200,8 +179,8 @@ export interface AgentTask {
   readonly hindsight?: Hindsight | undefined;
   /** Why the stage is worked again; empty the first time. */
   readonly reasons: readonly string[];
-  /** The reasons are what people want changed in the pull request. */
-  readonly revises?: boolean | undefined;
+  /** The reasons are what people want changed in the pull request, or which checks of its commit failed. */
+  readonly revises?: "people" | "checks" | undefined;
   readonly config: RepoConfig;
   readonly limits: {
     readonly turns: number;
@@ -384,6 +363,8 @@ export interface Publisher extends Keeping {
   ): Promise<void>;
   /** Removes the branch of a pull request of Baton's that was merged, unless it is at another commit than `at` by now. */
   removeMerged(repo: RepoRef, branch: string, at: Sha): Promise<void>;
+  /** Has failed checks of a commit run once more, each once for ever; gives those that will. Where the App may not, there are none. */
+  rerunChecks(repo: RepoRef, head: Sha, checks: readonly Check[]): Promise<readonly Check[]>;
   /** Marks an issue, for people to see and to take back, as one to be left alone. */
   leaveAlone(repo: RepoRef, subject: Subject): Promise<void>;
   /** Takes a label off: a one-shot one, or the mark of what is to be left alone. */

@@ -34,6 +34,14 @@ export type Reply =
     }
   | { readonly kind: "nothing-running"; readonly quote: string; readonly next: string }
   | { readonly kind: "nothing-to-do"; readonly quote: string; readonly why: string; readonly next: string }
+  /** Checks of a pull request go on failing: a person has to look. */
+  | {
+      readonly kind: "checks-failed";
+      readonly own: readonly string[];
+      readonly onBase: readonly string[];
+      /** Repairs that were tried. */
+      readonly rounds: number;
+    }
   /** What a run may spend is less than it was. In micro-dollars; `spent`: of it already. */
   | {
       readonly kind: "budget-lowered";

@@ -27,24 +27,33 @@ export function revisedStage({ workflow }: Pick<State, "workflow">): string | un
   );
 }
 
-/** Characters of a person's words in one reason; more are told in several. */
+/** Characters of somebody's words in one reason; more are told in several. */
 const PART = MOST_REASON - 200;
+/** The same of what a check says: its name goes before. */
+const CHECK_PART = PART - 100;
 
-/** Why the stage is worked again, when that is because people want changes and none were made since: their words, and each thread. */
+/** Why the stage is worked again, when that is because people, or failed checks, want changes and none were made since: their words, each check, each thread. */
 export function reasonsToRevise({ revision }: State, { name, attempts }: StageState): string[] {
   if (revision?.stage !== name) return [];
   if (attempts.some(({ since, artifact }) => since > revision.version && artifact !== undefined)) return [];
-  const { by, words, threads } = revision;
-  const parts = Array.from({ length: Math.ceil(words.trim().length / PART) }, (_, index) =>
-    words.trim().slice(index * PART, (index + 1) * PART),
-  );
+  const { by, words, threads, checks = [] } = revision;
   return reasonsIn([
-    ...parts.map((part) => `@${by.login}, of the pull request as a whole: ${part}`),
+    ...partsOf(words, PART).map((part) => `@${by.login}, of the pull request as a whole: ${part}`),
+    ...checks.flatMap(({ name, text }) =>
+      partsOf(text === "" ? "it says nothing more." : text, CHECK_PART).map(
+        (part) => `The check ${name} failed: ${part}`,
+      ),
+    ),
     ...threads.map(({ path, line, outdated, text }, index) => {
       const place = `${path}${line === undefined ? "" : `:${line}`}${outdated ? ", which was changed since" : ""}`;
       return `Thread ${index + 1} (${place}): ${text}`;
     }),
   ]);
+}
+
+function partsOf(text: string, most: number): string[] {
+  const said = text.trim();
+  return Array.from({ length: Math.ceil(said.length / most) }, (_, at) => said.slice(at * most, (at + 1) * most));
 }
 
 /** Whether the present attempt of a unit does what people want changed. */

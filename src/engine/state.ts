@@ -7,7 +7,9 @@ import type { Hindsight } from "../workflows/hindsight.ts";
 import type { GateName, Stage, Workflow } from "../workflows/schema.ts";
 import type { Clarification } from "./clarification.ts";
 import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, Task, WaitReason } from "./events.ts";
+import type { ChecksState } from "./checks.ts";
 import type { Child, FleetState } from "./fleet-state.ts";
+import type { Kept } from "./kept-state.ts";
 import type { TalkState } from "./talk-state.ts";
 import type { BranchState, PullRequestRef, Revision } from "./pull-state.ts";
 import { readUnit } from "./unit.ts";
@@ -15,6 +17,7 @@ import { dependants, stageOrder, upstream } from "./stage-order.ts";
 
 export { dependants, stageOrder, upstream };
 export type { PullRequestRef, Revision };
+export type { Kept, KeptBranch } from "./kept-state.ts";
 
 export interface Attempt {
   readonly number: number;
@@ -110,17 +113,6 @@ export interface StageState {
   readonly child: Child | undefined;
 }
 
-export type KeptBranch = EventOf<"work.kept">["branches"][number];
-
-/** Where finished work is kept of a run that ended without a pull request. */
-export interface Kept extends Pick<EventOf<"work.kept">, "from" | "missing"> {
-  readonly branches: readonly KeptBranch[];
-  /** Branches that were to be removed and could not be. */
-  readonly left: EventOf<"kept.removed">["left"];
-  /** False when somebody has asked to try again since. */
-  readonly settled: boolean;
-}
-
 /** Words that a person told a run, without having been asked. */
 export type Steering = Pick<EventOf<"words.told">, "by" | "words">;
 
@@ -172,6 +164,8 @@ export interface State {
   readonly revision: Revision | undefined;
   /** How the pull request was closed. */
   readonly pullClosed: { readonly by: Person; readonly merged: boolean } | undefined;
+  /** The checks of others on its commit. */
+  readonly checks: ChecksState;
   readonly kept: Kept | undefined;
   readonly finished: (EventOf<"run.finished"> & { readonly at: number }) | undefined;
 }

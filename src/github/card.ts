@@ -5,6 +5,7 @@ import { isForPeople, openAsks } from "../engine/asks.ts";
 import { circleWords } from "../engine/circles.ts";
 import { hopLine } from "../engine/hops.ts";
 import { isPublished, type State } from "../engine/state.ts";
+import { checksLine } from "./checks-line.ts";
 import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
 import { bullets, commandText, count, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
@@ -38,6 +39,7 @@ export function renderCard(state: State, options: CardOptions): string {
     triageLine(state, options.neutral),
     revisionLine(state, options.neutral),
     takenLine(state, options.neutral),
+    checksLine(state, options.neutral),
     circleLine(state, options.neutral),
     checklist(stageLines(state, options.neutral)),
     partialLine(state, options.neutral),

@@ -7,6 +7,7 @@ import { openAsks } from "../engine/asks.ts";
 import type { State } from "../engine/state.ts";
 import type { Triage } from "../workflows/artifacts.ts";
 import { IGNORED_LABEL } from "../workflows/names.ts";
+import { needsPeople } from "./checks-line.ts";
 import { isRefused } from "./failure.ts";
 import type { Once } from "./once.ts";
 import { place, type How, type Requests } from "./requests.ts";
@@ -49,6 +50,7 @@ export function stateLabelOf(state: State): StateLabel | "none" | undefined {
     case "succeeded":
       // What became of its pull request is people's doing: merged, it is done; closed, nothing is under way.
       if (state.pullClosed) return state.pullClosed.merged ? "agent/done" : "none";
+      if (needsPeople(state)) return "agent/needs-info";
       // A dry run has sorted the issue, and nothing of its work is to be seen.
       return state.pullRequest ? "agent/in-pr" : state.created.dryRun ? "agent/triaged" : "agent/done";
     case "triaged":

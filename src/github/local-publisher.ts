@@ -85,6 +85,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
     showConfig: () => Promise.resolve(),
     checkConfig: () => Promise.resolve(),
     removeMerged: () => Promise.resolve(),
+    rerunChecks: () => Promise.resolve([]),
     putBack: () => Promise.resolve(),
     leaveAlone: () => Promise.resolve(),
     removeLabel: () => Promise.resolve(),

@@ -14,6 +14,7 @@ import {
   type State,
 } from "../engine/state.ts";
 import { issueTypes } from "../workflows/artifacts.ts";
+import { needsPeople } from "./checks-line.ts";
 import { heldNext, waitWord } from "./held.ts";
 import { count, duration } from "./markdown.ts";
 import { hadNothingToPropose, position, pullRequestLink } from "./stages.ts";
@@ -48,7 +49,7 @@ export function stateWord(state: State): Word {
   }
   switch (finished.outcome) {
     case "succeeded":
-      return { sign: "✅", word: "Succeeded" };
+      return needsPeople(state) ? { sign: "🙋", word: "Needs a decision" } : { sign: "✅", word: "Succeeded" };
     case "triaged":
       return { sign: "🏷️", word: "Triaged" };
     case "needs-a-decision":
@@ -140,6 +141,8 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
         const { by, merged } = state.pullClosed;
         return `nothing; \`${by.login}\` ${merged ? "merged" : "closed"} ${pullRequestLink(state)}.`;
       }
+      if (needsPeople(state))
+        return `a person looks at what fails in ${pullRequestLink(state)}. \`/agent revise <what to do>\` has it worked in, and starts the count of repairs anew.`;
       if (state.pullRequest && state.pullRequest.number > 0) {
         return `review the draft ${pullRequestLink(state)}; changes that you ask for there are worked in. Baton never merges it or marks it ready; that is yours to do.`;
       }

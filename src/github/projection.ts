@@ -11,7 +11,6 @@ import type { EventLog, Projection } from "../engine/ports.ts";
 import { apply, fold } from "../engine/fold.ts";
 import { isIdle, type State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
-import { openAsks } from "../engine/asks.ts";
 import { createAsking, type Asked } from "./asking.ts";
 import { cardMarker, renderCard } from "./card.ts";
 import type { OctokitFor, Self, Timing } from "./client.ts";
@@ -21,7 +20,8 @@ import { setLabels, stateLabelOf, triageLabels, type StateLabel } from "./labels
 import { GitHubFailure, isRefused, type Trouble } from "./failure.ts";
 import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
-import { stateWord, type Links } from "./progress.ts";
+import type { Links } from "./progress.ts";
+import { cardKey, isShown, newsOf, shownKey } from "./shown.ts";
 import { addReaction, reactionKey, removeReaction, type Reaction } from "./reactions.ts";
 import { createRequests, systemTiming, type RequestsOptions } from "./requests.ts";
 
@@ -370,30 +370,8 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
   };
 }
 
-/** What makes an edit worth hurrying: the state, a stage that begins, a check that says no. */
-function newsOf(state: State): string {
-  const stages = [...state.stages.values()].map(({ name, attempts, current }) =>
-    [name, attempts.length, current?.failure !== undefined, current?.gates.some((gate) => !gate.passed)].join(),
-  );
-  return [stateWord(state).word, state.routed !== undefined, openAsks(state).length, ...stages].join("\n");
-}
-
 /** What will not come back under this address, whatever people do. */
 const forGood = new Set<Trouble>(["repository-gone", "issue-gone", "installation-removed"]);
-
-/** Local runs show nothing on GitHub, and neither do dry runs of the command line: that shows them itself. */
-function isShown({ created: { dryRun, request, subject } }: State): boolean {
-  return !(dryRun && request.door === "cli") && subject.kind !== "local";
-}
-
-function cardKey(run: RunId): string {
-  return `card:${run}`;
-}
-
-function shownKey(state: State): string {
-  const closed = state.pullClosed ? (state.pullClosed.merged ? ":merged" : ":closed") : "";
-  return `shown:${state.runId}:${state.finished?.at ?? 0}${closed}${state.branch.said > 0 ? `:branch-${state.branch.said}` : ""}`;
-}
 
 function hasId(value: unknown): value is { id: number } {
   return typeof value === "object" && value !== null && "id" in value && typeof value.id === "number";

@@ -33,6 +33,7 @@ import { addReaction } from "./reactions.ts";
 import { refusalOf, refused, type Refusal } from "./refusal.ts";
 import { createReplying } from "./replying.ts";
 import { createScheduleIssues } from "./schedule-issue.ts";
+import { createRerunChecks } from "./rerun-checks.ts";
 import { createPutBack } from "./put-back.ts";
 import { askForReview } from "./review-request.ts";
 import { answerThreads } from "./thread-answers.ts";
@@ -42,6 +43,8 @@ export interface PublisherOptions extends Pick<RequestsOptions, "throttle" | "fe
   readonly octokitFor: OctokitFor;
   /** Clients that may write check runs, and fail where the App may not. Default: `octokitFor`. */
   readonly checksFor?: OctokitFor;
+  /** The same for jobs of GitHub Actions that are to run again. Default: `octokitFor`. */
+  readonly actionsFor?: OctokitFor;
   readonly outbox: Outbox;
   readonly workspaces: Pick<Workspaces, "changes" | "file" | "tree">;
   readonly redact: Redact;
@@ -68,6 +71,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const {
     octokitFor,
     checksFor = octokitFor,
+    actionsFor = octokitFor,
     outbox,
     workspaces,
     redact,
@@ -80,6 +84,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const { throttle, fence, timeoutMs, monotonic } = options;
   const requesting = { log, timing, throttle, fence, timeoutMs, monotonic };
   const requests = createRequests({ ...requesting, octokitFor });
+  const checks = createRequests({ ...requesting, octokitFor: checksFor });
   const once = createOnce({ outbox, log, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
@@ -256,11 +261,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
     openFindings: createFindings({ open: openOwnIssue, outbox, comments, neutral }),
     openScheduleIssue: createScheduleIssues(openOwnIssue, neutral),
     showConfig: createConfigIssue({ open: openOwnIssue, requests, outbox, comments, neutral, links }),
-    checkConfig: createConfigCheck({
-      requests: createRequests({ ...requesting, octokitFor: checksFor }),
+    checkConfig: createConfigCheck({ requests: checks, once, self, neutral, log }),
+    rerunChecks: createRerunChecks({
+      actions: createRequests({ ...requesting, octokitFor: actionsFor }),
+      checks,
       once,
-      self,
-      neutral,
       log,
     }),
     async removeMerged(repo, branch, at) {

@@ -88,13 +88,19 @@ function staysOpen(state: State): boolean {
   return own || config.schedules.some(({ issue }) => issue === subject.number);
 }
 
+function changedSince({ revision }: State): string {
+  if (!revision) return "No person has reviewed it yet.";
+  const why = revision.checks ? "because checks failed" : "as people asked in review";
+  return `Changed since, ${why}; nobody has approved it.`;
+}
+
 /** The body, at most `MAX_BODY` characters. */
 export function pullRequestBody(state: State, facts: PullRequestFacts): string {
   const { neutral } = facts;
   const { subject } = state.created;
   const essentials = [
     pullRequestMarker(state),
-    `${subject.kind === "issue" ? `${staysOpen(state) ? ASKED_FOR_IN : "Closes"} #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. ${state.revision ? "Changed since, as people asked in review; nobody has approved it." : "No person has reviewed it yet."}_`,
+    `${subject.kind === "issue" ? `${staysOpen(state) ? ASKED_FOR_IN : "Closes"} #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. ${changedSince(state)}_`,
     missingPart(state, neutral),
     whatAndWhy(state, neutral),
     setupPart(state, neutral),

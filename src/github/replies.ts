@@ -77,6 +77,8 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
       );
     case "nothing-running":
       return stack(quoted(reply.quote, neutral), `Nothing is running here. ${commands(reply.next, neutral)}`);
+    case "checks-failed":
+      return checksFailed(reply, neutral);
     case "budget-lowered": {
       const [was, now, spent] = [reply.was, reply.now, reply.spent].map((amount) =>
         formatDollars(microDollars(amount)),
@@ -112,6 +114,24 @@ function tooMany({ what, most, again }: Extract<Reply, { kind: "too-many" }>, no
     `I have written so many comments here within the last hour that only this one is left of the ${most} that \`limits.commentsPerHour\` in \`.github/baton.yml\` allows. It keeps programs from answering each other for ever.`,
     `**Next:** from ${when} on I answer again; write this again then. Until then commands are carried out without an answer, and status cards go on showing how runs stand.`,
   ];
+}
+
+function checksFailed({ own, onBase, rounds }: Extract<Reply, { kind: "checks-failed" }>, neutral: Neutral): string {
+  const list = (names: readonly string[]) =>
+    names
+      .slice(0, 10)
+      .map((name) => neutral.code(name, 100))
+      .join(", ");
+  const tried =
+    rounds === 0
+      ? "I repair nothing here, because `limits.rounds` in `.github/baton.yml` is 0"
+      : `I have repaired this ${rounds === 1 ? "once" : `${rounds} times`}, and that is as often as \`limits.rounds\` in \`.github/baton.yml\` allows`;
+  return stack(
+    `I need a person's decision. On the latest commit ${list(own)} ${own.length === 1 ? "fails, also" : "fail, also"} when run again, and not on the base. ${tried}.`,
+    onBase.length > 0 &&
+      `${list(onBase)} ${onBase.length === 1 ? "fails" : "fail"} on the base too: that is not of this change, and I leave it.`,
+    "**Next:** `/agent revise <what to do>` has it worked in, and starts the count anew. What you push to the branch yourself is left to you.",
+  );
 }
 
 const alreadyNext = {

@@ -35,6 +35,8 @@ export interface How {
   readonly run?: RunId | undefined;
   /** Rejects with what else forbids a write; asked right before it is sent. */
   readonly guard?: (() => Promise<void>) | undefined;
+  /** The answer where GitHub sends a read on to another place than its API, which nothing is asked of here. Without it that is a failure. */
+  readonly elsewhere?: ((to: URL) => Response) | undefined;
 }
 
 export interface Requests {
@@ -97,7 +99,7 @@ export function createRequests(options: RequestsOptions): Requests {
 
   const nameOf = (repo: Repo) => names.get(repo.id) ?? { owner: repo.owner, name: repo.name };
 
-  function passing(repo: Repo, what: string, { signal, run, guard }: How): Passing {
+  function passing(repo: Repo, what: string, { signal, run, guard, elsewhere }: How): Passing {
     return door({
       what,
       holder: repo.installationId ?? 0,
@@ -115,7 +117,11 @@ export function createRequests(options: RequestsOptions): Requests {
           const message = "This was moved to another repository";
           return Response.json({ message }, { status: 410 });
         }
-        if (target.origin === from.origin && (method === "GET" || method === "HEAD")) return target;
+        const isRead = method === "GET" || method === "HEAD";
+        if (target.origin === from.origin && isRead) return target;
+        // Never from a sealed line to an open one.
+        if (elsewhere && isRead && (target.protocol === "https:" || from.protocol === "http:"))
+          return elsewhere(target);
         throw new GitHubFailure(
           what,
           "refused",

@@ -89,6 +89,13 @@ export const doors = {
     more: "whoever may do that on GitHub",
     refused: "nothing",
   },
+  checks: {
+    name: "checks on the commit of Baton's pull request have ended",
+    does: "shows on the card what they come to; those that failed run once more, and what fails again is repaired",
+    may: "none",
+    more: "whoever may run checks on GitHub",
+    refused: "nothing; runs that go in circles are told once, on the issue",
+  },
   closed: {
     name: "the issue is closed",
     does: "ends the run under way",

@@ -6,12 +6,14 @@ import { systemClock, type Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Bell, EventLog, Projection, Publisher, WorkflowSource } from "../engine/ports.ts";
+import type { CheckReader } from "../engine/checks-port.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import type { Outbox } from "../store/outbox.ts";
 import type { AllowedServer } from "../workflows/servers.ts";
 import { askedBy, type Carried } from "./asked.ts";
 import { createBeginnings } from "./beginnings.ts";
+import { createChecks } from "./checks.ts";
 import { createCommands } from "./commands.ts";
 import type { Intent, Self } from "./intent.ts";
 import { createJudge } from "./judge.ts";
@@ -49,6 +51,7 @@ export type IntakePublisher = Pick<
   | "checkConfig"
   | "removeMerged"
   | "putBack"
+  | "rerunChecks"
 >;
 
 export interface IntakeParts {
@@ -56,6 +59,7 @@ export interface IntakeParts {
   readonly log: EventLog;
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
+  readonly checks: CheckReader;
   readonly publisher: IntakePublisher;
   readonly workflows: WorkflowSource;
   readonly outbox: Pick<Outbox, "read">;
@@ -97,6 +101,7 @@ export function createIntake(parts: IntakeParts): Intake {
   const begin = createBeginnings({ ...parts, loadConfig, start, revise });
   const command = createCommands({ ...parts, loadConfig, start, restart, steer, judge, revise });
   const replied = createReplied({ ...parts, judge });
+  const checks = createChecks(parts);
   const wishes = createWishes(parts);
   const proposals = createProposals(parts);
   const lanes = createLanes();
@@ -192,6 +197,8 @@ export function createIntake(parts: IntakeParts): Intake {
         return planEdits(intent, askedBy(intent, carried, 0, "an edit of the plan"));
       case "ticks":
         return ticks(intent, askedBy(intent, carried, 0, "a tick in the report"));
+      case "checks":
+        return checks(intent, carried);
       case "closed":
         return steer.closed(intent, carried.signal);
       case "edited":

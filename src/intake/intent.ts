@@ -107,6 +107,12 @@ export type Intent = Place &
         /** Where its branch ended then. */
         readonly head: string;
       }
+    | {
+        /** Checks on a commit of a branch of Baton's have ended, or should have begun. */
+        readonly door: "checks";
+        readonly branch: string;
+        readonly head: string;
+      }
     | { readonly door: "closed" }
     | { readonly door: "edited" }
     | { readonly door: "lost"; readonly lost: Lost }

@@ -118,6 +118,27 @@ export const ReviewEvent = z.object({
 });
 export type ReviewEvent = z.infer<typeof ReviewEvent>;
 
+/** A suite of checks has ended: all that one App runs on a commit. */
+export const CheckSuiteEvent = z.object({
+  ...common,
+  action: z.string(),
+  check_suite: z.object({ head_sha: z.string(), head_branch: z.string().nullish(), app: App }),
+});
+export type CheckSuiteEvent = z.infer<typeof CheckSuiteEvent>;
+
+/** A commit status was set. */
+export const StatusEvent = z.object({
+  ...common,
+  sha: z.string(),
+  state: z.string(),
+  branches: z.array(z.object({ name: z.string() })),
+});
+export type StatusEvent = z.infer<typeof StatusEvent>;
+
+/** Baton's own: a look at checks of which nobody tells. */
+export const ChecksEvent = z.object({ repo: RepoRef, branch: z.string(), head: z.string() });
+export type ChecksEvent = z.infer<typeof ChecksEvent>;
+
 /** Baton's own: a start by the clock whose time has come. */
 export const ScheduleEvent = z.object({ repo: RepoRef, id: z.string() });
 

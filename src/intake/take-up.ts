@@ -21,12 +21,17 @@ export interface TakeUpParts extends RunsParts {
   readonly limits: Pick<KnownLimits, "of">;
 }
 
-/** Takes an ended run up with these events, unless its issue says no, another is at work on its subject, or too many have begun there: then whoever asked is told. */
+/** Takes an ended run up with these events, unless its issue says no, another is at work on its subject, or too many have begun there: then whoever asked is told; checks are not. */
 export type TakeUp = (asked: Asked, state: State, events: readonly RunEvent[]) => Promise<string>;
 
 export function createTakeUp({ log, bell, reader, publisher, projection, limits }: TakeUpParts): TakeUp {
   const runs = createRuns({ log, reader, projection });
-  const { answer, atWork, ring } = createAnswers({ log, bell, publisher });
+  const answers = createAnswers({ log, bell, publisher });
+  const isProgram = ({ intent }: Asked) => intent.door === "checks";
+  const answer: typeof answers.answer = async (asked, reply, note) =>
+    isProgram(asked) ? note : answers.answer(asked, reply, note);
+  const atWork: typeof answers.atWork = async (asked, run) =>
+    isProgram(asked) ? `${run} is at work` : answers.atWork(asked, run);
 
   return async (asked, { runId, created }, events) => {
     // On a pull request it is its issue that may say no.
@@ -51,7 +56,7 @@ export function createTakeUp({ log, bell, reader, publisher, projection, limits 
         ({ state }) => (state.phase === "finished" ? events : undefined),
         asked.signal,
       );
-      return outcome === "moot" ? await atWork(asked, runId) : await ring(runId, "goes on");
+      return outcome === "moot" ? await atWork(asked, runId) : await answers.ring(runId, "goes on");
     } catch (error) {
       if (!(error instanceof BatonError) || error.code !== "run-taken") throw error;
       const [latest = runId] = await log.runsOf(created.repo, { number: created.subject.number });

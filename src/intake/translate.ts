@@ -13,7 +13,10 @@ import { isIgnored } from "../workflows/names.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
 import type { Actor, Ground, Intent, Pushed, Self, Wish } from "./intent.ts";
+import { issueOfBranch } from "./own-branch.ts";
 import {
+  ChecksEvent,
+  CheckSuiteEvent,
   CommentEvent,
   Deed,
   DispatchEvent,
@@ -22,6 +25,7 @@ import {
   PushEvent,
   ReviewEvent,
   ScheduleEvent,
+  StatusEvent,
   type Issue,
   type Pull,
 } from "./payloads.ts";
@@ -45,6 +49,8 @@ const MARKER = "<!-- baton:";
 
 /** Baton's own deliveries: a start by the clock. GitHub's events have no dot in their names. */
 export const SCHEDULE = "baton.schedule";
+/** And a look at the checks of a pull request. */
+export const CHECKS = "baton.checks";
 /** The `event_type` of a `repository_dispatch` that is meant for Baton. */
 const DISPATCH = "agent";
 /** A branch that Baton opens pull requests from, with the number of the issue in its name. */
@@ -58,11 +64,18 @@ const ghost = { login: "ghost", id: 10_137, type: "User" };
 /** What the delivery `name` with this parsed payload asks for. Never throws: a payload of another shape is nothing. */
 export function translate(name: string, payload: unknown, self: Self): Translation {
   const { data } = Deed.safeParse(payload);
+  // Whoever pushed sends it: on Baton's branches that is Baton.
+  if (name === "check_suite" && data?.action === "completed")
+    return read(CheckSuiteEvent, payload, (event) => fromSuite(event, self));
   // Whatever it is: what Baton does asks Baton for nothing.
   if (data?.sender && isSelf(data.sender, self)) return nothing("Baton did it itself");
   switch (name) {
     case SCHEDULE:
       return read(ScheduleEvent, payload, ({ repo, id }) => ({ type: "wish", wish: { door: "schedule", repo, id } }));
+    case CHECKS:
+      return read(ChecksEvent, payload, ({ repo, branch, head }) => aboutChecks(repo, branch, head, ghost));
+    case "status":
+      return read(StatusEvent, payload, fromStatus);
     case "push":
       return read(PushEvent, payload, fromPush);
     case "repository_dispatch":
@@ -222,6 +235,29 @@ function fromEdit(event: CommentEvent, self: Self): Translation {
   if (body === before) return nothing("the plan in it is as it was");
   const edit = { commentId: comment.id, marker, body, before };
   return { type: "intent", intent: { ...placeOf(event), door: "plan", actor, ...edit } };
+}
+
+function fromSuite(event: CheckSuiteEvent, self: Self): Translation {
+  const { head_branch: branch, head_sha: head, app } = event.check_suite;
+  if (app && app.id === self.appId) return nothing("these are Baton's own checks");
+  return aboutChecks(repoOf(event), branch ?? "", head, event.sender);
+}
+
+function fromStatus(event: StatusEvent): Translation {
+  if (event.state === "pending") return nothing("the status is pending");
+  const own = event.branches.find(({ name }) => issueOfBranch(name) !== undefined);
+  return aboutChecks(repoOf(event), own?.name ?? "", event.sha, event.sender);
+}
+
+/** Whoever tells of checks asks for nothing: they are looked at where the run that made the branch wants to know. */
+function aboutChecks(repo: RepoRef, branch: string, head: string, sender: Account): Translation {
+  const number = issueOfBranch(branch);
+  if (number === undefined || !isSha(head)) return nothing("the commit is on no branch of Baton's");
+  const subject = { kind: "issue" as const, number, url: "", author: { login: "", id: 0 } };
+  return {
+    type: "intent",
+    intent: { repo, subject, actor: actorOf(sender, undefined), door: "checks", branch, head },
+  };
 }
 
 /** A push to a branch of Baton's, or to the default branch where the config was touched, or may have been. */

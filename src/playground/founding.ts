@@ -27,7 +27,7 @@ export interface PlaygroundApp {
   readonly publicKey: string;
   readonly installationId: number;
   readonly permissions: Permissions;
-  /** Default: issues, issue_comment, pull_request, pull_request_review, push, check_run, check_suite, repository, repository_dispatch. */
+  /** Default: issues, issue_comment, pull_request, pull_request_review, push, check_run, check_suite, status, repository, repository_dispatch. */
   readonly events?: readonly string[];
   /** May come later: `deliverTo`. */
   readonly webhook?: { readonly url: string; readonly secret: string };
@@ -66,6 +66,7 @@ const allEvents = [
   "push",
   "check_run",
   "check_suite",
+  "status",
   "repository",
   "repository_dispatch",
 ];

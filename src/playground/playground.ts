@@ -14,6 +14,7 @@ import { getRequestListener } from "@hono/node-server";
 import { systemClock, type Clock } from "../core/clock.ts";
 import { BatonError } from "../core/errors.ts";
 import { type Acts, createActs, issueAt, type IssueAddress, repositoryNamed } from "./acts.ts";
+import { answerLog, type CiCheck, ciOf, runCi } from "./ci.ts";
 import { CONTROL, createControl } from "./control.ts";
 import { createDoor, Cut } from "./door.ts";
 import { type FaultPlan, type PlannedFaults, planFaults } from "./fault-plan.ts";
@@ -35,6 +36,7 @@ import { type Account, type CheckRun, type Comment, createWorld, type Issue, typ
 import { createWebhooks, type Delivery, type News } from "./webhooks.ts";
 
 export type { IssueAddress } from "./acts.ts";
+export type { CiCheck } from "./ci.ts";
 export type { FaultPlan } from "./fault-plan.ts";
 export type { NewRepository, PlaygroundApp, PlaygroundUser } from "./founding.ts";
 export type { FaultHook, JournalEntry } from "./journal.ts";
@@ -89,6 +91,10 @@ export interface Playground extends AsyncDisposable, Acts {
   /** The text of a file at a branch or commit; undefined when it is not there. */
   file(repo: string, at: string, path: string): Promise<string | undefined>;
   checkRuns(repo: string): readonly CheckRun[];
+  /** Which checks a repository has from now on, and which of them its default branch asks for. They run when `runCi` says so. */
+  setCi(repo: string, checks: readonly CiCheck[], required?: readonly string[]): void;
+  /** Runs the checks that wait on a commit (or branch) to their end: all of them the first time, later those that are to run again. */
+  runCi(repo: string, at: string): Promise<void>;
 
   /** Makes requests fail from now on; undefined: no more. Takes the place of a plan. */
   setFault(fault: FaultHook | undefined): void;
@@ -137,6 +143,7 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
   const answer = async (request: Request): Promise<Response> => {
     const { pathname } = new URL(request.url);
     if (control && pathname.startsWith(CONTROL)) return await control(request, pathname.slice(CONTROL.length));
+    if (pathname.startsWith("/_logs/")) return answerLog(world, request);
     const inApi = apiPath(prefix, pathname);
     if (inApi !== undefined) return await rest.answer(request, inApi);
     if (!isGitPath(pathname)) return await pages.answer(request);
@@ -204,6 +211,15 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
       return entry?.type === "blob" ? (await git.readBlob(entry.sha)).toString("utf8") : undefined;
     },
     checkRuns: (repo) => repository(repo).checkRuns,
+    setCi(repo, checks, required = []) {
+      Object.assign(ciOf(repository(repo)), { checks, required });
+    },
+    async runCi(name, at) {
+      const repo = repository(name);
+      const sha = await repo.git.commitOf(at);
+      if (sha === undefined) throw new BatonError("not-found", `${name} has nothing called ${at}`);
+      await runCi(world, repo, sha);
+    },
 
     setFault(hook) {
       fault = hook;

@@ -5,6 +5,7 @@ import { messageOf } from "../core/errors.ts";
 import type { Door, Done } from "./door.ts";
 import type { Rate } from "./limits.ts";
 import { appRoutes } from "./rest/apps.ts";
+import { ciRoutes } from "./rest/ci.ts";
 import { checkRoutes } from "./rest/checks.ts";
 import { answer, Refusal, type RestEnv, ROUTED } from "./rest/exchange.ts";
 import { graphqlRoutes } from "./rest/graphql.ts";
@@ -57,8 +58,17 @@ function createRoutes(world: World, webhooks: Webhooks): Hono<RestEnv> {
     if (route) c.res.headers.set(ROUTE, route.path);
   });
   routes.route("/", hookRoutes(world, webhooks));
-  for (const room of [appRoutes, checkRoutes, repositoryRoutes, gitDataRoutes, issueRoutes, pullRoutes, graphqlRoutes])
-    routes.route("/", room(world));
+  const rooms = [
+    appRoutes,
+    checkRoutes,
+    ciRoutes,
+    repositoryRoutes,
+    gitDataRoutes,
+    issueRoutes,
+    pullRoutes,
+    graphqlRoutes,
+  ];
+  for (const room of rooms) routes.route("/", room(world));
   routes.get("/rate_limit", (c) => {
     if (c.req.header(`${RATE}limit`) === "0") throw new Refusal(404, "Rate limiting is not enabled.");
     const number = (name: keyof Rate) => Number(c.req.header(`${RATE}${name}`) ?? 0);

@@ -69,6 +69,7 @@ function heard(app: App, { event, fields }: Announcement): boolean {
   if (event === "push" || event === "repository_dispatch") return may("contents");
   if (event === "repository") return true;
   if (event.startsWith("check_")) return may("checks");
+  if (event === "status") return may("statuses");
   const issue = fields["issue"];
   const onPull = typeof issue === "object" && issue !== null && "pull_request" in issue;
   return may("issues") || (onPull && may("pull_requests"));

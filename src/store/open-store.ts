@@ -11,6 +11,7 @@ import { createDeliveries, type Deliveries } from "./deliveries.ts";
 import { openEventLog } from "./event-log.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { readFigures, type Figures } from "./figures.ts";
+import { createLooks, type Looks } from "./looks.ts";
 import { createLocalBell } from "./local-bell.ts";
 import { openBell } from "./queue.ts";
 import type { ParseEvent } from "./recorded.ts";
@@ -31,6 +32,7 @@ export interface Store extends AsyncDisposable {
   readonly sweeps: Sweeps;
   readonly outbox: Outbox;
   readonly unshown: Unshown;
+  readonly looks: Looks;
   readonly bell: Bell;
   /** The same by topic: a process may answer one and leave the other to others. */
   readonly bells: Readonly<Record<BellTopic, Pick<Bell, "answer">>>;
@@ -93,6 +95,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     sweeps: createSweeps(database),
     outbox: createOutbox(database),
     unshown: createUnshown(database),
+    looks: createLooks(database),
     bell: joined(bells),
     bells,
     figures: () => readFigures(database),

@@ -96,7 +96,15 @@ export const RepoConfig = z.strictObject({
     .describe("Tier → model, or models in order of preference"),
   limits: z
     .strictObject({
-      rounds: z.number().int().min(0).max(5).default(3).describe("Times a stage may be sent back"),
+      rounds: z
+        .number()
+        .int()
+        .min(0)
+        .max(5)
+        .default(3)
+        .describe(
+          "Times a stage may be sent back, and times failed checks of a pull request are repaired before people are asked",
+        ),
       parallel: z.number().int().min(1).max(16).default(4).describe("Agents of one run at work at once"),
       agents: z
         .number()

@@ -1,5 +1,7 @@
 // No text of Baton's is a command: neither for itself, nor for another Baton that listens on the same issue, whatever is quoted in it.
 import { describe, expect, test } from "vitest";
+import type { CheckVerdict } from "#src/engine/check-events.ts";
+import type { RunEvent } from "#src/engine/events.ts";
 import type { Reply } from "#src/engine/reply.ts";
 import type { State } from "#src/engine/state.ts";
 import { renderCard } from "#src/github/card.ts";
@@ -65,6 +67,7 @@ const replies: { readonly [K in Reply["kind"]]: (attack: string, state: State) =
   "already-running": (quote) => ({ kind: "already-running", quote, run: runId("run-0123456789ab"), held: "asked" }),
   "nothing-running": (quote) => ({ kind: "nothing-running", quote, next: quote }),
   "nothing-to-do": (quote) => ({ kind: "nothing-to-do", quote, why: quote, next: quote }),
+  "checks-failed": (quote) => ({ kind: "checks-failed", own: [quote], onBase: [quote], rounds: 1 }),
   "budget-lowered": (quote) => ({ kind: "budget-lowered", quote, was: 3, now: 2, spent: 1 }),
   help: (quote) => ({
     kind: "help",
@@ -129,9 +132,25 @@ function states(attack: string): State[] {
       .routed(triage, { decision: { kind: "ask", questions: [attack] } })
       .finished("needs-a-decision", "asked", attack).state,
     revised(begun().stage("verify").stage("review").stage("publish").opened(), attack).state,
+    ...(["waiting", "again", "people", "held", "not-started", "green"] as const).map(
+      (verdict) =>
+        begun()
+          .stage("verify")
+          .stage("review")
+          .stage("publish")
+          .opened()
+          .add(checksOf(attack.slice(0, 200), verdict)).state,
+    ),
     begun().add({ type: "run.parked", reason: "broken", message: attack }).state,
     begun().add({ type: "pause.requested", by, quote: attack }).state,
   ];
+}
+
+/** Checks whose names are the attack. */
+function checksOf(name: string, verdict: CheckVerdict): RunEvent {
+  const names = [name];
+  const lists = { own: names, onBase: names, flaky: names, open: names, stopped: names, again: [] };
+  return { type: "checks.judged", head: sha("d".repeat(40)), verdict, ...lists, why: name };
 }
 
 /** A pull request that is changed as people wished, who wrote the attack, by an agent that answers with it. */

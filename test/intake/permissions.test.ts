@@ -95,7 +95,11 @@ async function isLet(world: World, name: string, payload: Readonly<Record<string
   const note = await world.send(name, payload);
   const { kinds: said, acknowledged, leftAlone, findings } = world.publisher;
   const isRefused = said.includes("refused");
-  if (!isRefused && !/^nothing: |is not in triggers\.bots|whoever reviewed has the role|it is not theirs to answer/.test(note)) return true;
+  if (
+    !isRefused &&
+    !/^nothing: |is not in triggers\.bots|whoever reviewed has the role|it is not theirs to answer/.test(note)
+  )
+    return true;
   const left = [...(await world.runs()).slice(before), ...acknowledged, ...leftAlone, ...findings];
   if (left.length > 0 || (isRefused && !note.includes("refused")))
     throw new Error(`it was refused, and something came of it all the same: ${note}`);
@@ -168,7 +172,7 @@ const dispatched = ["stop", "fix", "budget $3"];
 test("every verb and every door stands in the tables", () => {
   expect([...triage, ...write, ...maintain].toSorted()).toEqual(Object.keys(verbs).toSorted());
   // Nobody asks by these: the config does, or the issue is not what it was.
-  const withoutActor = ["schedule", "closed", "pull-closed", "edited", "lost"];
+  const withoutActor = ["schedule", "checks", "closed", "pull-closed", "edited", "lost"];
   expect([...Object.keys(acts), "comment", "dispatch", ...withoutActor].toSorted()).toEqual(
     Object.keys(doors).toSorted(),
   );

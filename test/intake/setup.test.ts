@@ -61,11 +61,13 @@ describe("app.yml", () => {
     expect(app).toMatchObject({
       public: false,
       default_permissions: {
+        actions: "write",
         checks: "write",
         contents: "write",
         issues: "write",
         metadata: "read",
         pull_requests: "write",
+        statuses: "read",
       },
       default_events: [
         "issues",
@@ -75,13 +77,15 @@ describe("app.yml", () => {
         "pull_request_review",
         "push",
         "repository_dispatch",
+        "check_suite",
+        "status",
       ],
     });
     const permissions = z
       .object({ default_permissions: z.record(z.string(), z.string()) })
       .parse(app).default_permissions;
-    expect(Object.keys(permissions)).toHaveLength(5);
-    for (const never of ["workflows", "administration", "secrets", "actions", "members"])
+    expect(Object.keys(permissions)).toHaveLength(7);
+    for (const never of ["workflows", "administration", "secrets", "deployments", "members"])
       expect(permissions).not.toHaveProperty(never);
   });
 });

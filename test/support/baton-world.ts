@@ -69,7 +69,9 @@ export async function openWorld(changes: Partial<Env> = {}): Promise<World> {
   const { publicKey, privateKey } = createKeys();
   const secret = randomBytes(20).toString("hex");
   const permissions = {
+    actions: "write",
     checks: "write",
+    statuses: "read",
     issues: "write",
     pull_requests: "write",
     contents: "write",

@@ -372,6 +372,7 @@ export class CountingPublisher implements Publisher {
   checkConfig = () => Promise.resolve();
   removeMerged = () => Promise.resolve();
   putBack = () => Promise.resolve();
+  rerunChecks = () => Promise.resolve([]);
 }
 
 export const quietProjection: Projection = { touch() {}, settle: () => Promise.resolve() };

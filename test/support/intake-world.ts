@@ -5,6 +5,8 @@ import { sha, type RunId, type Sha } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { Person, RepoRef, Subject } from "#src/engine/events.ts";
 import type { ConfigFound, EventLog, Publisher } from "#src/engine/ports.ts";
+import type { Check } from "#src/engine/checks.ts";
+import type { CheckReader } from "#src/engine/checks-port.ts";
 import type { GitHubReader, Remark, ReviewThread } from "#src/engine/github-port.ts";
 import type { Reply } from "#src/engine/reply.ts";
 import { findingsOf } from "#src/engine/findings.ts";
@@ -201,6 +203,16 @@ export class RecordingPublisher implements IntakePublisher {
     return Promise.resolve();
   }
 
+  /** What was asked to run again, and what GitHub will not run again. */
+  readonly again: string[] = [];
+  readonly leftAsTheyAre = new Set<string>();
+
+  rerunChecks(...[, , checks]: Parameters<Publisher["rerunChecks"]>): Promise<readonly Check[]> {
+    const asked = checks.filter(({ name }) => !this.leftAsTheyAre.has(name));
+    this.again.push(...asked.map(({ name }) => name));
+    return Promise.resolve(asked);
+  }
+
   openFindings(state: State, numbers: readonly number[]): Promise<void> {
     for (const number of numbers) this.findings.push([number, findingsOf(state)?.findings[number - 1]?.title]);
     return Promise.resolve();
@@ -237,8 +249,27 @@ export class RecordingPublisher implements IntakePublisher {
   }
 }
 
+/** Checks as a test describes them, by commit. */
+export class StagedChecks implements CheckReader {
+  readonly of = new Map<string, readonly Check[]>();
+  mustPass: string[] = [];
+  readonly reported: string[] = [];
+
+  checks(_: RepoRef, commit: Sha): Promise<readonly Check[]> {
+    return Promise.resolve(this.of.get(commit) ?? []);
+  }
+  required(): Promise<readonly string[]> {
+    return Promise.resolve(this.mustPass);
+  }
+  report(...[, { name }, most]: Parameters<CheckReader["report"]>): Promise<string> {
+    this.reported.push(name);
+    return Promise.resolve(`what ${name} said`.slice(0, most));
+  }
+}
+
 export interface World {
   readonly intake: Intake;
+  readonly checks: StagedChecks;
   readonly deliveries: MemoryDeliveries;
   readonly reader: StagedReader;
   readonly publisher: RecordingPublisher;
@@ -263,6 +294,7 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
   const deliveries = new MemoryDeliveries();
   const reader = new StagedReader();
   const publisher = new RecordingPublisher();
+  const checks = new StagedChecks();
   const log = parts.log ?? createMemoryLog({ clock: systemClock });
   const outbox = createMemoryOutbox(systemClock);
   const rung: string[] = [];
@@ -271,6 +303,7 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
     deliveries,
     log,
     reader,
+    checks,
     publisher,
     schedules: {
       learn: (_, entries) => {
@@ -302,6 +335,7 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
     intake,
     deliveries,
     reader,
+    checks,
     publisher,
     log,
     outbox,

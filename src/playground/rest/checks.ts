@@ -79,9 +79,8 @@ export function checkRoutes(world: World): Hono<RestEnv> {
       actions: [],
     };
     change(world, run, asked);
-    repo.checkRuns.push(run);
-    await tell(world, repo, run, by, "created");
-    if (run.status === "completed") await finish(world, repo, run, by);
+    await queueCheck(world, repo, run, by);
+    if (run.status === "completed") await finishCheck(world, repo, run, by);
     return answer(c, checkRunShape(world, repo, run), 201);
   });
 
@@ -97,7 +96,7 @@ export function checkRoutes(world: World): Hono<RestEnv> {
     const done = run.status === "completed";
     change(world, run, await bodyOf(c, changedRun));
     changed(world);
-    if (run.status === "completed" && !done) await finish(world, repo, run, by);
+    if (run.status === "completed" && !done) await finishCheck(world, repo, run, by);
     return answer(c, checkRunShape(world, repo, run));
   });
 
@@ -171,23 +170,29 @@ function change(world: World, run: CheckRun, asked: z.infer<typeof changedRun>):
   run.actions = asked.actions ?? run.actions;
 }
 
+/** A new check run, of which the Apps are told. */
+export async function queueCheck(world: World, repo: Repository, run: CheckRun, by: Doer): Promise<void> {
+  repo.checkRuns.push(run);
+  await tell(world, repo, run, by, "created");
+}
+
 async function tell(world: World, repo: Repository, run: CheckRun, by: Doer, action: string): Promise<void> {
   changed(world);
   const suite = await suiteShape(world, repo, run);
   const fields = { check_run: { ...checkRunShape(world, repo, run), check_suite: suite } };
-  world.announce(repo, { event: "check_run", action, by: by.account, fields, only: run.app });
+  world.announce(repo, { event: "check_run", action, by: by.account, fields });
 }
 
 /** A finished run; and with the last of the App's runs on that commit its suite is finished too. */
-async function finish(world: World, repo: Repository, run: CheckRun, by: Doer): Promise<void> {
+export async function finishCheck(world: World, repo: Repository, run: CheckRun, by: Doer): Promise<void> {
   await tell(world, repo, run, by, "completed");
   const suite = repo.checkRuns.filter((other) => other.headSha === run.headSha && other.app === run.app);
   if (suite.some(({ status }) => status !== "completed")) return;
   const fields = { check_suite: await suiteShape(world, repo, run) };
-  world.announce(repo, { event: "check_suite", action: "completed", by: by.account, fields, only: run.app });
+  world.announce(repo, { event: "check_suite", action: "completed", by: by.account, fields });
 }
 
-async function suiteShape(world: World, repo: Repository, run: CheckRun) {
+export async function suiteShape(world: World, repo: Repository, run: CheckRun) {
   const commit = await commitNamed(repo, run.headSha);
   const runs = repo.checkRuns.filter((other) => other.headSha === run.headSha && other.app === run.app);
   const open = runs.some(({ status }) => status !== "completed");

@@ -1,0 +1,185 @@
+// The checks that others run on a pull request of Baton's: waited for, run once more, and what fails for good is repaired by the run that
+// opened it, some times. What nobody can repair here is said on the card, and people are asked once.
+//
+// A pull request is Baton's as long as it shows the commit that Baton published: what a person pushed is left to people.
+import { MOST_CHECK_TEXT, MOST_NAME, type FailedCheck } from "../engine/check-events.ts";
+import { isKnown, judgeChecks, needsBase, type Check, type Judged, type Judgement } from "../engine/checks.ts";
+import type { CheckReader } from "../engine/checks-port.ts";
+import { fold } from "../engine/fold.ts";
+import type { GitHubReader } from "../engine/github-port.ts";
+import type { EventLog, Publisher } from "../engine/ports.ts";
+import { revisedStage } from "../engine/revise.ts";
+import type { PullRequestRef, State } from "../engine/state.ts";
+import { askedBy, type Carried } from "./asked.ts";
+import type { Intent } from "./intent.ts";
+import { lookNow } from "./now.ts";
+import { createRuns, type Found, type RunsParts } from "./runs.ts";
+import { createTakeUp, type TakeUpParts } from "./take-up.ts";
+
+export interface ChecksParts extends RunsParts, Omit<TakeUpParts, "publisher"> {
+  readonly log: EventLog;
+  readonly reader: GitHubReader;
+  readonly checks: CheckReader;
+  readonly publisher: Pick<Publisher, "reply" | "removeLabel" | "rerunChecks">;
+}
+
+type ChecksIntent = Intent & { door: "checks" };
+
+/** How long checks have to begin, and those that run again to begin again, in milliseconds. */
+export const PATIENCE_MS = 600_000;
+/** Runs about an issue that are looked through for the one that opened the pull request, newest first. */
+const LOOKED_THROUGH = 5;
+/** Characters of all that failed checks say to an agent. */
+const MOST_TEXT = 20_000;
+/** Failed checks that are told to an agent; others fail with them, or in the next round. */
+const MOST_TOLD = 8;
+
+/** What was found, for whoever looks. */
+interface Looking {
+  readonly found: Found;
+  readonly pullRequest: PullRequestRef;
+  readonly carried: Carried;
+}
+
+/** A look at the checks of a commit. Returns a few words for the operator; throws when GitHub or the database does not answer. */
+export function createChecks(parts: ChecksParts): (intent: ChecksIntent, carried: Carried) => Promise<string> {
+  const { log, reader, checks: reading, publisher } = parts;
+  const runs = createRuns(parts);
+  const takeUp = createTakeUp(parts);
+
+  async function runBehind({ repo, subject, branch }: ChecksIntent): Promise<Found | undefined> {
+    for (const run of (await log.runsOf(repo, subject)).slice(0, LOOKED_THROUGH)) {
+      const events = await log.read(run);
+      const state = fold(events);
+      if (state.pullRequest?.branch === branch) return { state, events };
+    }
+    return undefined;
+  }
+
+  /** Why nothing is done about the checks of this commit; undefined where something may be. */
+  async function isLeft(
+    intent: ChecksIntent,
+    state: State,
+    { number, head }: PullRequestRef,
+  ): Promise<string | undefined> {
+    if (state.phase !== "finished") return "the run is at work";
+    if (state.finished?.outcome !== "succeeded") return `the run ended as ${state.finished?.outcome ?? "nothing"}`;
+    if (state.pullClosed) return "the pull request is closed";
+    if (intent.head !== head) return "the commit is not the one that was published";
+    const now = await lookNow(reader, { ...intent, subject: state.created.subject });
+    if (now.type === "refused") return now.why;
+    const pull = await reader.pullRequest(intent.repo, number);
+    if (pull?.state !== "open") return "the pull request is closed";
+    return pull.head === head ? undefined : "somebody pushed to the pull request, so it is left to people";
+  }
+
+  /** Judges what there is now, and has run again what may be a passing trouble. */
+  async function judged({ found: { state, events }, pullRequest, carried }: Looking): Promise<Judgement> {
+    const { repo, base, config } = state.created;
+    const { head } = pullRequest;
+    const checks = await reading.checks(repo, head);
+    const required = await reading.required(repo, base.branch);
+    const wantsBase = needsBase(checks) || (checks.length === 0 && required.length === 0);
+    const onBase = wantsBase ? await reading.checks(repo, base.commit) : [];
+    const judging = {
+      head,
+      checks,
+      base: onBase,
+      required,
+      known: state.checks,
+      rounds: config.limits.rounds,
+      patient: carried.delivery.receivedAt < lastMove(events, state) + PATIENCE_MS,
+    };
+    const first = judgeChecks({ ...judging, isLeft: () => false });
+    if (first.event.verdict !== "again") return first;
+    const wanted = first.own.filter(({ id }) => first.event.again.some((one) => one.id === id));
+    const asked = await publisher.rerunChecks(repo, head, wanted);
+    if (asked.length === 0) return judgeChecks({ ...judging, isLeft: () => true });
+    const again = first.event.again.filter(({ id }) => asked.some((check) => check.id === id));
+    return { ...first, event: { ...first.event, again } };
+  }
+
+  async function record({ found: { state }, carried }: Looking, event: Judged): Promise<string> {
+    const said = wordsOf(event);
+    if (isKnown(state.checks, event)) return `${said}, as before`;
+    const outcome = await runs.append(
+      state.runId,
+      (now) => (now.state.version === state.version ? [event] : undefined),
+      carried.signal,
+    );
+    return outcome === "moot" ? "the run went on meanwhile" : said;
+  }
+
+  async function repair(intent: ChecksIntent, looking: Looking, { event, own }: Judgement): Promise<string> {
+    const { found, carried } = looking;
+    const { state } = found;
+    const stage = revisedStage(state);
+    if (stage === undefined) return "its workflow opens no pull request";
+    const told = own.slice(0, MOST_TOLD);
+    const by = { login: told[0]?.by ?? "checks", id: 0 };
+    const actor = { person: by, bot: true, app: by.login };
+    const quote = `failed: ${event.own.join(", ")}`.slice(0, 500);
+    const asked = askedBy({ ...intent, actor }, carried, 0, quote);
+    const { onto } = state.revision ?? {};
+    const revision = {
+      type: "revision.requested" as const,
+      by,
+      quote,
+      asked: asked.key,
+      stage,
+      words: "",
+      threads: [],
+      ...(onto === undefined ? {} : { onto }),
+      checks: await reports(state, told),
+    };
+    const note = await takeUp(asked, state, [event, revision]);
+    const now = await log.read(state.runId, state.version);
+    if (now.some(({ event: one }) => one.type === "revision.requested")) return note;
+    return record(looking, { ...event, verdict: "held", why: note.slice(0, 1_000) });
+  }
+
+  async function reports({ created: { repo } }: State, failed: readonly Check[]): Promise<FailedCheck[]> {
+    const most = Math.min(MOST_CHECK_TEXT, Math.floor(MOST_TEXT / Math.max(1, failed.length)));
+    const told: FailedCheck[] = [];
+    for (const check of failed) {
+      const text = await reading.report(repo, check, most);
+      told.push({ name: check.name.slice(0, MOST_NAME), url: check.url.slice(0, 1_000), text });
+    }
+    return told;
+  }
+
+  /** Once for each commit and count: a person has to look. */
+  async function askPeople({ found: { state }, pullRequest }: Looking, event: Judged): Promise<void> {
+    const { repo, config, subject } = state.created;
+    const on = { kind: "pull" as const, number: pullRequest.number, url: pullRequest.url, author: subject.author };
+    const key = `checks:${state.runId}:${event.head}`;
+    const { own, onBase } = event;
+    await publisher.reply(repo, on, key, { kind: "checks-failed", own, onBase, rounds: config.limits.rounds });
+  }
+
+  return async (intent, carried) => {
+    const found = await runBehind(intent);
+    const { pullRequest } = found?.state ?? {};
+    if (!found || !pullRequest) return "no run opened a pull request from this branch";
+    const left = await isLeft(intent, found.state, pullRequest);
+    if (left !== undefined) return `left alone: ${left}`;
+    const looking = { found, pullRequest, carried };
+    const judgement = await judged(looking);
+    const { event } = judgement;
+    if (event.verdict === "repair") return repair(intent, looking, judgement);
+    if (event.verdict === "people") await askPeople(looking, event);
+    return record(looking, event);
+  };
+}
+
+/** When the pull request showed its commit, or checks were last asked to run again: what is to begin has its time from then. */
+function lastMove(events: Found["events"], { checks, pullRequest }: State): number {
+  const shown = events.findLast(({ event }) => event.type === "pull_request.opened")?.at ?? 0;
+  const { judged } = checks;
+  return judged?.verdict === "again" && judged.head === pullRequest?.head ? Math.max(shown, judged.at) : shown;
+}
+
+function wordsOf({ verdict, own, onBase }: Judged): string {
+  const names = [...own, ...onBase];
+  return names.length === 0 ? `checks: ${verdict}` : `checks: ${verdict} (${names.join(", ")})`;
+}
