@@ -155,8 +155,8 @@ async function economy(reads: number): Promise<void> {
     return reply;
   };
   script = (call) => {
-    const agent = receiptAgents[call.agent];
-    if (typeof agent !== "function") throw new Error(`nothing is scripted for ${call.agent}`);
+    const agent = new Map(Object.entries(receiptAgents)).get(call.agent);
+    if (agent === undefined) throw new Error(`nothing is scripted for ${call.agent}`);
     const first = before.get(call.conversation) ?? before.size * reads;
     before.set(call.conversation, first);
     const own = call.agent === "triager" ? 0 : reads;

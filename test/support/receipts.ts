@@ -8,7 +8,7 @@ export const feature = {
   body: "We want to hand out receipts. `textReceipt(bill)` prints a line per item and the total, `csvReceipt(bill)` the same for spreadsheets, and `receipt(bill, kind)` chooses.",
 };
 
-const triage: Triage = {
+export const triage: Triage = {
   type: "feature",
   confidence: 0.95,
   runnerUp: "question",
@@ -80,17 +80,17 @@ export function taskIn({ brief }: ScriptedCall): string | undefined {
 }
 
 /** The agents of the feature workflow; the planner works in what it is told. */
-export const receiptAgents: Readonly<Record<string, AgentScript>> = {
+export const receiptAgents = {
   triager: () => finish(triage),
   scout: () => finish(report),
-  planner: ({ brief }) => finish(/without the sign/.test(brief) ? { ...plan, questions: [] } : plan),
-  builder: (call) => {
+  planner: ({ brief }: ScriptedCall) => finish(/without the sign/.test(brief) ? { ...plan, questions: [] } : plan),
+  builder: (call: ScriptedCall) => {
     const id = taskIn(call);
     if (id === undefined)
       return call.turn === 1 ? bash("npm test 2>&1 | tail -15") : change("Everything fits together; the suite passes.");
     return call.turn === 1 ? bash(building(id)) : change(`${names[id] ?? id} prints a bill.`);
   },
-  integrator: ({ turn }) =>
+  integrator: ({ turn }: ScriptedCall) =>
     turn === 1
       ? bash(
           "sed -i '/^<<<<<<</d; /^|||||||/d; /^=======/d; /^>>>>>>>/d' src/index.js && cat src/index.js && npm test 2>&1 | tail -5",
@@ -98,4 +98,4 @@ export const receiptAgents: Readonly<Record<string, AgentScript>> = {
       : change("src/index.js exports both receipts."),
   tester: () => finish(approve),
   reviewer: () => finish(approve),
-};
+} satisfies Readonly<Record<string, AgentScript>>;
