@@ -8,7 +8,7 @@ import { openAsks } from "../engine/asks.ts";
 import { fold } from "../engine/fold.ts";
 import type { State } from "../engine/state.ts";
 import { readEnv, type Env, type Source } from "../env.ts";
-import { createClient } from "../github/client.ts";
+import { createClient, whoIs } from "../github/client.ts";
 import { duration } from "../github/markdown.ts";
 import { createGitHubReader } from "../github/reader.ts";
 import { createMemoryThrottle } from "../store/throttle.ts";
@@ -168,7 +168,7 @@ function lineOf(run: LocalRun): string {
     case "waiting": {
       const [ask] = openAsks(state);
       const how = ask ? (ask.asked.for === "approval" ? " --approve" : ' --answer "…"') : "";
-      return `waits: ${waiting?.message}; baton run ${runId}${how} goes on, baton stop ${runId} ends it`;
+      return `waits: ${waiting?.message.replace(/\.$/, "")}; baton run ${runId}${how} goes on, baton stop ${runId} ends it`;
     }
     default:
       return `interrupted at ${at}; baton run ${runId} goes on, baton stop ${runId} ends it`;
@@ -193,7 +193,10 @@ async function cardOn(target: string, env: Env): Promise<Card | undefined> {
   const repo = await reader.repository(owner, name);
   if (!(await reader.issue(repo, Number(number))))
     throw new BatonError("not-found", `${target} does not exist, or the token may not see it`);
-  const found = (await reader.comments(repo, Number(number))).findLast(({ body }) => body.startsWith(CARD));
+  const { login } = await whoIs(client);
+  const isBatons = (by: string) => by.endsWith("[bot]") || by === login;
+  const comments = await reader.comments(repo, Number(number));
+  const found = comments.findLast(({ body, author }) => body.startsWith(CARD) && isBatons(author.login));
   return found && { by: found.author.login, text: plainText(found.body) };
 }
 
@@ -202,6 +205,8 @@ const CARD = "<!-- baton:status:";
 /** Markdown without what only GitHub shows. */
 function plainText(body: string): string {
   const lines = body
+    // What may be said there is nothing to say here.
+    .replace(/<details>\s*<summary>Commands[^]*$/, "")
     .replaceAll(/<!--[^]*?-->/g, "")
     .replaceAll(/<\/?(?:details|summary|sub|sup|b|br)\b[^>]*>/g, "")
     .replaceAll(/\n{3,}/g, "\n\n")
