@@ -31,6 +31,16 @@ const verbs: Readonly<Record<string, { summary: string; where?: "caller"; load: 
     where: "caller",
     load: async () => (await import("./cli/triage.ts")).triage,
   },
+  status: {
+    summary: "how the runs of this folder's repository stand, or those on owner/repo#12",
+    where: "caller",
+    load: async () => (await import("./cli/status.ts")).status,
+  },
+  stop: {
+    summary: "end a run of `run`: run-0123456789ab, or owner/repo#12; what is finished is kept",
+    where: "caller",
+    load: async () => (await import("./cli/stop.ts")).stop,
+  },
   runs: {
     summary: "list runs; `runs show <id>` tells one",
     load: async () => (await import("./cli/runs.ts")).runs,

@@ -22,6 +22,13 @@ export async function rootOf(folder: string, signal: AbortSignal): Promise<strin
   throw new BatonError("invalid-usage", `${resolve(folder)} is in no git repository; name the folder of a clone`);
 }
 
+/** "owner/repo" of the remote `origin`, as its address ends; undefined where there is none. */
+export async function remoteOf(root: string, signal: AbortSignal): Promise<string | undefined> {
+  const address = await gitIn(root, ["remote", "get-url", "origin"], signal);
+  const [, owner, name] = /[:/]([\w.-]+)\/([\w.-]+?)(?:\.git)?\/?$/.exec(address.stdout.trim()) ?? [];
+  return succeeded(address) && owner !== undefined ? `${owner}/${name}` : undefined;
+}
+
 /**
  * Opens the clone at its last commit, of `branch` or of what is checked out. Throws, with what to do, `invalid-usage` where there is none,
  * and `git-failed`.

@@ -10,25 +10,26 @@ import { fold } from "../engine/fold.ts";
 import type { State } from "../engine/state.ts";
 import { lockFolder } from "../store/folder-lock.ts";
 import { readRunFile } from "../store/run-file.ts";
+import { lockFolderOf, runFile } from "./local-runs.ts";
 import { howToGoOn, planText } from "./people.ts";
 import { githubEdges } from "./run-github.ts";
 import { localEdges } from "./run-local.ts";
 import type { CaseOptions, Edges } from "./run.ts";
 
-/** The file that holds the events of a run of `baton run`. */
-export function runFile(run: RunId, home: string): string {
-  return join(home, "runs", `${run}.jsonl`);
-}
-
-/** A run that can be gone on with. Throws `not-found`, and `invalid-usage` for one that has ended. */
-export async function readEarlier(run: RunId, home: string): Promise<State> {
+/** A run of `baton run` as it stands. Throws `not-found`. */
+export async function readRunState(run: RunId, home: string): Promise<State> {
   const file = runFile(run, home);
   if (!existsSync(file))
     throw new BatonError(
       "not-found",
-      `${run} is no run of \`baton run\`: ${file} is not there. A run of a server goes on by a comment on its issue`,
+      `${run} is no run of \`baton run\`: ${file} is not there. A run of a server goes on, and is stopped, by a comment on its issue`,
     );
-  const state = fold(await readRunFile(file, (json) => RunEvent.parse(json)));
+  return fold(await readRunFile(file, (json) => RunEvent.parse(json)));
+}
+
+/** A run that can be gone on with. Throws `not-found`, and `invalid-usage` for one that has ended. */
+export async function readEarlier(run: RunId, home: string): Promise<State> {
+  const state = await readRunState(run, home);
   if (state.finished)
     throw new BatonError(
       "invalid-usage",
@@ -39,9 +40,12 @@ export async function readEarlier(run: RunId, home: string): Promise<State> {
 
 /** Keeps other processes from the run. Throws `database-failed` naming the one that has it. */
 export async function lockRun(run: RunId, home: string): Promise<AsyncDisposable> {
-  const folder = join(home, "locks", run);
+  const folder = lockFolderOf(run, home);
   await mkdir(folder, { recursive: true });
-  return await lockFolder(folder, (process) => `${run} is worked by process ${process}; wait for it, or stop it first`);
+  return await lockFolder(
+    folder,
+    (process) => `${run} is worked by process ${process}; wait for it, or end it: baton stop ${run}`,
+  );
 }
 
 /** Where the run was shown, opened again. */

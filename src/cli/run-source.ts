@@ -1,25 +1,22 @@
 // Where recorded runs are found, whoever worked them: the database (PostgreSQL, the embedded one, or the server that has it open), the
 // files of `baton run`, and the archive. Nothing is ever changed here.
 import { existsSync } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { BatonError, messageOf } from "../core/errors.ts";
-import { isRunId, runId, type RunId } from "../core/ids.ts";
+import { BatonError } from "../core/errors.ts";
+import { isRunId, type RunId } from "../core/ids.ts";
 import { createLog } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
 import { RunEvent, type RecordedEvent } from "../engine/events.ts";
-import { fold } from "../engine/fold.ts";
 import type { EventLog, RunLine } from "../engine/ports.ts";
 import { archiveFolder, type Env } from "../env.ts";
 import { findArchived } from "../store/archive.ts";
 import { openDatabase } from "../store/database.ts";
 import { openEventLog } from "../store/event-log.ts";
 import { readRunFile } from "../store/run-file.ts";
+import { latestUnit, localRuns, runFile, type LocalRun } from "./local-runs.ts";
 import { askLocalDoor, type RunReader } from "./local-door.ts";
 
 const parse = (json: unknown) => RunEvent.parse(json);
-/** Files of `baton run` that are looked into for a list, the latest first. */
-const MAX_FILES = 200;
 
 export interface RunSource extends AsyncDisposable {
   list(options: Parameters<EventLog["list"]>[0]): Promise<RunLine[]>;
@@ -31,17 +28,16 @@ export interface RunSource extends AsyncDisposable {
 export async function openRunSource(env: Env): Promise<RunSource> {
   await using undo = new AsyncDisposableStack();
   const database = await openReader(env, undo);
-  const files = join(env.home, "runs");
   const opened = undo.move();
   return {
     async list(options) {
-      const lines = [...((await database?.list(options)) ?? []), ...(await linesOf(files, options))];
+      const lines = [...((await database?.list(options)) ?? []), ...(await linesOf(env.home, options))];
       return lines.toSorted((a, b) => b.createdAt - a.createdAt).slice(0, options.limit);
     },
     async read(run) {
       const events = (await database?.read(run)) ?? [];
       if (events.length > 0) return events;
-      const own = join(files, `${run}.jsonl`);
+      const own = runFile(run, env.home);
       const file = existsSync(own) ? own : await findArchived(archiveFolder(env), run);
       return file === undefined ? [] : await readRunFile(file, parse);
     },
@@ -80,41 +76,28 @@ async function openReader(env: Env, undo: AsyncDisposableStack): Promise<RunRead
   return undo.use(await openEventLog(database, { parse, log }));
 }
 
-async function linesOf(folder: string, options: Parameters<EventLog["list"]>[0]): Promise<RunLine[]> {
-  const names = (await readdir(folder).catch(() => [])).filter((name) => /^run-[0-9a-f]{12}\.jsonl$/.test(name));
-  const dated = await Promise.all(
-    names.map(async (name) => ({ name, at: (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0 })),
-  );
-  const latest = dated.toSorted((a, b) => b.at - a.at).slice(0, Math.min(options.limit, MAX_FILES));
-  const lines = await Promise.all(latest.map(({ name }) => lineOf(join(folder, name))));
+async function linesOf(home: string, options: Parameters<EventLog["list"]>[0]): Promise<RunLine[]> {
+  const lines = (await localRuns(home, options.limit)).map(lineOf);
   return lines.filter(
-    (line): line is RunLine =>
-      line !== undefined &&
+    (line) =>
       [undefined, `${line.repo.owner}/${line.repo.name}`].includes(options.repo) &&
       !(options.unfinished === true && line.finishedAt !== undefined),
   );
 }
 
-/** Undefined for a file that cannot be read; that is said on stderr. */
-async function lineOf(file: string): Promise<RunLine | undefined> {
-  try {
-    const state = fold(await readRunFile(file, parse));
-    const { created, finished } = state;
-    return {
-      run: runId(state.runId),
-      repo: { owner: created.repo.owner, name: created.repo.name },
-      subject: created.subject.number,
-      createdAt: state.createdAt,
-      finishedAt: finished?.at,
-      outcome: finished?.outcome,
-      workflow: state.workflow?.name,
-      stage: [...state.stages.values()].findLast(({ attempts }) => attempts.length > 0)?.name,
-      spent: state.spend.microDollars,
-      dueAt: undefined,
-      held: false,
-    };
-  } catch (error) {
-    console.error(`left out: ${messageOf(error)}`);
-    return undefined;
-  }
+function lineOf({ state, process }: LocalRun): RunLine {
+  const { created, finished } = state;
+  return {
+    run: state.runId,
+    repo: { owner: created.repo.owner, name: created.repo.name },
+    subject: created.subject.number,
+    createdAt: state.createdAt,
+    finishedAt: finished?.at,
+    outcome: finished?.outcome,
+    workflow: state.workflow?.name,
+    stage: latestUnit(state),
+    spent: state.spend.microDollars,
+    dueAt: undefined,
+    held: process !== undefined,
+  };
 }

@@ -11,6 +11,7 @@ import { createLog, type Log } from "../core/log.ts";
 import { createRedact } from "../core/redact.ts";
 import { noHistory } from "../store/history.ts";
 import { RunEvent, type EventOf } from "../engine/events.ts";
+import { fold } from "../engine/fold.ts";
 import type { EventLog, Projection, Publisher } from "../engine/ports.ts";
 import type { Subjects } from "../engine/subjects-port.ts";
 import { readEnv, type Env, type Source } from "../env.ts";
@@ -19,11 +20,13 @@ import { createMemoryLog, openFileLog } from "../store/memory-log.ts";
 import { follow } from "./follow.ts";
 import { driveToItsEnd } from "./one-shot.ts";
 import { createPeople } from "./people.ts";
-import { edgesAgain, lockRun, readEarlier, runFile, showHowToGoOn } from "./run-again.ts";
+import { runFile } from "./local-runs.ts";
+import { edgesAgain, lockRun, readEarlier, showHowToGoOn } from "./run-again.ts";
 import { isIssueOnGitHub, openGitHubCase } from "./run-github.ts";
 import { openLocalCase } from "./run-local.ts";
 import { sayingsOf, terminalOf } from "./sayings.ts";
 import { stopSignal } from "./serve.ts";
+import { clearStop, isStopLeft, stopLeft } from "./stop-word.ts";
 import { summarise, tell } from "./story.ts";
 
 /** The exit code of a run that waits for a person, and is kept. */
@@ -42,7 +45,10 @@ const USAGE = `Usage: baton run <owner/repo#12> [options]          an issue on G
                       and --plan <file.yaml> say something else to the first
   --answer <words>    answer what is asked
   --dry-run           work and verify, but write nothing
-  --json              print one JSON summary as the last line; the story goes to stderr`;
+  --json              print one JSON summary as the last line; the story goes to stderr
+
+Exit code 0: it succeeded. 1: it ended otherwise. 2: it cannot be asked for so. 3: it waits for a person, and is kept. 130: it was stopped,
+by Ctrl+C or by \`baton stop\` elsewhere. \`baton status\` shows the runs of a folder.`;
 
 /** Where one run is shown. */
 export interface Edges {
@@ -69,8 +75,11 @@ export interface CaseOptions {
   readonly signal: AbortSignal;
 }
 
-/** The verb. Exit code 0 when the run succeeded, 1 when it ended otherwise, 3 when it waits for a person, 130 when it was interrupted. */
-export async function run(argv: readonly string[], source?: Source): Promise<number> {
+/**
+ * The verb. Exit code 0 when the run succeeded, 1 when it ended otherwise, 3 when it waits for a person, 130 when it was stopped. With
+ * `onlyEnd` no agent will work: for a run that is to stop.
+ */
+export async function run(argv: readonly string[], source?: Source, onlyEnd = false): Promise<number> {
   const { target, values, flags, sayings } = await asked(argv);
   if (values.help || target === undefined) {
     console.log(USAGE);
@@ -82,7 +91,7 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
     throw invalidUsage(`${target} is no issue on GitHub (owner/repo#12) and no file`, USAGE);
   }
   const print = values.json ? (line: string) => console.error(line) : (line: string) => console.log(line);
-  const env = readEnv(onGitHub ? ["token", "model"] : ["model"], source);
+  const env = readEnv([...(onGitHub ? ["token" as const] : []), ...(onlyEnd ? [] : ["model" as const])], source);
   const journal = createLog({
     level: env.logLevel === "info" ? "warn" : env.logLevel,
     redact: createRedact(env.secrets),
@@ -117,18 +126,25 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
     follow(log, (event, state) => tell(event, state).forEach(print), earlier ? [earlier] : []),
   );
   if (!earlier) await log.create(created);
-  // A run of its own process cannot go on in another one, so an interrupt ends it, and people are told.
+  // A run of its own process cannot go on in another one, so an interrupt ends it, and people are told. `baton stop` does the same.
   const stopping = new AbortController();
-  const stopped = stopSignal().then(async () => {
+  const over = new AbortController();
+  undo.defer(() => over.abort());
+  const word = Promise.race([
+    stopSignal().then(() => "Ctrl+C"),
+    stopLeft(id, home, over.signal).then(() => "baton stop"),
+  ]);
+  const stopped = word.then(async (quote) => {
     print("Stopping …");
     stopping.abort();
-    const stop = { type: "stop.requested", by: created.request.by, quote: "Ctrl+C" } as const;
-    for (let version = 1; ;) {
-      const answer = await log.append(id, version, [stop]);
-      if (answer.type === "appended") return;
-      version = answer.version;
+    const stop = { type: "stop.requested", by: created.request.by, quote } as const;
+    for (;;) {
+      const state = fold(await log.read(id));
+      if (state.finished || state.stop) return;
+      if ((await log.append(id, state.version, [stop])).type === "appended") return;
     }
   });
+  if (await isStopLeft(id, home)) await stopped;
   const people = createPeople({
     sayings,
     terminal: terminalOf(values.json),
@@ -150,6 +166,7 @@ export async function run(argv: readonly string[], source?: Source): Promise<num
     return WAITS;
   }
   const state = await following.ended(id);
+  await clearStop(id, home);
   if (values.json) console.log(JSON.stringify(summarise(state)));
   if (state.finished?.code === "stopped") return 130;
   return state.finished?.outcome === "succeeded" ? 0 : 1;

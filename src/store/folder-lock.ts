@@ -29,8 +29,8 @@ export async function lockFolder(
     }
     if (mineNow) break;
     const owner = await readFile(path, "utf8").catch(() => "");
-    const pid = Number(owner.split(" ")[0]);
-    if (owner !== mine && pid > 0 && owner === (await nameOf(pid))) throw taken(pid);
+    const pid = owner === mine ? undefined : await livingOf(owner);
+    if (pid !== undefined) throw taken(pid);
     await clear(path, owner);
   }
   return {
@@ -39,6 +39,16 @@ export async function lockFolder(
       held.delete(path);
     },
   };
+}
+
+/** The process that has the folder now; undefined when none does. */
+export async function holderOf(folder: string): Promise<number | undefined> {
+  return await livingOf(await readFile(join(folder, "lock"), "utf8").catch(() => ""));
+}
+
+async function livingOf(owner: string): Promise<number | undefined> {
+  const pid = Number(owner.split(" ")[0]);
+  return pid > 0 && owner === (await nameOf(pid)) ? pid : undefined;
 }
 
 function databaseInUse(folder: string, process: number): string {
