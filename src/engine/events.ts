@@ -16,6 +16,7 @@ import { Circle } from "./circles.ts";
 import { Hop } from "./hops.ts";
 import { keptEvents } from "./kept-events.ts";
 import { proposalEvents } from "./proposal-events.ts";
+import { PulledAt, reviewEvents } from "./review-events.ts";
 import { talkEvents } from "./talk-events.ts";
 
 export * from "./event-words.ts";
@@ -147,6 +148,8 @@ export const RunEvent = z.discriminatedUnion("type", [
     request: Request,
     input: PinnedInput,
     base: z.strictObject({ branch: z.string(), commit: Sha }),
+    /** Where the pull request stood that is looked through. */
+    pull: PulledAt.optional(),
     /** `triage` sorts the issue and stops; `work` goes on with the routed workflow; `auto` does so for types in triggers.autoStart. */
     wanted: z.enum(["triage", "auto", "work"]),
     /** The workflow that was asked for by name; routing is skipped then. */
@@ -278,6 +281,7 @@ export const RunEvent = z.discriminatedUnion("type", [
     tree: Sha.optional(),
     title: z.string(),
   }),
+  ...reviewEvents,
   ...keptEvents,
   /** People's words that change a run, appended by the intake while a driver may be at work. */
   z.strictObject({ type: z.literal("stop.requested"), ...word }),

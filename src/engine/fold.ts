@@ -181,6 +181,8 @@ export function apply(before: State, recorded: RecordedEvent): State {
       const said = changeOf(state)?.summary ?? [];
       return { ...published(state, event.head, at), pullRequest, shown: [...state.shown, said].flat() };
     }
+    case "review.published":
+      return touch(state, event, at, () => ({ review: event }));
     case "work.kept":
       return { ...state, kept: keptSince(state.kept, event) };
     case "kept.removed":

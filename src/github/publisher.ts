@@ -34,6 +34,7 @@ import { refusalOf, refused, type Refusal } from "./refusal.ts";
 import { createReplying } from "./replying.ts";
 import { createScheduleIssues } from "./schedule-issue.ts";
 import { createPutBack } from "./put-back.ts";
+import { createReviews } from "./review.ts";
 import { askForReview } from "./review-request.ts";
 import { answerThreads } from "./thread-answers.ts";
 import { createRequests, place, systemTiming, type RequestsOptions } from "./requests.ts";
@@ -43,7 +44,7 @@ export interface PublisherOptions extends Pick<RequestsOptions, "throttle" | "fe
   /** Clients that may write check runs, and fail where the App may not. Default: `octokitFor`. */
   readonly checksFor?: OctokitFor;
   readonly outbox: Outbox;
-  readonly workspaces: Pick<Workspaces, "changes" | "file" | "tree">;
+  readonly workspaces: Pick<Workspaces, "changes" | "file" | "patch" | "tree">;
   readonly redact: Redact;
   readonly self: Self;
   readonly links: Links;
@@ -245,6 +246,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
         throw error;
       }
     },
+
+    publishReview: createReviews({ requests, once, self, neutral, redact, workspaces }),
 
     reply: createReplying({ comments, outbox, neutral, links, log, timing, commentsPerHour }),
 

@@ -83,7 +83,7 @@ export const doors = {
     refused: "nothing",
   },
   closed: {
-    name: "the issue is closed",
+    name: "the issue is closed, or the pull request that is under review",
     does: "ends the run under way",
     may: "none",
     more: "whoever may close it on GitHub",

@@ -54,7 +54,7 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
   const { answer, nothingRunning, nothingToDo, atWork, ring } = createAnswers({ log, bell, publisher });
 
   async function revise({ asked, words, standing, by, isExplicit }: Demand): Promise<string> {
-    const found = await runs.find(asked.intent);
+    const found = await runs.opened(asked.intent);
     const { pullRequest } = found?.state ?? {};
     if (!found || !pullRequest) {
       if (by === "review") return "no run opened this pull request";
@@ -127,7 +127,7 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
       revise({ asked, words: cleaned(words), standing, by: "review", isExplicit: wantsChanges }),
 
     async closed(intent, signal) {
-      const found = await runs.find(intent);
+      const found = await runs.opened(intent);
       if (!found?.state.pullRequest) return "no run opened this pull request";
       const { runId, pullRequest } = found.state;
       // Before it is recorded: a delivery that is handled again finds what is left to do.

@@ -13,6 +13,9 @@ import { isIdle, type State } from "../engine/state.ts";
 import type { Asked } from "./asked.ts";
 import type { Intent } from "./intent.ts";
 
+/** Runs about an issue among which the one is looked for that opened a pull request. */
+const LOOKED_THROUGH = 20;
+
 /** How often an append is tried while drivers are quicker. */
 const MAX_TRIES = 30;
 
@@ -22,8 +25,12 @@ export interface Found {
 }
 
 export interface Runs {
-  /** The latest run about an issue, or the one that opened this pull request. */
+  /** The latest run about an issue. On a pull request: the one at work on itself, else the one that opened it, else the latest about it. */
   find(intent: Pick<Intent, "repo" | "subject">): Promise<Found | undefined>;
+  /** The run under way about an issue, else the latest that opened a pull request; on a pull request the one that opened it. */
+  opened(place: Pick<Intent, "repo" | "subject">): Promise<Found | undefined>;
+  /** The latest run about this very issue or pull request. */
+  about(place: Pick<Intent, "repo" | "subject">): Promise<Found | undefined>;
   /** Appends what `decide` makes of the run, all or nothing, reading it again as often as another writer was quicker. */
   append(
     run: RunId,
@@ -46,21 +53,41 @@ export function createRuns({ log, reader, projection }: RunsParts): Runs {
     return { events, state: fold(events) };
   }
 
+  const about: Runs["about"] = async ({ repo, subject }) => {
+    const [latest] = await log.runsOf(repo, subject);
+    return latest === undefined ? undefined : read(latest);
+  };
+
+  /** The latest of these runs that opened a pull request: this one, where a number is given. */
+  async function opener(runs: readonly RunId[], number?: number): Promise<Found | undefined> {
+    for (const run of runs) {
+      const found = await read(run);
+      const { pullRequest } = found.state;
+      if (pullRequest && (number === undefined || pullRequest.number === number)) return found;
+    }
+    return undefined;
+  }
+
+  const opened: Runs["opened"] = async ({ repo, subject }) => {
+    if (subject.kind !== "pull") {
+      const latest = await about({ repo, subject });
+      if (!latest || latest.state.phase !== "finished" || latest.state.pullRequest) return latest;
+      return (await opener((await log.runsOf(repo, subject)).slice(1, LOOKED_THROUGH))) ?? latest;
+    }
+    const pull = await reader.issue(repo, subject.number);
+    const number = Number(/\b(?:closes|asked for in) #(\d{1,9})\b/i.exec(pull?.body ?? "")?.[1]);
+    // The body is anybody's to write; the run says itself which pull request is its own.
+    return Number.isSafeInteger(number) ? opener(await log.runsOf(repo, { number }), subject.number) : undefined;
+  };
+
   return {
-    async find({ repo, subject }) {
-      if (subject.kind !== "pull") {
-        const [latest] = await log.runsOf(repo, subject);
-        return latest === undefined ? undefined : read(latest);
-      }
-      const pull = await reader.issue(repo, subject.number);
-      const number = Number(/\b(?:closes|asked for in) #(\d{1,9})\b/i.exec(pull?.body ?? "")?.[1]);
-      if (!Number.isSafeInteger(number)) return undefined;
-      // The body is anybody's to write; the run says itself which pull request is its own.
-      for (const run of await log.runsOf(repo, { number })) {
-        const found = await read(run);
-        if (found.state.pullRequest?.number === subject.number) return found;
-      }
-      return undefined;
+    about,
+    opened,
+
+    async find(place) {
+      const own = await about(place);
+      if (place.subject.kind !== "pull" || (own && own.state.phase !== "finished")) return own;
+      return (await opened(place)) ?? own;
     },
 
     async append(run, decide, signal) {

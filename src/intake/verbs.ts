@@ -63,7 +63,6 @@ export interface Verb {
 
 const aside = ["budget", "max-time", "model", "base", "dry-run"] as const;
 const work = [...aside, "workflow"] as const;
-const later = { now: false, flags: flagNames } as const;
 
 export const verbs = {
   triage: { usage: "triage", summary: "sort the issue, without starting work", may: "triage", now: true, flags: [] },
@@ -127,6 +126,14 @@ export const verbs = {
     now: true,
     flags: work,
     route: "background",
+  },
+  review: {
+    usage: "review [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep]",
+    summary: "look through this pull request and comment on its lines; nothing is approved, and nothing is changed",
+    may: "write",
+    now: true,
+    flags: ["budget", "max-time", "workflow", "model"],
+    route: "review",
   },
   init: {
     usage: "init [what matters] [--budget $3] [--max-time 20m] [--model deep] [--base branch] [--dry-run]",
@@ -206,9 +213,8 @@ export const verbs = {
   },
   status: { usage: "status", summary: "say how the run stands", may: "triage", now: true, flags: [] },
   why: { usage: "why", summary: "say why the issue was routed as it was", may: "triage", now: true, flags: [] },
+  test: { usage: "test", summary: "write the tests that are missing", may: "write", now: false, flags: flagNames },
   help: { usage: "help", summary: "list these commands", may: "triage", now: true, flags: [] },
-  test: { usage: "test", summary: "write the tests that are missing", may: "write", ...later },
-  review: { usage: "review", summary: "review the pull request", may: "write", ...later },
 } as const satisfies Record<string, Verb>;
 
 export type VerbName = keyof typeof verbs;

@@ -108,6 +108,8 @@ export interface PullRequest {
   mergeSha: string | null;
   readonly reviewers: Account[];
   readonly reviews: Review[];
+  /** Whose fork its branch is in; here there is only its commit, under `refs/pull`. */
+  readonly fork?: string | undefined;
 }
 
 export interface Review {

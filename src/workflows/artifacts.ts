@@ -2,6 +2,7 @@
 // Strings are bounded and extra fields refused, because a model fills them in.
 import { z } from "zod";
 import { Lessons } from "./lessons.ts";
+import { Remarks } from "./remarks.ts";
 import { Setup } from "./setup.ts";
 
 const line = (max = 300) => z.string().trim().min(1).max(max);
@@ -181,6 +182,7 @@ export const artifactSchemas = {
   Setup,
   Excerpt,
   Lessons,
+  Remarks,
 } as const;
 export type ArtifactName = keyof typeof artifactSchemas;
 /** What an agent may hand in; an Excerpt is made by Baton. */
@@ -197,6 +199,7 @@ export const artifactNames = [
   "Conclusion",
   "Setup",
   "Lessons",
+  "Remarks",
 ] as const satisfies readonly ArtifactName[];
 export type MadeName = (typeof artifactNames)[number];
 
@@ -215,6 +218,7 @@ export const Artifact = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("Setup"), value: Setup }),
   z.strictObject({ name: z.literal("Excerpt"), value: Excerpt }),
   z.strictObject({ name: z.literal("Lessons"), value: Lessons }),
+  z.strictObject({ name: z.literal("Remarks"), value: Remarks }),
 ]);
 export type Artifact = z.infer<typeof Artifact>;
 

@@ -215,10 +215,10 @@ describe("a command", () => {
 
   test("that is unknown, not yet possible or malformed is answered and starts nothing", async () => {
     const world = intakeWorld();
-    await world.send("issue_comment", commentPayload("/agent fxi\n/agent review --budget x\n/agent fix --budget lots"));
+    await world.send("issue_comment", commentPayload("/agent fxi\n/agent test --budget x\n/agent fix --budget lots"));
     expect(world.publisher.replies.map(({ reply }) => reply)).toMatchObject([
       { kind: "unknown-verb", nearest: "fix" },
-      { kind: "not-yet", verb: "review" },
+      { kind: "not-yet", verb: "test" },
       { kind: "invalid-flags", problems: [expect.stringContaining("lots")] },
     ]);
     expect(await world.runs()).toEqual([]);
