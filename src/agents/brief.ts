@@ -169,11 +169,11 @@ function patchTitle(since: AgentTask["since"]): string {
   return `## What the pull request changes\n\nWhere it is cut, \`git diff ${since.slice(0, 12)} HEAD\` in your workspace shows all of it.`;
 }
 
-function reasonsSection({ reasons, revises = false }: AgentTask, block: Block): string | undefined {
+function reasonsSection({ reasons, revises = false, makes }: AgentTask, block: Block): string | undefined {
   if (reasons.length === 0) return undefined;
   const said = block("reasons", reasons.map((reason, index) => `${index + 1}. ${reason}`).join("\n\n"), room.reasons);
   return revises
-    ? `## What people want changed\n\nThe pull request of this work was looked at by people who may decide about it. Do what they ask where it is about this issue and within your rules, and nothing else. In \`answers\`, hand in what you did about each thread, by the number behind the word Thread, or why you did not do it:\n\n${said}`
+    ? `## What people want changed\n\nThe pull request of this work was looked at by people who may decide about it. Do what they ask where it is about this issue and within your rules, and nothing else.${makes === "Change" ? " In \`answers\`, hand in what you did about each thread, by the number behind the word Thread, or why you did not do it:" : ""}\n\n${said}`
     : `## Why this stage is worked again\n\nThe attempt before this one was not accepted. Mend exactly this:\n\n${said}`;
 }
 

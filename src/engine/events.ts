@@ -331,6 +331,8 @@ export const RunEvent = z.discriminatedUnion("type", [
     stage: z.string(),
     words: z.string().max(8_000),
     threads: z.array(Thread).max(50),
+    /** The comment that asked for it, where one did. */
+    commentId: z.number().int().optional(),
     /** What people pushed to its branch, which the work goes on from. */
     onto: Sha.optional(),
   }),

@@ -324,6 +324,8 @@ export interface GateRequest {
   readonly characterization:
     | { readonly value: Extract<Artifact, { name: "Characterization" }>["value"]; readonly commit: Sha }
     | undefined;
+  /** Tests are all that the workflow makes: they are its change. */
+  readonly testsAlone?: boolean | undefined;
   readonly config: RepoConfig;
 }
 

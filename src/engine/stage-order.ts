@@ -1,4 +1,5 @@
 // Which stages of a workflow come before and after another. Pure.
+import { carriesCommit } from "../workflows/artifacts.ts";
 import type { Stage, Workflow } from "../workflows/schema.ts";
 
 /** Stage names so that each comes after what it needs; stages that do not depend on each other keep the file's order. */
@@ -41,4 +42,12 @@ export function upstream(workflow: Workflow | undefined, name: string): string[]
 /** True for a stage whose work others see on GitHub: a pull request, or a review. */
 export function publishes(stage: Pick<Stage, "pull_request" | "review"> | undefined): boolean {
   return (stage?.pull_request ?? stage?.review) !== undefined;
+}
+
+/** True for a workflow of which nothing comes but tests that pin what is there. */
+export function makesTestsAlone(workflow: Pick<Workflow, "stages"> | undefined): boolean {
+  const making = Object.values(workflow?.stages ?? {}).filter(
+    ({ makes, writes }) => writes !== undefined || (makes !== undefined && carriesCommit(makes)),
+  );
+  return making.length > 0 && making.every(({ makes }) => makes === "Characterization");
 }

@@ -117,7 +117,10 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
       );
     const onto = moved ? pull.head : run.revision?.onto;
     const ground = onto === undefined ? {} : { onto };
-    return takeUp(asked, run, [{ type: "revision.requested", ...wordOf(asked), stage, words, threads, ...ground }]);
+    const comment = asked.intent.door === "comment" ? { commentId: asked.intent.commentId } : {};
+    return takeUp(asked, run, [
+      { type: "revision.requested", ...wordOf(asked), stage, words, threads, ...comment, ...ground },
+    ]);
   }
 
   return {

@@ -59,6 +59,17 @@ export const Characterization = z.strictObject({
     .describe("One shell command, run in the repository's root, that runs just these tests"),
   covers: prose().describe("What behaviour the tests pin, and what of it they leave open"),
   notes: prose(),
+  breaks: z
+    .array(
+      z.strictObject({
+        path: path.describe("A source file, no test"),
+        before: line(2_000).describe("Words of it that stand there exactly once, as they stand there"),
+        after: z.string().max(2_000).describe("What stands there when it is broken: the file can still be loaded"),
+      }),
+    )
+    .max(12)
+    .optional()
+    .describe("Small breaks of the code under each of which a test of yours fails; only where your task asks for them"),
 });
 export type Characterization = z.infer<typeof Characterization>;
 

@@ -13,6 +13,7 @@ export const gateNames = [
   "integrity",
   "scope",
   "pinned",
+  "sharp",
   "kept",
   "surface",
   "tried",

@@ -169,6 +169,7 @@ const judged: Readonly<Partial<Record<GateName, ArtifactName>>> = {
   red: "Reproduction",
   green: "Reproduction",
   pinned: "Characterization",
+  sharp: "Characterization",
   kept: "Characterization",
   tried: "Setup",
 };

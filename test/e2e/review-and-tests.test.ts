@@ -1,4 +1,4 @@
-// `/agent review` over real HTTP: a stranger's pull request from a fork is looked through as it stood when it was asked for, and gets one
+// `/agent review` and `/agent test` over real HTTP. A stranger's pull request from a fork is looked through as it stood when it was asked for, and gets one
 // review that comments on the lines of its diff. Nothing is pushed or approved, and Baton's own review asks Baton for nothing.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -160,13 +160,84 @@ describe("a review of a pull request from a fork", () => {
   test("is replayed from its log", async () => {
     expect(await drivenAgain(await world.baton.store.log.read(state.runId), world)).toEqual(same);
   });
+});
 
-  test("every request, answer and delivery is as GitHub describes it", () => {
-    const entries = world.playground.journal.filter(({ door }) => door === "rest");
-    expect(entries.flatMap((entry) => checkRequest(entry))).toEqual([]);
-    expect(
-      entries.filter(({ faulty }) => !faulty).flatMap((entry) => checkAnswer({ ...entry, body: entry.answer })),
-    ).toEqual([]);
-    expect(world.playground.deliveries.flatMap((delivery) => checkDelivery(delivery))).toEqual([]);
+describe("/agent test on an issue", () => {
+  const tested = "octo/tested";
+  const title = "Nobody tests large tips";
+  const added = 'test("a tip of a large amount is exact", () => {\n  assert.equal(tip(1_000_000, 10), 100_000);\n});\n';
+  let written: State;
+  let issue = 0;
+
+  beforeAll(async () => {
+    const files = await sampleFiles();
+    await world.playground.addRepository({
+      owner: "octo",
+      name: "tested",
+      from: { ...files, ".github/baton.yml": "commands: { test: node --test }\ntriggers: { onOpened: false }\n" },
+      labels: [],
+      collaborators: { [person]: "write" },
+    });
+    const made = {
+      testFiles: ["test/large.test.js"],
+      command: "node --test test/large.test.js",
+      covers: "What tips large amounts get.",
+      notes: "Negative amounts are not looked at.",
+    };
+    const file = `import assert from "node:assert/strict";\nimport { test } from "node:test";\nimport { tip } from "../src/tip.js";\n\n${added}`;
+    world.script(tested, {
+      scout: () => ({ tools: [{ name: "finish", input: { summary: "No large tips.", sections: [] } }] }),
+      "test-writer": ({ turn, attempt }) => {
+        if (turn === 1)
+          return { tools: [{ name: "write", input: { file_path: "test/large.test.js", content: file } }] };
+        // The first time it shows by nothing that its test can fail.
+        const breaks = attempt === 1 ? [] : [{ path: "src/tip.js", before: "/ 100)", after: "/ 101)" }];
+        return { tools: [{ name: "finish", input: { ...made, breaks } }] };
+      },
+      reviewer: () => ({ tools: [{ name: "finish", input: { verdict: "approve", findings: [] } }] }),
+    });
+    ({ number: issue } = await world.playground.openIssue({ repo: tested, title, body: "Please.", as: person }));
+    world.playground.comment({ repo: tested, number: issue, body: "/agent test the tips", as: person });
+    written = await world.endedIn(tested, 1);
+  }, 150_000);
+
+  test("is sent back for a test that was not seen to fail", () => {
+    const attempts = written.stages.get("write")?.attempts ?? [];
+    expect(attempts.map(({ gates }) => gates.map(({ gate, code }) => `${gate} ${code}`))).toEqual([
+      ["pinned pinned", "sharp no-breaks"],
+      ["pinned pinned", "sharp sharp"],
+    ]);
+    expect(attempts[1]?.reasons.join()).toContain("No break of the code is named");
   });
+
+  test("opens a draft pull request that holds tests alone, and leaves the issue open", async () => {
+    expect(written.finished).toMatchObject({ outcome: "succeeded", code: "verified" });
+    const [pull] = world.playground.pulls(tested);
+    expect(pull).toMatchObject({ title: `Test: ${title}`, pull: { draft: true } });
+    const body = pull?.body ?? "";
+    expect(body).toContain(`Asked for in #${issue}`);
+    expect(body).not.toContain(`Closes #${issue}`);
+    expect(body).toContain("**These tests**, and nothing else.");
+    expect(body).toContain("What tips large amounts get.");
+    expect(body).toContain("The new test fails under the named break of the code, and passes without.");
+    const changed = await (
+      await fetch(`${world.playground.apiUrl}/repos/${tested}/pulls/${pull?.number}/files`)
+    ).json();
+    expect(changed).toMatchObject([{ filename: "test/large.test.js", status: "added" }]);
+  });
+
+  test("on a pull request is sent to an issue", async () => {
+    world.playground.comment({ repo, number, body: "/agent test", as: person });
+    await settled();
+    expect(said().at(-1)).toContain("I push to nobody's branch but my own");
+  });
+});
+
+test("every request, answer and delivery is as GitHub describes it", () => {
+  const entries = world.playground.journal.filter(({ door }) => door === "rest");
+  expect(entries.flatMap((entry) => checkRequest(entry))).toEqual([]);
+  expect(
+    entries.filter(({ faulty }) => !faulty).flatMap((entry) => checkAnswer({ ...entry, body: entry.answer })),
+  ).toEqual([]);
+  expect(world.playground.deliveries.flatMap((delivery) => checkDelivery(delivery))).toEqual([]);
 });
