@@ -26,7 +26,7 @@ export const schemaFiles: Readonly<Record<string, () => string>> = Object.fromEn
 export const documentFiles = ["README.md", "docs/commands.md", "docs/configuration.md", "docs/workflows.md"] as const;
 
 const parts: Readonly<Record<string, () => string>> = {
-  commands: () => table(["command", "what it does", "who may"], verbRows(true)),
+  commands: () => table(["command", "what it does", "who may"], verbRows()),
   doors: () =>
     table(
       ["door", "what it does", "who may", "when it is refused"],
@@ -42,7 +42,6 @@ const parts: Readonly<Record<string, () => string>> = {
       ["flag", "what it does"],
       Object.values(flags).map(({ usage, summary }) => [`\`${usage}\``, summary]),
     ),
-  later: () => table(["command", "what it is to do", "who will"], verbRows(false)),
   environment: () => table(["variable", "default", "what it is"], variableRows()),
   config: () => table(["key", "value", "default", "what it means"], rows(jsonSchemaOf(RepoConfig), "")),
   local: () => table(["key", "value", "default", "what it means"], rows(jsonSchemaOf(LocalServer), "")),
@@ -124,10 +123,8 @@ function variableRows(): string[][] {
   });
 }
 
-function verbRows(now: boolean): string[][] {
-  return Object.values<Verb>(verbs)
-    .filter((verb) => verb.now === now)
-    .map(({ usage, summary, may }) => [`\`/agent ${usage}\``, summary, `${may} and up`]);
+function verbRows(): string[][] {
+  return Object.values<Verb>(verbs).map(({ usage, summary, may }) => [`\`/agent ${usage}\``, summary, `${may} and up`]);
 }
 
 function table(head: readonly string[], body: readonly (readonly string[])[]): string {

@@ -71,6 +71,12 @@ function outlineOf({ name, value }: Artifact): Outline {
         value.findings,
         ({ severity, path = "", message }) => `${severity}: ${path} ${message}`,
       );
+    case "Remarks":
+      return outline(
+        value.summary,
+        value.remarks,
+        ({ severity, path, line = "", message }) => `${severity}: ${path}:${line} ${message}`,
+      );
     case "Excerpt":
       return outline(`Picked from ${value.of}.`, value.parts, ({ path }) => path);
     case "Lessons":

@@ -221,7 +221,14 @@ function recordedSubjects(recorded: readonly Pick<RecordedEvent, "event">[]): Su
 function dryPublisher(recorded: readonly Pick<RecordedEvent, "event">[]): Publisher {
   const opened = recorded.flatMap(({ event }) => (event.type === "pull_request.opened" ? [event] : []));
   const nothing = () => Promise.resolve();
+  const reviewed = recorded.flatMap(({ event }) => (event.type === "review.published" ? [event] : []));
   return {
+    async publishReview() {
+      const event = reviewed.shift();
+      if (!event) return { type: "refused", code: "not-recorded", message: "The recorded run published no review." };
+      const { type: _, stage: _stage, attempt: _attempt, ...review } = event;
+      return { type: "published", review };
+    },
     async openPullRequest() {
       const event = opened.shift();
       if (event) return { type: "opened", event };

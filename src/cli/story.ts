@@ -80,6 +80,8 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
           `${styleText("cyan", "pull request")} ${event.number === 0 ? event.branch : `#${event.number}`} “${event.title}” ${dim(event.url)}`,
         ),
       ];
+    case "review.published":
+      return [line(`${styleText("cyan", "review")} ${event.onLines + event.onFiles} remarks ${dim(event.url)}`)];
     case "work.kept":
       return [
         ...event.branches.map(({ branch, holds }) =>

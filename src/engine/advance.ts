@@ -12,6 +12,7 @@ import { advanceBoard } from "./board.ts";
 import { excerptOf } from "./handed.ts";
 import { conductEffects } from "./conducted.ts";
 import { reasonsToRevise } from "./revise.ts";
+import { publishes } from "./stage-order.ts";
 import {
   planAt,
   isFailedForGood,
@@ -72,8 +73,7 @@ function judge(state: State, stage: StageState, plan: UnitPlan, attempt: Attempt
   if (reasons.length > 0) return answerNo(state, stage, plan, attempt, reasons);
   const gate = plan.gates.find((wanted) => !attempt.gates.some((result) => result.gate === wanted));
   if (gate !== undefined) return { type: "gate", stage: stage.name, attempt: attempt.number, gate };
-  if (plan.pull_request === undefined)
-    throw new Error(`stage "${stage.name}" is not done, but nothing is left to do in it`);
+  if (!publishes(plan)) throw new Error(`stage "${stage.name}" is not done, but nothing is left to do in it`);
   return { type: "publish", stage: stage.name };
 }
 

@@ -167,6 +167,7 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
     case "publish":
       return (
         event.type === "pull_request.opened" ||
+        (event.type === "review.published" && event.stage === effect.stage) ||
         (state.created.dryRun && event.type === "run.finished" && event.code === "dry-run") ||
         isRefusedLate(event) ||
         isBreakdown(event)

@@ -50,6 +50,7 @@ export function newAttempt(
     told: [],
     board: undefined,
     written: undefined,
+    review: undefined,
     hindsight: undefined,
     asked: undefined,
     said: undefined,

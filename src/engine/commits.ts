@@ -57,7 +57,7 @@ export function originCommit(state: State, unit: string): Sha {
     const commit = state.stages.get(earlier)?.current?.commit;
     if (commit !== undefined) return commit;
   }
-  return state.created.base.commit;
+  return state.created.pull?.head ?? state.created.base.commit;
 }
 
 /** The commit a unit's gates judge: what its own agent left, else the code as it stood before it. */
@@ -90,5 +90,6 @@ export function commitsOf(state: State): Sha[] {
     ...(current?.fleet?.conflict ? [current.fleet.conflict.marked] : []),
   ]);
   const onto = state.revision?.onto === undefined ? [] : [state.revision.onto];
-  return [...new Set([state.created.base.commit, ...onto, ...left, ...merged, ...conducted])];
+  const pulled = state.created.pull ? [state.created.pull.head] : [];
+  return [...new Set([state.created.base.commit, ...pulled, ...onto, ...left, ...merged, ...conducted])];
 }

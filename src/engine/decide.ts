@@ -12,6 +12,7 @@ import { isWaitingForOthers } from "./conducted.ts";
 import { finish, type Effect } from "./effect.ts";
 import { beforeEnd } from "./kept-work.ts";
 import { BRANCH_TAKEN } from "./pull-state.ts";
+import { reviewWords } from "./review.ts";
 import { isDone, isPublished, planOf, stageOrder, used, type State } from "./state.ts";
 
 /** The next effects of a run at `now` (milliseconds since 1970), in order; `rest`, `wait`, `park`, `triage` and `finish` come alone. */
@@ -21,7 +22,8 @@ export function decide(state: State, now: number): readonly Effect[] {
   if (state.stop && !isPublished(state))
     return ending(state, finish("cancelled", "stopped", `Stopped by @${state.stop.by.login} (${state.stop.quote}).`));
   if (state.closedBy && !isPublished(state)) {
-    const message = `@${state.closedBy.login} closed the issue while the run was under way.`;
+    const what = state.created.pull ? "pull request" : "issue";
+    const message = `@${state.closedBy.login} closed the ${what} while the run was under way.`;
     return ending(state, finish("cancelled", "issue-closed", message));
   }
   if (state.pullClosed && !isPublished(state)) {
@@ -47,7 +49,9 @@ export function decide(state: State, now: number): readonly Effect[] {
   });
   if (open.length === 0) {
     const opened = state.revision ? "Pull request revised, on" : "Draft pull request opened from";
-    const message = state.pullRequest ? `${opened} ${state.pullRequest.branch}.` : "Every stage is done.";
+    const message = state.pullRequest
+      ? `${opened} ${state.pullRequest.branch}.`
+      : (reviewWords(state) ?? "Every stage is done.");
     return ending(state, finish("succeeded", "verified", message));
   }
   const ready = open.filter(({ name }) => needsMet(state, name));

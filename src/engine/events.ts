@@ -17,6 +17,7 @@ import { Circle } from "./circles.ts";
 import { Hop } from "./hops.ts";
 import { keptEvents } from "./kept-events.ts";
 import { proposalEvents } from "./proposal-events.ts";
+import { PulledAt, reviewEvents } from "./review-events.ts";
 import { talkEvents } from "./talk-events.ts";
 
 export * from "./event-words.ts";
@@ -148,6 +149,8 @@ export const RunEvent = z.discriminatedUnion("type", [
     request: Request,
     input: PinnedInput,
     base: z.strictObject({ branch: z.string(), commit: Sha }),
+    /** Where the pull request stood that is looked through. */
+    pull: PulledAt.optional(),
     /** `triage` sorts the issue and stops; `work` goes on with the routed workflow; `auto` does so for types in triggers.autoStart. */
     wanted: z.enum(["triage", "auto", "work"]),
     /** The workflow that was asked for by name; routing is skipped then. */
@@ -284,6 +287,7 @@ export const RunEvent = z.discriminatedUnion("type", [
     tree: Sha.optional(),
     title: z.string(),
   }),
+  ...reviewEvents,
   ...keptEvents,
   /** People's words that change a run, appended by the intake while a driver may be at work. */
   z.strictObject({ type: z.literal("stop.requested"), ...word }),
@@ -333,6 +337,8 @@ export const RunEvent = z.discriminatedUnion("type", [
     stage: z.string(),
     words: z.string().max(8_000),
     threads: z.array(Thread).max(50),
+    /** The comment that asked for it, where one did. */
+    commentId: z.number().int().optional(),
     /** What people pushed to its branch, which the work goes on from. */
     onto: Sha.optional(),
     /** Where no person asked: the checks on its commit that failed. */

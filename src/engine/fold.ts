@@ -192,6 +192,8 @@ export function apply(before: State, recorded: RecordedEvent): State {
       const branch = branchAfter(state, recorded);
       return { ...published(state, event.head, at), pullRequest, branch, shown: [...state.shown, said].flat() };
     }
+    case "review.published":
+      return touch(state, event, at, () => ({ review: event }));
     case "work.kept":
       return { ...state, kept: keptSince(state.kept, event) };
     case "kept.removed":

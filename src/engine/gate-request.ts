@@ -3,6 +3,7 @@ import type { Sha } from "../core/ids.ts";
 import type { GateRequest } from "./ports.ts";
 import { lessonsOf } from "./hindsight.ts";
 import { setupOf } from "./setup.ts";
+import { makesTestsAlone } from "./stage-order.ts";
 import { artifactOf, type State } from "./state.ts";
 
 /** The request for one check of `head`; `conflict`: the merge that an agent mended; `last`: nothing is tried behind a no. */
@@ -25,6 +26,7 @@ export function gateRequest(
     lessons: lessonsOf(state),
     reproduction: reproduction && { value: reproduction.artifact.value, commit: reproduction.commit },
     characterization: characterization && { value: characterization.artifact.value, commit: characterization.commit },
+    testsAlone: makesTestsAlone(state.workflow),
     config: created.config,
   };
 }

@@ -15,6 +15,7 @@ const progress = new Set<RecordedEvent["event"]["type"]>([
   "plan.judged",
   "answer.given",
   "pull_request.opened",
+  "review.published",
 ]);
 
 /** True for what gets a run on. A reply that broke off is recorded for what it cost; it got nobody on. */

@@ -54,7 +54,20 @@ export interface GitHubReader {
   pullRequest(
     repo: RepoRef,
     number: number,
-  ): Promise<{ state: "open" | "closed"; merged: boolean; branch: string; head: Sha; author: Person } | undefined>;
+  ): Promise<
+    | {
+        state: "open" | "closed";
+        merged: boolean;
+        branch: string;
+        head: Sha;
+        /** The branch it is to go into. */
+        into: string;
+        /** Its branch is in another repository, or that is gone. */
+        fork: boolean;
+        author: Person;
+      }
+    | undefined
+  >;
   /** The latest commit that a branch and a commit have in common. */
   mergeBase(repo: RepoRef, branch: string, commit: Sha): Promise<Sha>;
   /** The threads of a pull request's review, at most 500; undefined where GitHub refuses to tell them. */

@@ -13,6 +13,7 @@ import { isGone, type Estimate, type EventOf, type RunEvent } from "./events.ts"
 import { createFleet, forgetFleet } from "./fleet.ts";
 import { gateRequest } from "./gate-request.ts";
 import { inputsOf } from "./handed.ts";
+import { publishReview } from "./review.ts";
 import { keepWork, removeKept } from "./keep.ts";
 import type { AgentEvents, AgentTask, GateRequest } from "./ports.ts";
 import { askedFor, route, workflowFor } from "./route.ts";
@@ -172,6 +173,7 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
     makes: plan.makes,
     base: created.base.commit,
     start: startCommit(state, unit),
+    since: created.pull?.since,
     leftBehind: leftBehind(state, unit),
     input: inputOf(state),
     subject: created.subject,
@@ -319,6 +321,7 @@ async function publish(
   { publisher, files }: Engine,
   signal: AbortSignal,
 ): Promise<RunEvent> {
+  if (planOf(state, stage)?.review !== undefined) return await publishReview(stage, state, publisher, signal);
   if (state.created.dryRun) return await dryEnd(headOf(state, stage), state, files, signal);
   const answer = await publisher.openPullRequest(state, signal);
   if (answer.type === "opened") return answer.event;

@@ -27,6 +27,7 @@ import type { Fleet } from "./fleet-port.ts";
 import type { Keeping } from "./keeping.ts";
 import type { Part } from "./part.ts";
 import type { Reply } from "./reply.ts";
+import type { Published } from "./review-events.ts";
 import type { LessonsSoFar } from "./hindsight.ts";
 import type { SetupSoFar } from "./setup.ts";
 import type { State, Steering } from "./state.ts";
@@ -163,6 +164,8 @@ export interface AgentTask {
   readonly base: Sha;
   /** The commit the workspace starts from. */
   readonly start: Sha;
+  /** Where the pull request begins that it looks through; what it changes goes from here to `start`. */
+  readonly since?: Sha | undefined;
   /** What its agents merged in an earlier attempt, where that stood on ground which has moved since: it is not in `start`. */
   readonly leftBehind?: Sha | undefined;
   readonly input: PinnedInput;
@@ -300,6 +303,8 @@ export interface GateRequest {
   readonly characterization:
     | { readonly value: Extract<Artifact, { name: "Characterization" }>["value"]; readonly commit: Sha }
     | undefined;
+  /** Tests are all that the workflow makes: they are its change. */
+  readonly testsAlone?: boolean | undefined;
   readonly config: RepoConfig;
 }
 
@@ -334,6 +339,11 @@ export interface Publisher extends Keeping {
   ): Promise<
     { type: "opened"; event: EventOf<"pull_request.opened"> } | { type: "refused"; code: string; message: string }
   >;
+  /** Publishes the remarks of a run as one review of the pull request that it is about. Refused when that is closed, locked or gone. */
+  publishReview(
+    state: State,
+    signal: AbortSignal,
+  ): Promise<{ type: "published"; review: Published } | { type: "refused"; code: string; message: string }>;
   /** Answers a person where they wrote. `key` names the occasion (a delivery id), so that a second delivery says nothing. */
   reply(repo: RepoRef, subject: Subject, key: string, reply: Reply): Promise<void>;
   /** Shows that a command was seen. */

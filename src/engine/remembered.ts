@@ -9,6 +9,7 @@ const remembered = new Set<RunEvent["type"]>([
   "agent.turn",
   "agent.finished",
   "pull_request.opened",
+  "review.published",
   "work.kept",
   "kept.removed",
 ]);
@@ -24,7 +25,9 @@ export function isRecordedWhenInterrupted({ type }: RunEvent): boolean {
 
 /** What may be recorded of work that is not wanted any more: what others can see. The result of an agent that was deleted is not. */
 export function isRecordedWhenUnwanted({ type }: RunEvent): boolean {
-  return type === "pull_request.opened" || type === "work.kept" || type === "kept.removed";
+  return (
+    type === "pull_request.opened" || type === "review.published" || type === "work.kept" || type === "kept.removed"
+  );
 }
 
 /** The end of a run that stands on something broken. */

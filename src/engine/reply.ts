@@ -21,7 +21,6 @@ export type Reply =
       readonly again: number;
     }
   | { readonly kind: "unknown-verb"; readonly quote: string; readonly nearest: string | undefined }
-  | { readonly kind: "not-yet"; readonly quote: string; readonly verb: string }
   | { readonly kind: "invalid-flags"; readonly quote: string; readonly problems: readonly string[] }
   /** A person's edit of a plan that cannot be worked. */
   | { readonly kind: "plan-invalid"; readonly problems: readonly string[] }
@@ -50,6 +49,6 @@ export type Reply =
       readonly now: number;
       readonly spent: number;
     }
-  | { readonly kind: "help"; readonly verbs: readonly { usage: string; summary: string; available: boolean }[] }
+  | { readonly kind: "help"; readonly verbs: readonly { usage: string; summary: string }[] }
   | { readonly kind: "status"; readonly state: State | undefined }
   | { readonly kind: "why"; readonly state: State };

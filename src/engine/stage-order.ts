@@ -1,5 +1,6 @@
 // Which stages of a workflow come before and after another. Pure.
-import type { Workflow } from "../workflows/schema.ts";
+import { carriesCommit } from "../workflows/artifacts.ts";
+import type { Stage, Workflow } from "../workflows/schema.ts";
 
 /** Stage names so that each comes after what it needs; stages that do not depend on each other keep the file's order. */
 export function stageOrder(workflow: Workflow | undefined): string[] {
@@ -36,4 +37,17 @@ export function upstream(workflow: Workflow | undefined, name: string): string[]
   };
   visit(name);
   return stageOrder(workflow).filter((stage) => found.has(stage));
+}
+
+/** True for a stage whose work others see on GitHub: a pull request, or a review. */
+export function publishes(stage: Pick<Stage, "pull_request" | "review"> | undefined): boolean {
+  return (stage?.pull_request ?? stage?.review) !== undefined;
+}
+
+/** True for a workflow of which nothing comes but tests that pin what is there. */
+export function makesTestsAlone(workflow: Pick<Workflow, "stages"> | undefined): boolean {
+  const making = Object.values(workflow?.stages ?? {}).filter(
+    ({ makes, writes }) => writes !== undefined || (makes !== undefined && carriesCommit(makes)),
+  );
+  return making.length > 0 && making.every(({ makes }) => makes === "Characterization");
 }

@@ -13,7 +13,7 @@ import type { Kept } from "./kept-state.ts";
 import type { TalkState } from "./talk-state.ts";
 import type { BranchState, PullRequestRef, Revision } from "./pull-state.ts";
 import { readUnit } from "./unit.ts";
-import { dependants, stageOrder, upstream } from "./stage-order.ts";
+import { dependants, publishes, stageOrder, upstream } from "./stage-order.ts";
 
 export { dependants, stageOrder, upstream };
 export type { PullRequestRef, Revision };
@@ -64,6 +64,8 @@ export interface Attempt {
   readonly fleet: FleetState | undefined;
   /** Baton made files here; `commit` is of them. */
   readonly written: EventOf<"setup.written"> | EventOf<"lessons.written"> | undefined;
+  /** The review that was published here. */
+  readonly review: EventOf<"review.published"> | undefined;
   /** What Baton collected here of earlier runs. */
   readonly hindsight: Hindsight | undefined;
   /** What was handed in when it began, of the kinds its stage reads. */
@@ -180,11 +182,9 @@ export function isBeingEnded({ stop, closedBy, pullClosed, lost, branch }: State
   return [stop, closedBy, pullClosed, lost, branch.taken].some((end) => end !== undefined);
 }
 
-/** True when the pull request of the latest try is open. */
+/** True when the pull request of the latest try is open, or its review is written. */
 export function isPublished(state: State): boolean {
-  return [...state.stages.values()].some(
-    (stage) => state.workflow?.stages[stage.name]?.pull_request && isDone(state, stage),
-  );
+  return [...state.stages.values()].some((stage) => publishes(planOf(state, stage.name)) && isDone(state, stage));
 }
 
 /** The stage a finished run ended in: the latest one with an attempt that is not done. */
@@ -239,6 +239,7 @@ export function isDone(state: State, stage: StageState): boolean {
   if (attempt.skipped) return true;
   if (attempt.failure) return false;
   if (plan.pull_request) return attempt.commit !== undefined;
+  if (plan.review) return attempt.review !== undefined;
   if (plan.writes && !attempt.written) return false;
   if (plan.collects && !attempt.hindsight) return false;
   if (plan.wait) return attempt.said !== undefined && !sentBack(attempt);

@@ -14,6 +14,7 @@ import { red } from "./red.ts";
 import { createRunCache, type RunCache } from "./run-cache.ts";
 import { resolved } from "./resolved.ts";
 import { scope } from "./scope.ts";
+import { sharp } from "./sharp.ts";
 import { surface } from "./surface.ts";
 import { tried } from "./tried.ts";
 import { readable } from "./trial.ts";
@@ -81,6 +82,8 @@ async function runGate(context: GateContext, cache: RunCache): Promise<Verdict> 
       return await resolved(context);
     case "pinned":
       return await pinned(context);
+    case "sharp":
+      return await sharp(context);
     case "kept":
       return await kept(context, cache);
     case "surface":

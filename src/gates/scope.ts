@@ -28,7 +28,7 @@ const harmless = ["**/.env.{example,sample,template,dist}"];
 
 const isBuiltIn = picomatch([...builtInProtected], { dot: true, nocase: true, ignore: harmless });
 
-/** The gate. Of what Baton wrote itself no path is protected. Codes: in-scope, empty-diff, protected-path, binary-added, mode-changed, too-many-files, patch-too-large. */
+/** The gate. Of what Baton wrote itself no path is protected. Codes: in-scope, empty-diff, protected-path, binary-added, mode-changed, too-many-files, patch-too-large; touches-source where tests alone are wanted. */
 export async function scope(context: GateContext): Promise<Verdict> {
   const { request, workspaces, signal } = context;
   const { repo, base, head, config } = request;
@@ -72,7 +72,9 @@ export async function scope(context: GateContext): Promise<Verdict> {
   const modes = modeChanges(patch);
   if (modes.length > 0) return refused("mode-changed", `The kind of a file was changed: ${few(modes)}.`, modes);
   // Said last: of tests alone everything else is known by then to be in bounds.
-  if (work.length === 0) return refused("empty-diff", `Only tests were changed: ${few(paths)}.`);
+  if (request.testsAlone && work.length > 0)
+    return refused("touches-source", `Only tests were to be changed, and this changes ${few(work)}.`, work);
+  if (work.length === 0 && !request.testsAlone) return refused("empty-diff", `Only tests were changed: ${few(paths)}.`);
   const kept = own.size > 0 ? "nothing but what Baton itself wrote" : "no protected path";
   return passed("in-scope", `${count(changes.length, "file")}, ${(size / 1024).toFixed(1)} KiB, ${kept}.`);
 }

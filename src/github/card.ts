@@ -160,10 +160,16 @@ function linkLine(state: State, links: Links): string {
       ? `[Branch](${links.serverUrl}/${repo.owner}/${repo.name}/tree/${state.pullRequest.branch})`
       : "",
     state.pullRequest && state.pullRequest.number > 0 ? `[Pull request](${state.pullRequest.url})` : "",
-    `from \`${state.created.base.branch}\` at \`${state.created.base.commit.slice(0, 10)}\``,
+    originLine(state),
   ]
     .filter((part) => part !== "")
     .join(" · ");
+}
+
+/** What the agents were given. */
+function originLine({ created: { pull, base } }: State): string {
+  if (pull) return `pull request at \`${pull.head.slice(0, 10)}\``;
+  return `from \`${base.branch}\` at \`${base.commit.slice(0, 10)}\``;
 }
 
 /** What the gates that said no have seen, newest first. */

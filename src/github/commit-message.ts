@@ -1,7 +1,7 @@
 // What the published commit says. One commit per run; its trailers are Baton's alone, whatever an agent wrote.
 import { lessonsOf } from "../engine/hindsight.ts";
 import { setupOf } from "../engine/setup.ts";
-import { changeOf, type State } from "../engine/state.ts";
+import { artifactOf, changeOf, type State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
 import type { Links } from "./progress.ts";
 
@@ -21,7 +21,8 @@ export function commitMessage(
       ? ""
       : `Co-authored-by: ${request.by.login} <${request.by.id}+${request.by.login}@${noReplyHost(links.serverUrl)}>`,
   ].filter((line) => line !== "");
-  const summary = (change ?? setupOf(state)?.value ?? lessonsOf(state)?.value)?.summary;
+  const tests = artifactOf(state, "Characterization")?.artifact.value.covers;
+  const summary = (change ?? setupOf(state)?.value ?? lessonsOf(state)?.value)?.summary ?? tests;
   const about = summary === undefined ? "" : wrap(neutral.plain(summary, 800));
   return [subjectLine(title), about, trailers.join("\n")].filter((part) => part !== "").join("\n\n");
 }

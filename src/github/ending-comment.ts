@@ -2,6 +2,7 @@
 import { keptLines } from "./kept-line.ts";
 import { greeting, marker, stack } from "./markdown.ts";
 import { BRANCH_TAKEN } from "../engine/pull-state.ts";
+import { reviewOf } from "../engine/review.ts";
 import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
 import { missingPart } from "./plan-outcome.ts";
@@ -27,8 +28,8 @@ export function renderEnding(
   const asker = greeting((state.revision ?? created.request).by);
   switch (finished.outcome) {
     case "succeeded":
-      // The push and the answers in the threads say it.
-      if (state.revision) return undefined;
+      // The push and the answers in the threads say it, or the review.
+      if (state.revision ?? reviewOf(state)) return undefined;
       if (finished.code === "dry-run")
         return stack(
           endingMarker(state),
@@ -72,7 +73,7 @@ export function renderEnding(
     case "out-of-budget":
       return failure(
         state,
-        `${asker}${state.revision ? "the pull request stays as it was" : "this run has ended without a pull request"}: ${stateWord(state).word.toLowerCase()}.`,
+        `${asker}${withoutWhat(state)}: ${stateWord(state).word.toLowerCase()}.`,
         { neutral, links },
         details,
       );
@@ -90,6 +91,11 @@ export function renderEnding(
     default:
       return undefined;
   }
+}
+
+function withoutWhat({ revision, created }: State): string {
+  if (revision) return "the pull request stays as it was";
+  return `this run has ended without a ${created.pull ? "review" : "pull request"}`;
 }
 
 /** Ends that nobody wants to hear of, or can: somebody pushed, the issue is locked or gone, or a new run has begun. */

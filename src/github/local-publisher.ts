@@ -64,6 +64,12 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
       print(`Branch ${branch} is in ${target}; its pull-request text is in ${textFile}`);
       return { type: "opened", event: { type: "pull_request.opened", number: 0, url: "", branch, head, tree, title } };
     },
+    publishReview: () =>
+      Promise.resolve({
+        type: "refused",
+        code: "not-a-pull-request",
+        message: "A run on a local clone has no pull request on GitHub to review.",
+      }),
     async keep(state, { head, part, gates }, signal) {
       const no = notKeepable(state, { gates });
       if (no) return no;

@@ -3,6 +3,7 @@ import { assertNever } from "../core/errors.ts";
 import { dollars, formatDollars, microDollars, type RunId } from "../core/ids.ts";
 import { BRANCH_TAKEN } from "../engine/pull-state.ts";
 import { findingsOf } from "../engine/findings.ts";
+import { reviewOf } from "../engine/review.ts";
 import {
   isBeingEnded,
   isIdle,
@@ -147,6 +148,7 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
         return `review the draft ${pullRequestLink(state)}; changes that you ask for there are worked in. Baton never merges it or marks it ready; that is yours to do.`;
       }
       if (state.pullRequest) return `look at ${pullRequestLink(state)}.`;
+      if (reviewOf(state)) return `read [the review](${reviewOf(state)?.url ?? ""}); \`/agent review\` looks again.`;
       if (hadNothingToPropose(state)) return "nothing; there was nothing to propose.";
       // A local run has no comment in which to tick them.
       if (state.created.repo.id !== 0 && (findingsOf(state)?.findings.length ?? 0) > 0)
@@ -193,7 +195,8 @@ function cancelled(state: State, again: string): string {
   const { finished, created } = state;
   switch (finished?.code) {
     case "issue-closed":
-      return `reopen the issue, then ${again}.`;
+    case "pull-request-closed":
+      return `reopen the ${state.created.pull ? "pull request" : "issue"}, then ${again}.`;
     case "restarted":
       return "a new run has begun; it has a card of its own.";
     case "issue-locked":

@@ -316,14 +316,16 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
         body,
       });
     }
-    if (request.commentId === undefined) return;
+    // Of the command that asked for what has ended.
+    const { commentId } = state.revision ?? request;
+    if (commentId === undefined) return;
     const good = state.finished?.outcome === "succeeded" || state.finished?.outcome === "triaged";
     const reaction: Reaction = good ? "rocket" : "confused";
-    await addReaction({ requests, once, self }, repo, request.commentId, reaction, state.runId);
-    const eyes = (await outbox.read(reactionKey(repo, request.commentId, "eyes")))?.result;
-    const gone = `${reactionKey(repo, request.commentId, "eyes")}:gone`;
+    await addReaction({ requests, once, self }, repo, commentId, reaction, state.runId);
+    const eyes = (await outbox.read(reactionKey(repo, commentId, "eyes")))?.result;
+    const gone = `${reactionKey(repo, commentId, "eyes")}:gone`;
     if (!hasId(eyes) || (await outbox.read(gone))?.doneAt !== undefined) return;
-    await removeReaction({ requests }, repo, request.commentId, eyes.id, state.runId);
+    await removeReaction({ requests }, repo, commentId, eyes.id, state.runId);
     await outbox.record({ key: gone, run: state.runId, kind: "reaction-gone", payload: {} });
     await outbox.done(gone, {});
   }

@@ -35,6 +35,7 @@ import { createReplying } from "./replying.ts";
 import { createScheduleIssues } from "./schedule-issue.ts";
 import { createRerunChecks } from "./rerun-checks.ts";
 import { createPutBack } from "./put-back.ts";
+import { createReviews } from "./review.ts";
 import { askForReview } from "./review-request.ts";
 import { answerThreads } from "./thread-answers.ts";
 import { createRequests, place, systemTiming, type RequestsOptions } from "./requests.ts";
@@ -46,7 +47,7 @@ export interface PublisherOptions extends Pick<RequestsOptions, "throttle" | "fe
   /** The same for jobs of GitHub Actions that are to run again. Default: `octokitFor`. */
   readonly actionsFor?: OctokitFor;
   readonly outbox: Outbox;
-  readonly workspaces: Pick<Workspaces, "changes" | "file" | "tree">;
+  readonly workspaces: Pick<Workspaces, "changes" | "file" | "patch" | "tree">;
   readonly redact: Redact;
   readonly self: Self;
   readonly links: Links;
@@ -250,6 +251,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
         throw error;
       }
     },
+
+    publishReview: createReviews({ requests, once, self, neutral, redact, workspaces }),
 
     reply: createReplying({ comments, outbox, neutral, links, log, timing, commentsPerHour }),
 

@@ -5,6 +5,7 @@ import type { GateResult } from "../engine/events.ts";
 import { lessonsOf } from "../engine/hindsight.ts";
 import { proposalOf } from "../engine/proposal.ts";
 import { setupOf } from "../engine/setup.ts";
+import { makesTestsAlone } from "../engine/stage-order.ts";
 import { artifactOf, changeOf, isPublished, stageOrder, totalCost, workedMs, type State } from "../engine/state.ts";
 import type { FileChange } from "../workspace/file-change.ts";
 import {
@@ -62,8 +63,16 @@ export function pullRequestTitle(state: State, recentTitles: readonly string[], 
   }
   const type = state.routed?.triage?.type ?? state.workflow?.name ?? "bug";
   const verb =
-    type === "bug" ? "fix" : type === "feature" ? "feat" : type === "refactor" || type === "docs" ? type : "chore";
-  const plain = { fix: "Fix", feat: "Add", refactor: "Refactor", docs: "Document", chore: "Change" }[verb];
+    type === "bug"
+      ? "fix"
+      : type === "feature"
+        ? "feat"
+        : type === "refactor" || type === "docs" || type === "test"
+          ? type
+          : "chore";
+  const plain = { fix: "Fix", feat: "Add", refactor: "Refactor", docs: "Document", test: "Test", chore: "Change" }[
+    verb
+  ];
   const words = neutral
     .plain(state.created.input.title, 100)
     .replace(/^\s*(?:\[(?:bug|feature|docs)[^\]]*\]|(?:bug|fix|feat|feature|docs)(?:\([^)]*\))?:)\s*/i, "")
@@ -79,10 +88,10 @@ function uncapital(text: string): string {
 /** How a pull request names the issue that it leaves open. */
 export const ASKED_FOR_IN = "Asked for in";
 
-/** A proposal answers a command, whatever the issue is about; and a schedule goes on. */
+/** A proposal answers a command, whatever the issue is about, and so do tests alone; and a schedule goes on. */
 function staysOpen(state: State): boolean {
   const { request, config, subject, input } = state.created;
-  if (proposalOf(state) !== undefined || request.door === "schedule") return true;
+  if (proposalOf(state) !== undefined || testsOf(state) !== undefined || request.door === "schedule") return true;
   // Whoever has it worked by hand there does not end the schedule.
   const own = subject.author.login.endsWith("[bot]") && input.title.startsWith(SCHEDULED);
   return own || config.schedules.some(({ issue }) => issue === subject.number);
@@ -125,11 +134,22 @@ function whatAndWhy(state: State, neutral: Neutral): string {
   const change = changeOf(state);
   // What was asked for in review is a change of the change: what it was made for is said first.
   const [first, ...since] = isPublished(state) || !change ? state.shown : [...state.shown, change.summary];
+  const tests = testsOf(state);
   return stack(
+    tests &&
+      labelled(
+        "**These tests**, and nothing else. What they cover, as the agents put it:",
+        neutral.prose(tests.covers, 1_500),
+      ),
     diagnosis && labelled("**Root cause**, as the agents explain it:", neutral.prose(diagnosis.rootCause, 1_500)),
     first !== undefined && labelled("**This change**:", neutral.prose(first, 1_500)),
     ...since.slice(-SINCE).map((said) => labelled("**Changed since**, as people asked:", neutral.prose(said, 800))),
   );
+}
+
+/** The tests of a run that adds tests alone. */
+function testsOf(state: State) {
+  return makesTestsAlone(state.workflow) ? artifactOf(state, "Characterization")?.artifact.value : undefined;
 }
 
 function passedGates(state: State): GateResult[] {
@@ -166,7 +186,7 @@ function verified(state: State, { neutral, head, tree, changes }: PullRequestFac
     table(["Gate", "Result", "Command", "On commit", "Seconds"], rows),
     bullets([
       `The head commit of this branch has exactly the tree that was verified: \`${tree.slice(0, 12)}\` (base \`${state.created.base.commit.slice(0, 10)}\`, verified as \`${head.slice(0, 10)}\`).`,
-      `${count(changes.length, "file")} changed, +${added} −${removed}.${files("Reproduction", reproduction?.testFiles)}${files("Pinned behaviour", characterization?.testFiles)}`,
+      `${count(changes.length, "file")} changed, +${added} −${removed}.${files("Reproduction", reproduction?.testFiles)}${files(testsOf(state) ? "Tests" : "Pinned behaviour", characterization?.testFiles)}`,
       ...gates
         .filter((gate) => shownBy(gate) === "nothing")
         .map(({ gate, summary }) => `**Not verified:** ${gate}. ${neutral.line(summary, 300)}`),
@@ -208,7 +228,9 @@ function claimed(state: State, neutral: Neutral): string {
     lessons && `**What was seen:** ${neutral.line(lessons.summary, 1_500)}`,
     setup && `**About this repository:** ${neutral.line(setup.summary, 1_500)}`,
     ...(setup?.notes ?? []).map((note) => neutral.line(note, 500)),
-    characterization && `**What the pinned tests cover:** ${neutral.line(characterization.covers, 700)}`,
+    characterization &&
+      !testsOf(state) &&
+      `**What the pinned tests cover:** ${neutral.line(characterization.covers, 700)}`,
     diagnosis && `**Approach:** ${neutral.line(diagnosis.approach, 700)}`,
     diagnosis && `**Risk:** ${neutral.line(diagnosis.risk, 400)}`,
     review &&

@@ -241,6 +241,8 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
           merged: data.merged_at !== null,
           branch: data.head.ref,
           head: sha(data.head.sha),
+          into: data.base.ref,
+          fork: data.head.repo?.full_name !== data.base.repo.full_name,
           author: personOf(data.user),
         };
       } catch (error) {

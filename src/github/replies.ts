@@ -39,11 +39,6 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
           ? "I do not know this command. `/agent help` lists what I know."
           : `I do not know this command. Did you mean \`/agent ${neutral.plain(reply.nearest, 40)}\`? \`/agent help\` lists what I know.`,
       );
-    case "not-yet":
-      return stack(
-        quoted(reply.quote, neutral),
-        `${neutral.code(reply.verb, 40)} is a command I will learn, but I cannot do it yet. Nothing was started; \`/agent help\` lists what works today.`,
-      );
     case "invalid-flags":
       return stack(
         quoted(reply.quote, neutral),
@@ -158,16 +153,8 @@ function runLink(run: Parameters<NonNullable<Links["run"]>>[0], links: Links): s
 }
 
 function help(verbs: Extract<Reply, { kind: "help" }>["verbs"], neutral: Neutral): string {
-  const rows = (available: boolean) =>
-    verbs
-      .filter((verb) => verb.available === available)
-      .map((verb) => [neutral.codeCell(verb.usage, 120), neutral.cell(verb.summary, 200)]);
-  const later = rows(false).map(([usage]) => usage);
-  return stack(
-    "Write one of these at the start of a line of a new comment:",
-    table(["Command", "What it does"], rows(true)),
-    later.length > 0 && `Not yet: ${later.join(", ")}.`,
-  );
+  const rows = verbs.map(({ usage, summary }) => [neutral.codeCell(usage, 120), neutral.cell(summary, 200)]);
+  return stack("Write one of these at the start of a line of a new comment:", table(["Command", "What it does"], rows));
 }
 
 function status(state: State, { neutral, links, now }: ReplyOptions): string {

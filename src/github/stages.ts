@@ -13,6 +13,7 @@ import {
   type StageState,
   type State,
 } from "../engine/state.ts";
+import { publishes } from "../engine/stage-order.ts";
 import { childUnit } from "../engine/unit.ts";
 import type { Artifact } from "../workflows/artifacts.ts";
 import { boardText, lostTasks, stuckAt, taskLines } from "./tasks.ts";
@@ -118,8 +119,13 @@ function resultOf(state: State, stage: StageState, attempt: Attempt, neutral: Ne
   const tries = attempt.number > 1 ? `attempt ${attempt.number}` : "";
   const failed = attempt.failure ? `${attempt.failure.code}: ${neutral.line(attempt.failure.message, 250)}` : "";
   const artifact = attempt.artifact ? artifactLine(attempt.artifact, attempt, neutral) : "";
-  const publishing = plan?.pull_request !== undefined;
-  const opened = publishing && state.pullRequest ? pullRequestLink(state) : "";
+  const publishing = publishes(plan);
+  const { review } = attempt;
+  const opened = review
+    ? `[${count(review.onLines + review.onFiles, "remark")}](${review.url})`
+    : publishing && state.pullRequest
+      ? pullRequestLink(state)
+      : "";
   const written = attempt.written
     ? filesLine(
         attempt.written.changes.map(({ path }) => path),
@@ -266,6 +272,7 @@ function artifactLine(artifact: Artifact, attempt: Attempt, neutral: Neutral): s
     case "Conclusion":
     case "Setup":
     case "Lessons":
+    case "Remarks":
       return neutral.line(firstSentence(artifact.value.summary), 200);
     default:
       return assertNever(artifact);

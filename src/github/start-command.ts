@@ -8,6 +8,8 @@ const verbs: Readonly<Record<string, string>> = {
   audit: "audit",
   do: "do",
   background: "background",
+  test: "test",
+  review: "review",
   init: "init",
   retrospective: "retrospective",
 };

@@ -112,10 +112,6 @@ export function createCommands(parts: CommandsParts): Commands {
       return "unknown verb";
     }
     const { verb, flags, instruction, problems } = command;
-    if (!verbOf(verb).now) {
-      await reply(intent, key, { kind: "not-yet", quote, verb });
-      return "not yet";
-    }
     if (problems.length > 0) {
       await reply(intent, key, { kind: "invalid-flags", quote, problems });
       return "invalid flags";
@@ -162,9 +158,7 @@ export function createCommands(parts: CommandsParts): Commands {
         await reply(intent, key, { kind: "help", verbs: helpLines() });
         return "answered";
       default:
-        // The table says it works and nothing here does it: never pretend.
-        await reply(intent, key, { kind: "not-yet", quote, verb });
-        return "not yet";
+        throw new Error(`the verb "${verb}" is in the table, and nothing does it`);
     }
   }
 }

@@ -97,7 +97,7 @@ export const doors = {
     refused: "nothing; runs that go in circles are told once, on the issue",
   },
   closed: {
-    name: "the issue is closed",
+    name: "the issue is closed, or the pull request that is under review",
     does: "ends the run under way",
     may: "none",
     more: "whoever may close it on GitHub",

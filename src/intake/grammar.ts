@@ -205,8 +205,7 @@ function readFlag(
   raw: string | undefined,
   flags: { -readonly [K in keyof Flags]: Flags[K] },
 ): string | undefined {
-  const { now, flags: taken } = verbOf(verb);
-  if (!now) return undefined;
+  const { flags: taken } = verbOf(verb);
   if (!taken.includes(name))
     return taken.length === 0 ? `\`${verb}\` takes no flags` : `\`${verb}\` does not take \`--${name}\``;
   const value = raw?.replaceAll(/^["'`]|["'`]$/g, "");

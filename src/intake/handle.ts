@@ -187,6 +187,8 @@ export function createIntake(parts: IntakeParts): Intake {
       case "review":
         return begin.reviewed(intent, carried);
       case "pull-closed":
+        // A review of it may be under way.
+        await steer.closed(intent, carried.signal);
         return revise.closed(intent, carried.signal);
       case "comment":
       case "dispatch":

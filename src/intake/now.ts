@@ -24,12 +24,16 @@ interface No {
 }
 
 const closed: No = { why: "the issue is closed", next: "Reopen it and write the command again." };
+const closedPull: No = { ...closed, why: "the pull request is closed" };
 
 /** Why nobody may start work on an issue that is as it is; undefined when somebody may. */
-function refusedAs({ state, locked }: Issue): No | undefined {
-  if (state === "closed") return closed;
+function refusedAs({ state, locked, isPull }: Issue): No | undefined {
+  if (state === "closed") return isPull ? closedPull : closed;
   if (!locked) return undefined;
-  return { why: "the conversation of this issue is locked", next: "Unlock it and write the command again." };
+  return {
+    why: `the conversation of this ${isPull ? "pull request" : "issue"} is locked`,
+    next: "Unlock it and write the command again.",
+  };
 }
 
 /**
@@ -90,7 +94,7 @@ export async function howToStart(
   reader: Pick<GitHubReader, "issue" | "pullRequestsAbout">,
   { repo, subject }: Place,
 ): Promise<string> {
-  if (subject.kind === "pull") return "Runs start from issues: write `/agent fix` on the issue this is about.";
+  if (subject.kind === "pull") return "`/agent review` looks through this pull request; other runs start from issues.";
   const issue = await reader.issue(repo, subject.number);
   const no = issue ? refusedAs(issue) : closed;
   if (no && subject.kind === "issue") return `And none can start now: ${no.why}.`;

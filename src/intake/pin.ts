@@ -97,7 +97,7 @@ export type RunRequest = Pick<
   readonly flags?: Flags;
   /** Forced by name; wins over `flags.workflow`. */
   readonly workflow?: string;
-} & Pick<Created, "hop" | "circle">;
+} & Pick<Created, "hop" | "circle" | "pull">;
 
 /** The first event of a run. */
 export function createRunEvent({ flags = {}, workflow = flags.workflow, labels, ...rest }: RunRequest): Created {

@@ -112,7 +112,7 @@ export async function openWebhooks(options: WebhooksOptions): Promise<AppWebhook
     const name = header(request, "x-github-event");
     if (id === undefined || !/^[\w.:-]{1,100}$/.test(id))
       return { status: 400, text: "X-GitHub-Delivery is missing or malformed" };
-    if (name === undefined || !/^[a-z_]{1,60}$/.test(name))
+    if (name === undefined || !/^[a-z][a-z0-9_]{0,59}$/.test(name))
       return { status: 400, text: "X-GitHub-Event is missing or malformed" };
     if (!/^application\/json(?:;|$)/i.test(header(request, "content-type")?.trim() ?? ""))
       return { status: 400, text: "the body must be application/json" };

@@ -10,7 +10,7 @@ import type { AllowedServer } from "../workflows/servers.ts";
 import { MAX_FILE_BYTES } from "../workflows/source-file.ts";
 
 export interface ProposalsParts {
-  readonly reader: Pick<GitHubReader, "file" | "ownersFile" | "folder" | "touches">;
+  readonly reader: Pick<GitHubReader, "file" | "ownersFile" | "folder" | "touches" | "pullRequest">;
   readonly publisher: Pick<Publisher, "checkConfig">;
   readonly servers?: readonly AllowedServer[] | undefined;
 }
@@ -30,7 +30,10 @@ export function createProposals({ reader, publisher, servers }: ProposalsParts) 
     if (!(await reader.touches(repo, pull, isOwnFile))) return "nothing: it leaves what is said to Baton as it is";
     const files = filesAt(reader, repo, head);
     const base = () => reader.ownersFile(repo, CONFIG_FILE);
-    const found = await checkRepository(files, { library: await createLibrary(), servers, repo, base });
+    // What is wrong with a name tells which there are: that is for those who may push here, and a check run is for everybody.
+    const isOurs = servers !== undefined && (await reader.pullRequest(repo, pull))?.fork === false;
+    const known = isOurs ? servers : undefined;
+    const found = await checkRepository(files, { library: await createLibrary(), servers: known, repo, base });
     await publisher.checkConfig(repo, head, { ...found, warnings: [...found.warnings, ...files.leftOut()] });
     return `${found.problems.length} problems found`;
   };

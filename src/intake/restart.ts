@@ -34,12 +34,12 @@ export function createRestart({ log, reader, publisher, projection, start }: Res
   return async (request) => {
     const { intent, delivery, index, key, quote, signal, flags, instruction } = request;
     const { repo, subject, actor } = intent;
-    if (subject.kind === "pull")
-      // Says why not.
-      return start({ ...request, wanted: "work" });
     const next = runIdOf(delivery.id, index);
     const ids = await log.runsOf(repo, subject);
-    const found = ids.includes(next) ? undefined : await runs.find(intent);
+    if (subject.kind === "pull" && ids.length === 0)
+      // Says why not.
+      return start({ ...request, wanted: "work" });
+    const found = ids.includes(next) ? undefined : await runs.about(intent);
     if (!found && !ids.includes(next)) {
       await publisher.reply(repo, subject, key, {
         kind: "nothing-running",

@@ -61,7 +61,7 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
   const { answer, nothingRunning, nothingToDo, atWork, ring } = createAnswers({ log, bell, publisher });
 
   async function revise({ asked, words, standing, by, isExplicit }: Demand): Promise<string> {
-    const found = await runs.find(asked.intent);
+    const found = await runs.opened(asked.intent);
     const { pullRequest } = found?.state ?? {};
     if (!found || !pullRequest) {
       if (by === "review") return "no run opened this pull request";
@@ -138,6 +138,7 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
       return `${run.runId} has its branch again`;
     }
     const onto = pull.head === opened.head ? run.revision?.onto : pull.head;
+    const comment = asked.intent.door === "comment" ? { commentId: asked.intent.commentId } : {};
     return takeUp(asked, run, [
       ...(moved || taken ? [given] : []),
       {
@@ -148,6 +149,7 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
         stage,
         words: left?.words ?? words,
         threads,
+        ...comment,
         ...(onto === undefined ? {} : { onto }),
       },
     ]);
@@ -194,7 +196,7 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
     },
 
     async closed(intent, signal) {
-      const found = await runs.find(intent);
+      const found = await runs.opened(intent);
       if (!found?.state.pullRequest) return "no run opened this pull request";
       const { runId, pullRequest } = found.state;
       // Before it is recorded: a delivery that is handled again finds what is left to do.

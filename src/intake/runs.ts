@@ -13,6 +13,9 @@ import { isIdle, type State } from "../engine/state.ts";
 import type { Asked } from "./asked.ts";
 import type { Intent } from "./intent.ts";
 
+/** Runs about an issue among which the one is looked for that opened a pull request. */
+const LOOKED_THROUGH = 20;
+
 /** How often an append is tried while drivers are quicker. */
 const MAX_TRIES = 30;
 
@@ -22,10 +25,14 @@ export interface Found {
 }
 
 export interface Runs {
-  /** The latest run about an issue, or the one that opened this pull request. */
+  /** The latest run about an issue. On a pull request: the one at work on itself, else the one that opened it, else the latest about it. */
   find(intent: Pick<Intent, "repo" | "subject">): Promise<Found | undefined>;
   /** The run about an issue that opened its pull request from this branch. */
   onBranch(repo: Intent["repo"], number: number, branch: string): Promise<Found | undefined>;
+  /** The run under way about an issue, else the latest that opened a pull request; on a pull request the one that opened it. */
+  opened(place: Pick<Intent, "repo" | "subject">): Promise<Found | undefined>;
+  /** The latest run about this very issue or pull request. */
+  about(place: Pick<Intent, "repo" | "subject">): Promise<Found | undefined>;
   /** Appends what `decide` makes of the run, all or nothing, reading it again as often as another writer was quicker. */
   append(
     run: RunId,
@@ -48,31 +55,44 @@ export function createRuns({ log, reader, projection }: RunsParts): Runs {
     return { events, state: fold(events) };
   }
 
-  async function latest(
-    repo: Intent["repo"],
-    number: number,
-    which: (found: Found) => boolean,
-  ): Promise<Found | undefined> {
-    for (const run of await log.runsOf(repo, { number })) {
+  const about: Runs["about"] = async ({ repo, subject }) => {
+    const [run] = await log.runsOf(repo, subject);
+    return run === undefined ? undefined : read(run);
+  };
+
+  /** The latest of these runs that is as `is` says. */
+  async function latest(runs: readonly RunId[], is: (state: State) => boolean): Promise<Found | undefined> {
+    for (const run of runs) {
       const found = await read(run);
-      if (which(found)) return found;
+      if (is(found.state)) return found;
     }
     return undefined;
   }
 
-  return {
-    onBranch: (repo, number, branch) => latest(repo, number, ({ state }) => state.pullRequest?.branch === branch),
+  const opened: Runs["opened"] = async ({ repo, subject }) => {
+    if (subject.kind !== "pull") {
+      const own = await about({ repo, subject });
+      if (!own || own.state.phase !== "finished" || own.state.pullRequest) return own;
+      const before = (await log.runsOf(repo, subject)).slice(1, LOOKED_THROUGH);
+      return (await latest(before, ({ pullRequest }) => pullRequest !== undefined)) ?? own;
+    }
+    const pull = await reader.issue(repo, subject.number);
+    const number = Number(/\b(?:closes|asked for in) #(\d{1,9})\b/i.exec(pull?.body ?? "")?.[1]);
+    // The body is anybody's to write; the run says itself which pull request is its own.
+    if (!Number.isSafeInteger(number)) return undefined;
+    return latest(await log.runsOf(repo, { number }), ({ pullRequest }) => pullRequest?.number === subject.number);
+  };
 
-    async find({ repo, subject }) {
-      if (subject.kind !== "pull") {
-        const [latest] = await log.runsOf(repo, subject);
-        return latest === undefined ? undefined : read(latest);
-      }
-      const pull = await reader.issue(repo, subject.number);
-      const number = Number(/\b(?:closes|asked for in) #(\d{1,9})\b/i.exec(pull?.body ?? "")?.[1]);
-      if (!Number.isSafeInteger(number)) return undefined;
-      // The body is anybody's to write; the run says itself which pull request is its own.
-      return latest(repo, number, ({ state }) => state.pullRequest?.number === subject.number);
+  return {
+    about,
+    opened,
+    onBranch: async (repo, number, branch) =>
+      latest(await log.runsOf(repo, { number }), ({ pullRequest }) => pullRequest?.branch === branch),
+
+    async find(place) {
+      const own = await about(place);
+      if (place.subject.kind !== "pull" || (own && own.state.phase !== "finished")) return own;
+      return (await opened(place)) ?? own;
     },
 
     async append(run, decide, signal) {

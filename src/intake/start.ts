@@ -17,6 +17,7 @@ import type { Intent, Self } from "./intent.ts";
 import { tooManyRuns } from "./quota.ts";
 import { closingFirst, noLongerIgnored, refusedOn, type Issue } from "./now.ts";
 import { alreadyRunning } from "./runs.ts";
+import { mayBegin } from "./pulled.ts";
 import { createRunEvent, pinInput, runIdOf, withoutOwn } from "./pin.ts";
 import { refusedAgain, triedBefore } from "./tried-before.ts";
 import { mayRun } from "./verbs.ts";
@@ -95,8 +96,11 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     const forced = request.workflow ?? flags.workflow;
     if (forced !== undefined && (await refuseWhoMayNot(request, standing, mayRun(forced, loaded.config.routes))))
       return "refused";
-    if (subject.kind === "pull")
-      return refuse("this is a pull request, and I work from issues", "Write the command on the issue it is about.");
+    const branch = flags.base ?? repo.defaultBranch;
+    const commit = await headOf(branch);
+    if (commit === undefined) return problem(`there is no branch \`${branch}\``);
+    const begins = await mayBegin({ reader, workflows }, { on: intent, workflow: forced, base: commit, quote }, signal);
+    if (begins.type === "refused") return refuse(begins.why, begins.next);
 
     let issue: Issue | undefined;
     if (intent.door !== "opened") {
@@ -106,10 +110,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
       if (no) return refuse(no.why, no.next);
     }
     signal.throwIfAborted();
-    const branch = flags.base ?? repo.defaultBranch;
-    const commit = await headOf(branch);
-    if (commit === undefined) return problem(`there is no branch \`${branch}\``);
-    if (wanted === "work") {
+    if (wanted === "work" && !begins.pull) {
       const about = await reader.pullRequestsAbout(repo, subject.number);
       const closing = await closingFirst(workflows, about, { repo, base: commit, workflow: forced }, signal);
       if (closing !== undefined)
@@ -164,6 +165,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
         ...(intent.door === "comment" ? { askedBy: intent.commentId } : {}),
       }),
       base: { branch, commit },
+      ...(begins.pull ? { pull: begins.pull } : {}),
       wanted,
       config: loaded.config,
       labels,

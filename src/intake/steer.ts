@@ -227,7 +227,7 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
     },
 
     async closed(intent, signal) {
-      const found = await runs.find(intent);
+      const found = await runs.about(intent);
       if (!found || found.state.phase === "finished") return "no run is at work";
       const { runId } = found.state;
       await runs.append(

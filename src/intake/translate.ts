@@ -288,9 +288,11 @@ function fromDispatch(event: DispatchEvent, self: Self): Translation {
 
 function fromPull(event: PullEvent, self: Self): Translation {
   const { pull_request: pull, sender } = event;
-  if (!isSelf(pull.user ?? ghost, self)) return nothing("the pull request is not Baton's");
   const merged = (pull.merged_at ?? undefined) !== undefined;
   const place = { repo: repoOf(event), subject: pullOf(pull) };
+  // It may be under review.
+  if (!isSelf(pull.user ?? ghost, self))
+    return { type: "intent", intent: { ...place, door: "closed", actor: actorOf(sender, undefined) } };
   return {
     type: "intent",
     intent: { ...place, door: "pull-closed", actor: actorOf(sender, undefined), merged, head: pull.head.sha },

@@ -26,7 +26,10 @@ export async function triedBefore(
 }
 
 /** Equal for requests that ask for the same work. By whom and by which door makes no difference, nor do commands among the comments that say no more than it does. */
-function requestOf({ input, base, wanted, workflow, ceilings, dryRun, tier, config }: Created, slug: string): string {
+function requestOf(
+  { input, base, pull, wanted, workflow, ceilings, dryRun, tier, config }: Created,
+  slug: string,
+): string {
   const comments = input.comments
     .filter(({ body }) => !saysNoMore(body, input.instruction, slug))
     .map(({ author, body }) => [author.id, body]);
@@ -39,7 +42,7 @@ function requestOf({ input, base, wanted, workflow, ceilings, dryRun, tier, conf
     body,
     comments,
     instruction,
-    base.commit,
+    pull?.head ?? base.commit,
     wanted,
     workflow,
     [dollars, turns, minutes],
@@ -65,9 +68,11 @@ function saysNoMore(body: string, words: string, slug: string): boolean {
 /** Why it is refused, and what would make a difference. */
 export function refusedAgain({ runId, created, finished }: State): { why: string; next: string } {
   const [first = ""] = (finished?.message ?? "").split("\n");
-  const { branch, commit } = created.base;
+  const { branch, commit } = created.pull
+    ? { branch: "the pull request", commit: created.pull.head }
+    : { branch: `\`${created.base.branch}\``, commit: created.base.commit };
   return {
     why: `run \`${runId}\` was asked for the same, from the same commit \`${commit.slice(0, 10)}\`, and ended as **${(finished?.outcome ?? "").replaceAll("-", " ")}** (\`${finished?.code ?? ""}\`): ${first.slice(0, 200)} It would most likely end so again`,
-    next: `What makes a difference: words behind the command, an edited issue or a comment with what is missing, another workflow or other limits, a new commit on \`${branch}\`. \`/agent retry\` goes on where that run ended, \`/agent restart\` begins again all the same.`,
+    next: `What makes a difference: words behind the command, an edited text or a comment with what is missing, another workflow or other limits, a new commit on ${branch}. \`/agent retry\` goes on where that run ended, \`/agent restart\` begins again all the same.`,
   };
 }

@@ -1,4 +1,4 @@
-// The verbs of `/agent`, as one table: how each is written, what it does, who may, which flags it takes, and whether it works yet.
+// The verbs of `/agent`, as one table: how each is written, what it does, who may, and which flags it takes.
 // Who may (UX: triage and up ask and stop; write and up start work that changes code; maintain and up approve, override, raise budgets).
 
 import type { CommandRoute } from "../workflows/names.ts";
@@ -54,8 +54,6 @@ export interface Verb {
   readonly summary: string;
   /** The weakest role that may. */
   readonly may: Role;
-  /** False: part of the grammar, answered with an honest "not yet". */
-  readonly now: boolean;
   readonly flags: readonly FlagName[];
   /** It starts the workflow that this type of work is routed to: the one of that name, where the repository does not say otherwise. */
   readonly route?: "feature" | "refactor" | CommandRoute;
@@ -63,16 +61,14 @@ export interface Verb {
 
 const aside = ["budget", "max-time", "model", "base", "dry-run"] as const;
 const work = [...aside, "workflow"] as const;
-const later = { now: false, flags: flagNames } as const;
 
 export const verbs = {
-  triage: { usage: "triage", summary: "sort the issue, without starting work", may: "triage", now: true, flags: [] },
+  triage: { usage: "triage", summary: "sort the issue, without starting work", may: "triage", flags: [] },
   fix: {
     usage:
       "fix [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "work the issue and open a draft pull request",
     may: "write",
-    now: true,
     flags: work,
   },
   implement: {
@@ -80,7 +76,6 @@ export const verbs = {
       "implement [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "build a feature: a plan first, which waits for approval, then the work and a draft pull request",
     may: "write",
-    now: true,
     flags: work,
     route: "feature",
   },
@@ -89,7 +84,6 @@ export const verbs = {
       "plan [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "the same: write a plan and wait for approval",
     may: "write",
-    now: true,
     flags: work,
     route: "feature",
   },
@@ -98,7 +92,6 @@ export const verbs = {
       "refactor [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "restructure code without changing what it does: a plan first, then the work and a draft pull request",
     may: "write",
-    now: true,
     flags: work,
     route: "refactor",
   },
@@ -107,7 +100,6 @@ export const verbs = {
       "audit [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "look through the code and report",
     may: "write",
-    now: true,
     flags: work,
     route: "audit",
   },
@@ -115,7 +107,6 @@ export const verbs = {
     usage: "do <anything> [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "let an orchestrator conduct agents until it is done: a report, or a draft pull request",
     may: "write",
-    now: true,
     flags: work,
     route: "do",
   },
@@ -124,15 +115,28 @@ export const verbs = {
       "background <task> [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "the same aside: a report on the work done, files, next steps, blockers and status",
     may: "write",
-    now: true,
     flags: work,
     route: "background",
+  },
+  test: {
+    usage: "test [what] [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
+    summary:
+      "write the tests that are missing, each seen to fail when the code is broken, and open a draft pull request",
+    may: "write",
+    flags: work,
+    route: "test",
+  },
+  review: {
+    usage: "review [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep]",
+    summary: "look through this pull request and comment on its lines; nothing is approved, and nothing is changed",
+    may: "write",
+    flags: ["budget", "max-time", "workflow", "model"],
+    route: "review",
   },
   init: {
     usage: "init [what matters] [--budget $3] [--max-time 20m] [--model deep] [--base branch] [--dry-run]",
     summary: "try this repository's commands, and propose a configuration and agents for it as a draft pull request",
     may: "maintain",
-    now: true,
     flags: aside,
     route: "init",
   },
@@ -140,7 +144,6 @@ export const verbs = {
     usage: "retrospective [what matters] [--budget $3] [--max-time 20m] [--model deep] [--base branch] [--dry-run]",
     summary: "look back at closed pull requests and failed runs, and propose lessons as a draft pull request",
     may: "maintain",
-    now: true,
     flags: aside,
     route: "retrospective",
   },
@@ -148,28 +151,24 @@ export const verbs = {
     usage: "approve [with: changes]",
     summary: "approve the plan that waits, as it is or with changes that are worked in first",
     may: "maintain",
-    now: true,
     flags: [],
   },
   reject: {
     usage: "reject [: why]",
     summary: "send the plan that waits back with a reason; without one the run ends",
     may: "maintain",
-    now: true,
     flags: [],
   },
   tell: {
     usage: "tell <anything>",
     summary: "answer the questions a run waits with; where none waits, tell the agents at work before their next step",
     may: "write",
-    now: true,
     flags: [],
   },
   retry: {
     usage: "retry [stage]",
     summary: "go on with the last run, from the stage it ended in or from the named one",
     may: "write",
-    now: true,
     flags: [],
   },
   restart: {
@@ -177,44 +176,37 @@ export const verbs = {
       "restart [what matters] [--budget $3] [--max-time 20m] [--workflow name] [--model deep] [--base branch] [--dry-run]",
     summary: "end the run and begin a new one with the issue's text as it is now",
     may: "write",
-    now: true,
     flags: work,
   },
   revise: {
     usage: "revise [what]",
     summary: "change the pull request: as the words say, and as open threads of its review ask",
     may: "write",
-    now: true,
     flags: [],
   },
-  pause: { usage: "pause", summary: "hold the run until somebody resumes it", may: "triage", now: true, flags: [] },
+  pause: { usage: "pause", summary: "hold the run until somebody resumes it", may: "triage", flags: [] },
   resume: {
     usage: "resume",
     summary: "go on with a run that is paused or waits, or with a pull request that people pushed to, on top of that",
     may: "write",
-    now: true,
     flags: [],
   },
   budget: {
     usage: "budget <amount>",
     summary: "set what the run may spend; a run that is out of budget goes on",
     may: "maintain",
-    now: true,
     flags: [],
   },
-  stop: { usage: "stop", summary: "end the run at once", may: "triage", now: true, flags: [] },
+  stop: { usage: "stop", summary: "end the run at once", may: "triage", flags: [] },
   ignore: {
     usage: "ignore",
     summary: "leave this issue alone from now on: nothing begins here by itself, and what runs goes on",
     may: "triage",
-    now: true,
     flags: [],
   },
-  status: { usage: "status", summary: "say how the run stands", may: "triage", now: true, flags: [] },
-  why: { usage: "why", summary: "say why the issue was routed as it was", may: "triage", now: true, flags: [] },
-  help: { usage: "help", summary: "list these commands", may: "triage", now: true, flags: [] },
-  test: { usage: "test", summary: "write the tests that are missing", may: "write", ...later },
-  review: { usage: "review", summary: "review the pull request", may: "write", ...later },
+  status: { usage: "status", summary: "say how the run stands", may: "triage", flags: [] },
+  why: { usage: "why", summary: "say why the issue was routed as it was", may: "triage", flags: [] },
+  help: { usage: "help", summary: "list these commands", may: "triage", flags: [] },
 } as const satisfies Record<string, Verb>;
 
 export type VerbName = keyof typeof verbs;
@@ -240,6 +232,6 @@ export function mayRun(workflow: string, routes: Readonly<Partial<Record<string,
 }
 
 /** Every verb, as `help` shows it. */
-export function helpLines(): { usage: string; summary: string; available: boolean }[] {
-  return Object.values(verbs).map(({ usage, summary, now }) => ({ usage: `/agent ${usage}`, summary, available: now }));
+export function helpLines(): { usage: string; summary: string }[] {
+  return Object.values(verbs).map(({ usage, summary }) => ({ usage: `/agent ${usage}`, summary }));
 }

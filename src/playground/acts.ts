@@ -16,7 +16,7 @@ import {
   setStanding,
   transferIssue,
 } from "./lifecycle.ts";
-import { addReview, type NewReview } from "./pulls.ts";
+import { addReview, openPull, type NewReview } from "./pulls.ts";
 import { resolveThread } from "./review-threads.ts";
 import {
   type App,
@@ -67,6 +67,15 @@ export interface Acts {
   editIssue(at: OnIssue & { readonly title?: string | undefined; readonly body?: string | undefined }): Promise<void>;
   closeIssue(at: OnIssue): Promise<void>;
   reopenIssue(at: OnIssue): Promise<void>;
+  /** Opens a pull request onto the default branch; gives its number. With `fork` its branch is in a fork of that person's. */
+  openPull(
+    at: OnRepository & {
+      readonly head: string;
+      readonly title: string;
+      readonly body: string;
+      readonly fork?: string | undefined;
+    },
+  ): Promise<number>;
   /** Reviews a pull request. */
   review(at: IssueAddress & NewReview & { readonly as: string }): void;
   /** Resolves the thread that begins with the remark of this id. */
@@ -165,6 +174,14 @@ export function createActs(world: World, webhooks: Webhooks): Acts {
       onIssue(at, (repo, issue, doer) => editIssue(world, repo, issue, doer, { title: at.title, body: at.body })),
     closeIssue: (at) => onIssue(at, (repo, issue, doer) => editIssue(world, repo, issue, doer, { state: "closed" })),
     reopenIssue: (at) => onIssue(at, (repo, issue, doer) => editIssue(world, repo, issue, doer, { state: "open" })),
+    openPull: (at) =>
+      onRepository(at, async (repo, doer) => {
+        const { title, body, head, fork } = at;
+        const fresh = { title, body, head, fork, base: repo.defaultBranch, draft: false };
+        const opened = await openPull(world, repo, doer, fresh);
+        if (opened.type === "refused") throw new BatonError("invalid-usage", `${at.repo}: ${opened.message}`);
+        return opened.issue.number;
+      }),
     review(at) {
       const issue = issueAt(world, at);
       if (!issue.pull) throw new BatonError("not-found", `${at.repo}#${at.number} is no pull request`);

@@ -97,7 +97,13 @@ export async function openPull(
   world: World,
   repo: Repository,
   by: Doer,
-  fresh: NewIssue & { readonly head: string; readonly base: string; readonly draft: boolean },
+  fresh: NewIssue & {
+    readonly head: string;
+    readonly base: string;
+    readonly draft: boolean;
+    /** The branch becomes one of that person's fork. */
+    readonly fork?: string | undefined;
+  },
 ): Promise<OpenedPull> {
   const head = fresh.head.startsWith(`${repo.owner.login}:`)
     ? fresh.head.slice(repo.owner.login.length + 1)
@@ -124,9 +130,11 @@ export async function openPull(
     reviewers: [],
     reviews: [],
     resolved: new Map(),
+    fork: fresh.fork,
   };
   const issue = addIssue(world, repo, by, fresh, pull);
   await keepPullRef(repo, issue.number, headSha);
+  if (fresh.fork !== undefined) await repo.git.git(["update-ref", "-d", `refs/heads/${head}`]);
   changed(world);
   const fields = { number: issue.number, pull_request: await pullShape(world, repo, issue, pull) };
   world.announce(repo, { event: "pull_request", action: "opened", by: by.account, fields });
@@ -158,6 +166,8 @@ export async function requestReview(
 export interface NewReview {
   readonly state: Review["state"];
   readonly body: string;
+  /** Default: where the pull request stands. */
+  readonly commit?: string | undefined;
   readonly remarks?:
     | readonly {
         readonly path: string;
@@ -181,7 +191,7 @@ export function addReview(
     id: world.newId(),
     by: by.account,
     at: timestamp(world),
-    commit: pull.headSha,
+    commit: fresh.commit ?? pull.headSha,
     state: fresh.state,
     body: fresh.body,
     remarks: (fresh.remarks ?? []).map((remark) => ({ ...remark, id: world.newId() })),

@@ -34,6 +34,7 @@ const unknown: Made = {
   Conclusion: { summary: honest, sections: [], files: [], followUps: [] },
   Setup: { summary: honest, commands: {}, protect: [], agents: [], notes: [honest] },
   Lessons: { summary: honest, lessons: [] },
+  Remarks: { summary: honest, lookedAt: [], notLookedAt: [honest], remarks: [] },
 };
 
 /** An artifact of the kind that a brief asks for. */

@@ -2,6 +2,7 @@
 // Strings are bounded and extra fields refused, because a model fills them in.
 import { z } from "zod";
 import { Lessons } from "./lessons.ts";
+import { Remarks } from "./remarks.ts";
 import { Setup } from "./setup.ts";
 
 const line = (max = 300) => z.string().trim().min(1).max(max);
@@ -58,6 +59,17 @@ export const Characterization = z.strictObject({
     .describe("One shell command, run in the repository's root, that runs just these tests"),
   covers: prose().describe("What behaviour the tests pin, and what of it they leave open"),
   notes: prose(),
+  breaks: z
+    .array(
+      z.strictObject({
+        path: path.describe("A source file, no test"),
+        before: line(2_000).describe("Words of it that stand there exactly once, as they stand there"),
+        after: z.string().max(2_000).describe("What stands there when it is broken: the file can still be loaded"),
+      }),
+    )
+    .max(12)
+    .optional()
+    .describe("Small breaks of the code under each of which a test of yours fails; only where your task asks for them"),
 });
 export type Characterization = z.infer<typeof Characterization>;
 
@@ -181,6 +193,7 @@ export const artifactSchemas = {
   Setup,
   Excerpt,
   Lessons,
+  Remarks,
 } as const;
 export type ArtifactName = keyof typeof artifactSchemas;
 /** What an agent may hand in; an Excerpt is made by Baton. */
@@ -197,6 +210,7 @@ export const artifactNames = [
   "Conclusion",
   "Setup",
   "Lessons",
+  "Remarks",
 ] as const satisfies readonly ArtifactName[];
 export type MadeName = (typeof artifactNames)[number];
 
@@ -215,6 +229,7 @@ export const Artifact = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("Setup"), value: Setup }),
   z.strictObject({ name: z.literal("Excerpt"), value: Excerpt }),
   z.strictObject({ name: z.literal("Lessons"), value: Lessons }),
+  z.strictObject({ name: z.literal("Remarks"), value: Remarks }),
 ]);
 export type Artifact = z.infer<typeof Artifact>;
 

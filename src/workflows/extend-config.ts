@@ -5,6 +5,7 @@ import { parseRepoConfig, type Known, type ParsedRepoConfig, type Said } from ".
 import { RepoConfig } from "./repo-config.ts";
 import { durationMs } from "./schema.ts";
 import type { RepoName } from "./servers.ts";
+import { placeOf } from "./source-file.ts";
 
 /** The file that is extended: its text, that there is none, or that nobody here may read the repository. */
 export type Base =
@@ -48,9 +49,9 @@ export async function parseExtended(
   if (found.type === "none")
     return wrong(`${full} has no ${CONFIG_FILE} on its default branch: write one there, or take the line out`);
   const base = parseRepoConfig(found.text, `${full}:${CONFIG_FILE}`);
-  if (base.type === "invalid") return base;
+  if (base.type === "invalid") return { type: "invalid", problems: base.problems.map(withoutWords) };
   if (base.config.extends !== undefined)
-    return { type: "invalid", problems: base.report("extends", `extends is "${base.config.extends}" — ${ONE_LEVEL}`) };
+    return { type: "invalid", problems: base.report("extends", `extends stands here — ${ONE_LEVEL}`) };
   const said = merged(base.said, own.said);
   const checked = RepoConfig.safeParse(said);
   if (checked.success) return { ...own, said, config: checked.data };
@@ -59,6 +60,15 @@ export async function parseExtended(
 }
 
 const ONE_LEVEL = "a config that others extend extends none: take the line out";
+
+/** A problem of the owner's file by its place and its key: more people may read the repository that extends it than that file. */
+function withoutWords(problem: string): string {
+  const at = placeOf(problem);
+  if (!at) return "and more problems in it";
+  const [key = ""] = /^\w+/.exec(at.message) ?? [];
+  const what = Object.hasOwn(RepoConfig.shape, key) ? `${key} is not as it must be` : "this line is not as it must be";
+  return `${at.repo === undefined ? "" : `${at.repo}:`}${at.file}:${at.line}:${at.column}: ${what} — whoever may read that file mends it; \`baton validate\` says there what is wrong`;
+}
 
 function merged(base: Said, own: Said): Said {
   const inherited = Object.entries(base).filter(([key]) => !ownOnly.has(key));

@@ -11,7 +11,7 @@ export const commandNames = ["install", "test", "lint", "typecheck", "build"] as
 export type CommandName = (typeof commandNames)[number];
 
 /** Commands that start a workflow of their own, whatever kind of issue they stand under. */
-export const commandRoutes = ["audit", "do", "background", "init", "retrospective"] as const;
+export const commandRoutes = ["audit", "do", "background", "test", "review", "init", "retrospective"] as const;
 export type CommandRoute = (typeof commandRoutes)[number];
 
 /** The label of an issue that is to be left alone: nothing begins there but by a person's command. */

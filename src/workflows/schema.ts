@@ -13,6 +13,7 @@ export const gateNames = [
   "integrity",
   "scope",
   "pinned",
+  "sharp",
   "kept",
   "surface",
   "tried",
@@ -131,6 +132,12 @@ export const Stage = z.strictObject({
     .enum(["draft"])
     .optional()
     .describe("Opens the pull request; the last stage of a workflow that ends in one"),
+  review: z
+    .enum(["comment"])
+    .optional()
+    .describe(
+      "Publishes the Remarks of a stage before it as one review of the pull request that the run is about: it comments, and neither approves nor asks for changes",
+    ),
 });
 export type Stage = z.infer<typeof Stage>;
 

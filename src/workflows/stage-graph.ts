@@ -43,6 +43,7 @@ export function checkStages(root: Located, agents: ReadonlySet<string> | undefin
     ...[...nodes.values()].flatMap((node) => (node.stage ? checkStage(node, node.stage, nodes, upstream) : [])),
     ...checkOneLine(nodes, upstream),
     ...checkPullRequest(nodes, upstream),
+    ...checkReview(nodes, upstream),
   ];
 }
 
@@ -168,9 +169,16 @@ const judged: Readonly<Partial<Record<GateName, ArtifactName>>> = {
   red: "Reproduction",
   green: "Reproduction",
   pinned: "Characterization",
+  sharp: "Characterization",
   kept: "Characterization",
   tried: "Setup",
 };
+
+/** Keys each of which is all that its stage does, at the end of a workflow. */
+const publishing = [
+  ["pull_request", "opens the pull request"],
+  ["review", "publishes the review"],
+] as const;
 
 /** One stage: does it do something, does it say what happens when that fails, and is there what it works on? */
 function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
@@ -195,20 +203,18 @@ function checkStage(node: Node, stage: Stage, nodes: ReadonlyMap<string, Node>, 
     others: [...nodes.values()].filter((other) => other.name !== node.name),
     say,
   };
-  if (stage.pull_request !== undefined) {
+  for (const [key, does] of publishing) {
+    if (stage[key] === undefined) continue;
     checkCondition(around, "when");
-    const idle = [...node.located.entries.keys()].filter((key) => !["pull_request", "needs", "when"].includes(key));
+    const idle = [...node.located.entries.keys()].filter((other) => ![key, "needs", "when"].includes(other));
     if (idle.length > 0)
-      say(
-        [idle[0] ?? "agent"],
-        `opens the pull request and does nothing else — move ${idle.join(", ")} to a stage before it`,
-      );
+      say([idle[0] ?? "agent"], `${does} and does nothing else — move ${idle.join(", ")} to a stage before it`);
     return problems;
   }
   checkKeys(around);
   if (stage.wait !== undefined || stage.pick !== undefined || stage.collects !== undefined) return problems;
   if (agent === undefined && gates.length === 0 && makes === undefined && stage.writes === undefined)
-    say([], "does nothing — give it an agent, gates, pick or pull_request");
+    say([], "does nothing — give it an agent, gates, pick, pull_request or review");
   if (agent !== undefined && makes === undefined)
     say(["agent"], `has an agent (${quote(agent)}) that hands nothing in — add makes: with the artifact`);
   if (agent === undefined && makes !== undefined)
@@ -271,18 +277,7 @@ function checkPullRequest(nodes: ReadonlyMap<string, Node>, upstream: Upstream):
       ),
     );
   const before = upstream.get(last.name) ?? new Set<string>();
-  const problems = [...nodes.values()]
-    .filter(({ name }) => name !== last.name && !before.has(name))
-    .map((node) => {
-      if (upstream.get(node.name)?.has(last.name))
-        return problemAt(
-          node,
-          ["needs"],
-          `${node.name} comes after ${last.name}, which opens the pull request — put it before`,
-        );
-      const message = `${node.name} does not lead to ${last.name}, so nobody would wait for it — name it in the needs of a later stage`;
-      return problemAt(node, [], message);
-    });
+  const problems = checkAllLeadTo(last, "opens the pull request", nodes, upstream);
   const stages = [...before].map((name) => nodes.get(name)?.stage);
   if (!stages.some((stage) => !stage || leavesCommit(stage))) {
     const message = `${last.name} opens a pull request, but no stage before it makes a Change — add one, or take pull_request out`;
@@ -297,6 +292,49 @@ function checkPullRequest(nodes: ReadonlyMap<string, Node>, upstream: Upstream):
     problems.push(problemAt(last, ["pull_request"], message));
   }
   return problems.length > 0 ? problems : checkJudgedLast(nodes, upstream, before);
+}
+
+/** Nobody waits for a stage that does not come before the one which publishes. */
+function checkAllLeadTo(last: Node, does: string, nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
+  return [...nodes.values()]
+    .filter(({ name }) => name !== last.name && !upstream.get(last.name)?.has(name))
+    .map((node) => {
+      if (upstream.get(node.name)?.has(last.name))
+        return problemAt(node, ["needs"], `${node.name} comes after ${last.name}, which ${does} — put it before`);
+      const message = `${node.name} does not lead to ${last.name}, so nobody would wait for it — name it in the needs of a later stage`;
+      return problemAt(node, [], message);
+    });
+}
+
+/** A review is of somebody's pull request: it has remarks to make, and nothing of its own that gates could judge or a pull request could hold. */
+function checkReview(nodes: ReadonlyMap<string, Node>, upstream: Upstream): Problem[] {
+  const [last, ...more] = [...nodes.values()].filter(({ located }) => located.entries.has("review"));
+  if (!last) return [];
+  if (more.length > 0)
+    return more.map((node) =>
+      problemAt(node, ["review"], `${node.name} publishes a second review (${last.name} does already) — keep one`),
+    );
+  const problems = checkAllLeadTo(last, "publishes the review", nodes, upstream);
+  for (const node of nodes.values()) {
+    const { name, stage } = node;
+    const why = `${last.name} publishes a review, for which nothing is changed`;
+    if (stage?.pull_request !== undefined)
+      problems.push(problemAt(node, ["pull_request"], `${name} opens a pull request, and ${why} — keep one`));
+    if (leavesCommit(stage))
+      problems.push(problemAt(node, ["makes"], `${name} leaves a commit, and ${why} — let it make a Report`));
+    if (stage && stage.gates.length > 0)
+      problems.push(problemAt(node, ["gates"], `${name} has gates, which judge changes, and ${why} — take them out`));
+  }
+  const stages = [...(upstream.get(last.name) ?? [])].map((name) => nodes.get(name)?.stage);
+  if (!stages.some((stage) => !stage || stage.makes === "Remarks"))
+    problems.push(
+      problemAt(
+        last,
+        ["review"],
+        `${last.name} publishes a review, but no stage before it makes Remarks — add one, or take review out`,
+      ),
+    );
+  return problems;
 }
 
 /** What leaves a commit behind the last scope or integrity gate is judged by none, and would be refused at the end. */

@@ -10,7 +10,7 @@ import { quote } from "./source-file.ts";
 /** Problems of one condition that are told. */
 const MAX_PROBLEMS = 5;
 /** Artifacts that a run has one of. */
-const single: readonly Stage["makes"][] = ["Triage", "Reproduction", "Plan", "Setup", "Lessons"];
+const single: readonly Stage["makes"][] = ["Triage", "Reproduction", "Plan", "Setup", "Lessons", "Remarks"];
 
 /** Whether commits come of a stage. */
 export function leavesCommit(stage: Stage | undefined): boolean {

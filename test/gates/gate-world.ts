@@ -45,6 +45,7 @@ export interface GateWorld extends AsyncDisposable {
     setup?: GateRequest["setup"];
     lessons?: GateRequest["lessons"];
     last?: boolean;
+    testsAlone?: boolean;
     config?: unknown;
   }): GateRequest;
   check(about: Parameters<GateWorld["request"]>[0], signal?: AbortSignal): Promise<GateResult>;
@@ -101,6 +102,7 @@ export async function openGateWorld(
     setup,
     lessons,
     last,
+    testsAlone,
     config = {},
   }) => ({
     gate,
@@ -111,6 +113,7 @@ export async function openGateWorld(
     setup,
     lessons,
     last,
+    testsAlone,
     runId: newRunId(),
     repo: { id: 0, owner: "local", name: "tab", private: false, defaultBranch: "main", cloneUrl: origin },
     config: RepoConfig.parse(config),

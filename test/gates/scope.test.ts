@@ -19,6 +19,16 @@ describe("scope", () => {
     expect(result.summary).toMatch(/^2 files, \d\.\d KiB, no protected path\.$/);
   });
 
+  test("says yes to tests alone where they are all that is wanted, and no to anything else there", async () => {
+    await using world = await openGateWorld(tab);
+    const tests = await world.commit(reproduced);
+    const more = await world.commit({ ...fixed, ...reproduced });
+    const check = (head: typeof tests) => world.check({ gate: "scope", head, testsAlone: true });
+    expect(await check(tests)).toMatchObject({ passed: true, code: "in-scope" });
+    expect(await check(more)).toMatchObject({ passed: false, code: "touches-source" });
+    expect(await check(world.base)).toMatchObject({ passed: false, code: "empty-diff" });
+  });
+
   test.each(["docs/.env.example", ".gitignore", "docs/github/x.md", "src/env.js"])("leaves %s alone", async (path) => {
     expect(await scope({ [path]: "x" })).toMatchObject({ passed: true });
   });

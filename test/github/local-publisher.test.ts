@@ -75,9 +75,9 @@ test("delivers the verified commit as a branch that was free, and the text besid
       code: "not-verified",
     });
     await publisher.reply(state.created.repo, state.created.subject, "k", {
-      kind: "not-yet",
+      kind: "nothing-running",
       quote: "/agent audit",
-      verb: "audit",
+      next: "Nothing.",
     });
     expect(printed.at(-1)).toContain("audit");
   } finally {

@@ -60,7 +60,6 @@ const replies: { readonly [K in Reply["kind"]]: (attack: string, state: State) =
   refused: (quote) => ({ kind: "refused", quote, why: quote, who: quote, next: quote }),
   "too-many": (quote) => ({ kind: "too-many", what: "comments", quote, most: 30, again: options.now }),
   "unknown-verb": (quote) => ({ kind: "unknown-verb", quote, nearest: quote }),
-  "not-yet": (quote) => ({ kind: "not-yet", quote, verb: quote }),
   "invalid-flags": (quote) => ({ kind: "invalid-flags", quote, problems: [quote, quote] }),
   "plan-invalid": (quote) => ({ kind: "plan-invalid", problems: [quote, quote] }),
   "config-broken": (quote) => ({ kind: "config-broken", quote, problems: [quote] }),
@@ -71,11 +70,7 @@ const replies: { readonly [K in Reply["kind"]]: (attack: string, state: State) =
   "budget-lowered": (quote) => ({ kind: "budget-lowered", quote, was: 3, now: 2, spent: 1 }),
   help: (quote) => ({
     kind: "help",
-    verbs: [
-      ...helpLines(),
-      { usage: quote, summary: quote, available: true },
-      { usage: quote, summary: quote, available: false },
-    ],
+    verbs: [...helpLines(), { usage: quote, summary: quote }],
   }),
   status: (_, state) => ({ kind: "status", state }),
   why: (_, state) => ({ kind: "why", state }),

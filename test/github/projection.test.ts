@@ -361,6 +361,20 @@ describe("labels and reactions", () => {
   });
 });
 
+test("what ended a revision is shown on the command that asked for it", async () => {
+  const script = recordedRuns.succeeded();
+  const asked = {
+    type: "revision.requested" as const,
+    by: { login: "maria", id: 7 },
+    quote: "/agent revise",
+    words: "x",
+  };
+  script.add({ ...asked, stage: "fix", threads: [], commentId: 98 }).finished("succeeded", "verified", "Revised.");
+  const w = await openWorld(script, { impatient: true });
+  await w.projection().settle(w.run);
+  expect(w.github.reactions).toMatchObject([{ comment: 98, content: "rocket" }]);
+});
+
 describe("the comment at the end", () => {
   test.each(recordedRunNames)("%s", async (name) => {
     const w = await openWorld(recordedRuns[name](), { impatient: true });

@@ -447,7 +447,7 @@ describe("trouble", () => {
 describe("answers to people", () => {
   const repo = created().repo;
   const subject = created().subject;
-  const help = { kind: "not-yet", quote: "/agent audit", verb: "audit" } as const;
+  const help = { kind: "nothing-running", quote: "/agent audit", next: "Nothing." } as const;
 
   test("one delivery is answered once, also when the answer to the answer is lost", async () => {
     const w = await fresh();

@@ -39,7 +39,6 @@ const replies: readonly (readonly [Reply, readonly string[]])[] = [
   ],
   [{ kind: "unknown-verb", quote, nearest: "fix" }, ["Did you mean `/agent fix`?"]],
   [{ kind: "unknown-verb", quote, nearest: undefined }, ["`/agent help` lists what I know"]],
-  [{ kind: "not-yet", quote, verb: "audit" }, ["`audit`", "cannot do it yet", "Nothing was started"]],
   [
     { kind: "invalid-flags", quote, problems: ["--budget lots: not an amount"] },
     ["--budget lots: not an amount", "write the command again"],
@@ -67,12 +66,9 @@ const replies: readonly (readonly [Reply, readonly string[]])[] = [
   [
     {
       kind: "help",
-      verbs: [
-        { usage: "/agent fix [advice]", summary: "Fix it | or try", available: true },
-        { usage: "/agent audit", summary: "x", available: false },
-      ],
+      verbs: [{ usage: "/agent fix [advice]", summary: "Fix it | or try" }],
     },
-    ["| `/agent fix [advice]` | Fix it \\| or try |", "Not yet: `/agent audit`."],
+    ["| `/agent fix [advice]` | Fix it \\| or try |"],
   ],
   [{ kind: "status", state: undefined }, ["no run here yet"]],
   [

@@ -1,8 +1,10 @@
 // The webhook door over real HTTP and a real database, and the App's clients against a strict GitHub.
 import { createHmac, generateKeyPairSync, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
 import { connect } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { silentLog } from "#src/core/log.ts";
 import { MAX_PAYLOAD_BYTES, openWebhooks, WEBHOOK_PATH, type WebhooksOptions } from "#src/intake/probot-app.ts";
 import { openDatabase, type Database } from "#src/store/database.ts";
@@ -72,6 +74,21 @@ async function openDoor(change: Partial<WebhooksOptions>): Promise<Door> {
     },
   };
 }
+
+const Examples = z.array(z.object({ name: z.string(), examples: z.array(z.record(z.string(), z.unknown())) }));
+
+test("the door takes one of every kind of event that GitHub gives examples of", async () => {
+  const kinds = Examples.parse(createRequire(import.meta.url)("@octokit/webhooks-examples"));
+  const kept: string[] = [];
+  const keep: Deliveries["keep"] = ({ name }) => Promise.resolve(kept.push(name) > 0 ? "kept" : "known");
+  await using door = await openDoor({ deliveries: { keep } });
+  for (const { name, examples } of kinds) {
+    const { status } = await door.post(JSON.stringify(examples[0]), { "x-github-event": name });
+    expect([name, status]).toEqual([name, 202]);
+  }
+  expect(kept).toEqual(kinds.map(({ name }) => name));
+  expect(kept.length).toBeGreaterThan(50);
+});
 
 describe("the door", () => {
   let database: Database;

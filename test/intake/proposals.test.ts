@@ -1,5 +1,6 @@
 // Pull requests that change what a repository says to Baton: what is at their head is checked, and others are left alone.
 import { expect, test } from "vitest";
+import { sha } from "#src/core/ids.ts";
 import type { AllowedServer } from "#src/workflows/servers.ts";
 import { MAX_FILE_BYTES } from "#src/workflows/source-file.ts";
 import { intakeWorld, issuePayload, type World } from "#test/support/intake-world.ts";
@@ -53,11 +54,14 @@ test("is checked together with what its config extends", async () => {
   world.reader.base = { type: "found", text: "comands: {}" };
   await propose(world);
   expect(world.publisher.checks[0]?.[1]).toEqual([
-    expect.stringMatching(/^octo\/\.github:\.github\/baton\.yml:1:1: unknown key "comands"/),
+    expect.stringMatching(/^octo\/\.github:\.github\/baton\.yml:1:1: this line is not as it must be/),
   ]);
 });
 
-test("may name the servers that its repository may have", async () => {
+test.each([
+  [false, 1],
+  [true, 0],
+])("may name the servers that its repository may have; from a fork: %s, nobody is told which", async (fork, told) => {
   const server = (name: string, repositories: string[]): AllowedServer => ({
     type: "local",
     name,
@@ -69,10 +73,14 @@ test("may name the servers that its repository may have", async () => {
   const world = intakeWorld({ servers: [server("docs", ["octo/*"]), server("secret", ["else/where"])] });
   world.reader.touched = [".github/baton/agents/artist.md"];
   world.reader.files = { ".github/baton/agents/artist.md": agent("\nmcpServers: [docs, secret]") };
+  const author = { login: "ada", id: 8 };
+  const where = { branch: "b", head: sha(head), into: "main" };
+  world.reader.pull = { state: "open", merged: false, fork, author, ...where };
   await propose(world);
-  const problems = world.publisher.checks[0]?.[1] ?? [];
-  expect(problems.join("\n")).toContain("not allowed for octo/tab");
-  expect(problems).toHaveLength(1);
+  const [, problems = [], warnings = []] = world.publisher.checks[0] ?? [];
+  expect(problems.filter((problem) => problem.includes("not allowed for octo/tab"))).toHaveLength(told);
+  expect(problems).toHaveLength(told);
+  expect(warnings.filter((warning) => warning.includes("mcpServers is not checked"))).toHaveLength(1 - told);
 });
 
 test("is bounded: what is too large is not fetched, and of many files some are left out", async () => {

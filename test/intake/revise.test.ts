@@ -1,5 +1,7 @@
 // A pull request of Baton's that people want changed: what of it is taken up, and what is refused, by words to whoever asked.
 import { describe, expect, test } from "vitest";
+import type { RunEvent } from "#src/engine/events.ts";
+import { fold } from "#src/engine/fold.ts";
 import { sha } from "#src/core/ids.ts";
 import type { Remark } from "#src/engine/github-port.ts";
 import { commentPayload, intakeWorld, self, type World } from "#test/support/intake-world.ts";
@@ -23,6 +25,19 @@ describe("a revision", () => {
       expect(asked).toHaveLength(1);
       expect(world.publisher.replies).toEqual([]);
     }
+  });
+
+  test("names the comment that asked for it, and finds the run that opened the pull request behind a later triage", async () => {
+    const world = await opened();
+    const first = await world.only();
+    await world.send("issue_comment", commentPayload("/agent triage"));
+    const sorted = (await world.runs()).find(({ runId }) => runId !== first.runId);
+    if (!sorted) throw new Error("nothing was sorted");
+    const end: RunEvent = { type: "run.finished", outcome: "triaged", code: "triaged", message: "…" };
+    await world.log.append(sorted.runId, sorted.version, [end]);
+    expect(await revise(world, undefined, {})).toContain(`${first.runId} goes on`);
+    const { revision } = fold(await world.log.read(first.runId));
+    expect(revision).toMatchObject({ words: "name it better", commentId: 1_000 });
   });
 
   test("takes what people pushed as its ground, and keeps it in the next one", async () => {

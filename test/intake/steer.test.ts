@@ -463,7 +463,7 @@ describe("on the pull request of a run", () => {
   test("restart is sent to the issue, and nothing is ended", async () => {
     const world = await worldWithRun(opened);
     await say(world, "/agent restart", onPull(world));
-    expect(world.publisher.only("refused").next).toBe("Write the command on the issue it is about.");
+    expect(world.publisher.only("refused").next).toContain("write `/agent restart` there");
     expect((await world.only()).phase).toBe("working");
   });
 });

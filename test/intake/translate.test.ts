@@ -197,10 +197,16 @@ describe("a pull request of Baton's", () => {
       "pull_request_review",
       { ...review(), pull_request: { ...pull().pull_request, user: maria } },
     ],
-    ["somebody's own pull request", "pull_request", pull({ user: maria })],
     ["a pull request that it closed itself", "pull_request", { ...pull(), sender: own }],
   ])("asks for nothing by %s", (_, name, payload) => {
     expect(translate(name, payload, self)).toMatchObject({ type: "nothing" });
+  });
+
+  test("ends a review of somebody's own pull request when that is closed", () => {
+    expect(translate("pull_request", pull({ user: maria }), self)).toMatchObject({
+      type: "intent",
+      intent: { door: "closed", subject: { kind: "pull", number: 5 } },
+    });
   });
 });
 

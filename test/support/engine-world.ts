@@ -362,6 +362,12 @@ export class CountingPublisher implements Publisher {
     this.removed.push(branch);
     return Promise.resolve({ type: "removed" });
   }
+  publishReview: Publisher["publishReview"] = () =>
+    Promise.resolve(
+      this.refusal
+        ? { type: "refused", ...this.refusal }
+        : { type: "published", review: { id: 5, url: "http://127.0.0.1/review", onLines: 1, onFiles: 0, leftOut: 0 } },
+    );
   reply = () => Promise.resolve();
   acknowledge = () => Promise.resolve();
   removeLabel = () => Promise.resolve();

@@ -5,7 +5,7 @@ import type { FileChange } from "#src/workspace/file-change.ts";
 import type { RepoSource, Workspaces } from "#src/workspace/workspaces.ts";
 import { git, gitBytes } from "./breaking-github.ts";
 
-export class GitWorkspaces implements Pick<Workspaces, "changes" | "file" | "tree" | "deliver"> {
+export class GitWorkspaces implements Pick<Workspaces, "changes" | "file" | "patch" | "tree" | "deliver"> {
   readonly folder: string;
 
   constructor(folder: string) {
@@ -29,6 +29,10 @@ export class GitWorkspaces implements Pick<Workspaces, "changes" | "file" | "tre
     } catch {
       return Promise.resolve(undefined);
     }
+  }
+
+  patch(_repo: RepoSource, from: Sha, to: Sha): Promise<string> {
+    return Promise.resolve(git(this.folder, ["diff-tree", "-p", "-r", "--no-renames", from, to]));
   }
 
   tree(_repo: RepoSource, commit: Sha): Promise<Sha> {

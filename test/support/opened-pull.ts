@@ -14,6 +14,8 @@ export const open = {
   merged: false,
   branch: "baton/issue-12-x",
   head,
+  into: "main",
+  fork: false,
   author: { login: self.login, id: 1 },
 } as const;
 

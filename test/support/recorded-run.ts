@@ -63,6 +63,7 @@ const passing: Record<GateResult["gate"], GateResult> = {
   resolved: gateResult("resolved", { code: "resolved", summary: "No conflict marker is left" }),
   scope: gateResult("scope", { code: "in-scope", summary: "2 files, 11 lines; no protected path" }),
   pinned: gateResult("pinned", { code: "pinned", summary: "3 tests that pin today's behaviour pass, twice" }),
+  sharp: gateResult("sharp", { code: "sharp", summary: "Each of 3 new tests fails under at least one of 2 breaks" }),
   kept: gateResult("kept", { code: "kept", summary: "3 pinned tests pass without the change and with it" }),
   tried: gateResult("tried", { code: "tried", summary: "test works here." }),
   surface: gateResult("surface", { code: "unchanged", summary: "None of 3 names in 1 entry point is gone" }),

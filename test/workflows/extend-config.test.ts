@@ -86,8 +86,15 @@ test("a base that is not there, or broken, is a problem with its place in the ri
     expect.stringMatching(/^\.github\/baton\.yml:1:10: .*octo\/\.github has no \.github\/baton\.yml/),
   ]);
   expect(await problems("extends: org", found("\ncomands: {}"))).toEqual([
-    'octo/.github:.github/baton.yml:2:1: unknown key "comands" — did you mean "commands"?',
+    "octo/.github:.github/baton.yml:2:1: this line is not as it must be — whoever may read that file mends it; `baton validate` says there what is wrong",
   ]);
+});
+
+test("what is wrong in a base is told by its key, and none of its words are quoted", async () => {
+  const told = await problems("extends: org", found('\nbudget: { run: "secret sum" }\nroutes: { "hidden team": 5 }\n'));
+  expect(told.length).toBeGreaterThan(1);
+  expect(told.join("\n")).toContain("octo/.github:.github/baton.yml:2:16: budget is not as it must be");
+  expect(told.join("\n")).not.toMatch(/secret|hidden|team/);
 });
 
 test("one level: the base extends nothing, and neither does the owner's repository itself", async () => {

@@ -75,7 +75,7 @@ describe("places", () => {
         "flow.md:3:14: description is 5 — write text of 1 to 300 characters",
         "flow.md:4:16: budget.run is -1 — write a number, above 0 and at most 1000",
         'flow.md:4:26: budget.time is "soon" — write a duration like 90s, 10m or 1h',
-        'flow.md:5:25: stages.fix.makes is "Chnge" — did you mean Change? write one of Triage, Reproduction, Diagnosis, Change, Plan, Review, Report, Findings, Characterization, Conclusion, Setup, Lessons',
+        'flow.md:5:25: stages.fix.makes is "Chnge" — did you mean Change? write one of Triage, Reproduction, Diagnosis, Change, Plan, Review, Report, Findings, Characterization, Conclusion, Setup, Lessons, Remarks',
       ],
     });
   });
@@ -224,7 +224,7 @@ describe("the graph", () => {
 
 describe("what a stage is", () => {
   test.each([
-    ["fix: {}", "flow.md:6:3: fix does nothing — give it an agent, gates, pick or pull_request"],
+    ["fix: {}", "flow.md:6:3: fix does nothing — give it an agent, gates, pick, pull_request or review"],
     [
       "fix: { agent: fixer }",
       'flow.md:6:17: fix has an agent ("fixer") that hands nothing in — add makes: with the artifact',
@@ -301,6 +301,34 @@ describe("what a stage is", () => {
     [
       "fix: { agent: fixer, makes: Change, otherwise: { back_to: fix, mx: 1, ending: failed } }",
       'flow.md:6:66: unknown key "mx" in stages.fix.otherwise — did you mean "max"?',
+    ],
+    [
+      "look: { agent: scout, makes: Report }\n  say: { needs: [look], review: comment }",
+      "flow.md:7:33: say publishes a review, but no stage before it makes Remarks — add one, or take review out",
+    ],
+    [
+      "look: { agent: scout, makes: Remarks }\n  say: { needs: [look], review: comment, agent: fixer }",
+      "flow.md:7:49: say publishes the review and does nothing else — move agent to a stage before it",
+    ],
+    [
+      "look: { agent: scout, makes: Remarks }\n  say: { needs: [look], review: comment }\n  more: { needs: [say], agent: scout, makes: Report }",
+      "flow.md:8:18: more comes after say, which publishes the review — put it before",
+    ],
+    [
+      "look: { agent: scout, makes: Remarks }\n  say: { needs: [look], review: comment }\n  again: { needs: [look], review: comment }",
+      "flow.md:8:35: again publishes a second review (say does already) — keep one",
+    ],
+    [
+      "fix: { agent: fixer, makes: Change }\n  look: { needs: [fix], agent: scout, makes: Remarks }\n  say: { needs: [look], review: comment }",
+      "flow.md:6:31: fix leaves a commit, and say publishes a review, for which nothing is changed — let it make a Report",
+    ],
+    [
+      "look: { agent: scout, makes: Remarks, gates: [scope], otherwise: { again: 1, ending: failed } }\n  say: { needs: [look], review: comment }",
+      "flow.md:6:48: look has gates, which judge changes, and say publishes a review, for which nothing is changed — take them out",
+    ],
+    [
+      "look: { agent: scout, makes: Remarks, for_each: [a, b] }\n  say: { needs: [look], review: comment }",
+      "flow.md:6:32: look is a fan-out that makes Remarks for each task; a run has one — make it in a stage of its own",
     ],
   ])("%s", (stage, problem) => {
     expect(problems(`  ${stage}`)).toContain(problem);

@@ -4,10 +4,11 @@ import { z } from "zod";
 import { changedFiles, commitsBetween, diffText } from "../git-diff.ts";
 import { editIssue } from "../issues.ts";
 import { addReview, openPull, requestReview } from "../pulls.ts";
+import { linesOf } from "../../workspace/patch-lines.ts";
 import { commitShape } from "../shapes/commits.ts";
 import { fileShape, pullShape, simplePullShape, startOfPull } from "../shapes/pulls.ts";
 import { remarkShapes, reviewShape } from "../shapes/reviews.ts";
-import { changed, hasRole, type World } from "../state.ts";
+import { changed, hasRole, type PullRequest, type Repository, type World } from "../state.ts";
 import { accountOfActor } from "../tokens.ts";
 import {
   accounts,
@@ -46,6 +47,34 @@ const reviewers = z.strictObject({
   reviewers: z.array(z.string()).default([]),
   team_reviewers: z.array(z.string()).default([]),
 });
+
+/** A review that is submitted at once; the playground keeps no pending ones, and takes remarks on single lines of the new side. */
+const newReview = z.strictObject({
+  event: z.enum(["APPROVE", "REQUEST_CHANGES", "COMMENT"]),
+  body: bodyText.default(""),
+  commit_id: z.string().optional(),
+  comments: z
+    .array(
+      z.strictObject({
+        path: z.string(),
+        line: z.number().int().positive(),
+        side: z.enum(["LEFT", "RIGHT"]).default("RIGHT"),
+        body: bodyText.min(1),
+      }),
+    )
+    .default([]),
+});
+
+async function isOfPull(repo: Repository, pull: PullRequest, commit: string): Promise<boolean> {
+  const commits = await commitsBetween(repo.git, await startOfPull(repo, pull), pull.headSha);
+  return commits.some(({ sha }) => sha === commit);
+}
+
+/** The lines on which GitHub takes remarks: those that its diff shows, by path. */
+async function shownLines(repo: Repository, pull: PullRequest, commit: string) {
+  const files = await changedFiles(repo.git, await startOfPull(repo, pull), commit);
+  return linesOf(files.map(({ path, patch = "" }) => `diff --git\n+++ b/${path}\n${patch}`).join("\n"));
+}
 
 export function pullRoutes(world: World): Hono<RestEnv> {
   const rest = new Hono<RestEnv>();
@@ -154,6 +183,29 @@ export function pullRoutes(world: World): Hono<RestEnv> {
       c,
       page(c, world, pull.reviews).map((review) => reviewShape(world, repo, issue, review)),
     );
+  });
+
+  rest.post(`${one}/reviews`, async (c) => {
+    const { actor, repo, issue, pull } = pullHere(c, "write");
+    const { event, body, comments, commit_id: commit = pull.headSha } = await bodyOf(c, newReview);
+    const by = doer(actor);
+    if (event !== "COMMENT" && by.account.id === issue.by.account.id)
+      throw new Refusal(422, "Unprocessable Entity", { errors: ["Can not review your own pull request"] });
+    if (event !== "APPROVE" && body.trim() === "")
+      throw new Refusal(422, "Unprocessable Entity", { errors: ["Body can't be blank"] });
+    if (!(await isOfPull(repo, pull, commit)))
+      throw new Refusal(422, "Unprocessable Entity", { errors: ["Commit is not part of the pull request"] });
+    const shown = await shownLines(repo, pull, commit);
+    for (const { path, line, side } of comments) {
+      const pieces = shown.get(path);
+      if (!pieces) throw new Refusal(422, "Unprocessable Entity", { errors: ["Path could not be resolved"] });
+      if (side !== "RIGHT" || !pieces.some(({ from, to }) => from <= line && line <= to))
+        throw new Refusal(422, "Unprocessable Entity", { errors: ["Line could not be resolved"] });
+    }
+    const state = ({ APPROVE: "APPROVED", REQUEST_CHANGES: "CHANGES_REQUESTED", COMMENT: "COMMENTED" } as const)[event];
+    const remarks = comments.map(({ path, line, body: text }) => ({ path, line, body: text }));
+    const review = addReview(world, repo, issue, pull, by, { state, body, commit, remarks });
+    return answer(c, reviewShape(world, repo, issue, review));
   });
 
   rest.get(`${one}/comments`, (c) => {

@@ -11,12 +11,13 @@ export function simplePullShape(world: World, repo: Repository, issue: Issue, pu
   const url = `${api}/pulls/${issue.number}`;
   const issueUrl = `${api}/issues/${issue.number}`;
   const page = `${world.url}/${repo.fullName}/pull/${issue.number}`;
-  const side = (ref: string, sha: string) => ({
-    label: `${repo.owner.login}:${ref}`,
+  const own = repositoryShape(world, repo);
+  const side = (ref: string, sha: string, fork?: string) => ({
+    label: `${fork ?? repo.owner.login}:${ref}`,
     ref,
     sha,
-    user: userShape(world, repo.owner),
-    repo: repositoryShape(world, repo),
+    user: userShape(world, fork === undefined ? repo.owner : issue.by.account),
+    repo: fork === undefined ? own : { ...own, id: own.id + 500_000, full_name: `${fork}/${repo.name}`, fork: true },
   });
   const href = (to: string) => ({ href: to });
   return {
@@ -50,7 +51,7 @@ export function simplePullShape(world: World, repo: Repository, issue: Issue, pu
     review_comment_url: `${api}/pulls/comments{/number}`,
     comments_url: `${issueUrl}/comments`,
     statuses_url: `${api}/statuses/${pull.headSha}`,
-    head: side(pull.headRef, pull.headSha),
+    head: side(pull.headRef, pull.headSha, pull.fork),
     base: side(pull.baseRef, pull.baseSha),
     _links: {
       self: href(url),
