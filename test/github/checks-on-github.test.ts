@@ -117,6 +117,7 @@ describe("what a failed check says", () => {
   test("is its remarks, failures first, and the end of its log, within what it may take", async () => {
     const said = await report(all, 2_000);
     expect(said.length).toBeLessThanOrEqual(2_000);
+    expect((await report(all, 300)).length).toBeLessThanOrEqual(300);
     expect(said).toMatch(/1: failure: 1 is not 2\n.*1: notice: slow/);
     expect(said).toMatch(/The end of its log:\n\[…\]\n(?:a\n){100}/);
   });
