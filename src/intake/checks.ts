@@ -62,8 +62,9 @@ export function createChecks(parts: ChecksParts): (intent: ChecksIntent, carried
     state: State,
     { number, head }: PullRequestRef,
   ): Promise<string | undefined> {
-    if (state.phase !== "finished") return "the run is at work";
-    if (state.finished?.outcome !== "succeeded") return `the run ended as ${state.finished?.outcome ?? "nothing"}`;
+    const { finished } = state;
+    if (finished?.outcome !== "succeeded")
+      return finished ? `the run ended as ${finished.outcome}` : "the run is at work";
     if (state.pullClosed) return "the pull request is closed";
     if (intent.head !== head) return "the commit is not the one that was published";
     const now = await lookNow(reader, { ...intent, subject: state.created.subject });

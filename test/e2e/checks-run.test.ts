@@ -27,6 +27,9 @@ const renamed = "const left = total - share * people;";
 const naming = { name: "naming", needs: { path: "src/split.js", text: renamed }, annotations: [annotation], log };
 const lint = { name: "lint", log: "lint is broken everywhere" };
 
+/** A commit status. */
+const legacy = { name: "ci/legacy", isStatus: true, needs: { path: "package.json", text: "{" } };
+
 let world: World;
 let played: Played;
 let number = 0;
@@ -78,7 +81,7 @@ beforeAll(async () => {
             })),
           },
   });
-  world.playground.setCi(repo, [{ ...naming, needs: { path: "package.json", text: "{" } }, lint]);
+  world.playground.setCi(repo, [{ ...naming, needs: { path: "package.json", text: "{" } }, lint, legacy]);
   await world.playground.runCi(repo, "main");
 }, 120_000);
 

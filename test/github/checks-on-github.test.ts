@@ -16,6 +16,7 @@ import { createMemoryOutbox } from "#src/store/outbox.ts";
 import { stripInvisible } from "#src/intake/invisible.ts";
 import { openTown, publicKey, type Town } from "#test/playground/town.ts";
 import { created } from "#test/support/engine-world.ts";
+import { checkAnswer, checkRequest } from "#test/support/openapi.ts";
 
 const name = "octo/tab";
 let town: Town;
@@ -51,11 +52,10 @@ afterAll(async () => town[Symbol.asyncDispose]());
 
 type Level = "read" | "write";
 
-/** A client whose token has this permission; where there is none it cannot be made, as on GitHub. */
+/** A client whose token has this permission. The App has none to deployments, so a token with one is refused, as for whatever nobody granted. */
 function client(permission: string, level: Level | undefined): OctokitFor {
   return async () => {
-    if (level === undefined) throw Object.assign(new Error("not granted"), { status: 422 });
-    const token = await town.token({ permissions: { [permission]: level } });
+    const token = await town.token({ permissions: { [level ? permission : "deployments"]: level ?? "read" } });
     return createClient({ token, apiUrl: town.playground.apiUrl, log: silentLog });
   };
 }
@@ -117,6 +117,7 @@ describe("what a failed check says", () => {
   test("is its remarks, failures first, and the end of its log, within what it may take", async () => {
     const said = await report(all, 2_000);
     expect(said.length).toBeLessThanOrEqual(2_000);
+    expect((await report(all, 300)).length).toBeLessThanOrEqual(300);
     expect(said).toMatch(/1: failure: 1 is not 2\n.*1: notice: slow/);
     expect(said).toMatch(/The end of its log:\n\[…\]\n(?:a\n){100}/);
   });
@@ -186,4 +187,10 @@ describe("the end of a text that is kept elsewhere", () => {
     server.closeAllConnections();
     await once(server, "close");
   });
+});
+
+test("every request and answer is as GitHub describes it", () => {
+  const entries = town.playground.journal.filter(({ door }) => door === "rest");
+  expect(entries.flatMap((entry) => checkRequest(entry))).toEqual([]);
+  expect(entries.flatMap((entry) => checkAnswer({ ...entry, body: entry.answer }))).toEqual([]);
 });

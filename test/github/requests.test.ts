@@ -363,6 +363,19 @@ describe("a repository that was renamed", () => {
     expect(server.asked).toHaveLength(1);
   });
 
+  test("a read that is sent on to another place asks nothing there; whoever expects that is told the address", async () => {
+    const { requests, server } = await world(() => failure(302, { location: "http://127.0.0.1:9/else" }));
+    await expect(requests.read(repo, "read", get)).rejects.toMatchObject({ status: 301 });
+    const told: string[] = [];
+    const elsewhere = (to: URL) => {
+      told.push(to.href);
+      return Response.json({});
+    };
+    await requests.read(repo, "read", get, { elsewhere });
+    expect(told).toEqual(["http://127.0.0.1:9/else"]);
+    expect(server.asked).toHaveLength(2);
+  });
+
   test("a write is never redirected elsewhere", async () => {
     const { requests, server } = await world([failure(307, { location: "http://127.0.0.1:9/else" })]);
     await expect(requests.write(repo, "write", post)).rejects.toMatchObject({ kind: "refused", status: 301 });

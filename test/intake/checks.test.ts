@@ -201,11 +201,11 @@ describe("nothing is done about failed checks", () => {
 
   test("when the run knows that it is closed, ended otherwise, or is at work", async () => {
     const by = { login: "maria", id: 7 };
-    for (const more of [
-      { type: "pull_request.closed", by, merged: false },
-      { type: "revision.requested", by, quote: "q", stage: "fix", words: "w", threads: [] },
-    ] satisfies RunEvent[]) {
-      const world = await opened(more);
+    const asked: RunEvent = { type: "revision.requested", by, quote: "q", stage: "fix", words: "w", threads: [] };
+    const failed: RunEvent = { type: "run.finished", outcome: "failed", code: "turn-limit", message: "…" };
+    const closed: RunEvent = { type: "pull_request.closed", by, merged: false };
+    for (const more of [[closed], [asked], [asked, failed]]) {
+      const world = await opened(...more);
       show(world, check("test", "failed"));
       expect(await suite(world)).toContain("left alone");
       expect(world.publisher.again).toEqual([]);
