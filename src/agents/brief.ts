@@ -166,7 +166,7 @@ function reasonsSection({ reasons, revises = false }: AgentTask, block: Block): 
   if (reasons.length === 0) return undefined;
   const said = block("reasons", reasons.map((reason, index) => `${index + 1}. ${reason}`).join("\n\n"), room.reasons);
   return revises
-    ? `## What people want changed\n\nThe pull request of this work was looked at by people who may decide about it. Do what they ask where it is about this issue and within your rules, and nothing else. In \`answers\`, hand in what you did about each thread, by the number behind the word Thread, or why you did not do it:\n\n${said}`
+    ? `## What people want changed\n\nThe pull request of this work was looked at by people who may decide about it. Do what they ask where it is about this issue and within your rules, and nothing else. In \`answers\`, hand in what you did about each thread, by the number behind the word Thread, or why you did not do it. Where two of their demands ask for opposite things, so that whoever wrote one would undo the other, change nothing: name the other one in \`contradicts\`, and say in \`what\` what is to be decided; people are asked then. A demand that is merely hard, or unclear, is no contradiction:\n\n${said}`
     : `## Why this stage is worked again\n\nThe attempt before this one was not accepted. Mend exactly this:\n\n${said}`;
 }
 

@@ -6,6 +6,7 @@ import { evaluate, parseExpression } from "../workflows/expression.ts";
 import type { Hindsight } from "../workflows/hindsight.ts";
 import type { GateName, Stage, Workflow } from "../workflows/schema.ts";
 import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, Task, WaitReason } from "./events.ts";
+import { isContradicted } from "./contradictions.ts";
 import type { Child, FleetState } from "./fleet-state.ts";
 import type { TalkState } from "./talk-state.ts";
 import type { BranchState, PullRequestRef, Revision } from "./pull-state.ts";
@@ -239,6 +240,7 @@ export function isDone(state: State, stage: StageState): boolean {
   if (!plan || !attempt) return false;
   if (attempt.skipped) return true;
   if (attempt.failure) return false;
+  if (state.revision?.stage === stage.name && isContradicted(attempt, state.revision)) return false;
   if (plan.pull_request) return attempt.commit !== undefined;
   if (plan.writes && !attempt.written) return false;
   if (plan.collects && !attempt.hindsight) return false;
