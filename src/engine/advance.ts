@@ -6,6 +6,7 @@
 // says. What cannot be done ends the run, or is passed over where `on_failure` says so.
 import type { Ending } from "../workflows/schema.ts";
 import { holds } from "./conditions.ts";
+import { CONTRADICTION, contradictions, placeOf } from "./contradictions.ts";
 import { finish, type Effect } from "./effect.ts";
 import type { Failure, Outcome } from "./events.ts";
 import { advanceBoard } from "./board.ts";
@@ -66,6 +67,11 @@ function work({ name: stage }: StageState, attempt: Attempt): Effect {
 function judge(state: State, stage: StageState, plan: UnitPlan, attempt: Attempt): Effect {
   if (attempt.artifact?.name === "Reproduction" && !attempt.artifact.value.reproduced)
     return finish("could-not-reproduce", "not-reproduced", attempt.artifact.value.notes);
+  const opposed = stage.name === state.revision?.stage ? contradictions(state) : [];
+  if (opposed.length > 0) {
+    const said = opposed.map(([one, other]) => `${placeOf(other)} asks for the opposite of ${placeOf(one)}`);
+    return finish("needs-a-decision", CONTRADICTION, `Of what is wanted, ${said.join("; ")}. Nothing was changed.`);
+  }
   const { closed } = attempt.board ?? {};
   if (closed && closed.failed.length + closed.skipped.length > 0 && (plan.on_failure ?? "stop") === "stop")
     return finish("failed", "tasks-failed", boardFailure(state, stage.name, closed));

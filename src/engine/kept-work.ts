@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Sha } from "../core/ids.ts";
 import { carriesCommit } from "../workflows/artifacts.ts";
 import { taskStatuses } from "./board.ts";
+import { CONTRADICTION } from "./contradictions.ts";
 import type { Effect } from "./effect.ts";
 import { losses, type EventOf } from "./events.ts";
 import { workOf } from "./fold-fleet.ts";
@@ -100,8 +101,8 @@ export function beforeEnd(state: State, end: End): Extract<Effect, { type: "keep
       : undefined;
   // What there was before the revision is in its pull request.
   if (state.revision && state.stages.get(state.revision.stage)?.current?.commit === undefined) return undefined;
-  // Where the ground is lost, nothing can be put on it.
-  if (losses.some((loss) => loss === code) || code === "restarted") return undefined;
+  // Where the ground is lost, nothing can be put on it; and what was made of demands that contradict each other nobody wants.
+  if (losses.some((loss) => loss === code) || code === "restarted" || code === CONTRADICTION) return undefined;
   const from = commitsOfWork(finishedWork(state));
   if (from.length === 0 || (kept?.settled && isDeepStrictEqual(kept.from, from))) return undefined;
   return { type: "keep", from, end: { type: "finish", outcome, code, message } };

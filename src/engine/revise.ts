@@ -1,6 +1,7 @@
 // A pull request that people want changed: the run that opened it goes on, in the stage that is worked again when something is to be
 // changed. Pure.
 import { isDeepStrictEqual } from "node:util";
+import { isContradicted } from "./contradictions.ts";
 import { MOST_REASON, reasonsIn } from "./effect.ts";
 import { stageOrder, upstream, type StageState, type State } from "./state.ts";
 
@@ -35,7 +36,8 @@ const CHECK_PART = PART - 100;
 /** Why the stage is worked again, when that is because people, or failed checks, want changes and none were made since: their words, each check, each thread. */
 export function reasonsToRevise({ revision }: State, { name, attempts }: StageState): string[] {
   if (revision?.stage !== name) return [];
-  if (attempts.some(({ since, artifact }) => since > revision.version && artifact !== undefined)) return [];
+  const done = attempts.some((one) => one.since > revision.version && one.artifact && !isContradicted(one, revision));
+  if (done) return [];
   const { by, words, threads, checks = [] } = revision;
   return reasonsIn([
     ...partsOf(words, PART).map((part) => `@${by.login}, of the pull request as a whole: ${part}`),

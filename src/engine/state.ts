@@ -8,6 +8,7 @@ import type { GateName, Stage, Workflow } from "../workflows/schema.ts";
 import type { Clarification } from "./clarification.ts";
 import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, Task, WaitReason } from "./events.ts";
 import type { ChecksState } from "./checks.ts";
+import { isContradicted } from "./contradictions.ts";
 import type { Child, FleetState } from "./fleet-state.ts";
 import type { Kept } from "./kept-state.ts";
 import type { TalkState } from "./talk-state.ts";
@@ -238,6 +239,7 @@ export function isDone(state: State, stage: StageState): boolean {
   if (!plan || !attempt) return false;
   if (attempt.skipped) return true;
   if (attempt.failure) return false;
+  if (state.revision?.stage === stage.name && isContradicted(attempt, state.revision)) return false;
   if (plan.pull_request) return attempt.commit !== undefined;
   if (plan.review) return attempt.review !== undefined;
   if (plan.writes && !attempt.written) return false;

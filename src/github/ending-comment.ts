@@ -1,6 +1,8 @@
 // The one new comment a run may leave at its end: for a pull request, a failure, or a question. Everything else is told by the card alone.
+import { contradictionLines } from "./contradiction-lines.ts";
 import { keptLines } from "./kept-line.ts";
 import { greeting, marker, stack } from "./markdown.ts";
+import { CONTRADICTION } from "../engine/contradictions.ts";
 import { BRANCH_TAKEN } from "../engine/pull-state.ts";
 import { reviewOf } from "../engine/review.ts";
 import type { State } from "../engine/state.ts";
@@ -65,6 +67,14 @@ export function renderEnding(
           details,
         );
       }
+      if (finished.code === CONTRADICTION)
+        return stack(
+          endingMarker(state),
+          `${asker}what is wanted in this pull request asks for opposite things, so I changed nothing. Which is to hold?`,
+          contradictionLines(state, neutral),
+          `**Next:** ${nextStep(state)}`,
+          details,
+        );
       return failure(state, `${asker}I need a person's decision.`, { neutral, links }, details);
     case "could-not-reproduce":
       return failure(state, `${asker}I could not reproduce this.`, { neutral, links }, details);

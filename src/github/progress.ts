@@ -1,6 +1,7 @@
 // What a run's state says to a person, before it becomes a card, a comment or a reply: its word, its stages, what comes next.
 import { assertNever } from "../core/errors.ts";
 import { dollars, formatDollars, microDollars, type RunId } from "../core/ids.ts";
+import { CONTRADICTION } from "../engine/contradictions.ts";
 import { BRANCH_TAKEN } from "../engine/pull-state.ts";
 import { findingsOf } from "../engine/findings.ts";
 import { reviewOf } from "../engine/review.ts";
@@ -159,6 +160,8 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
     case "triaged":
       return "nothing starts by itself. Somebody with write access can start the work with `/agent fix`.";
     case "needs-a-decision":
+      if (finished.code === CONTRADICTION)
+        return "a person decides: by an answer in one of the threads, or by `/agent tell …` here. Everything that is wanted is worked then.";
       return finished.code === "asked"
         ? answers(state)
         : `a person decides. ${capital(again)}; \`${start} <your advice>\` begins anew with your advice.`;

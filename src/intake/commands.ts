@@ -131,7 +131,7 @@ export function createCommands(parts: CommandsParts): Commands {
       case "reject":
         return judge.reject(asked, instruction);
       case "tell":
-        return judge.tell(asked, instruction);
+        return (await revise.told(asked, instruction, standing)) ?? judge.tell(asked, instruction);
       case "restart":
         return restart({ ...asked, loaded, standing, instruction, flags });
       case "ignore":

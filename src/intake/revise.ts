@@ -1,6 +1,7 @@
 // The life of a pull request behind its opening: somebody wants changes, by a review or by `/agent revise`, and the run that opened it goes
 // on with them; people push to its branch, which is theirs then until somebody gives it back; or it is closed.
 import { isSha } from "../core/ids.ts";
+import { CONTRADICTION } from "../engine/contradictions.ts";
 import { revisedStage } from "../engine/revise.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
@@ -35,6 +36,8 @@ export interface Revise {
    * Undefined where nobody pushed.
    */
   resumed(asked: Asked, standing: Standing): Promise<string | undefined>;
+  /** `/agent tell` where a revision ended with a question to people: they have decided. Undefined where none did. */
+  told(asked: Asked, words: string, standing: Standing): Promise<string | undefined>;
   /** Somebody pushed to a branch with a name of Baton's. */
   pushed(pushed: Pushed, signal: AbortSignal): Promise<string>;
   /** The pull request was closed. */
@@ -176,6 +179,15 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
     async resumed(asked, standing) {
       if (!(await resumable(asked))) return undefined;
       return revise({ asked, words: "", standing, by: "resume", isExplicit: true });
+    },
+
+    async told(asked, typed, standing) {
+      const words = cleaned(typed.trim().replace(/^:/, ""));
+      const { state, events } = (await runs.find(asked.intent)) ?? {};
+      const isAsked =
+        state?.finished?.code === CONTRADICTION || (events && said(events, ["revision.requested"], asked));
+      if (words === "" || !isAsked) return undefined;
+      return revise({ asked, words, standing, by: "command", isExplicit: true });
     },
 
     async pushed({ repo, by, branch, issue }, signal) {

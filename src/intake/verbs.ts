@@ -161,7 +161,8 @@ export const verbs = {
   },
   tell: {
     usage: "tell <anything>",
-    summary: "answer the questions a run waits with; where none waits, tell the agents at work before their next step",
+    summary:
+      "answer the questions a run waits with, or ended with in its pull request; where none waits, tell the agents at work before their next step",
     may: "write",
     flags: [],
   },

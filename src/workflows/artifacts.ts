@@ -91,6 +91,15 @@ export const Change = z.strictObject({
         thread: z.number().int().min(1).max(50).describe("Its number among the reasons you were given"),
         done: z.boolean().describe("The change does what was asked there"),
         what: line(1_000).describe("What you did about it, or why not, in a sentence for whoever wrote it"),
+        contradicts: z
+          .number()
+          .int()
+          .min(0)
+          .max(50)
+          .optional()
+          .describe(
+            "Only where it asks for the opposite of another thread: that one's number, or 0 for what was said of the pull request as a whole. Then nothing is published, and people are asked",
+          ),
       }),
     )
     .max(50)

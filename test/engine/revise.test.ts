@@ -1,6 +1,7 @@
 // A run that opened a pull request goes on where it is changed: which stage that is, why it is told to, and on which commit it stands.
 import { describe, expect, test } from "vitest";
 import { originCommit, startCommit } from "#src/engine/commits.ts";
+import { contradictions } from "#src/engine/contradictions.ts";
 import { decide } from "#src/engine/decide.ts";
 import type { RunEvent } from "#src/engine/events.ts";
 import { reasonsToRevise, revisedStage } from "#src/engine/revise.ts";
@@ -130,6 +131,63 @@ describe("a revision", () => {
     expect(then({ ...asked, onto }, opened, { ...asked, onto }).branch.ground).toBe(opened.head);
     const taken: RunEvent = { type: "branch.taken", by, head: onto };
     expect(then(asked, taken, opened).branch).toMatchObject({ ground: opened.head, taken: { head: onto } });
+  });
+
+  describe("whose demands contradict each other", () => {
+    const start: RunEvent = { type: "stage.started", stage: "fix", attempt: 2, reasons: ["x"] };
+    const answered = (...pairs: [number, number | undefined][]): RunEvent => {
+      const answers = pairs.map(([thread, contradicts]) => ({
+        thread,
+        done: false,
+        what: "…",
+        ...(contradicts === undefined ? {} : { contradicts }),
+      }));
+      const value = { summary: "s", files: [], followUps: [], answers };
+      const artifact = { name: "Change" as const, value };
+      return { type: "agent.finished", stage: "fix", attempt: 2, artifact, commit: commitNamed("d"), changes: [] };
+    };
+    const then2 = (...pairs: [number, number | undefined][]) => then(asked, start, answered(...pairs));
+
+    test("ends with a question about each pair, and neither checks nor keeps what was made", () => {
+      const state = then2([1, 2], [2, 1]);
+      expect(decide(state, 0)).toMatchObject([
+        {
+          type: "finish",
+          outcome: "needs-a-decision",
+          code: "contradiction",
+          message: expect.stringMatching(/the thread at b\.md asks for the opposite of the thread at src\/a\.js:3\. /),
+        },
+      ]);
+      expect(contradictions(state)).toMatchObject([[{ thread: { id: 4 } }, { thread: { id: 5 } }]]);
+      expect(contradictions(then2([2, 0]))).toMatchObject([[{ number: 0, thread: undefined }, { thread: { id: 5 } }]]);
+    });
+
+    test("does not, where none is named that is there", () => {
+      for (const pairs of [[[1, undefined]], [[1, 1]], [[1, 7]], [[9, 1]]] satisfies [number, number | undefined][][]) {
+        const state = then2(...pairs);
+        expect(contradictions(state)).toEqual([]);
+        expect(decide(state, 0)).toMatchObject([{ type: "start", stage: "verify" }]);
+      }
+      expect(contradictions(then({ ...asked, words: "" }, start, answered([1, 0])))).toEqual([]);
+    });
+
+    test("is told to the agent again with a retry, and with what people decided", () => {
+      const end = { type: "run.finished", outcome: "needs-a-decision", code: "contradiction", message: "…" } as const;
+      const retried = then(asked, start, answered([1, 2]), end, { type: "retry.requested", by, quote: "/agent retry" });
+      expect(decide(retried, 0)).toMatchObject([
+        { type: "start", stage: "fix", reasons: [expect.anything(), expect.anything(), expect.anything()] },
+      ]);
+      const decided = then(asked, start, answered([1, 2]), end, { ...asked, words: "Thread 1 holds." });
+      expect(decide(decided, 0)).toMatchObject([
+        {
+          reasons: [
+            expect.stringContaining("Thread 1 holds."),
+            "Thread 1 (src/a.js:3): @maria: Why?",
+            expect.anything(),
+          ],
+        },
+      ]);
+    });
   });
 
   test("ends when the pull request is closed meanwhile, and keeps nothing that was in it", () => {

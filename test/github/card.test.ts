@@ -202,6 +202,35 @@ describe("a revised pull request", () => {
     );
   });
 
+  test("whose demands contradict each other asks people in one comment that leads to both", () => {
+    const threads = [thread, { ...thread, id: 5, path: "b.md", text: "@ada: Not `so`! closes #4" }];
+    const answers = [{ thread: 1, done: false, what: "One wants tabs, the other none. @tim", contradicts: 2 }];
+    const value = { summary: "s", files: [], followUps: [], answers };
+    const { state } = recordedRuns
+      .succeeded()
+      .add(
+        { ...asked, stage: "fix", threads },
+        { type: "stage.started", stage: "fix", attempt: 2, reasons: [] },
+        {
+          type: "agent.finished",
+          stage: "fix",
+          attempt: 2,
+          artifact: { name: "Change", value },
+          commit: commit(0xe),
+          changes: [],
+        },
+      )
+      .finished("needs-a-decision", "contradiction", "Of what is wanted, thread 2 asks for the opposite of thread 1.");
+    const comment = renderEnding(state, { neutral, links: { serverUrl: "https://github.com" }, card: undefined }) ?? "";
+    expect(comment).toContain(
+      "@maria what is wanted in this pull request asks for opposite things, so I changed nothing.",
+    );
+    for (const id of [4, 5]) expect(comment).toMatch(new RegExp(`\\]\\(\\S+/13#discussion_r${id}\\)`));
+    expect(comment).toContain("`/agent tell …`");
+    expect(comment).not.toMatch(/(?<!`)@(?:tim|ada)|closes #4/);
+    expect(stateLabelOf(state)).toBe("agent/needs-info");
+  });
+
   test("that people push to is said to be theirs, until it is given back", () => {
     const head = commit(0xe);
     const taken = { type: "branch.taken", by, head } as const;

@@ -57,7 +57,7 @@ beforeAll(async () => {
     headers: { authorization: "Bearer maria-token", "content-type": "application/json" },
     body: JSON.stringify({ title: "t", head: "b", base: "main" }),
   });
-  expect(opened.status).toBe(201);
+  if (opened.status !== 201) throw new Error(`no pull request: ${await opened.text()}`);
   number = playground.pulls("octo/tab")[0]?.number ?? 0;
   const remarks = Array.from({ length: 130 }, (_, index) => ({ path: "a.js", line: 1, body: `remark ${index}` }));
   playground.review({ repo: "octo/tab", number, as: "maria", state: "COMMENTED", body: "", remarks });

@@ -13,7 +13,15 @@ import { commentPayload, intakeWorld, issuePayload, self, type World } from "#te
 const head = sha("b".repeat(40));
 const base = sha("a".repeat(40));
 const branch = "baton/issue-12-x";
-const open = { state: "open", merged: false, branch, head, author: { login: self.login, id: 1 } } as const;
+const open = {
+  state: "open",
+  merged: false,
+  branch,
+  head,
+  into: "main",
+  fork: false,
+  author: { login: self.login, id: 1 },
+} as const;
 const opening: EventOf<"pull_request.opened"> = {
   type: "pull_request.opened",
   number: 5,

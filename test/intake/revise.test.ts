@@ -156,6 +156,21 @@ describe("a revision", () => {
     }
   });
 
+  test("is what /agent tell asks for, where one ended with a question to people", async () => {
+    const end = { type: "run.finished", outcome: "needs-a-decision", code: "contradiction", message: "…" } as const;
+    const world = await opened(end);
+    expect(await revise(world, "/agent tell the first one holds", onPull, "told")).toContain("goes on");
+    expect(await world.again("told")).toContain("was asked before");
+    expect((await world.only()).revision).toMatchObject({
+      words: "the first one holds",
+      quote: expect.stringContaining("tell"),
+    });
+    const other = await opened();
+    await revise(other, "/agent tell the first one holds");
+    expect(other.publisher.kinds).toEqual(["nothing-running"]);
+    expect((await other.only()).phase).toBe("finished");
+  });
+
   test("waits for the run that is at work", async () => {
     const world = await opened();
     await revise(world);

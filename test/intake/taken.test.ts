@@ -101,6 +101,16 @@ describe("a push to the branch of Baton's pull request", () => {
   });
 });
 
+test("a branch that was pushed to and taken back again is people's until they give it back", async () => {
+  const world = await opened();
+  await push(world);
+  await push(world, { after: head });
+  await review(world);
+  expect(world.publisher.only("refused").why).toContain("@maria pushed");
+  expect(await command(world, "/agent resume")).toContain("has its branch again");
+  expect((await world.only()).branch).toMatchObject({ ground: head, taken: undefined });
+});
+
 describe("/agent resume", () => {
   test("gives the branch back as it is, so that the next review is followed on top of it", async () => {
     const world = await opened();
