@@ -231,6 +231,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     createProjection({
       log,
       octokitFor,
+      checksFor,
       outbox,
       throttle,
       redact,

@@ -84,6 +84,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
     openScheduleIssue: () => Promise.resolve(0),
     showConfig: () => Promise.resolve(),
     checkConfig: () => Promise.resolve(),
+    showChecksAgain: () => Promise.resolve(0),
     removeMerged: () => Promise.resolve(),
     putBack: () => Promise.resolve(),
     leaveAlone: () => Promise.resolve(),

@@ -11,9 +11,9 @@ import type { EventLog, Projection } from "../engine/ports.ts";
 import { apply, fold } from "../engine/fold.ts";
 import { isIdle, type State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
-import { openAsks } from "../engine/asks.ts";
 import { createAsking, type Asked } from "./asking.ts";
 import { cardMarker, renderCard } from "./card.ts";
+import { createCheckRuns } from "./check-runs.ts";
 import type { OctokitFor, Self, Timing } from "./client.ts";
 import { createComments, type CommentRef } from "./comments.ts";
 import { endingMarker, renderEnding } from "./ending-comment.ts";
@@ -21,13 +21,17 @@ import { setLabels, stateLabelOf, triageLabels, type StateLabel } from "./labels
 import { GitHubFailure, isRefused, type Trouble } from "./failure.ts";
 import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
-import { stateWord, type Links } from "./progress.ts";
+import { isShown, newsOf } from "./news.ts";
+import type { Links } from "./progress.ts";
 import { addReaction, reactionKey, removeReaction, type Reaction } from "./reactions.ts";
 import { createRequests, systemTiming, type RequestsOptions } from "./requests.ts";
+import { createShowChecks, noChecks, type ShownChecks } from "./show-checks.ts";
 
 export interface GitHubProjectionOptions extends Pick<RequestsOptions, "throttle" | "timeoutMs" | "monotonic"> {
   readonly log: Pick<EventLog, "read">;
   readonly octokitFor: OctokitFor;
+  /** Clients that may write check runs. Without them none are shown. */
+  readonly checksFor?: OctokitFor | undefined;
   readonly outbox: Outbox;
   readonly redact: Redact;
   readonly self: Self;
@@ -72,6 +76,7 @@ interface Shown {
   edits: number;
   smallEdits: number;
   label: StateLabel | "none" | undefined;
+  checks: ShownChecks;
   failures: number;
   dirty: boolean;
   /** Somebody waits for it: no rest before the next showing. */
@@ -83,14 +88,18 @@ interface Shown {
 }
 
 export function createProjection(options: GitHubProjectionOptions): GitHubProjection {
-  const { log, octokitFor, outbox, redact, self, links, journal } = options;
+  const { log, octokitFor, checksFor, outbox, redact, self, links, journal } = options;
   const { timing = systemTiming, editEveryMs = 5_000, settleMs = 60_000 } = options;
   const { throttle, timeoutMs, monotonic } = options;
-  const requests = createRequests({ octokitFor, log: journal, timing, throttle, fence, timeoutMs, monotonic });
+  const requesting = { log: journal, timing, throttle, fence, timeoutMs, monotonic };
+  const requests = createRequests({ ...requesting, octokitFor });
   const once = createOnce({ outbox, log: journal, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
   const asking = createAsking({ comments, outbox, neutral, redact });
+  const checks =
+    checksFor && createCheckRuns({ requests: createRequests({ ...requesting, octokitFor: checksFor }), once, self });
+  const showChecks = checks && createShowChecks({ log, checks, neutral, redact, journal, timing });
   const runs = new Map<RunId, Shown>();
   let closing = false;
 
@@ -122,6 +131,7 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
       edits: 0,
       smallEdits: 0,
       label: undefined,
+      checks: noChecks,
       failures: 0,
       dirty: false,
       urgent: 0,
@@ -220,9 +230,9 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
     if (!entry.gone && !fresh) await showCard(state, entry);
     if (!entry.gone) await showLabels(state, entry);
     if (failed) throw failed.error;
-    if (!state.finished) return;
-    await showEnding(state, entry);
-    await markShown(state);
+    if (state.finished) await showEnding(state, entry);
+    if (showChecks) entry.checks = await showChecks(state, entry.checks, links.run?.(state.runId) ?? entry.card?.url);
+    if (state.finished) await markShown(state);
   }
 
   /** Asks people; what fails is given back, so that the card is drawn all the same. `again`: it is drawn once more, with where they are asked. */
@@ -370,21 +380,8 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
   };
 }
 
-/** What makes an edit worth hurrying: the state, a stage that begins, a check that says no. */
-function newsOf(state: State): string {
-  const stages = [...state.stages.values()].map(({ name, attempts, current }) =>
-    [name, attempts.length, current?.failure !== undefined, current?.gates.some((gate) => !gate.passed)].join(),
-  );
-  return [stateWord(state).word, state.routed !== undefined, openAsks(state).length, ...stages].join("\n");
-}
-
 /** What will not come back under this address, whatever people do. */
 const forGood = new Set<Trouble>(["repository-gone", "issue-gone", "installation-removed"]);
-
-/** Local runs show nothing on GitHub, and neither do dry runs of the command line: that shows them itself. */
-function isShown({ created: { dryRun, request, subject } }: State): boolean {
-  return !(dryRun && request.door === "cli") && subject.kind !== "local";
-}
 
 function cardKey(run: RunId): string {
   return `card:${run}`;

@@ -46,6 +46,7 @@ export type IntakePublisher = Pick<
   | "openScheduleIssue"
   | "showConfig"
   | "checkConfig"
+  | "showChecksAgain"
   | "removeMerged"
   | "putBack"
 >;
@@ -153,6 +154,8 @@ export function createIntake(parts: IntakeParts): Intake {
         return (await configs.changed(looked.repo)).type === "ok" ? "the config was read" : "the config is broken";
       case "proposed":
         return proposals(looked);
+      case "rerun":
+        return `${await parts.publisher.showChecksAgain(looked.repo, looked.commit)} checks said again what they said`;
       case "wish": {
         const { wish } = looked;
         const intent = await wishes(wish, await loadConfig(wish.repo), delivery.receivedAt);
@@ -181,6 +184,7 @@ export function createIntake(parts: IntakeParts): Intake {
         return revise.closed(intent, carried.signal);
       case "comment":
       case "dispatch":
+      case "button":
         return command(intent, carried);
       case "plan":
         return planEdits(intent, askedBy(intent, carried, 0, "an edit of the plan"));

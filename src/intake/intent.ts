@@ -60,6 +60,11 @@ export type Intent = Place &
         readonly at: number;
       }
     | {
+        /** A person pressed a button of a check run of Baton's. */
+        readonly door: "button";
+        readonly reading: Reading;
+      }
+    | {
         /** The repository's config says that it is time. */
         readonly door: "schedule";
         readonly text: AskedText;
@@ -112,6 +117,13 @@ export type Wish = { readonly repo: RepoRef } & (
       readonly door: "dispatch";
       readonly actor: Actor;
       readonly issue: number;
+      readonly reading: Reading;
+    }
+  | {
+      readonly door: "button";
+      readonly actor: Actor;
+      /** Of which the check run is. */
+      readonly run: RunId;
       readonly reading: Reading;
     }
   | {

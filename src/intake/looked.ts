@@ -18,6 +18,8 @@ export function laneOf(looked: Looked): string {
       return `config ${looked.repo.id}`;
     case "proposed":
       return `proposed ${looked.repo.id}#${looked.pull}`;
+    case "rerun":
+      return `rerun ${looked.repo.id}`;
     case "ground":
       return `ground ${looked.ground.installation ?? looked.ground.repositories.join()}`;
     default:
@@ -40,6 +42,7 @@ export function repoOf(looked: Looked): RepoRef | undefined {
       return looked.wish.repo;
     case "config":
     case "proposed":
+    case "rerun":
       return looked.repo;
     case "ground":
       return undefined;
@@ -53,5 +56,6 @@ export function doorOf(looked: Looked): string {
   if (looked.type === "intent") return looked.intent.door;
   if (looked.type === "wish") return looked.wish.door;
   if (looked.type === "proposed") return "pull request";
+  if (looked.type === "rerun") return "checks";
   return looked.type === "ground" ? looked.ground.loss : "push";
 }

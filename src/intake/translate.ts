@@ -12,8 +12,10 @@ import { CONFIG_FILE } from "../workflows/load.ts";
 import { isIgnored } from "../workflows/names.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
-import type { Actor, Ground, Intent, Self, Wish } from "./intent.ts";
+import type { Ground, Intent, Self, Wish } from "./intent.ts";
+import { fromCheck } from "./pressed.ts";
 import {
+  CheckEvent,
   CommentEvent,
   Deed,
   DispatchEvent,
@@ -25,6 +27,7 @@ import {
   type Issue,
   type Pull,
 } from "./payloads.ts";
+import { actorOf, ghost, isOwnAccount, isSelf, repoOf } from "./who.ts";
 
 export type Translation =
   | { readonly type: "intent"; readonly intent: Intent }
@@ -34,6 +37,8 @@ export type Translation =
   | { readonly type: "config"; readonly repo: RepoRef }
   /** A pull request proposes a commit that may change what the repository says to Baton. */
   | { readonly type: "proposed"; readonly repo: RepoRef; readonly pull: number; readonly head: Sha }
+  /** Somebody asked GitHub to run Baton's checks of a commit again. */
+  | { readonly type: "rerun"; readonly repo: RepoRef; readonly commit: Sha }
   | { readonly type: "nothing"; readonly because: string };
 
 const nothing = (because: string): Translation => ({ type: "nothing", because });
@@ -47,9 +52,6 @@ export const SCHEDULE = "baton.schedule";
 const DISPATCH = "agent";
 /** GitHub tells at most so many commits of a push (docs.github.com, "push"). */
 const COMMITS_TOLD = 2_048;
-
-/** GitHub's account for people who have left (github.com/ghost). */
-const ghost = { login: "ghost", id: 10_137, type: "User" };
 
 /** What the delivery `name` with this parsed payload asks for. Never throws: a payload of another shape is nothing. */
 export function translate(name: string, payload: unknown, self: Self): Translation {
@@ -86,6 +88,10 @@ export function translate(name: string, payload: unknown, self: Self): Translati
       return read(PullEvent, payload, fromProposal);
     case "pull_request.closed":
       return read(PullEvent, payload, (event) => fromPull(event, self));
+    case "check_run.requested_action":
+    case "check_run.rerequested":
+    case "check_suite.rerequested":
+      return read(CheckEvent, payload, (event) => fromCheck(event, self));
     case "pull_request_review.submitted":
       return read(ReviewEvent, payload, (event) => fromReview(event, self));
     default: {
@@ -283,18 +289,6 @@ function pullOf({ number, html_url, user }: Pull): Intent["subject"] {
   return { kind: "pull", number, url: html_url, author: { login: author.login, id: author.id } };
 }
 
-function repoOf({ repository, installation }: Pick<IssueEvent, "repository" | "installation">): RepoRef {
-  return {
-    id: repository.id,
-    owner: repository.owner.login,
-    name: repository.name,
-    private: repository.private,
-    defaultBranch: repository.default_branch,
-    cloneUrl: repository.clone_url,
-    ...(installation ? { installationId: installation.id } : {}),
-  };
-}
-
 function placeOf(event: IssueEvent | CommentEvent): Pick<Intent, "repo" | "subject"> {
   const { issue } = event;
   const author = issue.user ?? ghost;
@@ -311,32 +305,6 @@ function placeOf(event: IssueEvent | CommentEvent): Pick<Intent, "repo" | "subje
 
 function textOf(issue: Issue): { title: string; body: string } {
   return { title: issue.title, body: issue.body ?? "" };
-}
-
-interface Account {
-  readonly login: string;
-  readonly id: number;
-  readonly type?: string | undefined;
-}
-
-type AppRef = { readonly id: number; readonly slug?: string | null | undefined } | null | undefined;
-
-function isSelf(account: Account, self: Self, app?: AppRef): boolean {
-  if (self.appId !== undefined && app?.id === self.appId) return true;
-  return account.login.toLowerCase() === self.login.toLowerCase();
-}
-
-/** The App's account among assignees: with `[bot]`, or where GitHub leaves that out as a bot's. */
-function isOwnAccount(account: Account, self: Self): boolean {
-  return isSelf(account, self) || (account.type === "Bot" && account.login.toLowerCase() === self.slug.toLowerCase());
-}
-
-/** A person, unless the account is a bot's or an App wrote in the person's name. */
-function actorOf(account: Account, app: AppRef): Actor {
-  const bot = account.type === "Bot" || account.login.endsWith("[bot]");
-  const person = { login: account.login, id: account.id };
-  if (app) return { person, bot, app: app.slug ?? `app ${app.id}` };
-  return { person, bot, app: bot ? account.login : undefined };
 }
 
 /** `agent` and `agent:<type>`, in any case. */

@@ -3,7 +3,9 @@
 import { expect, test } from "vitest";
 import { doors } from "#src/intake/doors.ts";
 import { verbs } from "#src/intake/verbs.ts";
+import { created } from "#test/support/engine-world.ts";
 import { commentPayload, intakeWorld, issuePayload, maria, self, type World } from "#test/support/intake-world.ts";
+import { recordedRuns } from "#test/support/recorded-run.ts";
 
 /** What each verb needs. */
 const triage = ["triage", "pause", "stop", "ignore", "status", "why", "help"];
@@ -99,6 +101,8 @@ async function isLet(world: World, name: string, payload: Readonly<Record<string
 }
 
 const own = { login: self.login, id: 1, type: "Bot" };
+/** As the payloads of this file name it. */
+const here = { ...created().repo, id: 1, owner: "octo", name: "tab" };
 const assignee = own;
 const edit = (body: string, before: string, sender: object) => ({
   ...commentPayload(body, { action: "edited", comment: { user: own } }),
@@ -134,6 +138,25 @@ const acts: Readonly<Record<string, (kind: Kind) => [name: string, payload: Read
   ],
 };
 
+/** Everybody of whom GitHub lets these be pressed; the run is there, so that nothing else is in the way. */
+async function presses(world: World, button: string, sender: object, isPrivate: boolean): Promise<boolean> {
+  const { events, state } = recordedRuns.succeeded({ repo: here, subject: { ...created().subject, number: 12 } });
+  await world.log.create(state.created);
+  await world.log.append(
+    state.runId,
+    1,
+    events.slice(1).map(({ event }) => event),
+  );
+  world.reader.pulls.set(13, "Closes #12");
+  const check_run = { external_id: `${state.runId}:revision:9`, head_sha: "d".repeat(40), app: { id: self.appId } };
+  const payload = { ...issuePayload("requested_action", { sender: { ...sender } }), check_run };
+  const note = await world.send(
+    "check_run",
+    inside({ ...payload, requested_action: { identifier: button } }, isPrivate),
+  );
+  return !/refused|is not in triggers\.bots|nothing: /.test(note);
+}
+
 /** One program's command for each that a verb may need. */
 const dispatched = ["stop", "fix", "budget $3"];
 
@@ -141,7 +164,7 @@ test("every verb and every door stands in the tables", () => {
   expect([...triage, ...write, ...maintain].toSorted()).toEqual(Object.keys(verbs).toSorted());
   // Nobody asks by these: the config does, or the issue is not what it was.
   const withoutActor = ["schedule", "closed", "pull-closed", "edited", "lost"];
-  expect([...Object.keys(acts), "comment", "dispatch", ...withoutActor].toSorted()).toEqual(
+  expect([...Object.keys(acts), "comment", "dispatch", "button", ...withoutActor].toSorted()).toEqual(
     Object.keys(doors).toSorted(),
   );
 });
@@ -171,6 +194,10 @@ for (const isPrivate of [false, true])
       const may = via ? byComment.all : kind.may;
       const isAllowed = await isLet(worldOf(kind), "repository_dispatch", inside(payload, isPrivate));
       expect([command, isAllowed]).toEqual([command, may.includes(command.split(" ")[0] ?? "")]);
+    }
+    for (const button of ["stop", "retry"]) {
+      const may = via ? byComment.all : kind.may;
+      expect([button, await presses(worldOf(kind), button, sender, isPrivate)]).toEqual([button, may.includes(button)]);
     }
     for (const [door, act] of Object.entries(acts)) {
       const [name, payload] = act(kind);

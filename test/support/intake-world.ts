@@ -184,6 +184,14 @@ export class RecordingPublisher implements IntakePublisher {
     return Promise.resolve();
   }
 
+  /** Commits whose checks were to say again what they said. */
+  readonly rerun: Sha[] = [];
+
+  showChecksAgain(_: RepoRef, commit: Sha): Promise<number> {
+    this.rerun.push(commit);
+    return Promise.resolve(3);
+  }
+
   readonly gone: string[] = [];
 
   removeMerged(_: RepoRef, branch: string): Promise<void> {
