@@ -1,4 +1,4 @@
-// Commands, in a comment, sent by a program or by a button: who may, and what each verb does.
+// Commands, in a comment, sent by a program, by a button or by a box of the dashboard: who may, and what each verb does.
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
@@ -34,7 +34,7 @@ const MAX_COMMANDS = 10;
 
 /** Carries commands out and returns a few words for the operator. Throws when GitHub or the database does not answer. */
 export type Commands = (
-  intent: Intent & { door: "comment" | "dispatch" | "button" },
+  intent: Intent & { door: "comment" | "dispatch" | "button" | "box" },
   carried: Carried,
 ) => Promise<string>;
 

@@ -54,6 +54,13 @@ export const doors = {
     more: "more where the verb needs it; bots only where `triggers.bots` names them",
     refused: "a comment on the pull request, once per person and reason",
   },
+  box: {
+    name: "a tick in Baton's dashboard",
+    does: "starts, retries or approves, as `/agent fix`, `/agent retry` and `/agent approve` do on that issue",
+    may: "triage",
+    more: "more where the verb needs it; no bots",
+    refused: "a comment on that issue, once per person and reason, and the box is put back",
+  },
   schedule: {
     name: "`schedules` in `.github/baton.yml`",
     does: "starts the workflow by the clock",

@@ -7,11 +7,13 @@ import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Bell, EventLog, Projection, Publisher, WorkflowSource } from "../engine/ports.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
+import type { Dashboards } from "../store/dashboards.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import type { Outbox } from "../store/outbox.ts";
 import type { AllowedServer } from "../workflows/servers.ts";
 import { askedBy, type Carried } from "./asked.ts";
 import { createBeginnings } from "./beginnings.ts";
+import { createBoxes } from "./boxes.ts";
 import { createCommands } from "./commands.ts";
 import type { Intent, Self } from "./intent.ts";
 import { createJudge } from "./judge.ts";
@@ -63,6 +65,8 @@ export interface IntakeParts {
   readonly projection?: Pick<Projection, "touch"> | undefined;
   /** Told what configs say about starts by the clock. */
   readonly schedules: Pick<ScheduleBook, "learn">;
+  /** Told which configs ask for a dashboard, and asked what it offers. */
+  readonly dashboards: Pick<Dashboards, "learn" | "spoil" | "offered">;
   /** Told what configs allow, and asked for it. */
   readonly limits: KnownLimits;
   /** The MCP servers that agents may name; unchecked when absent. */
@@ -96,6 +100,7 @@ export function createIntake(parts: IntakeParts): Intake {
   const revise = createRevise(parts);
   const begin = createBeginnings({ ...parts, loadConfig, start, revise });
   const command = createCommands({ ...parts, loadConfig, start, restart, steer, judge, revise });
+  const boxes = createBoxes({ ...parts, command });
   const wishes = createWishes(parts);
   const proposals = createProposals(parts);
   const lanes = createLanes();
@@ -154,6 +159,8 @@ export function createIntake(parts: IntakeParts): Intake {
         return (await configs.changed(looked.repo)).type === "ok" ? "the config was read" : "the config is broken";
       case "proposed":
         return proposals(looked);
+      case "dashboard":
+        return boxes(looked, { delivery, signal });
       case "rerun":
         return `${await parts.publisher.showChecksAgain(looked.repo, looked.commit)} checks said again what they said`;
       case "wish": {
@@ -185,6 +192,7 @@ export function createIntake(parts: IntakeParts): Intake {
       case "comment":
       case "dispatch":
       case "button":
+      case "box":
         return command(intent, carried);
       case "plan":
         return planEdits(intent, askedBy(intent, carried, 0, "an edit of the plan"));

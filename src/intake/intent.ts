@@ -65,6 +65,15 @@ export type Intent = Place &
         readonly reading: Reading;
       }
     | {
+        /** A person ticked a box of Baton's dashboard. */
+        readonly door: "box";
+        readonly text: AskedText;
+        readonly reading: Reading;
+        readonly at: number;
+        /** What the box answers, where it answers something (`askKey`). */
+        readonly ask?: string | undefined;
+      }
+    | {
         /** The repository's config says that it is time. */
         readonly door: "schedule";
         readonly text: AskedText;

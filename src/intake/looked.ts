@@ -18,6 +18,8 @@ export function laneOf(looked: Looked): string {
       return `config ${looked.repo.id}`;
     case "proposed":
       return `proposed ${looked.repo.id}#${looked.pull}`;
+    case "dashboard":
+      return `dashboard ${looked.repo.id}`;
     case "rerun":
       return `rerun ${looked.repo.id}`;
     case "ground":
@@ -43,6 +45,7 @@ export function repoOf(looked: Looked): RepoRef | undefined {
     case "config":
     case "proposed":
     case "rerun":
+    case "dashboard":
       return looked.repo;
     case "ground":
       return undefined;
@@ -57,5 +60,6 @@ export function doorOf(looked: Looked): string {
   if (looked.type === "wish") return looked.wish.door;
   if (looked.type === "proposed") return "pull request";
   if (looked.type === "rerun") return "checks";
+  if (looked.type === "dashboard") return "dashboard";
   return looked.type === "ground" ? looked.ground.loss : "push";
 }

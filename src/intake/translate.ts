@@ -7,12 +7,13 @@ import type { z } from "zod";
 import { isSha, type Sha } from "../core/ids.ts";
 import { planMarkerIn } from "../engine/asks.ts";
 import type { RepoRef } from "../engine/events.ts";
-import { reportedEnd, ticksIn } from "../engine/findings.ts";
+import { boxesTicked, isDashboard } from "../engine/boxes.ts";
+import { findingsTicked, reportedEnd } from "../engine/findings.ts";
 import { CONFIG_FILE } from "../workflows/load.ts";
 import { isIgnored } from "../workflows/names.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
-import type { Ground, Intent, Self, Wish } from "./intent.ts";
+import type { Actor, Ground, Intent, Self, Wish } from "./intent.ts";
 import { fromCheck } from "./pressed.ts";
 import {
   CheckEvent,
@@ -37,6 +38,8 @@ export type Translation =
   | { readonly type: "config"; readonly repo: RepoRef }
   /** A pull request proposes a commit that may change what the repository says to Baton. */
   | { readonly type: "proposed"; readonly repo: RepoRef; readonly pull: number; readonly head: Sha }
+  /** Somebody did something to Baton's dashboard; `ticked`: the names of boxes. */
+  | { readonly type: "dashboard"; readonly repo: RepoRef; readonly actor: Actor; readonly ticked: readonly string[] }
   /** Somebody asked GitHub to run Baton's checks of a commit again. */
   | { readonly type: "rerun"; readonly repo: RepoRef; readonly commit: Sha }
   | { readonly type: "nothing"; readonly because: string };
@@ -77,6 +80,7 @@ export function translate(name: string, payload: unknown, self: Self): Translati
     case "issues.deleted":
     case "issues.transferred":
     case "issues.locked":
+    case "issues.reopened":
       return read(IssueEvent, payload, (event) => fromIssue(event, self));
     case "issue_comment.created":
       return read(CommentEvent, payload, (event) => fromComment(event, self));
@@ -113,6 +117,15 @@ function fromIssue(event: IssueEvent, self: Self): Translation {
   const { issue, sender } = event;
   if (issue.pull_request) return nothing("it is about a pull request");
   const place = placeOf(event);
+  const body = issue.body ?? "";
+  const before = event.changes?.body?.from ?? body;
+  // The first line counts also when the person took it out.
+  if (isSelf(issue.user ?? ghost, self, issue.performed_via_github_app) && (isDashboard(body) || isDashboard(before))) {
+    const actor = actorOf(sender, undefined);
+    const ticked = event.action === "edited" && !actor.bot ? boxesTicked(body, before) : [];
+    if (["edited", "closed", "reopened"].includes(event.action))
+      return { type: "dashboard", repo: place.repo, actor, ticked };
+  }
   switch (event.action) {
     case "opened": {
       if (isSelf(sender, self, issue.performed_via_github_app)) return nothing("Baton opened it itself");
@@ -208,8 +221,7 @@ function fromEdit(event: CommentEvent, self: Self): Translation {
   if (actor.bot) return nothing("a bot edited it");
   const end = reportedEnd(body) ?? reportedEnd(before);
   if (end) {
-    const old = ticksIn(before);
-    const ticked = [...ticksIn(body)].filter((number) => !old.has(number));
+    const ticked = findingsTicked(body, before);
     if (ticked.length === 0) return nothing("nothing was ticked in it");
     return {
       type: "intent",

@@ -43,13 +43,13 @@ interface Kind {
   readonly at: readonly string[];
 }
 
-const person = ["opened", "label", "assigned", "ticks", "review", "plan"];
+const person = ["opened", "label", "assigned", "ticks", "box", "review", "plan"];
 const helper = { login: "helper[bot]", id: 5, type: "Bot" };
 const kinds: Readonly<Record<string, Kind>> = {
   "nobody's role": { role: "none", may: byComment.nobody, at: ["opened"] },
   read: { role: "read", may: byComment.nobody, at: ["opened"] },
   triage: { role: "triage", may: byComment.sorts, at: ["opened", "ticks"] },
-  write: { role: "write", may: byComment.works, at: ["opened", "label", "assigned", "ticks", "review"] },
+  write: { role: "write", may: byComment.works, at: ["opened", "label", "assigned", "ticks", "box", "review"] },
   maintain: { role: "maintain", may: byComment.all, at: person },
   admin: { role: "admin", may: byComment.all, at: person },
   "the author without rights": { role: "none", author: true, may: byComment.nobody, at: ["opened"] },
@@ -77,6 +77,7 @@ function worldOf({ role, listed }: Kind): World {
     workflows: { names: () => ["bug", ...routed], load: () => Promise.resolve(undefined) },
   });
   world.reader.roles = role === undefined ? {} : { maria: role };
+  world.dashboards.offered.push("start:12");
   if (listed !== undefined) world.reader.files[".github/baton.yml"] = `triggers: { bots: ["${listed}"] }`;
   return world;
 }
@@ -93,7 +94,8 @@ async function isLet(world: World, name: string, payload: Readonly<Record<string
   const note = await world.send(name, payload);
   const { kinds: said, acknowledged, leftAlone, findings } = world.publisher;
   const isRefused = said.includes("refused");
-  if (!isRefused && !/^nothing: |is not in triggers\.bots|whoever reviewed has the role/.test(note)) return true;
+  if (!isRefused && !/^nothing: |is not in triggers\.bots|whoever reviewed has the role|is drawn anew/.test(note))
+    return true;
   const left = [...(await world.runs()), ...acknowledged, ...leftAlone, ...findings];
   if (left.length > 0 || (isRefused && !note.includes("refused")))
     throw new Error(`it was refused, and something came of it all the same: ${note}`);
@@ -109,6 +111,7 @@ const edit = (body: string, before: string, sender: object) => ({
   sender,
   changes: { body: { from: before } },
 });
+const dashboard = (box: string) => `<!-- baton:dashboard:0 -->\n- [${box}] An issue <!-- baton:box:start:12 -->`;
 const report = `<!-- baton:end:run-0123456789ab:1 -->\n`;
 const plan = `<!-- baton:plan:run-0123456789ab:approve:1 -->\n`;
 
@@ -123,6 +126,13 @@ const acts: Readonly<Record<string, (kind: Kind) => [name: string, payload: Read
   ticks: ({ sender = { ...maria, type: "User" } }) => [
     "issue_comment",
     edit(`${report}- [x] **F1**`, `${report}- [ ] **F1**`, sender),
+  ],
+  box: ({ sender = { ...maria, type: "User" } }) => [
+    "issues",
+    {
+      ...issuePayload("edited", { sender, issue: { number: 40, user: own, body: dashboard("x") } }),
+      changes: { body: { from: dashboard(" ") } },
+    },
   ],
   review: ({ sender = { ...maria, type: "User" } }) => [
     "pull_request_review",

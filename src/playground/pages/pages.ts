@@ -214,6 +214,22 @@ function forms(app: Hono, world: World): void {
     return c.redirect(pull ? `/${repo.fullName}/pull/${pull.number}/checks` : `/${repo.fullName}`, 303);
   });
 
+  const description = "/:owner/:repo/issues/:number{[0-9]+}/description";
+  app.get(description, async (c) => {
+    const { repo, issue, ...rest } = atIssue(c, world);
+    const may = repo && issue && mayEdit(repo, issue, rest.acting);
+    return await show(c, may ? editPage(rest, repo, issue) : undefined);
+  });
+  app.post(description, async (c) => {
+    const { repo, issue, acting, ...rest } = atIssue(c, world);
+    const body = lines((await fields(c))["body"] ?? "");
+    if (!repo || !issue) return c.notFound();
+    if (!acting || !mayEdit(repo, issue, acting)) return refuse(c, "Texts of others need the role write.");
+    if (body.length > MAX_BODY) return refuse(c, "A text has no more than 65,536 characters.");
+    if (body !== issue.body) await editIssue(world, repo, issue, { account: acting }, { body });
+    return c.redirect(issueAddress({ acting, ...rest }, repo, issue), 303);
+  });
+
   const editing = (c: Context) => {
     const found = atIssue(c, world);
     const comment = found.issue?.comments.find(({ id }) => id === Number(c.req.param("id")));
