@@ -1,5 +1,5 @@
 // Dashboards over real HTTP and a real database: opened once, changed only where they would say something else, at rest where people close them.
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { newRunId } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import { RunEvent, type RepoRef } from "#src/engine/events.ts";
@@ -15,19 +15,18 @@ import { createSweeps } from "#src/store/sweeps.ts";
 import { created } from "#test/support/engine-world.ts";
 import { checkAnswer, checkRequest } from "#test/support/openapi.ts";
 
-const name = "octo/tab";
 const signal = new AbortController().signal;
 let undo: AsyncDisposableStack;
 let playground: Playground;
 let database: Database;
 let log: EventLog;
 let book: Dashboards;
+let name: string;
 let repo: RepoRef;
 const warned: string[] = [];
 
-beforeEach(async () => {
+beforeAll(async () => {
   undo = new AsyncDisposableStack();
-  warned.length = 0;
   playground = undo.use(
     await openPlayground({
       users: [
@@ -37,20 +36,26 @@ beforeEach(async () => {
       ],
     }),
   );
-  await playground.addRepository({
-    owner: "octo",
-    name: "tab",
-    from: { "a.txt": "a\n" },
-    labels: ["agent/triaged", "agent/failed"],
-    collaborators: { baton: "write", maria: "write" },
-  });
-  const { id } = playground.repository(name);
-  repo = { ...created().repo, id };
   database = undo.use(await openDatabase({ memory: true, log: silentLog }));
   log = undo.use(await openEventLog(database, { parse: (json) => RunEvent.parse(json), log: silentLog }));
   book = createDashboardBook(database);
 });
-afterEach(async () => {
+/** A repository for each test, and no other's dashboard. */
+beforeEach(async () => {
+  warned.length = 0;
+  await database.query("DELETE FROM baton.dashboards", []);
+  const short = `tab-${playground.repositories().length}`;
+  name = `octo/${short}`;
+  await playground.addRepository({
+    owner: "octo",
+    name: short,
+    from: { "a.txt": "a\n" },
+    labels: ["agent/triaged", "agent/failed"],
+    collaborators: { baton: "write", maria: "write" },
+  });
+  repo = { ...created().repo, name: short, id: playground.repository(name).id };
+});
+afterAll(async () => {
   const entries = playground.journal.filter(({ door }) => door === "rest");
   expect(entries.flatMap((entry) => checkRequest(entry))).toEqual([]);
   expect(entries.flatMap((entry) => checkAnswer({ ...entry, body: entry.answer }))).toEqual([]);
@@ -95,7 +100,7 @@ test("one issue is opened, offers what is sorted, and is changed in silence as t
   await paint(signal);
   expect(dashboards()).toHaveLength(1);
   expect(dashboards()[0]).toMatchObject({ title: "Baton dashboard", state: "open" });
-  expect(text()).toContain(`- [ ] [#${number}](${playground.url}/octo/tab/issues/${number}) The key is [redacted] · `);
+  expect(text()).toContain(`- [ ] [#${number}](${playground.url}/${name}/issues/${number}) The key is \\[redacted] · `);
   expect(await book.offered(repo.id)).toEqual([`start:${number}`]);
   const before = [writes(), edits()];
   await book.spoil(repo.id);
