@@ -28,7 +28,15 @@ export interface Button {
 
 /** What a check run shows; undefined as its conclusion: it is in progress. */
 export interface Shown {
-  readonly conclusion: "success" | "failure" | "neutral" | "cancelled" | "action_required" | undefined;
+  readonly conclusion:
+    | "success"
+    | "failure"
+    | "neutral"
+    | "cancelled"
+    | "skipped"
+    | "timed_out"
+    | "action_required"
+    | undefined;
   readonly title: string;
   readonly summary: string;
   readonly annotations: readonly Annotation[];
@@ -123,12 +131,19 @@ export function createCheckRuns({
     );
     const id = Number(data.id);
     for (const [at, more] of batches.entries())
-      if (at > 0) await patch(repo, id, { ...stateAt(at), ...looksOf(check, more) }, how);
+      if (at > 0) await patch(requests.write, repo, id, { ...stateAt(at), ...looksOf(check, more) }, how);
     return { id };
   }
 
-  async function patch(repo: RepoRef, id: number, fields: Readonly<Record<string, unknown>>, how: How): Promise<void> {
-    await requests.write(
+  /** `send`: `read` of what may be asked for again, which annotations may not. */
+  async function patch(
+    send: Requests["read"],
+    repo: RepoRef,
+    id: number,
+    fields: ReturnType<typeof stateOf> & Partial<ReturnType<typeof looksOf>>,
+    how: How,
+  ): Promise<void> {
+    await send(
       repo,
       `change check run ${id}`,
       (octokit, request) =>
@@ -170,35 +185,19 @@ export function createCheckRuns({
       return { id, fresh };
     },
 
-    async change(repo, id, shown, run) {
-      await requests.read(
-        repo,
-        `change check run ${id}`,
-        (octokit, request) =>
-          octokit.request("PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}", {
-            ...place(repo),
-            check_run_id: id,
-            ...stateOf(shown),
-            ...looksOf(shown, undefined),
-            request,
-          }),
-        { run },
-      );
-    },
+    change: (repo, id, shown, run) =>
+      patch(requests.read, repo, id, { ...stateOf(shown), ...looksOf(shown, undefined) }, { run }),
 
     async again(repo, commit) {
       const found = await ofCommit(repo, commit, undefined, "latest");
       const own = found.filter(({ app }) => self.appId !== undefined && Number(app?.id) === self.appId);
       for (const { id, status, conclusion } of own)
-        await requests.read(repo, `show check run ${String(id)} again`, (octokit, request) =>
-          octokit.request("PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}", {
-            ...place(repo),
-            check_run_id: Number(id),
-            ...(status === "completed" && conclusion !== null && conclusion !== undefined
-              ? { status: "completed" as const, conclusion }
-              : { status: "in_progress" as const }),
-            request,
-          }),
+        await patch(
+          requests.read,
+          repo,
+          Number(id),
+          status === "completed" && conclusion !== null ? { status, conclusion } : { status: "in_progress" },
+          {},
         );
       return own.length;
     },

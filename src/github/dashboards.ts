@@ -21,7 +21,7 @@ import type { StateLabel } from "./labels.ts";
 import { marker, stack } from "./markdown.ts";
 import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
-import { createOwnIssues, OpenedIssue } from "./own-issue.ts";
+import { changeOwnIssue, createOwnIssues, OpenedIssue, readOwnIssue } from "./own-issue.ts";
 import type { Links } from "./progress.ts";
 import { createRequests, place, systemTiming, type RequestsOptions } from "./requests.ts";
 
@@ -151,35 +151,6 @@ export function createDashboards(options: DashboardsOptions): ShowDashboards {
     };
   }
 
-  async function read(repo: RepoRef, number: number): Promise<{ body: string; isOpen: boolean } | undefined> {
-    try {
-      const { data } = await requests.read(repo, `read issue #${number}`, (octokit, request) =>
-        octokit.request("GET /repos/{owner}/{repo}/issues/{issue_number}", {
-          ...place(repo),
-          issue_number: number,
-          request,
-        }),
-      );
-      return { body: data.body ?? "", isOpen: data.state === "open" };
-    } catch (error) {
-      if (isRefused(error, 404, 410)) return undefined;
-      throw error;
-    }
-  }
-
-  /** The same change twice is the same change: it may be asked for again. */
-  async function change(repo: RepoRef, number: number, body: string, state: "open" | "closed"): Promise<void> {
-    await requests.read(repo, `edit issue #${number}`, (octokit, request) =>
-      octokit.request("PATCH /repos/{owner}/{repo}/issues/{issue_number}", {
-        ...place(repo),
-        issue_number: number,
-        body,
-        state,
-        request,
-      }),
-    );
-  }
-
   async function draw(repo: RepoRef, mark: string): Promise<Dashboard> {
     const { body, boxes } = renderDashboard(await factsOf(repo, mark), neutral);
     return { body: redact(body), boxes };
@@ -188,7 +159,7 @@ export function createDashboards(options: DashboardsOptions): ShowDashboards {
   async function show(repo: RepoRef, mayWrite: () => Promise<boolean>): Promise<void> {
     for (let deleted = 0; deleted < MAX_OPENED; deleted += 1) {
       const known = OpenedIssue.safeParse((await outbox.read(keyOf(repo, deleted)))?.result);
-      const found = known.success ? await read(repo, known.data.number) : undefined;
+      const found = known.success ? await readOwnIssue(requests, repo, known.data.number) : undefined;
       if (known.success && !found) continue;
       if (found && rests(found)) return await dashboards.offer(repo.id, []);
       const { body, boxes } = await draw(repo, markOf(deleted));
@@ -203,11 +174,11 @@ export function createDashboards(options: DashboardsOptions): ShowDashboards {
         body,
       });
       // One that was opened long ago is found again, as people left it.
-      const shown = found ?? (await read(repo, number));
+      const shown = found ?? (await readOwnIssue(requests, repo, number));
       if (!shown || rests(shown)) return await dashboards.offer(repo.id, []);
       // Offered before it is shown: whoever ticks what has just come to stand there is believed.
       await dashboards.offer(repo.id, boxes);
-      if (shown.body !== body || !shown.isOpen) await change(repo, number, body, "open");
+      if (shown.body !== body || !shown.isOpen) await changeOwnIssue(requests, repo, number, { body, state: "open" });
       return;
     }
   }
@@ -216,14 +187,14 @@ export function createDashboards(options: DashboardsOptions): ShowDashboards {
     for (let deleted = 0; deleted < MAX_OPENED; deleted += 1) {
       const opened = OpenedIssue.safeParse((await outbox.read(keyOf(repo, deleted)))?.result);
       if (!opened.success) break;
-      const found = await read(repo, opened.data.number);
+      const found = await readOwnIssue(requests, repo, opened.data.number);
       if (!found) continue;
       const body = stack(
         markOf(deleted),
         OFF,
         "This repository asks for no dashboard any more. With `dashboard: true` in its config I go on here.",
       );
-      if (found.isOpen) await change(repo, opened.data.number, body, "closed");
+      if (found.isOpen) await changeOwnIssue(requests, repo, opened.data.number, { body, state: "closed" });
       break;
     }
     await dashboards.gone(repo.id);
