@@ -28,6 +28,7 @@ import { commitsOf } from "./engine/commits.ts";
 import { archiveFolder, type Env } from "./env.ts";
 import { createGates } from "./gates/create-gates.ts";
 import { createCheckReader } from "./github/check-reader.ts";
+import { createDashboards } from "./github/dashboards.ts";
 import { createProjection } from "./github/projection.ts";
 import { createPublisher } from "./github/publisher.ts";
 import type { OctokitFor } from "./github/client.ts";
@@ -61,6 +62,8 @@ const MISSED_MS = 15_000;
 const SHOW_MS = 15_000;
 /** How often a process looks what is to start by the clock, in milliseconds. */
 const SCHEDULE_MS = 5_000;
+/** How often a process looks whether a dashboard shows what is not so any more, in milliseconds. */
+const DASHBOARD_MS = 5_000;
 /** How often what ended long ago is archived, in milliseconds. */
 const TIDY_MS = 3_600_000;
 
@@ -235,6 +238,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     createProjection({
       log,
       octokitFor,
+      checksFor,
       outbox,
       throttle,
       redact,
@@ -339,6 +343,15 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
         async (signal) => void (await missed(signal)),
       ),
     );
+    const dashboards = createDashboards({
+      ...store,
+      octokitFor,
+      redact,
+      self,
+      links,
+      journal,
+    });
+    undo.use(repeat(DASHBOARD_MS, "drawing dashboards", journal, dashboards));
     undo.use(repeat(SCHEDULE_MS, "starting by the clock", journal, async () => void (await schedules.begin())));
     const looks = createCheckLooks(store);
     undo.use(repeat(SWEEP_MS, "looking at checks", journal, async () => void (await looks())));

@@ -245,6 +245,7 @@ function dryPublisher(recorded: readonly Pick<RecordedEvent, "event">[]): Publis
     openScheduleIssue: () => Promise.resolve(0),
     showConfig: nothing,
     checkConfig: nothing,
+    showChecksAgain: () => Promise.resolve(0),
     removeMerged: nothing,
     putBack: nothing,
     rerunChecks: () => Promise.resolve([]),

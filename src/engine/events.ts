@@ -66,7 +66,7 @@ export type PinnedInput = z.infer<typeof PinnedInput>;
 
 /** What was asked for and by which door. */
 export const Request = z.strictObject({
-  door: z.enum(["opened", "label", "assigned", "comment", "cli", "schedule", "dispatch"]),
+  door: z.enum(["opened", "label", "assigned", "comment", "cli", "schedule", "dispatch", "box"]),
   by: Person,
   /** The words that asked, quoted on the card: "/agent fix", "label agent:bug". */
   quote: z.string().max(500),

@@ -2,6 +2,7 @@
 import type { RunId } from "../core/ids.ts";
 import { isRunId } from "../core/ids.ts";
 import type { Findings } from "../workflows/artifacts.ts";
+import { newlyTicked } from "./boxes.ts";
 import { lastStage, type State } from "./state.ts";
 
 export type Finding = Findings["findings"][number];
@@ -18,10 +19,9 @@ export function findingLabel(number: number): string {
   return `**F${number}**`;
 }
 
-/** Numbers of ticked findings in a comment. Whatever else somebody wrote into it does not count. */
-export function ticksIn(body: string): ReadonlySet<number> {
-  const ticked = body.matchAll(/^- \[[xX]\] \*\*F(\d{1,2})\*\*/gm);
-  return new Set([...ticked].map(([, number]) => Number(number)));
+/** Numbers of findings that were ticked between two versions of a comment. Whatever else somebody wrote into it does not count. */
+export function findingsTicked(body: string, before: string): number[] {
+  return newlyTicked(body, before, /^\*\*F(\d{1,2})\*\*/).map(Number);
 }
 
 /** The end that a comment tells, by its hidden first line: of which run, and when. A run that is retried ends again, with other findings. */

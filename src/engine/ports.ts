@@ -24,6 +24,7 @@ import type {
 } from "./events.ts";
 import type { Check } from "./checks.ts";
 import type { Fleet } from "./fleet-port.ts";
+import type { Checking } from "./checking.ts";
 import type { Keeping } from "./keeping.ts";
 import type { Part } from "./part.ts";
 import type { Reply } from "./reply.ts";
@@ -331,7 +332,7 @@ export type ConfigFound =
   | { readonly type: "broken"; readonly commit: Sha; readonly problems: readonly string[] };
 
 /** The only door to GitHub's write side. Every call has a key of its own making and may be made again: it happens once. */
-export interface Publisher extends Keeping {
+export interface Publisher extends Keeping, Checking {
   /** Opens the draft pull request for a run whose gates passed. Refused when the subject is closed or locked, or the branch belongs to somebody else. */
   openPullRequest(
     state: State,
@@ -357,15 +358,6 @@ export interface Publisher extends Keeping {
    * the config is in order again, it takes back what was said and closes the issue.
    */
   showConfig(repo: RepoRef, config: ConfigFound): Promise<void>;
-  /**
-   * Says on a check run of the commit what is to mend in the files with which the repository speaks to Baton; once for each commit. Where
-   * the App may not write check runs it does nothing.
-   */
-  checkConfig(
-    repo: RepoRef,
-    commit: Sha,
-    found: { readonly problems: readonly string[]; readonly warnings: readonly string[] },
-  ): Promise<void>;
   /** Puts Baton's comment back as it was `before` it was `edited`, unless somebody has written there since. */
   putBack(
     repo: RepoRef,

@@ -39,7 +39,13 @@ export async function sharp(context: GateContext): Promise<Verdict> {
   const made = await makeAll(context, commit, breaks);
   if ("passed" in made) return made;
 
-  const { root, packages, installAll } = await findCommands(workspaces, request.repo, request.base, request.config, signal);
+  const { root, packages, installAll } = await findCommands(
+    workspaces,
+    request.repo,
+    request.base,
+    request.config,
+    signal,
+  );
   const where = placed(command, root, packages);
   const isPytest = runnerOf(where.command, where.scripts)?.runner === "pytest";
   const tests = createTestCommand(context, where, limits.reproductionMs);

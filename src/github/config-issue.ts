@@ -10,12 +10,11 @@ import type { Outbox } from "../store/outbox.ts";
 import { CONFIG_FILE } from "../workflows/load.ts";
 import { placeOf } from "../workflows/source-file.ts";
 import type { Comments } from "./comments.ts";
-import { isRefused } from "./failure.ts";
 import { bullets, marker, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
-import { OpenedIssue, type OpenOwnIssue } from "./own-issue.ts";
+import { changeOwnIssue, OpenedIssue, readOwnIssue, type OpenOwnIssue } from "./own-issue.ts";
 import type { Links } from "./progress.ts";
-import { place, type Requests } from "./requests.ts";
+import type { Requests } from "./requests.ts";
 
 export interface ConfigIssueOptions {
   readonly open: OpenOwnIssue;
@@ -79,7 +78,7 @@ export function createConfigIssue(options: ConfigIssueOptions): Publisher["showC
       });
       const found = await read(repo, number);
       if (!found) continue;
-      if (found.shows?.split(":")[0] !== shows) await change(repo, number, { body, state: "open" });
+      if (found.shows?.split(":")[0] !== shows) await changeOwnIssue(requests, repo, number, { body, state: "open" });
       return;
     }
   }
@@ -109,42 +108,15 @@ export function createConfigIssue(options: ConfigIssueOptions): Publisher["showC
         shownMark(IN_ORDER),
         `\`${CONFIG_FILE}\` on the default branch can be read. When it cannot, I say here what is wrong.`,
       );
-      await change(repo, number, { body, state: "closed" });
+      await changeOwnIssue(requests, repo, number, { body, state: "closed" });
       return;
     }
   }
 
   async function read(repo: RepoRef, number: number): Promise<Found | undefined> {
-    try {
-      const { data } = await requests.read(repo, `read issue #${number}`, (octokit, request) =>
-        octokit.request("GET /repos/{owner}/{repo}/issues/{issue_number}", {
-          ...place(repo),
-          issue_number: number,
-          request,
-        }),
-      );
-      const [, shows] = /^<!-- baton:config-shown:([\w:-]+) -->$/m.exec(data.body ?? "") ?? [];
-      return { number, isOpen: data.state === "open", shows };
-    } catch (error) {
-      if (isRefused(error, 404, 410)) return undefined;
-      throw error;
-    }
-  }
-
-  /** The same change twice is the same change: it may be asked for again. */
-  async function change(
-    repo: RepoRef,
-    number: number,
-    fields: { readonly body: string; readonly state: "open" | "closed" },
-  ): Promise<void> {
-    await requests.read(repo, `edit issue #${number}`, (octokit, request) =>
-      octokit.request("PATCH /repos/{owner}/{repo}/issues/{issue_number}", {
-        ...place(repo),
-        issue_number: number,
-        ...fields,
-        request,
-      }),
-    );
+    const found = await readOwnIssue(requests, repo, number);
+    const [, shows] = /^<!-- baton:config-shown:([\w:-]+) -->$/m.exec(found?.body ?? "") ?? [];
+    return found && { number, isOpen: found.isOpen, shows };
   }
 
   function textOf(repo: RepoRef, deleted: number, { commit, problems }: Broken, shows: string): string {

@@ -90,6 +90,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
     openScheduleIssue: () => Promise.resolve(0),
     showConfig: () => Promise.resolve(),
     checkConfig: () => Promise.resolve(),
+    showChecksAgain: () => Promise.resolve(0),
     removeMerged: () => Promise.resolve(),
     rerunChecks: () => Promise.resolve([]),
     putBack: () => Promise.resolve(),

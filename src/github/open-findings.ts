@@ -1,5 +1,5 @@
 // Ticked findings become issues, each once, and the report names them.
-import { findingsOf, ticksIn } from "../engine/findings.ts";
+import { findingsOf, findingsTicked } from "../engine/findings.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { State } from "../engine/state.ts";
 import type { Comments } from "./comments.ts";
@@ -37,7 +37,7 @@ export function createFindings({ open, outbox, comments, neutral }: FindingsOpti
     const before = await comments.read(repo, commentId);
     if (before === undefined) return;
     let body = before;
-    for (const number of ticksIn(before)) {
+    for (const number of findingsTicked(before, "")) {
       const opened = OpenedIssue.safeParse((await outbox.read(keyOf(state, number)))?.result);
       if (opened.success) body = withIssue(body, number, opened.data.number);
     }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { RepoRef } from "../engine/events.ts";
 import type { Self } from "./client.ts";
+import { isRefused } from "./failure.ts";
 import type { Once } from "./once.ts";
 import { place, type Requests } from "./requests.ts";
 
@@ -68,4 +69,42 @@ export function createOwnIssues({ requests, once, self }: OwnIssuesOptions): Ope
     });
     return number;
   };
+}
+
+/** An issue as it is at this moment; undefined when it is gone. Throws `GitHubFailure`. */
+export async function readOwnIssue(
+  requests: Requests,
+  repo: RepoRef,
+  number: number,
+): Promise<{ readonly body: string; readonly isOpen: boolean } | undefined> {
+  try {
+    const { data } = await requests.read(repo, `read issue #${number}`, (octokit, request) =>
+      octokit.request("GET /repos/{owner}/{repo}/issues/{issue_number}", {
+        ...place(repo),
+        issue_number: number,
+        request,
+      }),
+    );
+    return { body: data.body ?? "", isOpen: data.state === "open" };
+  } catch (error) {
+    if (isRefused(error, 404, 410)) return undefined;
+    throw error;
+  }
+}
+
+/** Says something else in it. The same change twice is the same change: it may be asked for again. Throws `GitHubFailure`. */
+export async function changeOwnIssue(
+  requests: Requests,
+  repo: RepoRef,
+  number: number,
+  fields: { readonly body: string; readonly state: "open" | "closed" },
+): Promise<void> {
+  await requests.read(repo, `edit issue #${number}`, (octokit, request) =>
+    octokit.request("PATCH /repos/{owner}/{repo}/issues/{issue_number}", {
+      ...place(repo),
+      issue_number: number,
+      ...fields,
+      request,
+    }),
+  );
 }

@@ -13,6 +13,7 @@ import { isIdle, type State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
 import { createAsking, type Asked } from "./asking.ts";
 import { cardMarker, renderCard } from "./card.ts";
+import { createCheckRuns } from "./check-runs.ts";
 import type { OctokitFor, Self, Timing } from "./client.ts";
 import { createComments, type CommentRef } from "./comments.ts";
 import { endingMarker, renderEnding } from "./ending-comment.ts";
@@ -24,10 +25,13 @@ import type { Links } from "./progress.ts";
 import { cardKey, isShown, newsOf, shownKey } from "./shown.ts";
 import { addReaction, reactionKey, removeReaction, type Reaction } from "./reactions.ts";
 import { createRequests, systemTiming, type RequestsOptions } from "./requests.ts";
+import { createShowChecks, noChecks, type ShownChecks } from "./show-checks.ts";
 
 export interface GitHubProjectionOptions extends Pick<RequestsOptions, "throttle" | "timeoutMs" | "monotonic"> {
   readonly log: Pick<EventLog, "read">;
   readonly octokitFor: OctokitFor;
+  /** Clients that may write check runs. Without them none are shown. */
+  readonly checksFor?: OctokitFor | undefined;
   readonly outbox: Outbox;
   readonly redact: Redact;
   readonly self: Self;
@@ -72,6 +76,7 @@ interface Shown {
   edits: number;
   smallEdits: number;
   label: StateLabel | "none" | undefined;
+  checks: ShownChecks;
   failures: number;
   dirty: boolean;
   /** Somebody waits for it: no rest before the next showing. */
@@ -83,14 +88,18 @@ interface Shown {
 }
 
 export function createProjection(options: GitHubProjectionOptions): GitHubProjection {
-  const { log, octokitFor, outbox, redact, self, links, journal } = options;
+  const { log, octokitFor, checksFor, outbox, redact, self, links, journal } = options;
   const { timing = systemTiming, editEveryMs = 5_000, settleMs = 60_000 } = options;
   const { throttle, timeoutMs, monotonic } = options;
-  const requests = createRequests({ octokitFor, log: journal, timing, throttle, fence, timeoutMs, monotonic });
+  const requesting = { log: journal, timing, throttle, fence, timeoutMs, monotonic };
+  const requests = createRequests({ ...requesting, octokitFor });
   const once = createOnce({ outbox, log: journal, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
   const asking = createAsking({ comments, outbox, neutral, redact });
+  const checks =
+    checksFor && createCheckRuns({ requests: createRequests({ ...requesting, octokitFor: checksFor }), once, self });
+  const showChecks = checks && createShowChecks({ log, checks, neutral, redact, journal, timing });
   const runs = new Map<RunId, Shown>();
   let closing = false;
 
@@ -122,6 +131,7 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
       edits: 0,
       smallEdits: 0,
       label: undefined,
+      checks: noChecks,
       failures: 0,
       dirty: false,
       urgent: 0,
@@ -220,9 +230,9 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
     if (!entry.gone && !fresh) await showCard(state, entry);
     if (!entry.gone) await showLabels(state, entry);
     if (failed) throw failed.error;
-    if (!state.finished) return;
-    await showEnding(state, entry);
-    await markShown(state);
+    if (state.finished) await showEnding(state, entry);
+    if (showChecks) entry.checks = await showChecks(state, entry.checks, links.run?.(state.runId) ?? entry.card?.url);
+    if (state.finished) await markShown(state);
   }
 
   /** Asks people; what fails is given back, so that the card is drawn all the same. `again`: it is drawn once more, with where they are asked. */

@@ -14,6 +14,7 @@ import { IGNORED_LABEL } from "../workflows/names.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
 import { branchName, createBranches, isOwnBranch, proposalBranch } from "./branch.ts";
 import { isSelf, type OctokitFor, type Self, type Timing } from "./client.ts";
+import { createCheckRuns } from "./check-runs.ts";
 import { createComments } from "./comments.ts";
 import { createConfigCheck } from "./config-check.ts";
 import { createConfigIssue } from "./config-issue.ts";
@@ -85,12 +86,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const { throttle, fence, timeoutMs, monotonic } = options;
   const requesting = { log, timing, throttle, fence, timeoutMs, monotonic };
   const requests = createRequests({ ...requesting, octokitFor });
-  const checks = createRequests({ ...requesting, octokitFor: checksFor });
+  const askingChecks = createRequests({ ...requesting, octokitFor: checksFor });
   const once = createOnce({ outbox, log, timing, fence });
   const neutral = createNeutral(redact);
   const comments = createComments({ requests, once, redact, self });
   const pulls = createPullRequests({ requests, once, self });
   const openOwnIssue = createOwnIssues({ requests, once, self });
+  const checks = createCheckRuns({ requests: askingChecks, once, self });
   const branches = createBranches({ requests, once, outbox, workspaces, redact, self });
   /** Titles of pull requests by repository; a style does not change within the hour. */
   const titlesOf = new Map<number, { at: number; titles: readonly string[] }>();
@@ -264,10 +266,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
     openFindings: createFindings({ open: openOwnIssue, outbox, comments, neutral }),
     openScheduleIssue: createScheduleIssues(openOwnIssue, neutral),
     showConfig: createConfigIssue({ open: openOwnIssue, requests, outbox, comments, neutral, links }),
-    checkConfig: createConfigCheck({ requests: checks, once, self, neutral, log }),
+    checkConfig: createConfigCheck({ checks, neutral, log }),
+    showChecksAgain: (repo, commit) => checks.again(repo, commit),
     rerunChecks: createRerunChecks({
       actions: createRequests({ ...requesting, octokitFor: actionsFor }),
-      checks,
+      checks: askingChecks,
       once,
       log,
     }),

@@ -1,13 +1,13 @@
 // What a pull request says: what Baton has verified apart from what agents claim. Pure, and short enough to read in half a minute.
 import { formatDollars } from "../core/ids.ts";
 import type { Sha } from "../core/ids.ts";
-import type { GateResult } from "../engine/events.ts";
 import { lessonsOf } from "../engine/hindsight.ts";
 import { proposalOf } from "../engine/proposal.ts";
 import { setupOf } from "../engine/setup.ts";
 import { makesTestsAlone } from "../engine/stage-order.ts";
-import { artifactOf, changeOf, isPublished, stageOrder, totalCost, workedMs, type State } from "../engine/state.ts";
+import { artifactOf, changeOf, isPublished, totalCost, workedMs, type State } from "../engine/state.ts";
 import type { FileChange } from "../workspace/file-change.ts";
+import { gateRemarks, gateTable, passedGates } from "./gate-table.ts";
 import {
   bullets,
   commandText,
@@ -27,7 +27,6 @@ import type { Links } from "./progress.ts";
 import { lessonsPart } from "./lessons-part.ts";
 import { setupPart } from "./setup-part.ts";
 import { SCHEDULED } from "./schedule-issue.ts";
-import { shownBy } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
 
 export interface PullRequestFacts {
@@ -152,28 +151,8 @@ function testsOf(state: State) {
   return makesTestsAlone(state.workflow) ? artifactOf(state, "Characterization")?.artifact.value : undefined;
 }
 
-function passedGates(state: State): GateResult[] {
-  return stageOrder(state.workflow).flatMap(
-    (name) => state.stages.get(name)?.current?.gates.filter((gate) => gate.passed) ?? [],
-  );
-}
-
 function verified(state: State, { neutral, head, tree, changes }: PullRequestFacts): string {
   const gates = passedGates(state);
-  const seen = gates.filter((gate) => shownBy(gate) !== "nothing");
-  const rows = seen.map((gate) => [
-    `✅ ${gate.gate}${shownBy(gate) === "part" ? " (in part)" : ""}`,
-    neutral.cell(gate.summary, 200),
-    orDash(
-      // What Baton did to prepare is in the list of all commands; here stands what judged.
-      [...new Set(gate.evidence.filter(({ argv }) => argv[0] !== "git").map(({ argv }) => commandText(argv)))]
-        .slice(0, 2)
-        .map((text) => neutral.codeCell(text, 160)),
-      "<br>",
-    ),
-    orDash([...new Set(gate.evidence.map(({ commit }) => commitName(state, commit, head)))], " → "),
-    seconds(gate.seconds),
-  ]);
   const files = (label: string, paths: readonly string[] | undefined) =>
     paths ? ` ${label}: ${paths.map((file) => neutral.code(file, 200)).join(", ")}.` : "";
   const reproduction = artifactOf(state, "Reproduction")?.artifact.value;
@@ -183,34 +162,13 @@ function verified(state: State, { neutral, head, tree, changes }: PullRequestFac
   return stack(
     "### Verified by Baton",
     "Run by Baton itself in fresh clones, no model involved.",
-    table(["Gate", "Result", "Command", "On commit", "Seconds"], rows),
+    gateTable(state, gates, { neutral, head }),
     bullets([
       `The head commit of this branch has exactly the tree that was verified: \`${tree.slice(0, 12)}\` (base \`${state.created.base.commit.slice(0, 10)}\`, verified as \`${head.slice(0, 10)}\`).`,
       `${count(changes.length, "file")} changed, +${added} −${removed}.${files("Reproduction", reproduction?.testFiles)}${files(testsOf(state) ? "Tests" : "Pinned behaviour", characterization?.testFiles)}`,
-      ...gates
-        .filter((gate) => shownBy(gate) === "nothing")
-        .map(({ gate, summary }) => `**Not verified:** ${gate}. ${neutral.line(summary, 300)}`),
-      ...remarks(gates, neutral),
+      ...gateRemarks(gates, neutral),
     ]),
   );
-}
-
-/** Notes that a reviewer wants to know although the gate passed: what failed before, too; names that are new, or were not compared. */
-function remarks(gates: readonly GateResult[], neutral: Neutral): string[] {
-  const told = gates.filter(({ gate }) => gate === "baseline" || gate === "surface");
-  return told.flatMap(({ notes }) => notes.slice(0, 10).map((note) => neutral.line(note, 300)));
-}
-
-function commitName(state: State, commit: Sha, head: Sha): string {
-  const short = `\`${commit.slice(0, 10)}\``;
-  if (commit === head) return `head ${short}`;
-  if (commit === state.created.base.commit) return `base ${short}`;
-  const added = [artifactOf(state, "Reproduction"), artifactOf(state, "Characterization")];
-  return added.some((tests) => tests?.commit === commit) ? `base + test ${short}` : short;
-}
-
-function orDash(parts: readonly string[], between: string): string {
-  return parts.length === 0 ? "–" : parts.join(between);
 }
 
 function claimed(state: State, neutral: Neutral): string {

@@ -1,4 +1,4 @@
-// Commands, in a comment or sent by a program: who may, and what each verb does.
+// Commands, in a comment, sent by a program, by a button or by a box of the dashboard: who may, and what each verb does.
 import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
@@ -34,7 +34,10 @@ export interface CommandsParts {
 const MAX_COMMANDS = 10;
 
 /** Carries commands out and returns a few words for the operator. Throws when GitHub or the database does not answer. */
-export type Commands = (intent: Intent & { door: "comment" | "dispatch" }, carried: Carried) => Promise<string>;
+export type Commands = (
+  intent: Intent & { door: "comment" | "dispatch" | "button" | "box" },
+  carried: Carried,
+) => Promise<string>;
 
 /** Commands over their parts. */
 export function createCommands(parts: CommandsParts): Commands {

@@ -54,6 +54,20 @@ export const doors = {
     more: "more where the verb needs it",
     refused: "a comment on the issue it names; a bot that is not listed is told nothing",
   },
+  button: {
+    name: "a button of Baton's check run on its pull request",
+    does: "Stop and Retry: what `/agent stop` and `/agent retry` do there",
+    may: "triage",
+    more: "more where the verb needs it; bots only where `triggers.bots` names them",
+    refused: "a comment on the pull request, once per person and reason",
+  },
+  box: {
+    name: "a tick in Baton's dashboard",
+    does: "starts, retries or approves, as `/agent fix`, `/agent retry` and `/agent approve` do on that issue",
+    may: "triage",
+    more: "more where the verb needs it; no bots",
+    refused: "a comment on that issue, once per person and reason, and the box is put back",
+  },
   schedule: {
     name: "`schedules` in `.github/baton.yml`",
     does: "starts the workflow by the clock",

@@ -8,12 +8,14 @@ import type { Log } from "../core/log.ts";
 import type { Bell, EventLog, Projection, Publisher, WorkflowSource } from "../engine/ports.ts";
 import type { CheckReader } from "../engine/checks-port.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
+import type { Dashboards } from "../store/dashboards.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import type { Outbox } from "../store/outbox.ts";
 import type { AllowedServer } from "../workflows/servers.ts";
 import { askedBy, type Carried } from "./asked.ts";
 import { createBeginnings } from "./beginnings.ts";
 import { createChecks } from "./checks.ts";
+import { createBoxes } from "./boxes.ts";
 import { createCommands } from "./commands.ts";
 import type { Intent, Self } from "./intent.ts";
 import { createJudge } from "./judge.ts";
@@ -49,6 +51,7 @@ export type IntakePublisher = Pick<
   | "openScheduleIssue"
   | "showConfig"
   | "checkConfig"
+  | "showChecksAgain"
   | "removeMerged"
   | "putBack"
   | "rerunChecks"
@@ -67,6 +70,8 @@ export interface IntakeParts {
   readonly projection?: Pick<Projection, "touch"> | undefined;
   /** Told what configs say about starts by the clock. */
   readonly schedules: Pick<ScheduleBook, "learn">;
+  /** Told which configs ask for a dashboard, and asked what it offers. */
+  readonly dashboards: Pick<Dashboards, "learn" | "spoil" | "offered">;
   /** Told what configs allow, and asked for it. */
   readonly limits: KnownLimits;
   /** The MCP servers that agents may name; unchecked when absent. */
@@ -102,6 +107,7 @@ export function createIntake(parts: IntakeParts): Intake {
   const command = createCommands({ ...parts, loadConfig, start, restart, steer, judge, revise });
   const replied = createReplied({ ...parts, judge });
   const checks = createChecks(parts);
+  const boxes = createBoxes({ ...parts, command });
   const wishes = createWishes(parts);
   const proposals = createProposals(parts);
   const lanes = createLanes();
@@ -162,6 +168,10 @@ export function createIntake(parts: IntakeParts): Intake {
         return revise.pushed(looked, signal);
       case "proposed":
         return proposals(looked);
+      case "dashboard":
+        return boxes(looked, { delivery, signal });
+      case "rerun":
+        return `${await parts.publisher.showChecksAgain(looked.repo, looked.commit)} checks said again what they said`;
       case "wish": {
         const { wish } = looked;
         const intent = await wishes(wish, await loadConfig(wish.repo), delivery.receivedAt);
@@ -192,6 +202,8 @@ export function createIntake(parts: IntakeParts): Intake {
         return revise.closed(intent, carried.signal);
       case "comment":
       case "dispatch":
+      case "button":
+      case "box":
         return command(intent, carried);
       case "reply":
         return replied(askedBy(intent, carried, 0, "a comment"), intent);

@@ -66,6 +66,20 @@ export type Intent = Place &
         readonly at: number;
       }
     | {
+        /** A person pressed a button of a check run of Baton's. */
+        readonly door: "button";
+        readonly reading: Reading;
+      }
+    | {
+        /** A person ticked a box of Baton's dashboard. */
+        readonly door: "box";
+        readonly text: AskedText;
+        readonly reading: Reading;
+        readonly at: number;
+        /** What the box answers, where it answers something (`askKey`). */
+        readonly ask?: string | undefined;
+      }
+    | {
         /** The repository's config says that it is time. */
         readonly door: "schedule";
         readonly text: AskedText;
@@ -124,6 +138,13 @@ export type Wish = { readonly repo: RepoRef } & (
       readonly door: "dispatch";
       readonly actor: Actor;
       readonly issue: number;
+      readonly reading: Reading;
+    }
+  | {
+      readonly door: "button";
+      readonly actor: Actor;
+      /** Of which the check run is. */
+      readonly run: RunId;
       readonly reading: Reading;
     }
   | {

@@ -70,6 +70,8 @@ export function createJudge({ log, bell, reader, publisher, projection, outbox, 
 
   /** What is asked at this moment, and stands above the comment that speaks. */
   async function seenBy({ intent }: Asked, state: State, kind: Wait): Promise<ReadonlySet<string>> {
+    // A box names the plan that it approves.
+    if (intent.door === "box") return new Set(intent.ask === undefined ? [] : [intent.ask]);
     const seen = new Set<string>();
     for (const ask of openAsks(state)) {
       if (ask.asked.for !== kind || (intent.door !== "comment" && intent.door !== "reply")) continue;

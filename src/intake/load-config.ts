@@ -10,6 +10,7 @@ import type { Publisher } from "../engine/ports.ts";
 import { parseExtended } from "../workflows/extend-config.ts";
 import { CONFIG_FILE } from "../workflows/load.ts";
 import { defaultRepoConfig } from "../workflows/repo-config.ts";
+import type { Dashboards } from "../store/dashboards.ts";
 import type { KnownLimits } from "./limits.ts";
 import type { ScheduleBook } from "./schedules.ts";
 import type { LoadedConfig } from "./start.ts";
@@ -19,6 +20,8 @@ export interface ConfigsParts {
   readonly publisher: Pick<Publisher, "showConfig">;
   /** Told what configs say about starts by the clock. */
   readonly schedules: Pick<ScheduleBook, "learn">;
+  /** Told which ask for a dashboard. */
+  readonly dashboards: Pick<Dashboards, "learn">;
   /** Told what they allow. */
   readonly limits: Pick<KnownLimits, "learn">;
   readonly journal: Log;
@@ -47,10 +50,13 @@ export function createConfigs({
   reader,
   publisher,
   schedules,
+  dashboards,
   limits,
   journal,
   clock = systemClock,
 }: ConfigsParts): Configs {
+  /** What was learned last of dashboards, by repository: most deliveries change nothing. */
+  const wished = new Map<number, string>();
   const told = new Map<number, { readonly what: string; readonly at: number }>();
   const news = new Map<number, LoadedConfig>();
 
@@ -64,7 +70,13 @@ export function createConfigs({
     const loaded = await read(repo);
     if (loaded.type === "ok") limits.learn(repo, loaded.config.limits);
     // A config that cannot be read changes nothing about what was read before.
-    if (loaded.type === "ok" && repo.installationId !== undefined) await schedules.learn(repo, loaded.config.schedules);
+    if (loaded.type === "ok" && repo.installationId !== undefined) {
+      await schedules.learn(repo, loaded.config.schedules);
+      const wish = JSON.stringify([repo, loaded.config.dashboard]);
+      if (wished.get(repo.id) !== wish) await dashboards.learn(repo.id, repo, loaded.config.dashboard);
+      if (wished.size >= REMEMBERED) wished.clear();
+      wished.set(repo.id, wish);
+    }
     return loaded;
   }
 

@@ -20,6 +20,10 @@ export function laneOf(looked: Looked): string {
       return `${looked.repo.id}#${looked.issue}`;
     case "proposed":
       return `proposed ${looked.repo.id}#${looked.pull}`;
+    case "dashboard":
+      return `dashboard ${looked.repo.id}`;
+    case "rerun":
+      return `rerun ${looked.repo.id}`;
     case "ground":
       return `ground ${looked.ground.installation ?? looked.ground.repositories.join()}`;
     default:
@@ -43,6 +47,8 @@ export function repoOf(looked: Looked): RepoRef | undefined {
     case "config":
     case "pushed":
     case "proposed":
+    case "rerun":
+    case "dashboard":
       return looked.repo;
     case "ground":
       return undefined;
@@ -56,5 +62,7 @@ export function doorOf(looked: Looked): string {
   if (looked.type === "intent") return looked.intent.door;
   if (looked.type === "wish") return looked.wish.door;
   if (looked.type === "proposed") return "pull request";
+  if (looked.type === "rerun") return "checks";
+  if (looked.type === "dashboard") return "dashboard";
   return looked.type === "ground" ? looked.ground.loss : "push";
 }

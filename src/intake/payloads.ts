@@ -139,6 +139,18 @@ export type StatusEvent = z.infer<typeof StatusEvent>;
 export const ChecksEvent = z.object({ repo: RepoRef, branch: z.string(), head: z.string() });
 export type ChecksEvent = z.infer<typeof ChecksEvent>;
 
+const Check = z.object({ head_sha: z.string(), app: App });
+
+/** A check run, or all of an App's on a commit. */
+export const CheckEvent = z.object({
+  ...common,
+  action: z.string(),
+  check_run: Check.extend({ external_id: z.string().nullish() }).nullish(),
+  check_suite: Check.nullish(),
+  requested_action: z.object({ identifier: z.string() }).nullish(),
+});
+export type CheckEvent = z.infer<typeof CheckEvent>;
+
 /** Baton's own: a start by the clock whose time has come. */
 export const ScheduleEvent = z.object({ repo: RepoRef, id: z.string() });
 

@@ -63,7 +63,7 @@ function isOnSchedule({ schedules }: RepoConfig, { door, subject }: Intent, self
 }
 
 /** Doors by which a run starts, but for comments. */
-const startDoors = ["opened", "label", "assigned", "schedule", "dispatch"] as const;
+const startDoors = ["opened", "label", "assigned", "schedule", "dispatch", "box"] as const;
 
 /** Starts runs over its parts. The function throws when GitHub or the database does not answer. */
 export function createStart({ log, bell, reader, publisher, workflows, self }: StartParts): Start {

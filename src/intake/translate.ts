@@ -7,16 +7,19 @@ import type { z } from "zod";
 import { isSha, type Sha } from "../core/ids.ts";
 import { planMarkerIn } from "../engine/asks.ts";
 import type { RepoRef } from "../engine/events.ts";
-import { reportedEnd, ticksIn } from "../engine/findings.ts";
+import { boxesTicked, isDashboard } from "../engine/boxes.ts";
+import { findingsTicked, reportedEnd } from "../engine/findings.ts";
 import { CONFIG_FILE } from "../workflows/load.ts";
 import { isIgnored } from "../workflows/names.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
 import type { Actor, Ground, Intent, Pushed, Self, Wish } from "./intent.ts";
 import { issueOfBranch } from "./own-branch.ts";
+import { fromCheck } from "./pressed.ts";
 import {
   ChecksEvent,
   CheckSuiteEvent,
+  CheckEvent,
   CommentEvent,
   Deed,
   DispatchEvent,
@@ -29,6 +32,7 @@ import {
   type Issue,
   type Pull,
 } from "./payloads.ts";
+import { actorOf, ghost, isOwnAccount, isSelf, repoOf, type Account } from "./who.ts";
 
 export type Translation =
   | { readonly type: "intent"; readonly intent: Intent }
@@ -40,6 +44,10 @@ export type Translation =
   | ({ readonly type: "pushed" } & Pushed)
   /** A pull request proposes a commit that may change what the repository says to Baton. */
   | { readonly type: "proposed"; readonly repo: RepoRef; readonly pull: number; readonly head: Sha }
+  /** Somebody did something to Baton's dashboard; `ticked`: the names of boxes. */
+  | { readonly type: "dashboard"; readonly repo: RepoRef; readonly actor: Actor; readonly ticked: readonly string[] }
+  /** Somebody asked GitHub to run Baton's checks of a commit again. */
+  | { readonly type: "rerun"; readonly repo: RepoRef; readonly commit: Sha }
   | { readonly type: "nothing"; readonly because: string };
 
 const nothing = (because: string): Translation => ({ type: "nothing", because });
@@ -57,9 +65,6 @@ const DISPATCH = "agent";
 const OWN_BRANCH = /^refs\/heads\/(baton\/[a-z]{1,20}-(\d{1,9})(?:-.{1,200})?)$/;
 /** GitHub tells at most so many commits of a push (docs.github.com, "push"). */
 const COMMITS_TOLD = 2_048;
-
-/** GitHub's account for people who have left (github.com/ghost). */
-const ghost = { login: "ghost", id: 10_137, type: "User" };
 
 /** What the delivery `name` with this parsed payload asks for. Never throws: a payload of another shape is nothing. */
 export function translate(name: string, payload: unknown, self: Self): Translation {
@@ -92,6 +97,7 @@ export function translate(name: string, payload: unknown, self: Self): Translati
     case "issues.deleted":
     case "issues.transferred":
     case "issues.locked":
+    case "issues.reopened":
       return read(IssueEvent, payload, (event) => fromIssue(event, self));
     case "issue_comment.created":
       return read(CommentEvent, payload, (event) => fromComment(event, self));
@@ -103,6 +109,10 @@ export function translate(name: string, payload: unknown, self: Self): Translati
       return read(PullEvent, payload, fromProposal);
     case "pull_request.closed":
       return read(PullEvent, payload, (event) => fromPull(event, self));
+    case "check_run.requested_action":
+    case "check_run.rerequested":
+    case "check_suite.rerequested":
+      return read(CheckEvent, payload, (event) => fromCheck(event, self));
     case "pull_request_review.submitted":
       return read(ReviewEvent, payload, (event) => fromReview(event, self));
     default: {
@@ -124,6 +134,15 @@ function fromIssue(event: IssueEvent, self: Self): Translation {
   const { issue, sender } = event;
   if (issue.pull_request) return nothing("it is about a pull request");
   const place = placeOf(event);
+  const body = issue.body ?? "";
+  const before = event.changes?.body?.from ?? body;
+  // The first line counts also when the person took it out.
+  if (isSelf(issue.user ?? ghost, self, issue.performed_via_github_app) && (isDashboard(body) || isDashboard(before))) {
+    const actor = actorOf(sender, undefined);
+    const ticked = event.action === "edited" && !actor.bot ? boxesTicked(body, before) : [];
+    if (["edited", "closed", "reopened"].includes(event.action))
+      return { type: "dashboard", repo: place.repo, actor, ticked };
+  }
   switch (event.action) {
     case "opened": {
       if (isSelf(sender, self, issue.performed_via_github_app)) return nothing("Baton opened it itself");
@@ -222,8 +241,7 @@ function fromEdit(event: CommentEvent, self: Self): Translation {
   if (actor.bot) return nothing("a bot edited it");
   const end = reportedEnd(body) ?? reportedEnd(before);
   if (end) {
-    const old = ticksIn(before);
-    const ticked = [...ticksIn(body)].filter((number) => !old.has(number));
+    const ticked = findingsTicked(body, before);
     if (ticked.length === 0) return nothing("nothing was ticked in it");
     return {
       type: "intent",
@@ -334,18 +352,6 @@ function pullOf({ number, html_url, user }: Pull): Intent["subject"] {
   return { kind: "pull", number, url: html_url, author: { login: author.login, id: author.id } };
 }
 
-function repoOf({ repository, installation }: Pick<IssueEvent, "repository" | "installation">): RepoRef {
-  return {
-    id: repository.id,
-    owner: repository.owner.login,
-    name: repository.name,
-    private: repository.private,
-    defaultBranch: repository.default_branch,
-    cloneUrl: repository.clone_url,
-    ...(installation ? { installationId: installation.id } : {}),
-  };
-}
-
 function placeOf(event: IssueEvent | CommentEvent): Pick<Intent, "repo" | "subject"> {
   const { issue } = event;
   const author = issue.user ?? ghost;
@@ -362,32 +368,6 @@ function placeOf(event: IssueEvent | CommentEvent): Pick<Intent, "repo" | "subje
 
 function textOf(issue: Issue): { title: string; body: string } {
   return { title: issue.title, body: issue.body ?? "" };
-}
-
-interface Account {
-  readonly login: string;
-  readonly id: number;
-  readonly type?: string | undefined;
-}
-
-type AppRef = { readonly id: number; readonly slug?: string | null | undefined } | null | undefined;
-
-function isSelf(account: Account, self: Self, app?: AppRef): boolean {
-  if (self.appId !== undefined && app?.id === self.appId) return true;
-  return account.login.toLowerCase() === self.login.toLowerCase();
-}
-
-/** The App's account among assignees: with `[bot]`, or where GitHub leaves that out as a bot's. */
-function isOwnAccount(account: Account, self: Self): boolean {
-  return isSelf(account, self) || (account.type === "Bot" && account.login.toLowerCase() === self.slug.toLowerCase());
-}
-
-/** A person, unless the account is a bot's or an App wrote in the person's name. */
-function actorOf(account: Account, app: AppRef): Actor {
-  const bot = account.type === "Bot" || account.login.endsWith("[bot]");
-  const person = { login: account.login, id: account.id };
-  if (app) return { person, bot, app: app.slug ?? `app ${app.id}` };
-  return { person, bot, app: bot ? account.login : undefined };
 }
 
 /** `agent` and `agent:<type>`, in any case. */

@@ -1,13 +1,15 @@
-// What comes without its issue: a command that a program sent, and a start by the clock. Here the issue is read, or opened, and what is left
-// is an intent like any other.
+// What comes without its issue: a command that a program sent, a button of a check run, and a start by the clock. Here the issue is read, or
+// opened, and what is left is an intent like any other.
 import type { RepoRef } from "../engine/events.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
-import type { Publisher } from "../engine/ports.ts";
+import { fold } from "../engine/fold.ts";
+import type { EventLog, Publisher } from "../engine/ports.ts";
 import { scheduleId, type Schedule } from "../workflows/schedules.ts";
 import type { Actor, Intent, Self, Wish } from "./intent.ts";
 import { configOr, type LoadedConfig } from "./start.ts";
 
 export interface WishesParts {
+  readonly log: Pick<EventLog, "read">;
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "openScheduleIssue">;
   readonly self: Self;
@@ -22,7 +24,7 @@ export type Wishes = (wish: Wish, loaded: LoadedConfig, at: number) => Promise<I
 /** Issues of its own that were deleted under one schedule, before it is given up. */
 const MAX_OPENED = 5;
 
-export function createWishes({ reader, publisher, self }: WishesParts): Wishes {
+export function createWishes({ log, reader, publisher, self }: WishesParts): Wishes {
   return async (wish, loaded, at) => {
     const { repo } = wish;
     switch (wish.door) {
@@ -31,6 +33,16 @@ export function createWishes({ reader, publisher, self }: WishesParts): Wishes {
         const issue = await reader.issue(repo, wish.issue);
         if (!issue) return `there is no issue #${wish.issue}`;
         return { ...placeOf(repo, wish.issue, issue), door: "dispatch", actor, text: textOf(issue), reading, at };
+      }
+      case "button": {
+        const { actor, run, reading } = wish;
+        const events = await log.read(run);
+        const { created, pullRequest } = events.length === 0 ? {} : fold(events);
+        // Runs of other repositories are none of this one's business, whatever a check run says.
+        if (created?.repo.id !== repo.id || !pullRequest) return "there is no pull request of that run here";
+        const author = { login: self.login, id: 0 };
+        const subject = { kind: "pull" as const, number: pullRequest.number, url: pullRequest.url, author };
+        return { repo, subject, door: "button", actor, reading };
       }
       case "schedule": {
         if (loaded.type === "invalid") return "the config is broken";

@@ -17,9 +17,11 @@ import {
   transferIssue,
 } from "./lifecycle.ts";
 import { addReview, openPull, type NewReview } from "./pulls.ts";
+import { pressButton, rerunCheck } from "./rest/checks.ts";
 import { resolveThread } from "./review-threads.ts";
 import {
   type App,
+  type CheckRun,
   type Comment,
   type Doer,
   findAccount,
@@ -80,6 +82,10 @@ export interface Acts {
   review(at: IssueAddress & NewReview & { readonly as: string }): void;
   /** Resolves the thread that begins with the remark of this id. */
   resolve(at: IssueAddress & { readonly as: string; readonly thread: number }): void;
+  /** Presses a button of the newest check run of this name. */
+  press(at: OnRepository & { readonly check: string; readonly button: string }): Promise<void>;
+  /** Asks for that check run once more. */
+  rerun(at: OnRepository & { readonly check: string }): Promise<void>;
   lockIssue(at: OnIssue): Promise<void>;
   unlockIssue(at: OnIssue): Promise<void>;
   /** From now on it answers 410. */
@@ -123,6 +129,12 @@ export function issueAt(world: World, { repo, number }: IssueAddress): Issue {
   const found = repositoryNamed(world, repo).issues.get(number);
   if (!found) throw new BatonError("not-found", `${repo} has no issue ${number}`);
   return found;
+}
+
+function checkNamed(repo: Repository, name: string): CheckRun {
+  const run = repo.checkRuns.findLast((one) => one.name === name);
+  if (!run) throw new BatonError("not-found", `${repo.fullName} has no check run ${name}`);
+  return run;
 }
 
 function appNamed(world: World, slug: string | undefined): App {
@@ -192,6 +204,10 @@ export function createActs(world: World, webhooks: Webhooks): Acts {
       if (!pull) throw new BatonError("not-found", `${at.repo}#${at.number} is no pull request`);
       resolveThread(world, pull, at.thread, by(at.as).account);
     },
+    press: (at) =>
+      onRepository(at, (repo, { account }) => pressButton(world, repo, checkNamed(repo, at.check), account, at.button)),
+    rerun: (at) =>
+      onRepository(at, (repo, { account }) => rerunCheck(world, repo, checkNamed(repo, at.check), account)),
     lockIssue: (at) => onIssue(at, (repo, issue, doer) => setLock(world, repo, issue, doer, true)),
     unlockIssue: (at) => onIssue(at, (repo, issue, doer) => setLock(world, repo, issue, doer, false)),
     deleteIssue: (at) => onIssue(at, (repo, issue, doer) => deleteIssue(world, repo, issue, doer)),

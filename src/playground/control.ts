@@ -79,6 +79,10 @@ const acts: Readonly<Record<string, Run>> = {
   ),
   closeIssue: doing(onIssue, (playground, given) => playground.closeIssue(given)),
   reopenIssue: doing(onIssue, (playground, given) => playground.reopenIssue(given)),
+  press: doing(onRepository.extend({ check: z.string(), button: z.string() }), (playground, given) =>
+    playground.press(given),
+  ),
+  rerun: doing(onRepository.extend({ check: z.string() }), (playground, given) => playground.rerun(given)),
   lockIssue: doing(onIssue, (playground, given) => playground.lockIssue(given)),
   unlockIssue: doing(onIssue, (playground, given) => playground.unlockIssue(given)),
   deleteIssue: doing(onIssue, (playground, given) => playground.deleteIssue(given)),

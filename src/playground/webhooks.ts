@@ -63,7 +63,9 @@ export interface Webhooks extends AsyncDisposable {
 
 /** The permission an App needs to hear of an event. */
 function heard(app: App, { event, fields }: Announcement): boolean {
-  if (app.standing !== "installed" || !app.events.includes(event)) return false;
+  // Who may write checks hears of them without asking for it (docs.github.com, "check_run").
+  const unasked = event.startsWith("check_") && reaches(app.permissions, "checks", "write");
+  if (app.standing !== "installed" || !(unasked || app.events.includes(event))) return false;
   const may = (name: string) => reaches(app.permissions, name, "read");
   if (event === "pull_request" || event === "pull_request_review") return may("pull_requests");
   if (event === "push" || event === "repository_dispatch") return may("contents");

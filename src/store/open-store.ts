@@ -7,6 +7,7 @@ import { openClaims, usualLimits, type ClaimLimits, type WorkerClaims } from "./
 import { createArchive, type Archive } from "./archive.ts";
 import { createHistory } from "./history.ts";
 import { type Database, openDatabase } from "./database.ts";
+import { createDashboardBook, type Dashboards } from "./dashboards.ts";
 import { createDeliveries, type Deliveries } from "./deliveries.ts";
 import { openEventLog } from "./event-log.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
@@ -29,6 +30,7 @@ export interface Store extends AsyncDisposable {
   readonly log: EventLog;
   readonly deliveries: Deliveries;
   readonly schedules: Schedules;
+  readonly dashboards: Dashboards;
   readonly sweeps: Sweeps;
   readonly outbox: Outbox;
   readonly unshown: Unshown;
@@ -92,6 +94,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     shelf: database.shared ? createShelf(database) : undefined,
     deliveries: createDeliveries(database),
     schedules: createSchedules(database),
+    dashboards: createDashboardBook(database),
     sweeps: createSweeps(database),
     outbox: createOutbox(database),
     unshown: createUnshown(database),

@@ -144,6 +144,10 @@ export const RepoConfig = z.strictObject({
         .describe("Bounds of an attempt's time once it is told from earlier ones: twice their mean"),
     })
     .prefault({}),
+  dashboard: z
+    .boolean()
+    .default(false)
+    .describe("Keep an issue up to date that says how the work stands here, with boxes to start, retry and approve"),
   schedules: z.array(Schedule).max(10).default([]).describe("Workflows that start by the clock"),
   protect: z.array(glob).max(100).default([]).describe("Paths no run may change, besides the built-in ones"),
   labels: z.partialRecord(z.enum(issueTypes), z.string().max(50)).default({}).describe("Type → the label to set"),

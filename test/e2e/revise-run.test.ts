@@ -174,6 +174,29 @@ describe("a review that asks for changes", () => {
     expect(pull()?.pull?.reviewers.map(({ login }) => login)).toEqual([person]);
   });
 
+  test("has the checks of each commit on it, and says on the first how it went", async () => {
+    const on = (commit: string) =>
+      world.playground
+        .checkRuns(repo)
+        .filter(({ headSha }) => headSha === commit)
+        .map(({ name: check, conclusion }) => [check, conclusion]);
+    const three = [
+      ["Baton / reproduction", "success"],
+      ["Baton / verification", "success"],
+      ["Baton / review", "neutral"],
+    ];
+    await until(() => on(headOf()).length === 3, { what: "the new commit has no checks" });
+    expect(on(headOf())).toEqual(three);
+    await until(() => on(before.head).some(([check, ended]) => check === "Baton / revision" && ended === "success"), {
+      what: "the first commit does not say how the revision went",
+    });
+    expect(on(before.head)).toEqual([...three, ["Baton / revision", "success"]]);
+    const { version } = await stateNow();
+    await world.playground.rerun({ repo, check: "Baton / revision", as: person });
+    await settled();
+    expect((await stateNow()).version).toBe(version);
+  });
+
   test("starts nothing when it approves, says nothing, or comes from somebody who may not", async () => {
     const { version } = await stateNow();
     world.playground.review({ repo, number, as: person, state: "APPROVED", body: "Good." });

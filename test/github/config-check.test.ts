@@ -116,6 +116,15 @@ describe("with the permission", () => {
     expect(run).toMatchObject({ conclusion: "failure", annotations: [], summary: expect.stringContaining("comands") });
   });
 
+  test("asked to run again it says the same once more, on the same check run", async () => {
+    const mine = publisher();
+    await mine.checkConfig(repo, commit, { problems: [problem(1)], warnings: [] });
+    const { id, summary } = { ...playground.checkRuns(name)[0] };
+    expect(await mine.showChecksAgain(repo, commit)).toBe(1);
+    expect(playground.checkRuns(name)).toMatchObject([{ id, summary, status: "completed", conclusion: "failure" }]);
+    expect(playground.checkRuns(name)[0]?.annotations).toHaveLength(1);
+  });
+
   test("more problems than one request takes come in several, and count up to a bound", async () => {
     const problems = Array.from({ length: 230 }, (_, index) => problem(index + 1));
     await publisher().checkConfig(repo, commit, { problems, warnings: [] });

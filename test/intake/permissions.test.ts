@@ -7,6 +7,7 @@ import { doors } from "#src/intake/doors.ts";
 import { verbs } from "#src/intake/verbs.ts";
 import { created, goodTriage } from "#test/support/engine-world.ts";
 import { commentPayload, intakeWorld, issuePayload, maria, self, type World } from "#test/support/intake-world.ts";
+import { recordedRuns } from "#test/support/recorded-run.ts";
 
 /** What each verb needs. */
 const triage = ["triage", "pause", "stop", "ignore", "status", "why", "help"];
@@ -44,13 +45,17 @@ interface Kind {
   readonly at: readonly string[];
 }
 
-const person = ["opened", "label", "assigned", "ticks", "review", "plan", "reply"];
+const person = ["opened", "label", "assigned", "ticks", "box", "review", "plan", "reply"];
 const helper = { login: "helper[bot]", id: 5, type: "Bot" };
 const kinds: Readonly<Record<string, Kind>> = {
   "nobody's role": { role: "none", may: byComment.nobody, at: ["opened"] },
   read: { role: "read", may: byComment.nobody, at: ["opened"] },
   triage: { role: "triage", may: byComment.sorts, at: ["opened", "ticks"] },
-  write: { role: "write", may: byComment.works, at: ["opened", "label", "assigned", "ticks", "review", "reply"] },
+  write: {
+    role: "write",
+    may: byComment.works,
+    at: ["opened", "label", "assigned", "ticks", "box", "review", "reply"],
+  },
   maintain: { role: "maintain", may: byComment.all, at: person },
   admin: { role: "admin", may: byComment.all, at: person },
   "the author without rights": { role: "none", author: true, may: byComment.nobody, at: ["opened", "reply"] },
@@ -78,6 +83,7 @@ function worldOf({ role, listed }: Kind): World {
     workflows: { names: () => ["bug", ...routed], load: () => Promise.resolve(undefined) },
   });
   world.reader.roles = role === undefined ? {} : { maria: role };
+  world.dashboards.offered.push("start:12");
   if (listed !== undefined) world.reader.files[".github/baton.yml"] = `triggers: { bots: ["${listed}"] }`;
   return world;
 }
@@ -95,11 +101,9 @@ async function isLet(world: World, name: string, payload: Readonly<Record<string
   const note = await world.send(name, payload);
   const { kinds: said, acknowledged, leftAlone, findings } = world.publisher;
   const isRefused = said.includes("refused");
-  if (
-    !isRefused &&
-    !/^nothing: |is not in triggers\.bots|whoever reviewed has the role|it is not theirs to answer/.test(note)
-  )
-    return true;
+  const silent =
+    /^nothing: |is not in triggers\.bots|whoever reviewed has the role|it is not theirs to answer|is drawn anew/;
+  if (!isRefused && !silent.test(note)) return true;
   const left = [...(await world.runs()).slice(before), ...acknowledged, ...leftAlone, ...findings];
   if (left.length > 0 || (isRefused && !note.includes("refused")))
     throw new Error(`it was refused, and something came of it all the same: ${note}`);
@@ -107,12 +111,15 @@ async function isLet(world: World, name: string, payload: Readonly<Record<string
 }
 
 const own = { login: self.login, id: 1, type: "Bot" };
+/** As the payloads of this file name it. */
+const here = { ...created().repo, id: 1, owner: "octo", name: "tab" };
 const assignee = own;
 const edit = (body: string, before: string, sender: object) => ({
   ...commentPayload(body, { action: "edited", comment: { user: own } }),
   sender,
   changes: { body: { from: before } },
 });
+const dashboard = (box: string) => `<!-- baton:dashboard:0 -->\n- [${box}] An issue <!-- baton:box:start:12 -->`;
 const report = `<!-- baton:end:run-0123456789ab:1 -->\n`;
 const plan = `<!-- baton:plan:run-0123456789ab:approve:1 -->\n`;
 
@@ -144,6 +151,13 @@ const acts: Readonly<Record<string, (kind: Kind) => [name: string, payload: Read
     "issue_comment",
     edit(`${report}- [x] **F1**`, `${report}- [ ] **F1**`, sender),
   ],
+  box: ({ sender = { ...maria, type: "User" } }) => [
+    "issues",
+    {
+      ...issuePayload("edited", { sender, issue: { number: 40, user: own, body: dashboard("x") } }),
+      changes: { body: { from: dashboard(" ") } },
+    },
+  ],
   review: ({ sender = { ...maria, type: "User" } }) => [
     "pull_request_review",
     {
@@ -166,6 +180,25 @@ const acts: Readonly<Record<string, (kind: Kind) => [name: string, payload: Read
   ],
 };
 
+/** Everybody of whom GitHub lets these be pressed; the run is there, so that nothing else is in the way. */
+async function presses(world: World, button: string, sender: object, isPrivate: boolean): Promise<boolean> {
+  const { events, state } = recordedRuns.succeeded({ repo: here, subject: { ...created().subject, number: 12 } });
+  await world.log.create(state.created);
+  await world.log.append(
+    state.runId,
+    1,
+    events.slice(1).map(({ event }) => event),
+  );
+  world.reader.pulls.set(13, "Closes #12");
+  const check_run = { external_id: `${state.runId}:revision:9`, head_sha: "d".repeat(40), app: { id: self.appId } };
+  const payload = { ...issuePayload("requested_action", { sender: { ...sender } }), check_run };
+  const note = await world.send(
+    "check_run",
+    inside({ ...payload, requested_action: { identifier: button } }, isPrivate),
+  );
+  return !/refused|is not in triggers\.bots|nothing: /.test(note);
+}
+
 /** One program's command for each that a verb may need. */
 const dispatched = ["stop", "fix", "budget $3"];
 
@@ -173,7 +206,7 @@ test("every verb and every door stands in the tables", () => {
   expect([...triage, ...write, ...maintain].toSorted()).toEqual(Object.keys(verbs).toSorted());
   // Nobody asks by these: the config does, or the issue is not what it was.
   const withoutActor = ["schedule", "checks", "closed", "pull-closed", "edited", "lost"];
-  expect([...Object.keys(acts), "comment", "dispatch", ...withoutActor].toSorted()).toEqual(
+  expect([...Object.keys(acts), "comment", "dispatch", "button", ...withoutActor].toSorted()).toEqual(
     Object.keys(doors).toSorted(),
   );
 });
@@ -203,6 +236,10 @@ for (const isPrivate of [false, true])
       const may = via ? byComment.all : kind.may;
       const isAllowed = await isLet(worldOf(kind), "repository_dispatch", inside(payload, isPrivate));
       expect([command, isAllowed]).toEqual([command, may.includes(command.split(" ")[0] ?? "")]);
+    }
+    for (const button of ["stop", "retry"]) {
+      const may = via ? byComment.all : kind.may;
+      expect([button, await presses(worldOf(kind), button, sender, isPrivate)]).toEqual([button, may.includes(button)]);
     }
     for (const [door, act] of Object.entries(acts)) {
       const [name, payload] = act(kind);

@@ -376,6 +376,7 @@ export class CountingPublisher implements Publisher {
   openScheduleIssue = () => Promise.resolve(0);
   showConfig = () => Promise.resolve();
   checkConfig = () => Promise.resolve();
+  showChecksAgain = () => Promise.resolve(0);
   removeMerged = () => Promise.resolve();
   putBack = () => Promise.resolve();
   rerunChecks = () => Promise.resolve([]);

@@ -191,6 +191,14 @@ export class RecordingPublisher implements IntakePublisher {
     return Promise.resolve();
   }
 
+  /** Commits whose checks were to say again what they said. */
+  readonly rerun: Sha[] = [];
+
+  showChecksAgain(_: RepoRef, commit: Sha): Promise<number> {
+    this.rerun.push(commit);
+    return Promise.resolve(3);
+  }
+
   readonly gone: string[] = [];
 
   removeMerged(_: RepoRef, branch: string): Promise<void> {
@@ -278,6 +286,12 @@ export interface World {
   readonly rung: string[];
   /** What configs that were read say about starts by the clock. */
   readonly learned: (readonly Schedule[])[];
+  /** Whether configs want one, those that are to be drawn anew, and the boxes that Baton offers. */
+  readonly dashboards: {
+    readonly wanted: Map<number, boolean>;
+    readonly spoiled: number[];
+    readonly offered: string[];
+  };
   /** Delivers, handles, and gives the note. */
   send(name: string, payload: unknown, id?: string): Promise<string>;
   /** Handles a delivery once more, as if this had not been written down: a crash before the mark. Gives the note. */
@@ -299,6 +313,7 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
   const outbox = createMemoryOutbox(systemClock);
   const rung: string[] = [];
   const learned: (readonly Schedule[])[] = [];
+  const dashboards: World["dashboards"] = { wanted: new Map(), spoiled: [], offered: [] };
   const intake = createIntake({
     deliveries,
     log,
@@ -310,6 +325,11 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
         learned.push(entries);
         return Promise.resolve();
       },
+    },
+    dashboards: {
+      learn: (id, _, isOn) => Promise.resolve(void dashboards.wanted.set(id, isOn)),
+      spoil: (id) => Promise.resolve(void dashboards.spoiled.push(id)),
+      offered: () => Promise.resolve(dashboards.offered),
     },
     outbox,
     limits: createKnownLimits(),
@@ -341,6 +361,7 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
     outbox,
     rung,
     learned,
+    dashboards,
     runs,
     async send(name, payload, id = `delivery-${(deliveryCount += 1)}`) {
       await deliveries.keep({ id, name, payload: JSON.stringify(payload) });

@@ -130,11 +130,14 @@ export function conversation(frame: Frame, repo: Repository, issue: Issue, below
   </div>`;
 }
 
-/** The page on which a comment is written anew. */
-export function editPage(frame: Frame, repo: Repository, issue: Issue, comment: Comment): Piece {
-  const body = html`<h2>Edit a comment of ${comment.by.account.login}</h2>
-    <form class="box write" method="post" action="/${repo.fullName}/issues/${issue.number}/comments/${comment.id}">
-      <textarea name="body" aria-label="Text" maxlength="65536" style="min-height:70vh">${comment.body}</textarea>
+/** The page on which a comment, or the issue's own text, is written anew. */
+export function editPage(frame: Frame, repo: Repository, issue: Issue, comment?: Comment): Piece {
+  const { account } = (comment ?? issue).by;
+  const at = `/${repo.fullName}/issues/${issue.number}/${comment ? `comments/${comment.id}` : "description"}`;
+  const body = html`<h2>Edit a comment of ${account.login}</h2>
+    <form class="box write" method="post" action="${at}">
+      <textarea name="body" aria-label="Text" maxlength="65536" style="min-height:70vh">
+${(comment ?? issue).body}</textarea>
       <div class="actions"><button class="primary">Update comment</button></div>
     </form>`;
   return layout(frame, { title: `Edit · ${issue.title}`, body, repo, tab: issue.pull ? "pulls" : "issues" });
@@ -161,6 +164,7 @@ function description(frame: Frame, repo: Repository, issue: Issue): Piece {
     body: issue.body || "*No description provided.*",
     reactions: issue.reactions,
     reactTo: `${issue.number}/reactions`,
+    ...(mayEdit(repo, issue, frame.acting) ? { editAt: `${issue.number}/description` } : {}),
   });
 }
 

@@ -106,7 +106,7 @@ export function maySort(repo: Repository, account: Account | undefined): boolean
 }
 
 /** One's own comments; everybody's with the role write. */
-export function mayEdit(repo: Repository, comment: Comment, account: Account | undefined): boolean {
+export function mayEdit(repo: Repository, comment: Pick<Comment, "by">, account: Account | undefined): boolean {
   return account !== undefined && (hasRole(repo, account, "write") || account.id === comment.by.account.id);
 }
 

@@ -14,6 +14,7 @@ import {
   setLabels,
 } from "../issues.ts";
 import { diffText } from "../git-diff.ts";
+import { pressButton, rerunCheck } from "../rest/checks.ts";
 import { startOfPull } from "../shapes/pulls.ts";
 import {
   type Account,
@@ -196,6 +197,36 @@ function forms(app: Hono, world: World): void {
     if (!acting || !maySort(repo, acting)) return refuse(c, "Labels need the role triage.");
     const names = issue.labels.map(({ name }) => name).filter((name) => name !== remove);
     await setLabels(world, repo, issue, { account: acting }, add ? [...names, add] : names);
+    return c.redirect(issueAddress({ acting, ...rest }, repo, issue), 303);
+  });
+
+  app.post("/:owner/:repo/runs/:id{[0-9]+}", async (c) => {
+    const { repo, acting } = at(c, world);
+    const run = repo?.checkRuns.find(({ id }) => id === Number(c.req.param("id")));
+    const { press } = await fields(c);
+    if (!repo || !run) return c.notFound();
+    if (!acting || !hasRole(repo, acting, "write")) return refuse(c, "Checks need the role write.");
+    if (press === undefined) await rerunCheck(world, repo, run, acting);
+    else if (run.actions.some(({ identifier }) => identifier === press))
+      await pressButton(world, repo, run, acting, press);
+    else return refuse(c, "The check has no such button any more.");
+    const pull = [...repo.issues.values()].find((issue) => issue.pull?.headSha === run.headSha);
+    return c.redirect(pull ? `/${repo.fullName}/pull/${pull.number}/checks` : `/${repo.fullName}`, 303);
+  });
+
+  const description = "/:owner/:repo/issues/:number{[0-9]+}/description";
+  app.get(description, async (c) => {
+    const { repo, issue, ...rest } = atIssue(c, world);
+    const may = repo && issue && mayEdit(repo, issue, rest.acting);
+    return await show(c, may ? editPage(rest, repo, issue) : undefined);
+  });
+  app.post(description, async (c) => {
+    const { repo, issue, acting, ...rest } = atIssue(c, world);
+    const body = lines((await fields(c))["body"] ?? "");
+    if (!repo || !issue) return c.notFound();
+    if (!acting || !mayEdit(repo, issue, acting)) return refuse(c, "Texts of others need the role write.");
+    if (body.length > MAX_BODY) return refuse(c, "A text has no more than 65,536 characters.");
+    if (body !== issue.body) await editIssue(world, repo, issue, { account: acting }, { body });
     return c.redirect(issueAddress({ acting, ...rest }, repo, issue), 303);
   });
 

@@ -5,7 +5,7 @@ import type { Commit } from "../git-repository.ts";
 import { accountOf } from "../shapes/commits.ts";
 import { threadsOf } from "../review-threads.ts";
 import { startOfPull } from "../shapes/pulls.ts";
-import type { CheckRun, Issue, PullRequest, Repository } from "../state.ts";
+import { type CheckRun, hasRole, type Issue, type PullRequest, type Repository } from "../state.ts";
 import { conversation, headline } from "./issues.ts";
 import { type Frame, layout } from "./layout.ts";
 import { avatar, icon, type Piece, prose, stateBadge, time } from "./pieces.ts";
@@ -159,7 +159,20 @@ function checkMark(run: CheckRun): Piece {
   return run.conclusion === "neutral" || run.conclusion === "skipped" ? icon("dot", "dim") : icon("cross", "bad");
 }
 
-function checkBox({ world }: Frame, repo: Repository, checks: readonly CheckRun[], unfolded: boolean): Piece {
+/** What may be asked of its App, by whoever may write. */
+function checkButtons({ acting }: Frame, repo: Repository, run: CheckRun): Piece {
+  if (!hasRole(repo, acting, "write")) return html``;
+  return html`<form class="presses" method="post" action="/${repo.fullName}/runs/${run.id}">
+    ${run.actions.map(
+      ({ label, description, identifier }) =>
+        html`<button class="plain" name="press" value="${identifier}" title="${description}">${label}</button>`,
+    )}
+    <button class="plain" name="rerun" value="yes" title="Ask the App to run this check again">Re-run</button>
+  </form>`;
+}
+
+function checkBox(frame: Frame, repo: Repository, checks: readonly CheckRun[], unfolded: boolean): Piece {
+  const { world } = frame;
   const bad = checks.filter(
     ({ conclusion }) => conclusion !== null && !["success", "neutral", "skipped"].includes(conclusion),
   ).length;
@@ -188,6 +201,7 @@ function checkBox({ world }: Frame, repo: Repository, checks: readonly CheckRun[
         <a class="small" href="${run.detailsUrl}">Details</a>
       </summary>
       ${said === "" ? "" : prose(world, repo, said)} ${marks.length > 0 ? html`<div class="md">${marks}</div>` : ""}
+      ${checkButtons(frame, repo, run)}
     </details>`;
   });
   return html`<div class="box checks" id="checks" ${unfolded ? "data-live" : ""}>

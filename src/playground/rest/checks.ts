@@ -4,7 +4,7 @@ import { z } from "zod";
 import { checkRunShape, checkSuiteId } from "../shapes/commits.ts";
 import { appShape, nodeId } from "../shapes/accounts.ts";
 import { encodePath } from "../shapes/pulls.ts";
-import { changed, type CheckRun, type Doer, type Repository, timestamp, type World } from "../state.ts";
+import { type Account, changed, type CheckRun, type Doer, type Repository, timestamp, type World } from "../state.ts";
 import { answer, bodyOf, here, notFound, page, param, Refusal, type RestContext, type RestEnv } from "./exchange.ts";
 import { commitNamed } from "./repositories.ts";
 
@@ -176,11 +176,30 @@ export async function queueCheck(world: World, repo: Repository, run: CheckRun, 
   await tell(world, repo, run, by, "created");
 }
 
-async function tell(world: World, repo: Repository, run: CheckRun, by: Doer, action: string): Promise<void> {
+/** Somebody presses a button of it; its App hears of that. */
+export async function pressButton(world: World, repo: Repository, run: CheckRun, by: Account, identifier: string) {
+  await tell(world, repo, run, { account: by }, "requested_action", { requested_action: { identifier } });
+}
+
+/** Somebody wants it to run again. It stays as it is until its App says something. */
+export async function rerunCheck(world: World, repo: Repository, run: CheckRun, by: Account): Promise<void> {
+  await tell(world, repo, run, { account: by }, "rerequested");
+}
+
+async function tell(
+  world: World,
+  repo: Repository,
+  run: CheckRun,
+  by: Doer,
+  action: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
   changed(world);
   const suite = await suiteShape(world, repo, run);
-  const fields = { check_run: { ...checkRunShape(world, repo, run), check_suite: suite } };
-  world.announce(repo, { event: "check_run", action, by: by.account, fields });
+  const fields = { check_run: { ...checkRunShape(world, repo, run), check_suite: suite }, ...more };
+  // That it is pressed, or to run again, only the App hears whose check it is.
+  const only = action === "requested_action" || action === "rerequested" ? { only: run.app } : {};
+  world.announce(repo, { event: "check_run", action, by: by.account, fields, ...only });
 }
 
 /** A finished run; and with the last of the App's runs on that commit its suite is finished too. */
