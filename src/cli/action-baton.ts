@@ -70,7 +70,7 @@ export async function openActionBaton(action: ActionEnv, env: Env, journal: Log)
   const model = federation
     ? createModel({
         apiKey: "",
-        baseURL: env.model?.baseURL ?? "",
+        baseURL: federation.baseURL,
         federation: { ...federation, identityToken: () => jobToken(federation.door, federation.audience) },
         log: journal,
       })

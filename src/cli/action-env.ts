@@ -34,6 +34,7 @@ const Variables = z.object({
   BATON_APP_SLUG: optional,
   ACTIONS_ID_TOKEN_REQUEST_URL: optional,
   ACTIONS_ID_TOKEN_REQUEST_TOKEN: optional,
+  ANTHROPIC_BASE_URL: z.string().default("https://api.anthropic.com"),
   ANTHROPIC_FEDERATION_RULE_ID: optional,
   ANTHROPIC_ORGANIZATION_ID: optional,
   ANTHROPIC_SERVICE_ACCOUNT_ID: optional,
@@ -48,6 +49,8 @@ export interface FederationRule {
   readonly serviceAccountId: string | undefined;
   readonly workspaceId: string | undefined;
   readonly audience: string;
+  /** Of the model's API. */
+  readonly baseURL: string;
   readonly door: JobTokenDoor;
 }
 
@@ -145,6 +148,7 @@ function federationOf(env: z.infer<typeof Variables>): FederationRule | undefine
     organizationId,
     serviceAccountId: env.ANTHROPIC_SERVICE_ACCOUNT_ID,
     workspaceId: env.ANTHROPIC_WORKSPACE_ID,
+    baseURL: env.ANTHROPIC_BASE_URL,
     audience: env.ANTHROPIC_IDENTITY_AUDIENCE ?? "https://api.anthropic.com",
     door: { url, token },
   };
