@@ -16,13 +16,14 @@ import { createPublisher } from "../github/publisher.ts";
 import { createGitHubReader } from "../github/reader.ts";
 import { createRequests, type Requests } from "../github/requests.ts";
 import { createSubjects } from "../github/subjects.ts";
-import { createIntake, type Intake, type IntakePublisher } from "../intake/handle.ts";
+import { createIntake, type Intake } from "../intake/handle.ts";
 import { createKnownLimits } from "../intake/limits.ts";
 import { sanitizeMarkdown } from "../intake/sanitize.ts";
 import { openStore, type Store } from "../store/open-store.ts";
 import { begunBefore } from "../store/outbox.ts";
 import type { ActionEnv } from "./action-env.ts";
 import { publishHalf, workHalf, type Half } from "./action-halves.ts";
+import { createOwing } from "./action-owing.ts";
 import { jobToken } from "./job-token.ts";
 
 /** Who Baton is when it acts with the token of a job. */
@@ -149,40 +150,6 @@ export async function openActionBaton(action: ActionEnv, env: Env, journal: Log)
     const commentsPerHour = (repo: { readonly id: number }) => limits.of(repo).commentsPerHour;
     return { publisher: createPublisher({ ...showing, workspaces, commentsPerHour, log: journal }), projection };
   }
-}
-
-/**
- * The intake's publisher where nobody may write: what it asks for is not done, and the delivery stays unhandled, so that the next job
- * handles it again and does it. What was said to a run by then is not said twice. For deliveries that are handled one after the other.
- */
-function createOwing(deliveries: Pick<Store["deliveries"], "read" | "handled">) {
-  let owed = false;
-  const owe = () => {
-    owed = true;
-    return Promise.resolve();
-  };
-  const publisher: IntakePublisher = {
-    reply: owe,
-    acknowledge: owe,
-    removeLabel: owe,
-    leaveAlone: owe,
-    openFindings: owe,
-    openScheduleIssue: () => Promise.reject(new Error("nothing starts by the clock inside a job")),
-    showConfig: owe,
-    checkConfig: owe,
-    removeMerged: owe,
-    putBack: owe,
-  };
-  return {
-    publisher,
-    deliveries: {
-      read: (id: string) => deliveries.read(id),
-      async handled(id: string, note: string) {
-        if (!owed) return await deliveries.handled(id, note);
-        owed = false;
-      },
-    },
-  };
 }
 
 function notesFile(home: string): string {

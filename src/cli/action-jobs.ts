@@ -61,6 +61,7 @@ export const workJob: Job = async (options) => {
     for (const line of tell(recorded, state)) print(line);
   };
   await using _following = follow(log, story, known);
+  await takeInNews(options);
   await using _looking = repeat(LOOK_MS, "looking what people said", journal, () => takeInNews(options));
   await driveHalf(options);
   return { summary: await summaryOf(options) };

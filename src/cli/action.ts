@@ -70,8 +70,10 @@ const jobs: Readonly<Record<ActionEnv["mode"], Job>> = { begin: beginJob, work: 
 async function workIn(action: ActionEnv, env: Env, stop: Promise<void>): Promise<number> {
   const { subject } = action;
   if (subject === undefined) throw new BatonError("invalid-usage", "BATON_SUBJECT is missing: the number of the issue");
-  const secrets = [...env.secrets, ...(action.jobToken === undefined ? [] : [action.jobToken])];
-  const journal = createLog({ level: env.logLevel, redact: createRedact(secrets) });
+  const own = [action.jobToken, action.federation?.door.token].filter((secret) => secret !== undefined);
+  const secrets = [...env.secrets, ...own];
+  // The job's log is for who looks at the run, not at Baton.
+  const journal = createLog({ level: env.logLevel === "info" ? "warn" : env.logLevel, redact: createRedact(secrets) });
   const stopping = new AbortController();
   void stop.then(() => stopping.abort(new Error("the job is being stopped")));
   await using baton = await openActionBaton(action, env, journal);

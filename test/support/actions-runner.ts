@@ -48,7 +48,7 @@ export interface JobRecord {
   /** The job summary, in Markdown. */
   summary: string;
   /** The names of steps that ran, with their results. */
-  steps: { name: string; result: Result }[];
+  steps: { name: string; result: Result; seconds: number }[];
 }
 
 export interface RunRecord {

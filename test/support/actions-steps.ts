@@ -40,12 +40,14 @@ export function createSteps({ repository, actions, kills, closing, newId }: Step
       const contexts = { ...at.contexts, steps: done };
       const label = step.name ?? step.uses ?? step.run?.split("\n")[0] ?? "";
       if (!isTrue(step.if, contexts, at.standing)) {
-        at.kept.steps.push({ name: label, result: "skipped" });
+        at.kept.steps.push({ name: label, result: "skipped", seconds: 0 });
         if (step.id !== undefined) done[step.id] = { outputs: {}, outcome: "skipped" };
         continue;
       }
+      const started = performance.now();
       const { ok, outputs } = await workStep(step, index, { ...at, contexts });
-      at.kept.steps.push({ name: label, result: ok ? "success" : "failure" });
+      const seconds = Math.round((performance.now() - started) / 10) / 100;
+      at.kept.steps.push({ name: label, result: ok ? "success" : "failure", seconds });
       if (!ok) at.standing.failed = true;
       if (step.id !== undefined) done[step.id] = { outputs, outcome: ok ? "success" : "failure" };
     }
