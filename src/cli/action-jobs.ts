@@ -131,8 +131,10 @@ async function takeInNews(options: JobOptions): Promise<void> {
 }
 
 async function takeIn(options: JobOptions, delivery: Delivery): Promise<void> {
-  const { store, notes, keepNotes } = options.baton;
-  if ((await store.deliveries.keep(delivery)) === "kept" && notes.again > 0) await keepNotes({ ...notes, again: 0 });
+  const { baton } = options;
+  const { store, notes } = baton;
+  if ((await store.deliveries.keep(delivery)) === "kept" && notes.again > 0)
+    await baton.keepNotes({ ...notes, again: 0 });
   await handle(options, delivery.id);
 }
 

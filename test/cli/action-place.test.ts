@@ -53,7 +53,7 @@ async function openWorld(): Promise<World> {
       const files = new Map([["baton.tar.gz", Buffer.from("x")]]);
       repository.artifacts.push({ id, name, run, files, createdAt: run.createdAt, expired });
     },
-    place(event, fields, mode = "begin", subject = undefined) {
+    place(event, fields, mode = "begin", subject) {
       const about = { id: repository.id, full_name: repo, default_branch: "main" };
       const env = {
         owner: "octo",
