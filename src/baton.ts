@@ -374,7 +374,8 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
   };
 }
 
-async function commitsInUse(log: EventLog): Promise<ReadonlySet<Sha>> {
+/** Commits that unfinished runs may still need. */
+export async function commitsInUse(log: EventLog): Promise<ReadonlySet<Sha>> {
   const needed = new Set<Sha>();
   for (const run of await log.unfinished())
     for (const commit of commitsOf(fold(await log.read(run)))) needed.add(commit);

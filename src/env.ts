@@ -213,6 +213,11 @@ export function callerFolder(source: Source = process.env): string {
   return source["INIT_CWD"] ?? process.cwd();
 }
 
+/** The whole environment, for who reads what others than Baton have defined in it. */
+export function environment(): Source {
+  return process.env;
+}
+
 /** True when nothing of the App's credentials is set: then `serve` offers to create the App. */
 export function isUnconfigured(source: Source = process.env): boolean {
   return ["APP_ID", "PRIVATE_KEY", "PRIVATE_KEY_PATH", "WEBHOOK_SECRET"].every((name) => (source[name] ?? "") === "");

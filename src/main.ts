@@ -21,6 +21,10 @@ const verbs: Readonly<Record<string, { summary: string; where?: "caller"; load: 
     where: "caller",
     load: async () => (await import("./cli/run.ts")).run,
   },
+  action: {
+    summary: "work inside a job of GitHub Actions, without a server; action.yml calls it",
+    load: async () => (await import("./cli/action.ts")).action,
+  },
   init: {
     summary: "try the commands of a repository, and propose a configuration for it",
     where: "caller",

@@ -12,7 +12,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../core/log.ts";
 import { givenUp, judge, pauseMs, type Fault, type GiveUp } from "./model-fault.ts";
 import { addTokens, noTokens, type TokenUsage } from "./prices.ts";
-import { connectionFault, openSdk, type Sdk } from "./sdk.ts";
+import { connectionFault, openSdk, type Federation, type Sdk } from "./sdk.ts";
 
 export interface ModelRequest {
   readonly model: string;
@@ -67,18 +67,20 @@ export interface Model {
 }
 
 export interface ModelOptions {
+  /** Unused with `federation`. */
   readonly apiKey: string;
   readonly baseURL: string;
+  readonly federation?: Federation | undefined;
   readonly log: Log;
   /** Default: 3 tries, 1 s before the second, 10 minutes for one reply. */
   readonly patience?: { readonly tries?: number; readonly firstPauseMs?: number; readonly replyMs?: number };
 }
 
 /** A model behind the Messages API at `baseURL`. Does no I/O until it is asked. */
-export function createModel({ apiKey, baseURL, log, patience = {} }: ModelOptions): Model {
+export function createModel({ apiKey, baseURL, federation, log, patience = {} }: ModelOptions): Model {
   const { tries = 3, firstPauseMs = 1_000, replyMs = 600_000 } = patience;
   let opened: Promise<Sdk> | undefined;
-  const open = () => (opened ??= openSdk(apiKey, baseURL));
+  const open = () => (opened ??= openSdk(apiKey, baseURL, federation));
 
   return {
     warm: async () => void (await open()),

@@ -4,8 +4,23 @@ import type Anthropic from "@anthropic-ai/sdk";
 import { messageOf } from "../core/errors.ts";
 import type { Fault } from "./model-fault.ts";
 
-/** The only headers that leave this machine besides those of the HTTP client itself. */
+/** The only headers that leave this machine besides those of the HTTP client itself, and the key. */
 const allowedHeader = /^(?:accept|content-type|user-agent|anthropic-version|x-stainless-.*)$/;
+/** Of a short-lived token, which the SDK gets and puts there itself. */
+const federatedHeader = /^(?:authorization|anthropic-beta)$/;
+
+/** A model's API that knows who asks by a token of somebody both trust (OIDC), instead of a key. */
+export interface Federation {
+  /** `fdrl_…` */
+  readonly ruleId: string;
+  readonly organizationId: string;
+  /** `svac_…` */
+  readonly serviceAccountId?: string | undefined;
+  /** `wrkspc_…` */
+  readonly workspaceId?: string | undefined;
+  /** A fresh token that says who asks; asked for again before the one it was exchanged for ends. */
+  readonly identityToken: () => Promise<string>;
+}
 
 export interface Sdk {
   readonly client: Anthropic;
@@ -13,11 +28,13 @@ export interface Sdk {
 }
 
 /** Imports the SDK and makes a client of it. Does no I/O besides. */
-export async function openSdk(apiKey: string, baseURL: string): Promise<Sdk> {
+export async function openSdk(apiKey: string, baseURL: string, federation?: Federation): Promise<Sdk> {
   const { default: Client, APIError } = await import("@anthropic-ai/sdk");
+  const credentials = federation && (await exchanging(federation, baseURL));
   const client = new Client({
-    apiKey,
+    apiKey: credentials ? null : apiKey,
     authToken: null,
+    credentials: credentials ?? null,
     webhookKey: null,
     baseURL,
     maxRetries: 0,
@@ -26,9 +43,9 @@ export async function openSdk(apiKey: string, baseURL: string): Promise<Sdk> {
     fetch: (url, init) => {
       const headers = new Headers();
       new Headers(init?.headers).forEach((value, name) => {
-        if (allowedHeader.test(name)) headers.set(name, value);
+        if (allowedHeader.test(name) || (federation && federatedHeader.test(name))) headers.set(name, value);
       });
-      headers.set("authorization", `Bearer ${apiKey}`);
+      if (!federation) headers.set("authorization", `Bearer ${apiKey}`);
       return fetch(url, { ...init, headers });
     },
   });
@@ -45,6 +62,20 @@ export async function openSdk(apiKey: string, baseURL: string): Promise<Sdk> {
     };
   };
   return { client, faultOf };
+}
+
+/** Exchanges tokens for short-lived ones of the API; the client keeps each until shortly before its end. */
+async function exchanging(federation: Federation, baseURL: string) {
+  const { oidcFederationProvider } = await import("@anthropic-ai/sdk/lib/credentials/oidc-federation");
+  return oidcFederationProvider({
+    federationRuleId: federation.ruleId,
+    organizationId: federation.organizationId,
+    serviceAccountId: federation.serviceAccountId,
+    workspaceId: federation.workspaceId,
+    identityTokenProvider: federation.identityToken,
+    baseURL: baseURL.replace(/\/+$/, ""),
+    fetch,
+  });
 }
 
 /** The fault of a request that got no answer, or not the whole of it. */

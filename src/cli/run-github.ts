@@ -8,7 +8,7 @@ import { createSubjects } from "../github/subjects.ts";
 import { closingFirst } from "../intake/now.ts";
 import { createRunEvent, pinInput, withoutOwn } from "../intake/pin.ts";
 import { sanitizeMarkdown } from "../intake/sanitize.ts";
-import { createMemoryOutbox, type Outbox } from "../store/outbox.ts";
+import { begunBefore, createMemoryOutbox, type Outbox } from "../store/outbox.ts";
 import { openGround, openIssueOf, type GitHubGround } from "./github-ground.ts";
 import type { Case, CaseOptions, Edges } from "./run.ts";
 
@@ -55,15 +55,7 @@ export async function githubEdges(
   options: Pick<CaseOptions, "env" | "parts" | "log" | "journal">,
 ): Promise<Edges> {
   const ground = await openGround(repo.owner, repo.name, options.env, options.journal);
-  const outbox = createMemoryOutbox(systemClock);
-  const begunBefore: Outbox = {
-    ...outbox,
-    async record(entry) {
-      const recorded = await outbox.record(entry);
-      return { ...recorded, tries: recorded.tries + 1 };
-    },
-  };
-  return edgesOn(ground, begunBefore, options);
+  return edgesOn(ground, begunBefore(createMemoryOutbox(systemClock)), options);
 }
 
 function edgesOn(

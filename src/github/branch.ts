@@ -364,6 +364,12 @@ export function isOwnBranch(name: string): boolean {
   return name.startsWith("baton/");
 }
 
+/** The number of the issue that such a branch is of; undefined for any other name. */
+export function issueOfBranch(name: string): number | undefined {
+  const [, digits] = /^baton\/[a-z]+-([1-9]\d{0,9})(?:-|$)/.exec(name) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
 /** `baton/setup-12`, `baton/lessons-12`: a proposal has a branch of its own beside that of a fix, whatever its issue is called. */
 export function proposalBranch(kind: ProposalKind, number: number): string {
   return branchName(kind, number, "");

@@ -29,6 +29,8 @@ export interface Links {
   readonly serverUrl: string;
   /** The run's own page, when there is a dashboard that people can reach. */
   readonly run?: ((run: RunId) => string) | undefined;
+  /** GitHub starts no CI for pull requests that are opened with this token. */
+  readonly startsNoChecks?: boolean | undefined;
 }
 
 export interface Word {

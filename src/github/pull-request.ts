@@ -109,6 +109,7 @@ export function pullRequestBody(state: State, facts: PullRequestFacts): string {
   const essentials = [
     pullRequestMarker(state),
     `${subject.kind === "issue" ? `${staysOpen(state) ? ASKED_FOR_IN : "Closes"} #${subject.number} · ` : ""}_Made by a machine: Baton and its agents. ${changedSince(state)}_`,
+    facts.links.startsNoChecks === true ? noChecks : "",
     missingPart(state, neutral),
     whatAndWhy(state, neutral),
     setupPart(state, neutral),
@@ -124,6 +125,10 @@ export function pullRequestBody(state: State, facts: PullRequestFacts): string {
   const full = stack(...essentials, allCommands(state, neutral), template);
   return full.length <= MAX_BODY ? full : stack(...essentials).slice(0, MAX_BODY);
 }
+
+/** What a person has to do where the token is the one that GitHub gives to a workflow. */
+const noChecks =
+  "**No CI has started here**: GitHub starts none for what a workflow does with its own token. Close this pull request and open it again, and it starts. With an App's token it starts by itself.";
 
 /** Of more revisions than these the latest are told. */
 const SINCE = 5;

@@ -13,6 +13,12 @@ export function refused(code: string, message: string): Refusal {
 
 const reasons: readonly { code: string; when: RegExp; message: string }[] = [
   {
+    code: "actions-may-not-open",
+    when: /GitHub Actions is not permitted to create/i,
+    message:
+      "This repository lets no workflow open pull requests. The branch is there: open it by hand, or turn on *Allow GitHub Actions to create and approve pull requests* (Settings, Actions, General), then write `/agent retry`.",
+  },
+  {
     code: "repository-archived",
     when: /archived/i,
     message: "The repository is archived, so nothing can be written to it. Unarchive it, then retry.",

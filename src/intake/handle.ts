@@ -77,6 +77,8 @@ export interface IntakeParts {
   /** The MCP servers that agents may name; unchecked when absent. */
   readonly servers?: readonly AllowedServer[] | undefined;
   readonly self: Self;
+  /** True where Baton works with a token of one repository, and what it is told of names no installation. Default no. */
+  readonly byToken?: boolean | undefined;
   readonly journal: Log;
   /** Default: the machine's. */
   readonly clock?: Clock;
@@ -133,7 +135,8 @@ export function createIntake(parts: IntakeParts): Intake {
     if (translation.type === "nothing") return drop(translation.because);
     if (clock.now() - delivery.receivedAt > MAX_AGE_MS) return drop("it is too old: it came more than 24 hours ago");
     const looked: Looked = { delivery, ...translation };
-    if (!isInstalled(looked)) return drop("it names no installation of the App, so nothing can be done there");
+    if (parts.byToken !== true && !isInstalled(looked))
+      return drop("it names no installation of the App, so nothing can be done there");
     return looked;
   }
 

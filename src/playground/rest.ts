@@ -4,6 +4,7 @@ import { matchedRoutes } from "hono/route";
 import { messageOf } from "../core/errors.ts";
 import type { Door, Done } from "./door.ts";
 import type { Rate } from "./limits.ts";
+import { actionRoutes } from "./rest/actions.ts";
 import { appRoutes } from "./rest/apps.ts";
 import { ciRoutes } from "./rest/ci.ts";
 import { checkRoutes } from "./rest/checks.ts";
@@ -59,6 +60,7 @@ function createRoutes(world: World, webhooks: Webhooks): Hono<RestEnv> {
   });
   routes.route("/", hookRoutes(world, webhooks));
   const rooms = [
+    actionRoutes,
     appRoutes,
     checkRoutes,
     ciRoutes,

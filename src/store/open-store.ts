@@ -42,7 +42,7 @@ export interface Store extends AsyncDisposable {
   readonly history: History;
   readonly throttle: Throttle;
   readonly archive: Archive;
-  /** Undefined for an embedded database: nobody on another machine could look there. */
+  /** Undefined for an embedded database that stays where it is: nobody on another machine could look there. */
   readonly shelf: Shelf | undefined;
   /** How the work stands. Throws `database-failed`. */
   figures(): Promise<Figures>;
@@ -57,6 +57,8 @@ export interface StoreOptions {
   readonly redisUrl?: string | undefined;
   /** Absolute folder for PGlite; used only without `databaseUrl`. */
   readonly folder: string;
+  /** The database goes on to other machines, so finished work must be in it even when it is embedded. Default no. */
+  readonly travels?: boolean | undefined;
   readonly parse: ParseEvent;
   /** Runs under way at once in all workers together. Default 4 a repository, 16 an installation. */
   readonly limits?: ClaimLimits | undefined;
@@ -69,7 +71,7 @@ export interface StoreOptions {
 
 /** Opens everything or nothing. Throws `database-failed` or `disk-full` with what to do. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { databaseUrl, redisUrl, folder, parse, limits = usualLimits, claimed, log } = options;
+  const { databaseUrl, redisUrl, folder, travels = false, parse, limits = usualLimits, claimed, log } = options;
   const { archiveFolder = join(folder, "archive") } = options;
   await using undo = new AsyncDisposableStack();
   const database = undo.use(await openDatabase({ url: databaseUrl, folder, log }));
@@ -91,7 +93,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     history: createHistory(database),
     throttle: createThrottle(database),
     archive: createArchive(database, archiveFolder),
-    shelf: database.shared ? createShelf(database) : undefined,
+    shelf: database.shared || travels ? createShelf(database) : undefined,
     deliveries: createDeliveries(database),
     schedules: createSchedules(database),
     dashboards: createDashboardBook(database),

@@ -59,6 +59,17 @@ export interface Outbox {
   refused(key: string): Promise<void>;
 }
 
+/** An outbox whose earlier entries may be lost: every write counts as begun before, so it is looked for on GitHub first. */
+export function begunBefore(outbox: Outbox): Outbox {
+  return {
+    ...outbox,
+    async record(entry) {
+      const recorded = await outbox.record(entry);
+      return { ...recorded, tries: recorded.tries + 1 };
+    },
+  };
+}
+
 interface Row {
   readonly key: string;
   readonly run_id: string | null;

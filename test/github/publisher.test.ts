@@ -273,6 +273,13 @@ describe("opening the pull request", () => {
       type: "refused",
       code: "no-permission",
     });
+    const message = "GitHub Actions is not permitted to create or approve pull requests.";
+    w.github.faults = ({ method, path }) =>
+      method === "POST" && path.endsWith("/pulls") ? { when: "before", status: 403, message } : undefined;
+    expect(await w.publisher().openPullRequest(w.state(), signal)).toMatchObject({
+      code: "actions-may-not-open",
+      message: expect.stringMatching(/branch is there.*Allow GitHub Actions to create.*retry/),
+    });
   });
 });
 

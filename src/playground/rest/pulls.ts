@@ -5,6 +5,7 @@ import { changedFiles, commitsBetween, diffText } from "../git-diff.ts";
 import { editIssue } from "../issues.ts";
 import { addReview, openPull, requestReview } from "../pulls.ts";
 import { linesOf } from "../../workspace/patch-lines.ts";
+import { userShape } from "../shapes/accounts.ts";
 import { commitShape } from "../shapes/commits.ts";
 import { fileShape, pullShape, simplePullShape, startOfPull } from "../shapes/pulls.ts";
 import { remarkShapes, reviewShape } from "../shapes/reviews.ts";
@@ -224,6 +225,11 @@ export function pullRoutes(world: World): Hono<RestEnv> {
     const { id: review } = addReview(world, repo, issue, pull, doer(actor), { state: "COMMENTED", body: "", remarks });
     const shape = remarkShapes(world, repo, issue, pull).find((one) => one.pull_request_review_id === review);
     return answer(c, shape, 201);
+  });
+
+  rest.get(`${one}/requested_reviewers`, (c) => {
+    const { pull } = pullHere(c, "read");
+    return answer(c, { users: pull.reviewers.map((account) => userShape(world, account)), teams: [] });
   });
 
   rest.post(`${one}/requested_reviewers`, async (c) => {

@@ -1,0 +1,102 @@
+// What a job hears that may write nothing: words reach the run at once, and are answered by the next job, once.
+import { expect, test } from "vitest";
+import { readActionEnv } from "#src/cli/action-env.ts";
+import { newsSince } from "#src/cli/action-news.ts";
+import { createOwing } from "#src/cli/action-owing.ts";
+import { jobRequests } from "#src/cli/action-place.ts";
+import { silentLog } from "#src/core/log.ts";
+import { openPlayground } from "#src/playground/playground.ts";
+import { issueOfBranch } from "#src/github/branch.ts";
+import { translate } from "#src/intake/translate.ts";
+import { commentPayload, intakeWorld, MemoryDeliveries, self } from "#test/support/intake-world.ts";
+
+test("a stop is carried out by the job that may not answer, and answered by the next", async () => {
+  const deliveries = new MemoryDeliveries();
+  const first = intakeWorld({ deliveries });
+  const parts = { deliveries, log: first.log, reader: first.reader };
+  const send = async (id: string, words: string) => {
+    await deliveries.keep({ id, name: "issue_comment", payload: JSON.stringify(commentPayload(words)) });
+  };
+  await send("comment-1", "/agent fix");
+  await first.intake.handle("comment-1", AbortSignal.timeout(20_000));
+
+  const owing = createOwing(deliveries);
+  const working = intakeWorld({ ...parts, ...owing });
+  for (const [id, words] of [
+    ["comment-2", "/agent stop"],
+    ["comment-3", "/agent status"],
+  ] as const) {
+    await send(id, words);
+    await working.intake.handle(id, AbortSignal.timeout(20_000));
+  }
+  const stops = async () =>
+    (await first.log.read((await first.only()).runId)).filter(({ event }) => event.type === "stop.requested").length;
+  expect(await stops()).toBe(1);
+  expect(await deliveries.pending()).toEqual(["comment-2", "comment-3"]);
+
+  const next = intakeWorld(parts);
+  for (const id of await deliveries.pending()) await next.intake.handle(id, AbortSignal.timeout(20_000));
+  expect(await deliveries.pending()).toEqual([]);
+  expect(await stops()).toBe(1);
+  expect(next.publisher.acknowledged).toHaveLength(2);
+  expect(next.publisher.kinds).toEqual(["status"]);
+});
+
+test("without an App's installation a comment counts only where Baton works with a token", async () => {
+  const { installation: _, ...payload } = commentPayload("/agent fix");
+  const closed = intakeWorld();
+  expect(await closed.send("issue_comment", payload)).toContain("names no installation");
+  const open = intakeWorld({ byToken: true });
+  expect(await open.send("issue_comment", payload)).toContain("started");
+});
+
+test("what was said since a moment are the deliveries that GitHub would have sent, each once", async () => {
+  await using playground = await openPlayground({ users: [{ login: "maria", tokens: ["token-of-maria"] }] });
+  await playground.addRepository({ owner: "octo", name: "tab", from: { a: "b" }, collaborators: { maria: "admin" } });
+  const repo = "octo/tab";
+  const { number } = await playground.openIssue({ repo, title: "A bug", body: "It is wrong.", as: "maria" });
+  const at = { repo, number };
+  playground.comment({ ...at, body: "/agent fix", as: "maria" });
+  const known = playground.comment({ ...at, body: "/agent pause", as: "maria" });
+  playground.comment({ ...at, body: "/agent stop", as: "passer-by" });
+  const requests = await jobRequests("token-of-maria", playground.apiUrl, silentLog);
+  const parts = {
+    requests,
+    repo: { id: playground.repository(repo).id, owner: "octo", name: "tab" },
+    known: (ids: readonly string[]) => Promise.resolve(new Set(ids.filter((id) => id === `comment-${known.id}`))),
+  };
+  const news = await newsSince(parts, { at: Date.parse(known.createdAt), issue: number, pull: undefined });
+  const intents = news.map(({ name, payload }) => translate(name, JSON.parse(payload), self));
+  expect(intents).toMatchObject([
+    { type: "intent", intent: { door: "comment", actor: { person: { login: "maria" } } } },
+    { type: "intent", intent: { door: "comment", actor: { person: { login: "passer-by" } } } },
+  ]);
+  expect(await newsSince(parts, { at: Date.now() + 60_000, issue: number, pull: undefined })).toEqual([]);
+});
+
+test("a branch says which issue it is of", () => {
+  expect(issueOfBranch("baton/issue-12-a-lost-cent")).toBe(12);
+  expect(issueOfBranch("baton/setup-7")).toBe(7);
+  for (const name of ["main", "baton/issue-", "baton/issue-12x", "x/baton/issue-12", "baton/issue-0"])
+    expect(issueOfBranch(name)).toBeUndefined();
+});
+
+test("outside of a job, and with inputs that cannot be, it says what to do", () => {
+  expect(() => readActionEnv({})).toThrow(/inside a job of GitHub Actions only.*baton run/);
+  const job = {
+    GITHUB_ACTIONS: "true",
+    GITHUB_REPOSITORY: "octo/tab",
+    GITHUB_EVENT_NAME: "issues",
+    GITHUB_EVENT_PATH: import.meta.filename,
+    GITHUB_RUN_ID: "7",
+    GITHUB_WORKFLOW_REF: "octo/tab/.github/workflows/baton.yml@refs/heads/main",
+    BATON_MODE: "work",
+    BATON_SUBJECT: "",
+  };
+  expect(readActionEnv(job)).toMatchObject({ workflow: ".github/workflows/baton.yml", subject: undefined });
+  expect(() => readActionEnv({ ...job, BATON_MODE: "deploy" })).toThrow(/BATON_MODE must be one of begin, work/);
+  expect(() => readActionEnv({ ...job, BATON_SUBJECT: "12; rm" })).toThrow(/BATON_SUBJECT must be the number/);
+  const rule = { ...job, ANTHROPIC_FEDERATION_RULE_ID: "fdrl_1" };
+  expect(() => readActionEnv(rule)).toThrow(/without `organization`/);
+  expect(() => readActionEnv({ ...rule, ANTHROPIC_ORGANIZATION_ID: "o" })).toThrow(/id-token: write/);
+});
