@@ -149,6 +149,7 @@ export interface State {
     readonly worked: number;
   };
   readonly driver: string | undefined;
+  readonly jobPage: string | undefined;
   readonly routed: EventOf<"run.routed"> | undefined;
   readonly workflow: Workflow | undefined;
   readonly budget: Budget | undefined;

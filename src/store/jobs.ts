@@ -38,7 +38,8 @@ export interface Jobs {
     url: string,
   ): Promise<
     | { readonly type: "taken"; readonly token: string; readonly leaseMs: number }
-    | { readonly type: "held" | "resting" }
+    | { readonly type: "held" }
+    | { readonly type: "resting" }
   >;
   /** What the token's job has now; undefined when that is nothing any more. */
   held(token: string): Promise<Held | undefined>;
@@ -94,7 +95,7 @@ export function createJobs(database: Database, limits: ClaimLimits, leaseMs = JO
         [run, worker, leaseMs, hashOf(token), url],
       );
       if (row?.said === "taken") return { type: "taken", token, leaseMs };
-      return { type: row?.said === "held" ? "held" : "resting" };
+      return row?.said === "held" ? { type: "held" } : { type: "resting" };
     },
     async held(token) {
       const [row] = await database.query<{ run_id: string; worker: string; url: string }>(
