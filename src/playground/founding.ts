@@ -162,6 +162,8 @@ export async function addRepository(
     gone: new Map(),
     comments: new Map(),
     checkRuns: [],
+    workflowRuns: [],
+    artifacts: [],
     verified: new Set(),
     createdAt: at,
     pushedAt: at,

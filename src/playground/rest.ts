@@ -4,6 +4,7 @@ import { matchedRoutes } from "hono/route";
 import { messageOf } from "../core/errors.ts";
 import type { Door, Done } from "./door.ts";
 import type { Rate } from "./limits.ts";
+import { actionRoutes } from "./rest/actions.ts";
 import { appRoutes } from "./rest/apps.ts";
 import { checkRoutes } from "./rest/checks.ts";
 import { answer, Refusal, type RestEnv, ROUTED } from "./rest/exchange.ts";
@@ -47,7 +48,7 @@ function createRoutes(world: World, webhooks: Webhooks): Hono<RestEnv> {
     if (route) c.res.headers.set(ROUTE, route.path);
   });
   routes.route("/", hookRoutes(world, webhooks));
-  for (const room of [appRoutes, checkRoutes, repositoryRoutes, gitDataRoutes, issueRoutes, pullRoutes])
+  for (const room of [actionRoutes, appRoutes, checkRoutes, repositoryRoutes, gitDataRoutes, issueRoutes, pullRoutes])
     routes.route("/", room(world));
   routes.get("/rate_limit", (c) => {
     const number = (name: keyof Rate) => Number(c.req.header(`${RATE}${name}`) ?? 0);

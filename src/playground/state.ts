@@ -182,6 +182,33 @@ export interface CheckRun {
   actions: readonly { readonly label: string; readonly description: string; readonly identifier: string }[];
 }
 
+/** A run of a workflow, as whoever plays the runner wrote it down. */
+export interface WorkflowRun {
+  readonly id: number;
+  /** `.github/workflows/baton.yml` */
+  readonly path: string;
+  readonly event: string;
+  readonly headBranch: string;
+  readonly headSha: string;
+  /** Another one's where a fork's pull request started it. */
+  readonly headRepositoryId: number;
+  readonly actor: Account;
+  readonly createdAt: string;
+  attempt: number;
+  status: "queued" | "in_progress" | "completed";
+  conclusion: "success" | "failure" | "cancelled" | null;
+}
+
+/** What a run of a workflow kept: files by path. */
+export interface KeptArtifact {
+  readonly id: number;
+  readonly name: string;
+  readonly run: WorkflowRun;
+  readonly files: ReadonlyMap<string, Buffer>;
+  readonly createdAt: string;
+  expired: boolean;
+}
+
 export interface Repository {
   readonly id: number;
   readonly owner: Account;
@@ -205,6 +232,9 @@ export interface Repository {
   readonly gone: Map<number, "deleted" | Address>;
   readonly comments: Map<number, Comment>;
   readonly checkRuns: CheckRun[];
+  readonly workflowRuns: WorkflowRun[];
+  /** Oldest first. */
+  readonly artifacts: KeptArtifact[];
   /** Commits GitHub would show as Verified. */
   readonly verified: Set<string>;
   readonly createdAt: string;

@@ -67,6 +67,7 @@ function heard(app: App, { event, fields }: Announcement): boolean {
   const may = (name: string) => reaches(app.permissions, name, "read");
   if (event === "pull_request" || event === "pull_request_review") return may("pull_requests");
   if (event === "push" || event === "repository_dispatch") return may("contents");
+  if (event === "workflow_dispatch") return may("actions");
   if (event === "repository") return true;
   if (event.startsWith("check_")) return may("checks");
   const issue = fields["issue"];
