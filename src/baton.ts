@@ -27,6 +27,7 @@ import type { EventLog, WorkflowSource } from "./engine/ports.ts";
 import { commitsOf } from "./engine/commits.ts";
 import { archiveFolder, type Env } from "./env.ts";
 import { createGates } from "./gates/create-gates.ts";
+import { createDispatches } from "./github/dispatches.ts";
 import { createProjection } from "./github/projection.ts";
 import { createPublisher } from "./github/publisher.ts";
 import type { OctokitFor } from "./github/client.ts";
@@ -40,6 +41,8 @@ import { createMissed } from "./intake/missed.ts";
 import { createSchedules } from "./intake/schedules.ts";
 import { sanitizeMarkdown } from "./intake/sanitize.ts";
 import { openWebhooks, type AppWebhooks } from "./intake/probot-app.ts";
+import { openJobs, type OpenedJobs } from "./jobs/open-jobs.ts";
+import { tidier } from "./store/archive.ts";
 import { openStore, type Store } from "./store/open-store.ts";
 import { createTriager } from "./triage/triager.ts";
 import { agentNamesIn, createLibrary, withOverrides, type Library } from "./workflows/load.ts";
@@ -169,13 +172,23 @@ export interface Baton extends AsyncDisposable {
   readonly engine: Engine;
   /** Answers `POST /api/github/webhooks`; false for other paths, and always where the role is "runs". */
   readonly webhooks: AppWebhooks["handle"];
+  /** Answers jobs of GitHub Actions; undefined where they work no runs, or by another process. */
+  readonly jobs: OpenedJobs["handle"] | undefined;
   readonly metrics: Metrics;
   /** True when a delivery would be kept and a run could start. */
   ready(): Promise<boolean>;
 }
 
-/** Opens a Baton for a GitHub App and starts what its role is. Disposing parks runs that are under way. */
-export async function openBaton(env: Env, journal: Log, role: Role = "all"): Promise<Baton> {
+/**
+ * Opens a Baton for a GitHub App and starts what its role is. Disposing parks runs that are under way. `patience`: how long a job may be
+ * silent, and how long one is waited for, in milliseconds.
+ */
+export async function openBaton(
+  env: Env,
+  journal: Log,
+  role: Role = "all",
+  patience: { readonly jobLeaseMs?: number; readonly jobMs?: number } = {},
+): Promise<Baton> {
   const { app } = env;
   if (!app) throw new Error("openBaton needs an App's credentials");
   await using undo = new AsyncDisposableStack();
@@ -195,6 +208,8 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
       limits: { perRepository: env.parallel.repository, perInstallation: env.parallel.installation },
       claimed: (waitedMs) => metrics.claimed(waitedMs),
       parse: (json) => RunEvent.parse(json),
+      dispatch: env.dispatch?.which,
+      jobLeaseMs: patience.jobLeaseMs,
       log: journal,
     }),
   );
@@ -218,7 +233,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
   });
   // By itself: where somebody has not granted it yet, asking for it would cost the others.
   const checksFor = clientsOf(webhooks, { checks: "write", metadata: "read" });
-  const works = role !== "webhooks";
+  const works = role !== "webhooks" && env.dispatch?.which !== "always";
   const needed = () => commitsInUse(store.log);
   const { shelf } = store;
   const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks), needed, shelf, works }));
@@ -241,33 +256,23 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     }),
   );
   const limits = createKnownLimits();
-  const publisher = createPublisher({
+  const publishing = {
     octokitFor,
     checksFor,
     outbox,
     throttle,
-    fence: (run) => claims.assure(run),
     workspaces,
     redact,
     self,
     links,
-    commentsPerHour: (repo) => limits.of(repo).commentsPerHour,
+    commentsPerHour: (repo: RepoRef) => limits.of(repo).commentsPerHour,
     log: journal,
-  });
+  };
+  const publisher = createPublisher({ ...publishing, fence: (run) => claims.assure(run) });
   const reading = { octokitFor: clientsOf(webhooks, readOnly), throttle, log: journal };
-  const engine = parts.engine({
-    log,
-    publisher,
-    projection,
-    history,
-    subjects: createSubjects({
-      ...reading,
-      workspaces,
-      runs: log,
-      self,
-      visible: (text) => sanitizeMarkdown(text, {}),
-    }),
-  });
+  const visible = (text: string) => sanitizeMarkdown(text, {});
+  const subjects = createSubjects({ ...reading, workspaces, runs: log, self, visible });
+  const engine = parts.engine({ log, publisher, projection, history, subjects });
   const reader = createGitHubReader(reading);
   const schedules = createSchedules({ ...store, log: journal });
   const intake = createIntake({
@@ -299,6 +304,22 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     // Nobody waits for GitHub before the server listens.
     void projection.refresh([...ended, ...(await store.unshown.unheld())]);
   }
+  const { dispatch } = env;
+  const jobs =
+    dispatch &&
+    role !== "runs" &&
+    undo.use(
+      openJobs({
+        ...dispatch,
+        ...{ serverUrl: env.serverUrl, store, subjects, workspaces, projection, patienceMs: patience.jobMs, journal },
+        publisher: (fence) => createPublisher({ ...publishing, fence }),
+        dispatch: createDispatches({
+          octokitFor: clientsOf(webhooks, { actions: "write", metadata: "read" }),
+          throttle,
+          log: journal,
+        }),
+      }),
+    );
   const ends = async (signal: AbortSignal) => {
     // Half of it: the pauses of all processes are as long, and none should come a moment too early.
     if (await store.sweeps.claim("ends", SHOW_MS / 2)) await projection.refresh(await endedUnseen(SHOW_MS), signal);
@@ -322,7 +343,15 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
       ),
     );
     undo.use(repeat(SCHEDULE_MS, "starting by the clock", journal, async () => void (await schedules.begin())));
-    if (env.retentionDays > 0) undo.use(repeat(TIDY_MS, "archiving", journal, tidier(store, env, journal)));
+    if (env.retentionDays > 0)
+      undo.use(
+        repeat(
+          TIDY_MS,
+          "archiving",
+          journal,
+          tidier(store.archive, { keptMs: env.retentionDays * DAY_MS, folder: archiveFolder(env) }, journal),
+        ),
+      );
   }
 
   let closing = false;
@@ -332,6 +361,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     store,
     engine,
     metrics,
+    jobs: jobs ? jobs.handle : undefined,
     webhooks: (request, response) => (role === "runs" ? Promise.resolve(false) : webhooks.handle(request, response)),
     ready: async () => !closing && (await store.healthy()),
     [Symbol.asyncDispose]: async () => {
@@ -346,15 +376,6 @@ async function commitsInUse(log: EventLog): Promise<ReadonlySet<Sha>> {
   for (const run of await log.unfinished())
     for (const commit of commitsOf(fold(await log.read(run)))) needed.add(commit);
   return needed;
-}
-
-/** Archives what ended longer ago than the operator wants to keep it. */
-function tidier(store: Store, env: Env, journal: Log): (signal: AbortSignal) => Promise<void> {
-  return async (signal) => {
-    const { runs, deliveries, writes } = await store.archive.tidy(env.retentionDays * DAY_MS, signal);
-    if (runs + deliveries + writes > 0)
-      journal.info("archived what ended long ago", { runs, deliveries, writes, folder: archiveFolder(env) });
-  };
 }
 
 const readOnly = { issues: "read", pull_requests: "read", contents: "read", metadata: "read" } as const;

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { BatonError, messageOf } from "./core/errors.ts";
+import type { DispatchRuns } from "./jobs/open-jobs.ts";
 import { schemaPath } from "./workflows/json-schemas.ts";
 import { parseServerList, type AllowedServer } from "./workflows/servers.ts";
 import type { WarmPoolBounds } from "./workspace/warm-pool.ts";
@@ -73,6 +74,15 @@ export const Variables = z.object({
   BATON_URL: httpAddress
     .optional()
     .describe("Baton's own address, as the editors of people reach it; files that it proposes name the schema there"),
+  DISPATCH_RUNS: z
+    .enum(["never", "asked", "always"], "must be never, asked or always")
+    .default("never")
+    .describe(
+      "Runs that jobs of GitHub Actions work, in their own repository: `asked` those whose `.github/baton.yml` says `runsOn`, `always` every one (then no model's key is needed here); needs BATON_URL",
+    ),
+  ACTIONS_ISSUER: httpAddress
+    .optional()
+    .describe("Who signs what jobs of GitHub Actions prove themselves with; by default as GITHUB_SERVER_URL has it"),
   WORKER_RUNS: count(1, 64).default(4).describe("Runs that one process works at once"),
   REPOSITORY_RUNS: count(1, 1_000)
     .default(4)
@@ -172,6 +182,8 @@ export interface Env {
   readonly model: { readonly apiKey: string; readonly baseURL: string } | undefined;
   readonly databaseUrl: string | undefined;
   readonly redisUrl: string | undefined;
+  /** Which runs jobs of GitHub Actions work, where those find this Baton, and who vouches for them; undefined: they work none. */
+  readonly dispatch: DispatchRuns | undefined;
   /** Where editors find the schema of a repository's config, when that is known. */
   readonly configSchema: string | undefined;
   readonly host: string;
@@ -209,6 +221,11 @@ export function loadEnvFile(): void {
 /** The folder the person who typed the command is in: `npm run` itself goes to the folder of package.json. */
 export function callerFolder(source: Source = process.env): string {
   return source["INIT_CWD"] ?? process.cwd();
+}
+
+/** The whole environment, for who reads what others than Baton have defined in it. */
+export function environment(): Source {
+  return process.env;
 }
 
 /** True when nothing of the App's credentials is set: then `serve` offers to create the App. */
@@ -250,8 +267,12 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
     missing("DATABASE_URL", "several processes share one PostgreSQL; an embedded database has one process");
   if (needs.includes("token"))
     missing("GITHUB_TOKEN", "a token that may write issues, pull requests and contents of the repository");
-  if (needs.includes("model")) missing("ANTHROPIC_API_KEY", "the key agents call the model with");
-  const servers = readServerList(parsed.data?.BATON_MCP, { source, needed: needs.includes("model") }, problems);
+  // A server whose runs are all worked elsewhere asks no model.
+  const works = needs.includes("model") && !(needs.includes("app") && given["DISPATCH_RUNS"] === "always");
+  if (works) missing("ANTHROPIC_API_KEY", "the key agents call the model with");
+  if ((needs.includes("app") || needs.includes("app-key")) && (parsed.data?.DISPATCH_RUNS ?? "never") !== "never")
+    missing("BATON_URL", "DISPATCH_RUNS is set, and jobs of GitHub Actions must know where this server is");
+  const servers = readServerList(parsed.data?.BATON_MCP, { source, needed: works }, problems);
   if (!parsed.success || problems.length > 0) throw new BatonError("invalid-environment", problems.join("\n"));
 
   const env = parsed.data;
@@ -270,6 +291,10 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
         : { apiKey: env.ANTHROPIC_API_KEY, baseURL: env.ANTHROPIC_BASE_URL },
     databaseUrl: env.DATABASE_URL,
     redisUrl: env.REDIS_URL,
+    dispatch:
+      env.DISPATCH_RUNS === "never" || env.BATON_URL === undefined
+        ? undefined
+        : { which: env.DISPATCH_RUNS, server: env.BATON_URL, issuer: env.ACTIONS_ISSUER },
     configSchema: env.BATON_URL === undefined ? undefined : `${env.BATON_URL}${schemaPath("baton")}`,
     host: env.HOST,
     port: env.PORT,

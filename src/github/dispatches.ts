@@ -10,7 +10,9 @@ export interface DispatchesOptions extends Pick<RequestsOptions, "throttle" | "l
 }
 
 /** Starts a workflow file on the default branch. `refused`: GitHub will not, until somebody changes something. Throws when that is not known. */
-export function createDispatches(options: DispatchesOptions): (
+export function createDispatches(
+  options: DispatchesOptions,
+): (
   repo: RepoRef,
   workflow: string,
   inputs: Readonly<Record<string, string>>,

@@ -13,7 +13,7 @@ export interface TokenRequest {
   /** Instead of the id, where that is not known. */
   readonly repositoryName?: string;
   readonly permissions: Readonly<
-    Partial<Record<"checks" | "contents" | "issues" | "metadata" | "pull_requests", "read" | "write">>
+    Partial<Record<"actions" | "checks" | "contents" | "issues" | "metadata" | "pull_requests", "read" | "write">>
   >;
 }
 

@@ -15,9 +15,7 @@ export interface DeskParts {
   readonly history: History;
   readonly subjects: Subjects;
   /** A publisher that asks `fence` right before each write for a run. */
-  readonly publisher: (
-    fence: () => Promise<void>,
-  ) => Pick<Publisher, "openPullRequest" | "keep" | "removeKept">;
+  readonly publisher: (fence: () => Promise<void>) => Pick<Publisher, "openPullRequest" | "keep" | "removeKept">;
   readonly projection: Pick<Projection, "settle">;
 }
 

@@ -36,8 +36,6 @@ export interface DispatcherParts {
   readonly all: boolean;
   /** The file where a repository names none. */
   readonly workflow: string;
-  /** This server's own address, as jobs reach it. */
-  readonly server: string;
   readonly patienceMs?: number;
   readonly journal: Log;
 }
@@ -67,7 +65,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
 }
 
 async function ask(
-  { log, dispatch, workflow: usual, server, projection, journal }: DispatcherParts,
+  { log, dispatch, workflow: usual, projection, journal }: DispatcherParts,
   { run, asked, workflow = usual, lost }: Wanted,
 ): Promise<void> {
   const state = fold(await log.read(run));
@@ -83,14 +81,14 @@ async function ask(
     projection.touch(run);
   };
   if (asked > MOST_JOBS) return await putAside(lost === undefined ? neverCame(workflow) : died(lost));
-  const answer = await dispatch(repo, workflow, inputsOf(run, server));
+  const answer = await dispatch(repo, workflow, inputsOf(run));
   if (answer.type === "refused") return await putAside(`GitHub starts no job of ${fileOf(workflow)}: ${answer.why}`);
   journal.info("a job was asked for", { run, workflow, asked });
 }
 
-/** What the workflow is given, all of it text. */
-function inputsOf(run: RunId, server: string): Readonly<Record<string, string>> {
-  return { run, server };
+/** What the workflow is given. Not where the server is: what may be started by hand must not be told whom to trust. */
+function inputsOf(run: RunId): Readonly<Record<string, string>> {
+  return { run };
 }
 
 function fileOf(workflow: string): string {

@@ -176,7 +176,11 @@ async function claim(
   const page = pageOf(who.claims, serverUrl);
   const answer = await jobs.claim(run, page);
   if (answer.type === "held")
-    throw new Refused(409, "run-taken", `${run} is being worked by another job, so there is nothing to do for this one`);
+    throw new Refused(
+      409,
+      "run-taken",
+      `${run} is being worked by another job, so there is nothing to do for this one`,
+    );
   if (answer.type === "resting")
     throw new Refused(409, "run-taken", `${run} has ended or waits, so there is nothing to do for this job`);
   journal.info("a job has taken a run", { run, job: page });
@@ -217,12 +221,17 @@ async function bodyOf<T>(c: JobContext, schema: z.ZodType<T>): Promise<T> {
 
 function tokenOf(c: JobContext): string {
   const [, token] = /^Bearer (\S{20,200})$/.exec(c.req.header("authorization") ?? "") ?? [];
-  if (token === undefined) throw new Refused(401, "fence-lost", "Authorization: Bearer … with the claim's token is missing");
+  if (token === undefined)
+    throw new Refused(401, "fence-lost", "Authorization: Bearer … with the claim's token is missing");
   return token;
 }
 
 function lost(): Refused {
-  return new Refused(409, "fence-lost", "the run is not this job's any more: it was silent too long, or has given it back");
+  return new Refused(
+    409,
+    "fence-lost",
+    "the run is not this job's any more: it was silent too long, or has given it back",
+  );
 }
 
 function commitIn(text: string) {
@@ -231,7 +240,8 @@ function commitIn(text: string) {
 }
 
 function answerTo(error: unknown, c: JobContext, journal: Log): Response {
-  const trouble = (status: ContentfulStatusCode, told: Trouble["error"]) => c.json({ error: told } satisfies Trouble, status);
+  const trouble = (status: ContentfulStatusCode, told: Trouble["error"]) =>
+    c.json({ error: told } satisfies Trouble, status);
   const message = messageOf(error);
   if (error instanceof Refused) {
     const { code, retryable } = error;

@@ -76,7 +76,10 @@ export function createIdentity({ issuer, audience, fetch: ask }: IdentityOptions
       const read = Claims.safeParse(payload);
       if (read.success) return { type: "job", claims: read.data };
       const names = read.error.issues.map(({ path }) => path.join("."));
-      return { type: "refused", why: `GitHub does not say which job it is: ${names.join(", ")} is missing or malformed` };
+      return {
+        type: "refused",
+        why: `GitHub does not say which job it is: ${names.join(", ")} is missing or malformed`,
+      };
     } catch (error) {
       return isRefusal(error)
         ? { type: "refused", why: messageOf(error) }

@@ -90,10 +90,7 @@ export const answers = {
   "stage-times": z.object({ milliseconds: z.array(z.number()) }),
   estimate: z.object({ estimate: Estimate.optional() }),
   publish: z.discriminatedUnion("type", [z.object({ type: z.literal("opened"), event: RunEvent }), refusal]),
-  keep: z.discriminatedUnion("type", [
-    z.object({ type: z.literal("kept"), branch: z.string(), head: Sha }),
-    refusal,
-  ]),
+  keep: z.discriminatedUnion("type", [z.object({ type: z.literal("kept"), branch: z.string(), head: Sha }), refusal]),
   remove: z.discriminatedUnion("type", [
     z.object({ type: z.literal("removed") }),
     z.object({ type: z.literal("left"), why: z.string() }),

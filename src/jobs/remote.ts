@@ -60,8 +60,20 @@ export async function openRemoteRun({ server, run, identity, journal }: RemoteOp
   const log = createRunLog(run, ask, journal, over.signal);
   const beats = beating(ask, { everyMs: leaseMs / 4, journal, over: over.signal, lost });
 
-  const asked = async (what: Ask, signal?: AbortSignal) =>
-    await ask("ask", { body: what, timeoutMs: ASK_MS, signal });
+  const asked = async (what: Ask, signal?: AbortSignal) => await ask("ask", { body: what, timeoutMs: ASK_MS, signal });
+
+  /** Why the server did not take finished work in: then it cannot publish it either. */
+  let notTaken: unknown;
+  const published = async (what: Ask, signal: AbortSignal) => {
+    try {
+      return await asked(what, signal);
+    } catch (error) {
+      if (!(error instanceof BatonError) || error.code !== "not-found" || notTaken === undefined) throw error;
+      throw new BatonError("import-refused", `the server does not have the work: ${messageOf(notTaken)}`, {
+        cause: error,
+      });
+    }
+  };
 
   return {
     run,
@@ -72,12 +84,14 @@ export async function openRemoteRun({ server, run, identity, journal }: RemoteOp
       jobPage: page,
       publisher: {
         async openPullRequest(_, signal) {
-          const answer = await read(await asked({ ask: "publish" }, signal), answers.publish);
-          return answer.type === "refused" ? answer : { type: "opened", event: as(answer.event, "pull_request.opened") };
+          const answer = await read(await published({ ask: "publish" }, signal), answers.publish);
+          return answer.type === "refused"
+            ? answer
+            : { type: "opened", event: as(answer.event, "pull_request.opened") };
         },
         async keep(_, { head, part, holds, gates }, signal) {
           const what: Ask = { ask: "keep", head, part, holds: [...holds], gates: [...gates] };
-          return await read(await asked(what, signal), answers.keep);
+          return await read(await published(what, signal), answers.keep);
         },
         async removeKept(_, { branch }, signal) {
           return await read(await asked({ ask: "remove", branch }, signal), answers.remove);
@@ -99,15 +113,20 @@ export async function openRemoteRun({ server, run, identity, journal }: RemoteOp
           if (!found || found.type === "subject.lost" || found.type === "subject.closed") return found;
           throw unexpected(found);
         },
-        lookBack: async (_, signal) => (await read(await asked({ ask: "look-back" }, signal), answers["look-back"])).hindsight,
+        lookBack: async (_, signal) =>
+          (await read(await asked({ ask: "look-back" }, signal), answers["look-back"])).hindsight,
       },
     },
     shelf: {
       async put({ commit, start, bundle }) {
-        if (bundle.length > jobLimits.bundle)
-          throw new BatonError("import-refused", `the work is ${bundle.length} bytes, at most ${jobLimits.bundle} are taken`);
         const headers = { "content-type": BUNDLE_TYPE, [START_HEADER]: start };
-        await ask(`work/${commit}`, { method: "PUT", bytes: bundle, headers, timeoutMs: ASK_MS });
+        try {
+          await ask(`work/${commit}`, { method: "PUT", bytes: bundle, headers, timeoutMs: ASK_MS });
+          notTaken = undefined;
+        } catch (error) {
+          notTaken = error;
+          throw error;
+        }
       },
       async get(commit) {
         try {
@@ -122,6 +141,7 @@ export async function openRemoteRun({ server, run, identity, journal }: RemoteOp
     },
     async release(until) {
       await ask("release", { body: until });
+      log.close();
     },
     async [Symbol.asyncDispose]() {
       over.abort();
@@ -130,8 +150,13 @@ export async function openRemoteRun({ server, run, identity, journal }: RemoteOp
   };
 }
 
+interface RunLog extends AsyncDisposable, Pick<Engine["log"], "append" | "read" | "at" | "follow"> {
+  /** From now on it gives what it knows, and asks no more. */
+  close(): void;
+}
+
 /** The run's log: what was read stays here, what comes new is asked for with patience. */
-function createRunLog(run: RunId, ask: Transport, journal: Log, over: AbortSignal): Engine["log"] & AsyncDisposable {
+function createRunLog(run: RunId, ask: Transport, journal: Log, over: AbortSignal): RunLog {
   const known: RecordedEvent[] = [];
   const followers = new Set<(run: RunId) => void>();
   let following: Promise<void> | undefined;
@@ -164,14 +189,15 @@ function createRunLog(run: RunId, ask: Transport, journal: Log, over: AbortSigna
     }
   }
 
-  const log: Engine["log"] & AsyncDisposable = {
+  let closed = false;
+  const log: RunLog = {
     async append(_, expected, events) {
       const once = async (_run: RunId, at: number, what: readonly RunEvent[]) =>
         await read(await ask("events", { body: { expected: at, events: what }, once: true }), Appended);
       return await appendOnce({ ...log, append: once }, run, expected, events, patiently);
     },
     async read(_, after = 0) {
-      take(await fetchAfter(known.length));
+      if (!closed) take(await fetchAfter(known.length));
       return known.slice(after);
     },
     async at(_, versions) {
@@ -183,6 +209,9 @@ function createRunLog(run: RunId, ask: Transport, journal: Log, over: AbortSigna
       followers.add(follower);
       following ??= follow();
       return { [Symbol.dispose]: () => void followers.delete(follower) };
+    },
+    close() {
+      closed = true;
     },
     async [Symbol.asyncDispose]() {
       await following;

@@ -71,12 +71,10 @@ export async function openClaims(
   const given = new Set<RunId>();
 
   const beat = async () => {
-    const [row] = await database.query<{ due_in_ms: number | null }>("SELECT due_in_ms FROM baton.beat($1, $2, $3, $4)", [
-      worker,
-      leaseMs,
-      [...given],
-      own,
-    ]);
+    const [row] = await database.query<{ due_in_ms: number | null }>(
+      "SELECT due_in_ms FROM baton.beat($1, $2, $3, $4)",
+      [worker, leaseMs, [...given], own],
+    );
     return { dueInMs: row?.due_in_ms ?? undefined };
   };
   await beat();

@@ -90,10 +90,13 @@ export function createJobs(database: Database, limits: ClaimLimits, leaseMs = JO
     async claim(run, url) {
       const token = randomBytes(32).toString("base64url");
       const worker = `job-${randomUUID().slice(0, 8)}`;
-      const [row] = await database.query<{ said: string }>(
-        "SELECT baton.claim_for_job($1, $2, $3, $4, $5) AS said",
-        [run, worker, leaseMs, hashOf(token), url],
-      );
+      const [row] = await database.query<{ said: string }>("SELECT baton.claim_for_job($1, $2, $3, $4, $5) AS said", [
+        run,
+        worker,
+        leaseMs,
+        hashOf(token),
+        url,
+      ]);
       if (row?.said === "taken") return { type: "taken", token, leaseMs };
       return row?.said === "held" ? { type: "held" } : { type: "resting" };
     },

@@ -62,8 +62,8 @@ export interface StoreOptions {
   readonly archiveFolder?: string | undefined;
   /** Told how long each run that was claimed had been due, in milliseconds. */
   readonly claimed?: ((waitedMs: number) => void) | undefined;
-  /** Which runs jobs of GitHub Actions work: none (default), those whose repository says so, or all. */
-  readonly dispatch?: "never" | "asked" | "always" | undefined;
+  /** Which runs jobs of GitHub Actions work: none when absent, those whose repository says so, or all. */
+  readonly dispatch?: "asked" | "always" | undefined;
   /** How long a job may be silent, in milliseconds. Default one minute. */
   readonly jobLeaseMs?: number | undefined;
   readonly log: Log;
@@ -72,7 +72,7 @@ export interface StoreOptions {
 /** Opens everything or nothing. Throws `database-failed` or `disk-full` with what to do. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { databaseUrl, redisUrl, folder, parse, limits = usualLimits, claimed, log } = options;
-  const { archiveFolder = join(folder, "archive"), dispatch = "never", jobLeaseMs } = options;
+  const { archiveFolder = join(folder, "archive"), dispatch, jobLeaseMs } = options;
   await using undo = new AsyncDisposableStack();
   const database = undo.use(await openDatabase({ url: databaseUrl, folder, log }));
   const events = undo.use(await openEventLog(database, { parse, log }));
@@ -85,7 +85,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     delivery: alone ? createLocalBell(log) : await queued("baton-deliveries"),
     run: await queued("baton-runs"),
   };
-  const claims = undo.use(await openClaims(database, limits, { claimed, own: dispatch !== "never" }));
+  const claims = undo.use(await openClaims(database, limits, { claimed, own: dispatch !== undefined }));
   const opened = undo.move();
   return {
     log: events,
@@ -94,7 +94,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     history: createHistory(database),
     throttle: createThrottle(database),
     archive: createArchive(database, archiveFolder),
-    shelf: database.shared || dispatch !== "never" ? createShelf(database) : undefined,
+    shelf: database.shared || dispatch !== undefined ? createShelf(database) : undefined,
     deliveries: createDeliveries(database),
     schedules: createSchedules(database),
     sweeps: createSweeps(database),

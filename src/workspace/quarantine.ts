@@ -102,7 +102,7 @@ export async function importMade(
   const unpacked = await unpack({ git, mirror, folder, bundle, ref: MADE, start }, signal);
   if ("refused" in unpacked) return refused(unpacked.refused);
   const { checked: at } = unpacked;
-  const args = ["rev-parse", "--verify", MADE, `${MADE}^1`, `${MADE}^{tree}`] as const;
+  const args = ["rev-parse", MADE, `${MADE}^1`, `${MADE}^{tree}`] as const;
   const named = await git.attempt({ args, at }, signal);
   const [made, parent, tree = ""] = named.stdout.trim().split("\n");
   if (named.exitCode !== 0 || made !== commit) return refused(`the bundle holds another commit than ${commit}`);

@@ -70,20 +70,29 @@ describe("the token", () => {
 
   test("that does not say which job it is is refused", async () => {
     const { run_id: _, ...rest } = usualClaims;
-    expect(await identify(await issuer.sign(rest))).toMatchObject({ type: "refused", why: expect.stringContaining("run_id") });
+    expect(await identify(await issuer.sign(rest))).toMatchObject({
+      type: "refused",
+      why: expect.stringContaining("run_id"),
+    });
   });
 
   test("is not taken on trust while GitHub's keys cannot be had", async () => {
     await using away = await openJobIssuer(audience);
     away.down = true;
     const ask = createIdentity({ issuer: away.url, audience });
-    expect(await ask(await away.sign(usualClaims))).toMatchObject({ type: "unknown", why: expect.stringContaining("could not be had") });
+    expect(await ask(await away.sign(usualClaims))).toMatchObject({
+      type: "unknown",
+      why: expect.stringContaining("could not be had"),
+    });
     const broken = createIdentity({
       issuer: away.url,
       audience,
       fetch: () => Promise.reject(new TypeError("fetch failed")),
     });
-    expect(await broken(await away.sign(usualClaims))).toMatchObject({ type: "unknown", why: expect.stringContaining("fetch failed") });
+    expect(await broken(await away.sign(usualClaims))).toMatchObject({
+      type: "unknown",
+      why: expect.stringContaining("fetch failed"),
+    });
   });
 });
 
@@ -105,7 +114,11 @@ describe("the job", () => {
     ["a tag", { ref: "refs/tags/main" }, /refs\/tags\/main/],
     ["another workflow", { workflow_ref: other("ci.yml") }, /ci\.yml/],
     ["the workflow as another branch has it", { workflow_ref: other("baton.yml", "evil") }, /@refs\/heads\/evil/],
-    ["a workflow elsewhere that this one calls", { job_workflow_ref: "evil/x/.github/workflows/y.yml@refs/heads/main" }, /evil/],
+    [
+      "a workflow elsewhere that this one calls",
+      { job_workflow_ref: "evil/x/.github/workflows/y.yml@refs/heads/main" },
+      /evil/,
+    ],
   ];
   test.each(wrong)("of %s may not", (_, changes, words) => {
     expect(why(changes)).toMatch(words);
