@@ -49,7 +49,7 @@ export async function job(argv: readonly string[]): Promise<number> {
   const journal = createLog({ level: env.logLevel, redact });
   let remote: RemoteRun;
   try {
-    remote = await openRemoteRun({ server, run, identity: () => jobToken(door, server), journal });
+    remote = await openRemoteRun({ server, run, identity: () => jobToken(door, server), redact, journal });
   } catch (error) {
     if (!(error instanceof BatonError) || error.code !== "run-taken") throw error;
     console.log(`Nothing to do: ${messageOf(error)}.`);

@@ -99,7 +99,7 @@ function neverCame(workflow: string): string {
   return (
     `${MOST_JOBS} jobs of ${fileOf(workflow)} were asked for and none has come. ` +
     "Look in the repository's Actions tab: is one queued without a runner, or did it fail before it began? " +
-    "The job needs `id-token: write`, and must reach the server"
+    "The job needs id-token: write, and must reach the server"
   );
 }
 

@@ -50,7 +50,7 @@ export interface JobsOptions extends Pick<DeskParts, "publisher">, DispatchRuns 
 
 export interface OpenedJobs extends AsyncDisposable {
   /** Answers a request of a job; false when the request is for another path. */
-  handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>;
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 }
 
 /** Opens the door, and asks for jobs from now on. */

@@ -4,8 +4,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { BatonError, messageOf } from "../core/errors.ts";
 import { type RunId, sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
+import type { Redact } from "../core/redact.ts";
 import { appendOnce } from "../engine/append-once.ts";
-import type { EventOf, RecordedEvent, RunEvent } from "../engine/events.ts";
+import { type EventOf, type RecordedEvent, RunEvent } from "../engine/events.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Shelf } from "../workspace/shelf.ts";
 import {
@@ -43,6 +44,8 @@ export interface RemoteOptions {
   readonly run: RunId;
   /** A token of GitHub's for this server, right before it is used. */
   readonly identity: () => Promise<string>;
+  /** Takes secrets that this job holds out of what it records: the server does not know them. */
+  readonly redact?: Redact | undefined;
   readonly journal: Log;
 }
 
@@ -50,14 +53,20 @@ export interface RemoteOptions {
  * Claims the run for this job and shows the server that the job lives, until it is disposed. Throws `run-taken` when there is nothing to do,
  * and what the server says when it refuses.
  */
-export async function openRemoteRun({ server, run, identity, journal }: RemoteOptions): Promise<RemoteRun> {
+export async function openRemoteRun({
+  server,
+  run,
+  identity,
+  redact = String,
+  journal,
+}: RemoteOptions): Promise<RemoteRun> {
   const body = { run, identity: await identity() };
   const claimed = await read(await createTransport({ server })("claim", { body }), Claimed);
   const { token, page, leaseMs } = claimed;
   const ask = createTransport({ server, token });
   const over = new AbortController();
   const lost = new AbortController();
-  const log = createRunLog(run, ask, journal, over.signal);
+  const log = createRunLog(run, { ask, redact, journal }, over.signal);
   const beats = beating(ask, { everyMs: leaseMs / 4, journal, over: over.signal, lost });
 
   const asked = async (what: Ask, signal?: AbortSignal) => await ask("ask", { body: what, timeoutMs: ASK_MS, signal });
@@ -156,7 +165,11 @@ interface RunLog extends AsyncDisposable, Pick<Engine["log"], "append" | "read" 
 }
 
 /** The run's log: what was read stays here, what comes new is asked for with patience. */
-function createRunLog(run: RunId, ask: Transport, journal: Log, over: AbortSignal): RunLog {
+function createRunLog(
+  run: RunId,
+  { ask, redact, journal }: { ask: Transport; redact: Redact; journal: Log },
+  over: AbortSignal,
+): RunLog {
   const known: RecordedEvent[] = [];
   const followers = new Set<(run: RunId) => void>();
   let following: Promise<void> | undefined;
@@ -194,7 +207,8 @@ function createRunLog(run: RunId, ask: Transport, journal: Log, over: AbortSigna
     async append(_, expected, events) {
       const once = async (_run: RunId, at: number, what: readonly RunEvent[]) =>
         await read(await ask("events", { body: { expected: at, events: what }, once: true }), Appended);
-      return await appendOnce({ ...log, append: once }, run, expected, events, patiently);
+      const clean = events.map((event) => RunEvent.parse(redacted(event, redact)));
+      return await appendOnce({ ...log, append: once }, run, expected, clean, patiently);
     },
     async read(_, after = 0) {
       if (!closed) take(await fetchAfter(known.length));
@@ -218,6 +232,14 @@ function createRunLog(run: RunId, ask: Transport, journal: Log, over: AbortSigna
     },
   };
   return log;
+}
+
+/** String by string: a pattern that spans several must not eat what stands between them. */
+function redacted(value: unknown, redact: Redact): unknown {
+  if (typeof value === "string") return redact(value);
+  if (Array.isArray(value)) return value.map((item) => redacted(item, redact));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redacted(item, redact)]));
 }
 
 const PATIENCE_MS = [250, 1_000, 3_000, 5_000, 10_000, 15_000, 25_000, 30_000];

@@ -54,7 +54,7 @@ export interface JobsWorld extends AsyncDisposable {
   /** The token of a claim that is given. */
   token(run: RunId): Promise<string>;
   ask(token: string | undefined, method: string, path: string, body?: unknown): Promise<Answer>;
-  remote(run: RunId, claims?: Claims): Promise<RemoteRun>;
+  remote(run: RunId, how?: { claims?: Claims; redact?: (text: string) => string }): Promise<RemoteRun>;
   /** Nobody who holds a run has said for too long that it lives. */
   silence(): Promise<void>;
 }
@@ -139,8 +139,8 @@ export async function openJobsWorld({ all = true, limits = 4, patienceMs = 600_0
       const text = await response.text();
       return { status: response.status, body: text.startsWith("{") ? JSON.parse(text) : text };
     },
-    remote: (run, claims = usualClaims) =>
-      openRemoteRun({ server: url, run, identity: () => issuer.sign(claims), journal: silentLog }),
+    remote: (run, { claims = usualClaims, redact } = {}) =>
+      openRemoteRun({ server: url, run, identity: () => issuer.sign(claims), redact, journal: silentLog }),
     silence: async () =>
       void (await database.query("UPDATE baton.workers SET alive_until = clock_timestamp() - interval '1 second'")),
   };
