@@ -309,7 +309,7 @@ export async function openBaton(
     dispatch &&
     role !== "runs" &&
     undo.use(
-      openJobs({
+      await openJobs({
         ...dispatch,
         ...{ serverUrl: env.serverUrl, store, subjects, workspaces, projection, patienceMs: patience.jobMs, journal },
         publisher: (fence) => createPublisher({ ...publishing, fence }),

@@ -76,7 +76,7 @@ export function createJobDoor(parts: JobDoorParts): (request: Request) => Promis
   app.onError((error, c) => answerTo(error, c, journal));
   app.notFound((c) => answerTo(new Refused(404, "invalid-usage", `there is nothing at ${c.req.path}`), c, journal));
 
-  app.post("/claim", bounded(jobLimits.json), async (c) => {
+  app.post("/claim", bounded(jobLimits.claim), async (c) => {
     const { run, identity } = await bodyOf(c, Claim);
     return c.json(await claim(parts, run, identity));
   });

@@ -6,7 +6,7 @@ import type { RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { repeat } from "../core/repeat.ts";
 import type { EventOf, RepoRef } from "../engine/events.ts";
-import type { EventLog, History, Projection } from "../engine/ports.ts";
+import type { Bell, EventLog, History, Projection } from "../engine/ports.ts";
 import type { Subjects } from "../engine/subjects-port.ts";
 import type { Jobs } from "../store/jobs.ts";
 import type { OpenedWorkspaces } from "../workspace/create-workspaces.ts";
@@ -39,6 +39,7 @@ export interface JobsOptions extends Pick<DeskParts, "publisher">, DispatchRuns 
     readonly jobs: Jobs;
     readonly log: EventLog;
     readonly history: History;
+    readonly bells: { readonly run: Pick<Bell, "answer"> };
   };
   readonly subjects: Subjects;
   readonly workspaces: Pick<OpenedWorkspaces, "takeIn">;
@@ -54,7 +55,7 @@ export interface OpenedJobs extends AsyncDisposable {
 }
 
 /** Opens the door, and asks for jobs from now on. */
-export function openJobs(options: JobsOptions): OpenedJobs {
+export async function openJobs(options: JobsOptions): Promise<OpenedJobs> {
   const { which, server, serverUrl, issuer, store, projection, journal } = options;
   const { jobs, log, history } = store;
   const all = which === "always";
@@ -86,7 +87,11 @@ export function openJobs(options: JobsOptions): OpenedJobs {
     ...(patienceMs === undefined ? {} : { patienceMs }),
     journal,
   });
-  const looking = repeat(LOOK_MS, "asking for jobs", journal, (signal) => dispatcher.look(signal));
+  await using undo = new AsyncDisposableStack();
+  // Where workers work too, the bell is theirs.
+  if (all) undo.use(await store.bells.run.answer((_topic, _run, signal) => dispatcher.look(signal), { parallel: 1 }));
+  undo.use(repeat(LOOK_MS, "asking for jobs", journal, (signal) => dispatcher.look(signal)));
+  const opened = undo.move();
   return {
     async handle(request, response) {
       const path = request.url?.split("?", 1)[0] ?? "";
@@ -94,6 +99,6 @@ export function openJobs(options: JobsOptions): OpenedJobs {
       await listener(request, response);
       return true;
     },
-    [Symbol.asyncDispose]: () => looking[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }

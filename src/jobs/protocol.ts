@@ -11,6 +11,8 @@ import { importLimits } from "../workspace/policy.ts";
 export const JOBS_PATH = "/api/jobs";
 
 export const jobLimits = {
+  /** Bytes of what anybody may send. */
+  claim: 32 * 1024,
   /** Bytes of a JSON body. A turn holds at most what a model read and wrote in it. */
   json: 32 * 1024 ** 2,
   /** Bytes of a commit's bundle. */

@@ -20,7 +20,7 @@ import {
   type Release,
   START_HEADER,
 } from "./protocol.ts";
-import { createTransport, read, type Transport } from "./transport.ts";
+import { createTransport, PAUSES_MS, read, type Transport } from "./transport.ts";
 
 /** The publisher waits for GitHub's limits, and for others. */
 const ASK_MS = 5 * 60_000;
@@ -242,11 +242,9 @@ function redacted(value: unknown, redact: Redact): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redacted(item, redact)]));
 }
 
-const PATIENCE_MS = [250, 1_000, 3_000, 5_000, 10_000, 15_000, 25_000, 30_000];
-
 /** A server that starts again is waited for. */
 async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  for (const pause of PATIENCE_MS) {
+  for (const pause of PAUSES_MS) {
     try {
       return await work();
     } catch (error) {

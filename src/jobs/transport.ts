@@ -5,7 +5,7 @@ import { BatonError, messageOf } from "../core/errors.ts";
 import { JOBS_PATH, Trouble } from "./protocol.ts";
 
 /** Before the next tries of what could not be sent, in milliseconds: a minute and a half in all. */
-const PAUSES_MS = [250, 1_000, 3_000, 5_000, 10_000, 15_000, 25_000, 30_000];
+export const PAUSES_MS = [250, 1_000, 3_000, 5_000, 10_000, 15_000, 25_000, 30_000];
 
 export interface Asking {
   readonly method?: "GET" | "POST" | "PUT";

@@ -215,6 +215,8 @@ describe("a job with a run", () => {
   test("is refused what is too large", async () => {
     const large = { expected: 1, events: [], more: "x".repeat(jobLimits.json) };
     expect(await at.ask(token, "POST", "events", large)).toMatchObject({ status: 413 });
+    const claim = { run, identity: "x".repeat(jobLimits.claim) };
+    expect(await at.ask(undefined, "POST", "claim", claim)).toMatchObject({ status: 413 });
   });
 
   test("puts work into the server's mirror, and on the shelf of its repository alone", async () => {
