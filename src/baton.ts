@@ -304,14 +304,15 @@ export async function openBaton(
     // Nobody waits for GitHub before the server listens.
     void projection.refresh([...ended, ...(await store.unshown.unheld())]);
   }
-  const { dispatch } = env;
+  const { dispatch, serverUrl } = env;
+  const around = { serverUrl, store, subjects, workspaces, projection, patienceMs: patience.jobMs, journal };
   const jobs =
     dispatch &&
     role !== "runs" &&
     undo.use(
       await openJobs({
         ...dispatch,
-        ...{ serverUrl: env.serverUrl, store, subjects, workspaces, projection, patienceMs: patience.jobMs, journal },
+        ...around,
         publisher: (fence) => createPublisher({ ...publishing, fence }),
         dispatch: createDispatches({
           octokitFor: clientsOf(webhooks, { actions: "write", metadata: "read" }),
