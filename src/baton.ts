@@ -305,6 +305,7 @@ export async function openBaton(
     void projection.refresh([...ended, ...(await store.unshown.unheld())]);
   }
   const { dispatch, serverUrl } = env;
+  const actionsFor = clientsOf(webhooks, { actions: "write", metadata: "read" });
   const around = { serverUrl, store, subjects, workspaces, projection, patienceMs: patience.jobMs, journal };
   const jobs =
     dispatch &&
@@ -314,11 +315,7 @@ export async function openBaton(
         ...dispatch,
         ...around,
         publisher: (fence) => createPublisher({ ...publishing, fence }),
-        dispatch: createDispatches({
-          octokitFor: clientsOf(webhooks, { actions: "write", metadata: "read" }),
-          throttle,
-          log: journal,
-        }),
+        dispatch: createDispatches({ octokitFor: actionsFor, throttle, log: journal }),
       }),
     );
   const ends = async (signal: AbortSignal) => {
