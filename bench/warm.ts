@@ -4,7 +4,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openParts, type Parts } from "../src/baton.ts";
+import { openParts, type Parts } from "../src/parts.ts";
 import { systemClock } from "../src/core/clock.ts";
 import { sha } from "../src/core/ids.ts";
 import { silentLog } from "../src/core/log.ts";

@@ -1,40 +1,24 @@
-// The composition root: read this first. `openParts` builds what works a run (sandbox, workspaces, agents, gates, triage);
+// The composition root: read this first. `openParts` (`parts.ts`) builds what works a run (sandbox, workspaces, agents, gates, triage);
 // `openBaton` adds what a server needs (store, webhooks, intake, publisher, projection) and answers the bell.
 // A delivery rings the bell, the intake turns it into a run, the run rings the bell, and the engine drives it to its end.
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { findCli } from "./agents/claude-code/program.ts";
-import { createClaudeCodeRunner } from "./agents/claude-code/runner.ts";
-import { createAgentRunner } from "./agents/runner.ts";
-import { createCircuits, type Circuits } from "./agents/circuits.ts";
-import { createModel, type Model } from "./agents/model.ts";
-import { createServers, type Servers } from "./agents/servers/servers.ts";
-import { systemClock } from "./core/clock.ts";
 import { BatonError } from "./core/errors.ts";
-import { execute } from "./core/exec.ts";
-import { makeHome } from "./core/home.ts";
-import type { Sha } from "./core/ids.ts";
 import type { Log } from "./core/log.ts";
 import { repeat } from "./core/repeat.ts";
-import { createRedact, type Redact } from "./core/redact.ts";
 import { createMetrics, type Metrics } from "./dashboard/metrics.ts";
 import type { Engine } from "./engine/engine.ts";
 import { startWorker, type Worker } from "./engine/worker.ts";
 import { createSubjects } from "./github/subjects.ts";
 import { RunEvent, type RepoRef } from "./engine/events.ts";
-import { fold } from "./engine/fold.ts";
-import type { EventLog, WorkflowSource } from "./engine/ports.ts";
-import { commitsOf } from "./engine/commits.ts";
 import { archiveFolder, type Env } from "./env.ts";
-import { createGates } from "./gates/create-gates.ts";
 import { createCheckReader } from "./github/check-reader.ts";
 import { createDashboards } from "./github/dashboards.ts";
+import { createDispatches } from "./github/dispatches.ts";
 import { createProjection } from "./github/projection.ts";
 import { createPublisher } from "./github/publisher.ts";
 import type { OctokitFor } from "./github/client.ts";
 import { createGitHubReader } from "./github/reader.ts";
-import { openSandbox } from "./hands/open-sandbox.ts";
-import { closedSandbox, type Sandbox } from "./hands/sandbox.ts";
 import { createCheckLooks } from "./intake/check-looks.ts";
 import { stripInvisible } from "./intake/invisible.ts";
 import { createIntake } from "./intake/handle.ts";
@@ -44,12 +28,10 @@ import { createMissed } from "./intake/missed.ts";
 import { createSchedules } from "./intake/schedules.ts";
 import { sanitizeMarkdown } from "./intake/sanitize.ts";
 import { openWebhooks, type AppWebhooks } from "./intake/probot-app.ts";
+import { openJobs, type OpenedJobs } from "./jobs/open-jobs.ts";
+import { tidier } from "./store/archive.ts";
 import { openStore, type Store } from "./store/open-store.ts";
-import { createTriager } from "./triage/triager.ts";
-import { agentNamesIn, createLibrary, withOverrides, type Library } from "./workflows/load.ts";
-import { createWorkspaces, type OpenedWorkspaces } from "./workspace/create-workspaces.ts";
-import { textAt } from "./workspace/text-at.ts";
-import type { RepoSource, Workspaces, WorkspacesOptions } from "./workspace/workspaces.ts";
+import { commitsInUse, openParts, type Parts, type PartsOptions } from "./parts.ts";
 
 /** Deliveries handled at once by one process. */
 const PARALLEL_DELIVERIES = 4;
@@ -70,118 +52,29 @@ const TIDY_MS = 3_600_000;
 /** What one process does: everything, only webhooks and what people ask for by them, or only the runs that come of it. */
 export type Role = "all" | "webhooks" | "runs";
 
-/** What works runs, whoever asked for them. */
-export interface Parts extends AsyncDisposable {
-  readonly sandbox: Sandbox;
-  readonly workspaces: OpenedWorkspaces;
-  readonly workflows: WorkflowSource;
-  readonly redact: Redact;
-  /** Which agents may ask which models now. */
-  readonly circuits: Circuits;
-  /** The engine over these parts, with a log, a publisher and a projection of the caller's. */
-  engine(edges: Pick<Engine, "log" | "publisher" | "projection" | "history" | "subjects">): Engine;
-}
-
-export interface PartsOptions {
-  readonly env: Env;
-  readonly journal: Log;
-  /** The token git fetches a repository with, if it needs one. */
-  readonly credential: (repo: RepoSource) => Promise<string | undefined>;
-  /** False where no run is worked: then nothing needs a sandbox, and nothing gets one. Default true. */
-  readonly works?: boolean;
-  /** Where finished work is kept for workers on other machines. */
-  readonly shelf?: WorkspacesOptions["shelf"];
-  /** Instead of the model that `env` names. */
-  readonly model?: Model;
-  /** Instead of the MCP servers that `env` lists. */
-  readonly servers?: Servers;
-  /** Commits that must not be forgotten, however long nobody has asked for them. */
-  readonly needed?: WorkspacesOptions["needed"];
-}
-
-/**
- * Opens the sandbox and everything that works in it. Throws `sandbox-missing` with the install line where bubblewrap is absent, and
- * `invalid-environment` where the runner that was asked for has no program or no sandbox.
- */
-export async function openParts(options: PartsOptions): Promise<Parts> {
-  const { env, journal, credential, needed, shelf, works = true } = options;
-  await makeHome(env.home);
-  await using undo = new AsyncDisposableStack();
-  const sandbox = works ? undo.use(await openSandbox({ mode: env.sandbox, log: journal })) : closedSandbox;
-  // Without a sandbox agents could reach the pool, and paths that an install wrote down would lead to other workspaces.
-  const warmPool = works ? { ...env.warmPool, ...(sandbox.kind === "none" ? { maxBytes: 0 } : {}) } : undefined;
-  const workspaces = undo.use(
-    await createWorkspaces({
-      home: env.home,
-      warmPool,
-      mirrorBytes: env.mirrorBytes,
-      onHost: execute,
-      inSandbox: sandbox.run,
-      credential,
-      needed,
-      shelf,
-      log: journal,
-    }),
-  );
-  const model =
-    options.model ?? createModel({ apiKey: env.model?.apiKey ?? "", baseURL: env.model?.baseURL ?? "", log: journal });
-  const circuits = createCircuits();
-  const without = env.sandbox === "none" ? { local: "it runs in the sandbox only, and BATON_SANDBOX is none" } : {};
-  const servers = options.servers ?? createServers({ allowed: env.servers ?? [], sandbox, without, log: journal });
-  const own = await createLibrary();
-  const libraryAt = (at: { repo: RepoRef; base: Parameters<Workspaces["file"]>[1] }, signal: AbortSignal): Library =>
-    withOverrides(own, textAt(workspaces, at.repo, at.base, signal), servers.mayName(at.repo));
-  const agents = {
-    load: (name: string, at: Parameters<WorkflowSource["load"]>[1], signal: AbortSignal) =>
-      libraryAt(at, signal).agents.load(name),
-    names: async (at: Parameters<WorkflowSource["load"]>[1], signal: AbortSignal) => [
-      ...new Set([...own.agents.names(), ...agentNamesIn(await workspaces.paths(at.repo, at.base, signal))]),
-    ],
-  };
-  const workflows: WorkflowSource = {
-    load: (name, at, signal) => libraryAt(at, signal).workflows.load(name),
-    names: () => own.workflows.names(),
-  };
-  const working = { model, workspaces, sandbox, agents, circuits, servers, log: journal };
-  const runner =
-    env.runner === "claude-code" && works
-      ? createClaudeCodeRunner({ ...working, cli: findCli(env.claudeCodePath) })
-      : createAgentRunner(working);
-  const opened = undo.move();
-  return {
-    sandbox,
-    workspaces,
-    workflows,
-    redact: createRedact(env.secrets),
-    circuits,
-    engine: (edges) => ({
-      ...edges,
-      triager: createTriager({ model, agents, circuits, log: journal }),
-      agents: runner,
-      gates: createGates({ workspaces, run: sandbox.run, log: journal, schema: env.configSchema }),
-      merges: workspaces,
-      files: workspaces,
-      workflows,
-      clock: systemClock,
-      journal,
-    }),
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
-  };
-}
-
 export interface Baton extends AsyncDisposable {
   readonly parts: Parts;
   readonly store: Store;
   readonly engine: Engine;
   /** Answers `POST /api/github/webhooks`; false for other paths, and always where the role is "runs". */
   readonly webhooks: AppWebhooks["handle"];
+  /** Answers jobs of GitHub Actions; undefined where they work no runs, or by another process. */
+  readonly jobs: OpenedJobs["handle"] | undefined;
   readonly metrics: Metrics;
   /** True when a delivery would be kept and a run could start. */
   ready(): Promise<boolean>;
 }
 
-/** Opens a Baton for a GitHub App and starts what its role is. Disposing parks runs that are under way. */
-export async function openBaton(env: Env, journal: Log, role: Role = "all"): Promise<Baton> {
+/**
+ * Opens a Baton for a GitHub App and starts what its role is. Disposing parks runs that are under way. `patience`: how long a job may be
+ * silent, and how long one is waited for, in milliseconds.
+ */
+export async function openBaton(
+  env: Env,
+  journal: Log,
+  role: Role = "all",
+  patience: { readonly jobLeaseMs?: number; readonly jobMs?: number } = {},
+): Promise<Baton> {
   const { app } = env;
   if (!app) throw new Error("openBaton needs an App's credentials");
   await using undo = new AsyncDisposableStack();
@@ -201,6 +94,8 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
       limits: { perRepository: env.parallel.repository, perInstallation: env.parallel.installation },
       claimed: (waitedMs) => metrics.claimed(waitedMs),
       parse: (json) => RunEvent.parse(json),
+      dispatch: env.dispatch?.which,
+      jobLeaseMs: patience.jobLeaseMs,
       log: journal,
     }),
   );
@@ -225,7 +120,7 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
   // By itself: where somebody has not granted it yet, asking for it would cost the others.
   const checksFor = clientsOf(webhooks, { checks: "write", metadata: "read" });
   const actionsFor = clientsOf(webhooks, { actions: "write", metadata: "read" });
-  const works = role !== "webhooks";
+  const works = role !== "webhooks" && env.dispatch?.which !== "always";
   const needed = () => commitsInUse(store.log);
   const { shelf } = store;
   const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks), needed, shelf, works }));
@@ -249,34 +144,24 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     }),
   );
   const limits = createKnownLimits();
-  const publisher = createPublisher({
+  const publishing = {
     octokitFor,
     checksFor,
     actionsFor,
     outbox,
     throttle,
-    fence: (run) => claims.assure(run),
     workspaces,
     redact,
     self,
     links,
-    commentsPerHour: (repo) => limits.of(repo).commentsPerHour,
+    commentsPerHour: (repo: RepoRef) => limits.of(repo).commentsPerHour,
     log: journal,
-  });
+  };
+  const publisher = createPublisher({ ...publishing, fence: (run) => claims.assure(run) });
   const reading = { octokitFor: clientsOf(webhooks, readOnly), throttle, log: journal };
-  const engine = parts.engine({
-    log,
-    publisher,
-    projection,
-    history,
-    subjects: createSubjects({
-      ...reading,
-      workspaces,
-      runs: log,
-      self,
-      visible: (text) => sanitizeMarkdown(text, {}),
-    }),
-  });
+  const visible = (text: string) => sanitizeMarkdown(text, {});
+  const subjects = createSubjects({ ...reading, workspaces, runs: log, self, visible });
+  const engine = parts.engine({ log, publisher, projection, history, subjects });
   const reader = createGitHubReader(reading);
   const checks = createCheckReader({
     ...reading,
@@ -321,6 +206,19 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     // Nobody waits for GitHub before the server listens.
     void projection.refresh([...ended, ...(await store.unshown.unheld())]);
   }
+  const { dispatch, serverUrl } = env;
+  const around = { serverUrl, store, subjects, workspaces, projection, patienceMs: patience.jobMs, journal };
+  const jobs =
+    dispatch &&
+    role !== "runs" &&
+    undo.use(
+      await openJobs({
+        ...dispatch,
+        ...around,
+        publisher: (fence) => createPublisher({ ...publishing, fence }),
+        dispatch: createDispatches({ octokitFor: actionsFor, throttle, log: journal }),
+      }),
+    );
   const ends = async (signal: AbortSignal) => {
     // Half of it: the pauses of all processes are as long, and none should come a moment too early.
     if (await store.sweeps.claim("ends", SHOW_MS / 2)) await projection.refresh(await endedUnseen(SHOW_MS), signal);
@@ -355,7 +253,15 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     undo.use(repeat(SCHEDULE_MS, "starting by the clock", journal, async () => void (await schedules.begin())));
     const looks = createCheckLooks(store);
     undo.use(repeat(SWEEP_MS, "looking at checks", journal, async () => void (await looks())));
-    if (env.retentionDays > 0) undo.use(repeat(TIDY_MS, "archiving", journal, tidier(store, env, journal)));
+    if (env.retentionDays > 0)
+      undo.use(
+        repeat(
+          TIDY_MS,
+          "archiving",
+          journal,
+          tidier(store.archive, { keptMs: env.retentionDays * DAY_MS, folder: archiveFolder(env) }, journal),
+        ),
+      );
   }
 
   let closing = false;
@@ -365,29 +271,13 @@ export async function openBaton(env: Env, journal: Log, role: Role = "all"): Pro
     store,
     engine,
     metrics,
+    jobs: jobs ? jobs.handle : undefined,
     webhooks: (request, response) => (role === "runs" ? Promise.resolve(false) : webhooks.handle(request, response)),
     ready: async () => !closing && (await store.healthy()),
     [Symbol.asyncDispose]: async () => {
       closing = true;
       await opened.disposeAsync();
     },
-  };
-}
-
-/** Commits that unfinished runs may still need. */
-export async function commitsInUse(log: EventLog): Promise<ReadonlySet<Sha>> {
-  const needed = new Set<Sha>();
-  for (const run of await log.unfinished())
-    for (const commit of commitsOf(fold(await log.read(run)))) needed.add(commit);
-  return needed;
-}
-
-/** Archives what ended longer ago than the operator wants to keep it. */
-function tidier(store: Store, env: Env, journal: Log): (signal: AbortSignal) => Promise<void> {
-  return async (signal) => {
-    const { runs, deliveries, writes } = await store.archive.tidy(env.retentionDays * DAY_MS, signal);
-    if (runs + deliveries + writes > 0)
-      journal.info("archived what ended long ago", { runs, deliveries, writes, folder: archiveFolder(env) });
   };
 }
 

@@ -5,8 +5,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { BatonError, messageOf } from "./core/errors.ts";
+import { pagesOf } from "./core/github-pages.ts";
+import type { DispatchRuns } from "./jobs/open-jobs.ts";
 import { schemaPath } from "./workflows/json-schemas.ts";
-import { parseServerList, type AllowedServer } from "./workflows/servers.ts";
+import { headerSecrets, parseServerList, type AllowedServer } from "./workflows/servers.ts";
 import type { WarmPoolBounds } from "./workspace/warm-pool.ts";
 
 const MEGABYTE = 1_000_000;
@@ -75,6 +77,15 @@ export const Variables = z.object({
   BATON_URL: httpAddress
     .optional()
     .describe("Baton's own address, as the editors of people reach it; files that it proposes name the schema there"),
+  DISPATCH_RUNS: z
+    .enum(["never", "asked", "always"], "must be never, asked or always")
+    .default("never")
+    .describe(
+      "Runs that jobs of GitHub Actions work, in their own repository: `asked` those whose `.github/baton.yml` says `runsOn`, `always` every one (then no model's key is needed here); needs BATON_URL",
+    ),
+  ACTIONS_ISSUER: httpAddress
+    .optional()
+    .describe("Who signs what jobs of GitHub Actions prove themselves with; by default as GITHUB_SERVER_URL has it"),
   WORKER_RUNS: count(1, 64).default(4).describe("Runs that one process works at once"),
   REPOSITORY_RUNS: count(1, 1_000)
     .default(4)
@@ -174,6 +185,8 @@ export interface Env {
   readonly model: { readonly apiKey: string; readonly baseURL: string } | undefined;
   readonly databaseUrl: string | undefined;
   readonly redisUrl: string | undefined;
+  /** Which runs jobs of GitHub Actions work, where those find this Baton, and who vouches for them; undefined: they work none. */
+  readonly dispatch: DispatchRuns | undefined;
   /** Where editors find the schema of a repository's config, when that is known. */
   readonly configSchema: string | undefined;
   readonly host: string;
@@ -257,8 +270,12 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
     missing("DATABASE_URL", "several processes share one PostgreSQL; an embedded database has one process");
   if (needs.includes("token"))
     missing("GITHUB_TOKEN", "a token that may write issues, pull requests and contents of the repository");
-  if (needs.includes("model")) missing("ANTHROPIC_API_KEY", "the key agents call the model with");
-  const servers = readServerList(parsed.data?.BATON_MCP, { source, needed: needs.includes("model") }, problems);
+  // A server whose runs are all worked elsewhere asks no model.
+  const works = needs.includes("model") && !(needs.includes("app") && given["DISPATCH_RUNS"] === "always");
+  if (works) missing("ANTHROPIC_API_KEY", "the key agents call the model with");
+  if ((needs.includes("app") || needs.includes("app-key")) && (parsed.data?.DISPATCH_RUNS ?? "never") !== "never")
+    missing("BATON_URL", "DISPATCH_RUNS is set, and jobs of GitHub Actions must know where this server is");
+  const servers = readServerList(parsed.data?.BATON_MCP, { source, needed: works }, problems);
   if (!parsed.success || problems.length > 0) throw new BatonError("invalid-environment", problems.join("\n"));
 
   const env = parsed.data;
@@ -277,6 +294,10 @@ export function readEnv(needs: readonly Needs[], source: Source = process.env): 
         : { apiKey: env.ANTHROPIC_API_KEY, baseURL: env.ANTHROPIC_BASE_URL },
     databaseUrl: env.DATABASE_URL,
     redisUrl: env.REDIS_URL,
+    dispatch:
+      env.DISPATCH_RUNS === "never" || env.BATON_URL === undefined
+        ? undefined
+        : { which: env.DISPATCH_RUNS, server: env.BATON_URL, issuer: env.ACTIONS_ISSUER },
     configSchema: env.BATON_URL === undefined ? undefined : `${env.BATON_URL}${schemaPath("baton")}`,
     host: env.HOST,
     port: env.PORT,
@@ -369,21 +390,7 @@ function readKey(given: Readonly<Record<string, string | undefined>>, problems: 
   }
 }
 
-/** The value of a server's header, and what follows a scheme like Bearer in it. */
-function headerSecrets(server: AllowedServer): string[] {
-  if (server.type === "local" || !server.header) return [];
-  const { value } = server.header;
-  return [...new Set([value, value.trim().split(/\s+/).at(-1) ?? value])];
-}
-
 function passwordOf(url: string | undefined): string | undefined {
   const password = url === undefined ? "" : new URL(url).password;
   return password === "" ? undefined : decodeURIComponent(password);
-}
-
-/** Where the pages of a GitHub are whose API this is: https://HOST/api/v3 is an Enterprise Server's, https://api.HOST everything else. */
-function pagesOf(apiUrl: string): string {
-  const url = new URL(apiUrl);
-  if (url.pathname.endsWith("/api/v3")) return `${url.origin}${url.pathname.slice(0, -"/api/v3".length)}`;
-  return `${url.protocol}//${url.host.replace(/^api\./, "")}`;
 }

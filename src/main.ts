@@ -16,6 +16,10 @@ const verbs: Readonly<Record<string, { summary: string; where?: "caller"; load: 
     summary: "work runs beside `serve`, on one DATABASE_URL; as many as there is work",
     load: async () => (await import("./cli/worker.ts")).worker,
   },
+  job: {
+    summary: "work one run inside a job of GitHub Actions, which a server has asked for",
+    load: async () => (await import("./cli/job.ts")).job,
+  },
   run: {
     summary: "work one issue: owner/repo#12 on GitHub, or ./issue.md --repo .",
     where: "caller",

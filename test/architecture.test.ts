@@ -4,8 +4,8 @@ import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 
 const rows: readonly (readonly string[])[] = [
-  ["main.ts", "baton.ts", "env.ts", "cli", "playground"],
-  ["intake", "github", "dashboard"],
+  ["main.ts", "baton.ts", "parts.ts", "env.ts", "cli", "playground"],
+  ["intake", "github", "dashboard", "jobs"],
   ["triage"],
   ["agents", "gates", "store"],
   ["engine"],
@@ -22,6 +22,7 @@ const outside: Readonly<Record<string, readonly string[]>> = {
   "@octokit/rest": ["github/client.ts"],
   "@anthropic-ai/sdk": ["agents/sdk.ts", "agents/servers/connection.ts", "hands/toolbox.ts"],
   "@modelcontextprotocol/client": ["agents/servers/connection.ts"],
+  jose: ["jobs/identity.ts"],
   cockatiel: ["agents/circuits.ts"],
   bullmq: ["store/queue.ts"],
   pg: ["store/postgres.ts"],

@@ -91,6 +91,26 @@ describe("the environment", () => {
     expect(readEnv([], { METRICS_TOKEN: "0123456789abcdef" }).secrets).toEqual(["0123456789abcdef"]);
   });
 
+  test("a server whose runs jobs work needs an address of its own, and a model's key only for runs of its own", () => {
+    expect(readEnv([], {}).dispatch).toBeUndefined();
+    const { ANTHROPIC_API_KEY: _, ...keyless } = app;
+    const always = { ...keyless, DISPATCH_RUNS: "always", BATON_URL: "https://baton.example/" };
+    expect(readEnv(["app", "model"], always).dispatch).toEqual({
+      which: "always",
+      server: "https://baton.example",
+      issuer: undefined,
+    });
+    expect(problemsOf(["app", "model"], { ...always, DISPATCH_RUNS: "asked" })).toEqual([
+      expect.stringMatching(/^ANTHROPIC_API_KEY is missing/),
+    ]);
+    const missing = [expect.stringMatching(/^BATON_URL is missing: DISPATCH_RUNS is set/)];
+    expect(problemsOf(["app", "model"], { ...app, DISPATCH_RUNS: "always" })).toEqual(missing);
+    expect(problemsOf(["app-key"], { ...app, DISPATCH_RUNS: "asked" })).toEqual(missing);
+    expect(problemsOf([], { DISPATCH_RUNS: "sometimes" })).toEqual([
+      'DISPATCH_RUNS must be never, asked or always, but is "sometimes"',
+    ]);
+  });
+
   test("what is kept on the disk has defaults and bounds, and can be none", () => {
     expect(readEnv([], {})).toMatchObject({
       warmPool: { maxBytes: 4e9, maxAgeMs: 86_400_000, perRepository: 3 },

@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { createModel } from "../agents/model.ts";
-import { commitsInUse, openParts } from "../baton.ts";
+import { commitsInUse, openParts } from "../parts.ts";
 import { BatonError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { RunEvent } from "../engine/events.ts";
@@ -13,11 +13,13 @@ import { createClient, whoIs, type Self } from "../github/client.ts";
 import type { Links } from "../github/progress.ts";
 import { createProjection, type GitHubProjection } from "../github/projection.ts";
 import { createPublisher } from "../github/publisher.ts";
+import { createCheckReader } from "../github/check-reader.ts";
 import { createGitHubReader } from "../github/reader.ts";
 import { createRequests, type Requests } from "../github/requests.ts";
 import { createSubjects } from "../github/subjects.ts";
 import { createIntake, type Intake } from "../intake/handle.ts";
 import { createKnownLimits } from "../intake/limits.ts";
+import { stripInvisible } from "../intake/invisible.ts";
 import { sanitizeMarkdown } from "../intake/sanitize.ts";
 import { openStore, type Store } from "../store/open-store.ts";
 import { begunBefore } from "../store/outbox.ts";
@@ -117,6 +119,14 @@ export async function openActionBaton(action: ActionEnv, env: Env, journal: Log)
     outbox,
     schedules: { learn: () => Promise.resolve() },
     reader,
+    checks: createCheckReader({
+      clients: { checks: octokitFor, statuses: octokitFor, actions: octokitFor, contents: octokitFor },
+      throttle,
+      appId: undefined,
+      redact,
+      visible: (text) => stripInvisible(text, {}),
+      log: journal,
+    }),
     workflows,
     limits,
     self: me,

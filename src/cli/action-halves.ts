@@ -33,6 +33,7 @@ export function workHalf(build: (edges: Pick<Engine, "publisher" | "projection">
   const { signal, isLeft, leave } = createLeaving();
   const publisher: Publisher = {
     openPullRequest: leave,
+    publishReview: leave,
     keep: leave,
     removeKept: leave,
     reply: leave,
@@ -41,6 +42,8 @@ export function workHalf(build: (edges: Pick<Engine, "publisher" | "projection">
     openScheduleIssue: leave,
     showConfig: leave,
     checkConfig: leave,
+    showChecksAgain: leave,
+    rerunChecks: leave,
     putBack: leave,
     removeMerged: leave,
     leaveAlone: leave,

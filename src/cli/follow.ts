@@ -14,7 +14,7 @@ export interface Following extends AsyncDisposable {
 
 /** Tells every run that appears in `log` from now on; of one that is known, what comes behind that. */
 export function follow(
-  log: EventLog,
+  log: Pick<EventLog, "read" | "follow">,
   told: (event: RecordedEvent, state: State) => void,
   known: readonly State[] = [],
 ): Following {

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { openParts } from "../baton.ts";
+import { openParts } from "../parts.ts";
 import { invalidUsage, readArguments } from "./arguments.ts";
 import { BatonError } from "../core/errors.ts";
 import { newRunId, type Sha } from "../core/ids.ts";

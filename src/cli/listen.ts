@@ -9,6 +9,8 @@ import { jsonSchemaText, schemaAt } from "../workflows/json-schemas.ts";
 export interface Doors {
   /** Answers a delivery; false when the request is for another path. */
   readonly webhooks: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
+  /** The same for jobs of GitHub Actions, where they work runs. */
+  readonly jobs?: ((request: IncomingMessage, response: ServerResponse) => Promise<boolean>) | undefined;
   readonly ready: () => Promise<boolean>;
   readonly metrics: Pick<Metrics, "text" | "contentType">;
 }
@@ -62,13 +64,13 @@ export async function listen(
 }
 
 async function route(
-  { webhooks, ready, metrics }: Doors,
+  { webhooks, jobs, ready, metrics }: Doors,
   metricsToken: string | undefined,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const path = (request.url ?? "/").split("?", 1)[0];
-  if (await webhooks(request, response)) return;
+  if ((await webhooks(request, response)) || (await jobs?.(request, response))) return;
   if (request.method !== "GET" && request.method !== "HEAD") return answer(response, 405, "only GET here\n");
   if (path === "/healthz") return answer(response, 200, "alive\n");
   if (path === "/readyz")

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { openParts } from "../baton.ts";
+import { openParts } from "../parts.ts";
 import { BatonError } from "../core/errors.ts";
 import { runId } from "../core/ids.ts";
 import { createLog } from "../core/log.ts";

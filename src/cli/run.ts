@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openParts, type Parts } from "../baton.ts";
+import { openParts, type Parts } from "../parts.ts";
 import { systemClock } from "../core/clock.ts";
 import { invalidUsage, readArguments } from "./arguments.ts";
 import { isRunId, newRunId, type RunId } from "../core/ids.ts";

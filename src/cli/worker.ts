@@ -1,5 +1,6 @@
 // `baton worker`: works runs and receives no webhooks; as many of them as there is work, beside `baton serve` and on one database.
 import { readArguments } from "./arguments.ts";
+import { BatonError } from "../core/errors.ts";
 import { readEnv } from "../env.ts";
 import { stopSignal, work } from "./serve.ts";
 
@@ -15,5 +16,11 @@ export async function worker(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const stop = stopSignal();
-  return await work(readEnv(["app-key", "model", "database"]), "runs", stop);
+  const env = readEnv(["app-key", "model", "database"]);
+  if (env.dispatch?.which === "always")
+    throw new BatonError(
+      "invalid-environment",
+      'DISPATCH_RUNS is "always": jobs of GitHub Actions work every run, and a worker would find none. Start `baton serve` alone, or set it to asked',
+    );
+  return await work(env, "runs", stop);
 }

@@ -45,9 +45,13 @@ const fromOutside = new Set<RunEvent["type"]>([
   "run.driven",
 ]);
 
-/** Whether people, the world or a new driver recorded it. `/agent restart` ends the run that it replaces. */
+/** Whether people, the world or a new driver recorded it. `/agent restart` ends the run that it replaces; a server waits where no job comes. */
 export function isFromOutside(event: RunEvent): boolean {
-  return fromOutside.has(event.type) || (event.type === "run.finished" && event.code === "restarted");
+  return (
+    fromOutside.has(event.type) ||
+    (event.type === "run.finished" && event.code === "restarted") ||
+    (event.type === "run.parked" && event.reason === "no-job")
+  );
 }
 
 /** Whether a run that ended by this code ended because nobody waits that long for what it waits for: a one-shot run. */

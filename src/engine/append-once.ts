@@ -6,7 +6,7 @@ import { isSameEvent } from "./remembered.ts";
 
 /** Appends at this version; `patiently` tries again while the database is away, and throws when it stays so. */
 export async function appendOnce(
-  log: EventLog,
+  log: Pick<EventLog, "append" | "read">,
   run: RunId,
   expected: number,
   events: readonly RunEvent[],

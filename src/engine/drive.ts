@@ -93,7 +93,9 @@ class Driver {
   }
 
   async run(): Promise<Driven> {
-    if (this.#state.phase !== "finished") await this.#append([{ type: "run.driven", driver: this.#name }]);
+    const { jobPage: job } = this.#engine;
+    const taken = { type: "run.driven", driver: this.#name, ...(job === undefined ? {} : { job }) } as const;
+    if (this.#state.phase !== "finished") await this.#append([taken]);
     using _following = this.#engine.log.follow((run) => {
       if (run === this.#run && this.#underWay.size > 0) this.#catchUp().catch((error: unknown) => this.#broke(error));
     });

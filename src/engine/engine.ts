@@ -16,17 +16,19 @@ import type { Files } from "./proposal.ts";
 import type { Subjects } from "./subjects-port.ts";
 
 export interface Engine {
-  readonly log: EventLog;
+  readonly log: Pick<EventLog, "append" | "read" | "at" | "follow">;
   readonly triager: Triager;
   readonly agents: AgentRunner;
   readonly gates: Gates;
   readonly merges: Merges;
   readonly files: Files;
-  readonly publisher: Publisher;
+  readonly publisher: Pick<Publisher, "openPullRequest" | "publishReview" | "keep" | "removeKept">;
   readonly projection: Projection;
   readonly workflows: WorkflowSource;
   readonly history: History;
   readonly subjects: Subjects;
+  /** The page of the job of GitHub Actions in which runs are driven, if they are. */
+  readonly jobPage?: string | undefined;
   readonly clock: Clock;
   readonly journal: Log;
 }

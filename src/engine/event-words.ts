@@ -10,6 +10,7 @@ export const waitReasons = [
   "github-limit",
   "github-away",
   "broken",
+  "no-job",
   "approval",
   "answer",
 ] as const;

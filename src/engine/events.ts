@@ -173,7 +173,12 @@ export const RunEvent = z.discriminatedUnion("type", [
     circle: Circle.optional(),
   }),
   /** A driver took the run over; an earlier driver that appends after this is refused. */
-  z.strictObject({ type: z.literal("run.driven"), driver: z.string() }),
+  z.strictObject({
+    type: z.literal("run.driven"),
+    driver: z.string(),
+    /** The page of the job of GitHub Actions in which it works, if it does. */
+    job: z.string().max(500).optional(),
+  }),
   /** Triage answered, or was skipped because the workflow was given. */
   z.strictObject({
     type: z.literal("run.routed"),

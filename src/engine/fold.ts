@@ -44,6 +44,7 @@ function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent):
     updatedAt: at,
     budgetFrom: { at, spend: noSpend, worked: 0 },
     driver: undefined,
+    jobPage: undefined,
     routed: undefined,
     unclear: undefined,
     clarified: [],
@@ -85,6 +86,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return {
         ...state,
         driver: event.driver,
+        jobPage: event.job,
         waiting: due ? undefined : state.waiting,
         stages: interruptAgents(state.stages),
       };

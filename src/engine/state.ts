@@ -134,6 +134,7 @@ export interface State {
     readonly worked: number;
   };
   readonly driver: string | undefined;
+  readonly jobPage: string | undefined;
   readonly routed: EventOf<"run.routed"> | undefined;
   /** What triage has asked, and nobody has answered. */
   readonly unclear: (EventOf<"people.asked"> & { readonly at: number }) | undefined;

@@ -154,8 +154,12 @@ function ending(state: State, { neutral, links }: CardOptions): string {
 function linkLine(state: State, links: Links): string {
   const { repo } = state.created;
   const page = links.run?.(state.runId);
+  const { jobPage, driver } = state;
   return [
     page === undefined ? `Run \`${state.runId}\`` : `[Run ${state.runId}](${page})`,
+    jobPage === undefined
+      ? ""
+      : `${driver === undefined || state.finished ? "worked" : "being worked"} in [a job of Actions](${jobPage})`,
     state.pullRequest && state.pullRequest.number > 0
       ? `[Branch](${links.serverUrl}/${repo.owner}/${repo.name}/tree/${state.pullRequest.branch})`
       : "",

@@ -80,6 +80,8 @@ function reasonOf(reason: Exclude<WaitReason, "approval" | "answer">): string {
       return "GitHub cannot be reached";
     case "broken":
       return "something Baton needs is broken";
+    case "no-job":
+      return "no job of GitHub Actions works it";
     default:
       return assertNever(reason);
   }

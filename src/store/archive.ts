@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { BatonError, messageOf } from "../core/errors.ts";
 import { runId, type RunId } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
 import type { Database, Session } from "./database.ts";
 import { runLine } from "./run-file.ts";
 
@@ -171,4 +172,16 @@ async function months(folder: string): Promise<string[]> {
     .filter((name) => /^\d{4}-\d{2}$/.test(name))
     .toSorted()
     .toReversed();
+}
+
+/** Archives what ended longer ago than `keptMs`, and says so. */
+export function tidier(
+  archive: Archive,
+  { keptMs, folder }: { readonly keptMs: number; readonly folder: string },
+  log: Log,
+): (signal: AbortSignal) => Promise<void> {
+  return async (signal) => {
+    const { runs, deliveries, writes } = await archive.tidy(keptMs, signal);
+    if (runs + deliveries + writes > 0) log.info("archived what ended long ago", { runs, deliveries, writes, folder });
+  };
 }

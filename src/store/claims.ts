@@ -14,7 +14,7 @@ const LEASE_MS = 2_000;
 const LEASE_ALONE_MS = 60_000;
 
 const taking = `
-WITH taken AS MATERIALIZED (SELECT baton.claim($1, $2, $3, $4) AS run)
+WITH taken AS MATERIALIZED (SELECT baton.claim($1, $2, $3, $4, $5) AS run)
 SELECT t.run, extract(epoch FROM clock_timestamp() - r.due_at) * 1000 AS waited_ms
 FROM taken t LEFT JOIN baton.runs r ON r.run_id = t.run`;
 
@@ -22,7 +22,7 @@ FROM taken t LEFT JOIN baton.runs r ON r.run_id = t.run`;
  * Whoever says something in this moment must be heard. A run that rests is still due when what its driver knew is not the last word; an
  * event that is being written has not changed what this statement sees of `events`, but it has `due_at`, to a time behind the claim.
  */
-const releasing = `
+export const releasing = `
 UPDATE baton.runs r SET worker = NULL,
   due_at = CASE
     WHEN due_at IS NULL THEN NULL
@@ -50,27 +50,31 @@ export interface WorkerClaims extends Claims, AsyncDisposable {
 
 /**
  * Claims of a new worker, which lives from now on. Disposing gives everything back. `claimed` is told how long each run that it took had
- * been due, in milliseconds. Throws `database-failed`.
+ * been due, in milliseconds; with `own` it takes none that a job is to work. Throws `database-failed`.
  */
 export async function openClaims(
   database: Database,
   limits: ClaimLimits,
-  options: { leaseMs?: number; claimed?: ((waitedMs: number) => void) | undefined } = {},
+  options: { leaseMs?: number; own?: boolean; claimed?: ((waitedMs: number) => void) | undefined } = {},
 ): Promise<WorkerClaims> {
   const worker = `worker-${process.pid}-${randomUUID().slice(0, 8)}`;
   const leaseMs = options.leaseMs ?? (database.shared ? LEASE_MS : LEASE_ALONE_MS);
-  // Nobody else can be alive in a database that only one process can open: what the one before held is free.
-  if (!database.shared) await database.query("DELETE FROM baton.workers", []);
+  const { own = false } = options;
+  // No other process can be alive in a database that only one can open: what the one before held is free. Jobs are elsewhere.
+  if (!database.shared)
+    await database.query(
+      "DELETE FROM baton.workers w WHERE NOT EXISTS (SELECT FROM baton.jobs j WHERE j.worker = w.worker)",
+      [],
+    );
 
   /** What this worker was given and has not given back: what the database says beyond that is a claim whose answer was lost. */
   const given = new Set<RunId>();
 
   const beat = async () => {
-    const [row] = await database.query<{ due_in_ms: number | null }>("SELECT due_in_ms FROM baton.beat($1, $2, $3)", [
-      worker,
-      leaseMs,
-      [...given],
-    ]);
+    const [row] = await database.query<{ due_in_ms: number | null }>(
+      "SELECT due_in_ms FROM baton.beat($1, $2, $3, $4)",
+      [worker, leaseMs, [...given], own],
+    );
     return { dueInMs: row?.due_in_ms ?? undefined };
   };
   await beat();
@@ -85,6 +89,7 @@ export async function openClaims(
         limits.perRepository,
         limits.perInstallation,
         [...given],
+        own,
       ]);
       if (row?.run === undefined || row.run === null) return undefined;
       options.claimed?.(Math.max(0, Number(row.waited_ms ?? 0)));

@@ -23,8 +23,8 @@ const CHANNEL = "baton_events";
 
 const create = `
 WITH made AS (
-  INSERT INTO baton.runs (run_id, repo_id, owner, name, subject, subject_key, installation_id, created_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $8, clock_timestamp())
+  INSERT INTO baton.runs (run_id, repo_id, owner, name, subject, subject_key, installation_id, job_workflow, created_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $8, $9, clock_timestamp())
   ON CONFLICT (subject_key) WHERE finished_at IS NULL DO NOTHING
   RETURNING created_at
 ), written AS (
@@ -124,7 +124,17 @@ export async function openEventLog(
       const text = JSON.stringify(checked(parse, id, 1, event));
       for (;;) {
         const { id: repoId, owner, name, installationId = null } = repo;
-        const made = await database.query(create, [id, repoId, owner, name, subject.number, key, text, installationId]);
+        const made = await database.query(create, [
+          id,
+          repoId,
+          owner,
+          name,
+          subject.number,
+          key,
+          text,
+          installationId,
+          event.config.runsOn?.workflow ?? null,
+        ]);
         if (made.length > 0) return { type: "created" };
         // The run in the way may have finished since: then there is none, and it is tried again.
         const by = await activeOn(key);

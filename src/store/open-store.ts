@@ -6,6 +6,7 @@ import type { Bell, BellTopic, EventLog, History } from "../engine/ports.ts";
 import { openClaims, usualLimits, type ClaimLimits, type WorkerClaims } from "./claims.ts";
 import { createArchive, type Archive } from "./archive.ts";
 import { createHistory } from "./history.ts";
+import { createJobs, type Jobs } from "./jobs.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { createDashboardBook, type Dashboards } from "./dashboards.ts";
 import { createDeliveries, type Deliveries } from "./deliveries.ts";
@@ -39,10 +40,11 @@ export interface Store extends AsyncDisposable {
   /** The same by topic: a process may answer one and leave the other to others. */
   readonly bells: Readonly<Record<BellTopic, Pick<Bell, "answer">>>;
   readonly claims: WorkerClaims;
+  readonly jobs: Jobs;
   readonly history: History;
   readonly throttle: Throttle;
   readonly archive: Archive;
-  /** Undefined for an embedded database that stays where it is: nobody on another machine could look there. */
+  /** Undefined for an embedded database that stays where it is, and that no job shares: nobody on another machine could look there. */
   readonly shelf: Shelf | undefined;
   /** How the work stands. Throws `database-failed`. */
   figures(): Promise<Figures>;
@@ -66,13 +68,17 @@ export interface StoreOptions {
   readonly archiveFolder?: string | undefined;
   /** Told how long each run that was claimed had been due, in milliseconds. */
   readonly claimed?: ((waitedMs: number) => void) | undefined;
+  /** Which runs jobs of GitHub Actions work: none when absent, those whose repository says so, or all. */
+  readonly dispatch?: "asked" | "always" | undefined;
+  /** How long a job may be silent, in milliseconds. Default one minute. */
+  readonly jobLeaseMs?: number | undefined;
   readonly log: Log;
 }
 
 /** Opens everything or nothing. Throws `database-failed` or `disk-full` with what to do. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { databaseUrl, redisUrl, folder, travels = false, parse, limits = usualLimits, claimed, log } = options;
-  const { archiveFolder = join(folder, "archive") } = options;
+  const { archiveFolder = join(folder, "archive"), dispatch, jobLeaseMs } = options;
   await using undo = new AsyncDisposableStack();
   const database = undo.use(await openDatabase({ url: databaseUrl, folder, log }));
   const events = undo.use(await openEventLog(database, { parse, log }));
@@ -85,15 +91,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     delivery: alone ? createLocalBell(log) : await queued("baton-deliveries"),
     run: await queued("baton-runs"),
   };
-  const claims = undo.use(await openClaims(database, limits, { claimed }));
+  const claims = undo.use(await openClaims(database, limits, { claimed, own: dispatch !== undefined }));
   const opened = undo.move();
   return {
     log: events,
     claims,
+    jobs: createJobs(database, limits, jobLeaseMs),
     history: createHistory(database),
     throttle: createThrottle(database),
     archive: createArchive(database, archiveFolder),
-    shelf: database.shared || travels ? createShelf(database) : undefined,
+    shelf: database.shared || travels || dispatch !== undefined ? createShelf(database) : undefined,
     deliveries: createDeliveries(database),
     schedules: createSchedules(database),
     dashboards: createDashboardBook(database),

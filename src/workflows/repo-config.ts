@@ -149,6 +149,17 @@ export const RepoConfig = z.strictObject({
     .default(false)
     .describe("Keep an issue up to date that says how the work stands here, with boxes to start, retry and approve"),
   schedules: z.array(Schedule).max(10).default([]).describe("Workflows that start by the clock"),
+  runsOn: z
+    .strictObject({
+      workflow: z
+        .string()
+        .regex(/^[A-Za-z\d_][\w.-]{0,99}\.ya?ml$/, "must be the name of a file in .github/workflows, like baton.yml")
+        .describe("The file in `.github/workflows`"),
+    })
+    .optional()
+    .describe(
+      "Runs are worked by jobs of this workflow, in GitHub Actions of the repository, where whoever runs Baton allows it (`DISPATCH_RUNS`)",
+    ),
   protect: z.array(glob).max(100).default([]).describe("Paths no run may change, besides the built-in ones"),
   labels: z.partialRecord(z.enum(issueTypes), z.string().max(50)).default({}).describe("Type → the label to set"),
 });

@@ -198,3 +198,10 @@ function isFor({ repositories }: AllowedServer, { owner, name }: RepoName): bool
   const [all, full] = [`${owner}/*`.toLowerCase(), `${owner}/${name}`.toLowerCase()];
   return repositories.some((one) => one === "*" || one.toLowerCase() === all || one.toLowerCase() === full);
 }
+
+/** The value of a server's header, and what follows a scheme like Bearer in it. */
+export function headerSecrets(server: AllowedServer): string[] {
+  if (server.type === "local" || !server.header) return [];
+  const { value } = server.header;
+  return [...new Set([value, value.trim().split(/\s+/).at(-1) ?? value])];
+}

@@ -13,6 +13,8 @@ import { createGit, type Git, gitFailed, lenient } from "./git.ts";
 import { createLeases } from "./lease.ts";
 import { mergeWork } from "./merge.ts";
 import { branchName, createMirrors, type Mirror } from "./mirror.ts";
+import { importMade } from "./quarantine.ts";
+import type { ShelvedWork } from "./shelf.ts";
 import { assureFree, naming } from "./space.ts";
 import { upkeep } from "./upkeep.ts";
 import { createWarmPool, noPool, type WarmPool } from "./warm-pool.ts";
@@ -29,6 +31,8 @@ const DEFAULT_PATCH_BYTES = 200 * 1024;
 const MAX_FILE_BYTES = 32 * 1024 ** 2;
 
 export interface OpenedWorkspaces extends Workspaces, AsyncDisposable {
+  /** Takes a commit in that a Baton on another machine made for this repository, through quarantine and policy, into the mirror. */
+  takeIn(repo: RepoSource, work: ShelvedWork, signal: AbortSignal): ReturnType<typeof importMade>;
   readonly warmPool: Pick<WarmPool, "figures">;
 }
 
@@ -127,6 +131,16 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Open
       inRoom("writing files", async () => {
         const mirror = await mirrorWith(repo, [onto], signal);
         return await writeFiles({ git, leases, mirror, shelf, log }, { onto, files, message }, signal);
+      }),
+    takeIn: (repo, work, signal) =>
+      inRoom("taking work in", async () => {
+        const mirror = await mirrorWith(repo, [work.start], signal);
+        const folder = await leases.take("quarantine");
+        try {
+          return await importMade({ git, mirror, folder, work }, signal);
+        } finally {
+          await leases.give(folder);
+        }
       }),
     conflictMarkers: async (repo, commit, paths, signal) => {
       const mirror = await mirrorWith(repo, [commit], signal);

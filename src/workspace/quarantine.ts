@@ -13,7 +13,7 @@ import { judge, makeCommit } from "./made-commit.ts";
 import type { Mirror } from "./mirror.ts";
 import { importLimits } from "./policy.ts";
 import { createScratch } from "./scratch.ts";
-import type { Shelf } from "./shelf.ts";
+import { MADE, type ShelvedWork, type Shelf } from "./shelf.ts";
 
 export type Imported =
   | { readonly type: "collected"; readonly commit: Sha; readonly changes: FileChange[] }
@@ -41,26 +41,9 @@ export async function importWork(work: Import, signal: AbortSignal): Promise<Imp
   const taken = await takeFile(work.bundle, bundle);
   if (taken !== undefined) return no(taken);
 
-  // Both know the start, which the bundle builds on.
-  const unpacked = await createScratch({ git, mirror, folder: join(work.folder, "unpacked") }, { start }, signal);
-  const checked = await createScratch({ git, mirror, folder: join(work.folder, "checked") }, { start }, signal);
-  for (const [from, to] of [
-    [bundle, unpacked],
-    [unpacked, checked],
-  ] as const) {
-    const fetched = await git.attempt(
-      {
-        args: ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", from, "refs/heads/work:refs/heads/work"],
-        at: to,
-        protocol: "file",
-        config: { "fetch.unpackLimit": "1" },
-      },
-      signal,
-    );
-    if (fetched.timedOut) return no("the work took too long to check");
-    if (fetched.exitCode !== 0) return no(`git refuses the work's objects: ${complaint(fetched.stderr)}`);
-  }
-
+  const unpacked = await unpack({ git, mirror, folder: work.folder, bundle, ref: "refs/heads/work", start }, signal);
+  if ("refused" in unpacked) return no(unpacked.refused);
+  const { checked } = unpacked;
   const named = await git.attempt({ args: ["rev-parse", "--verify", "refs/heads/work^{tree}"], at: checked }, signal);
   const tree = named.stdout.trim();
   if (named.exitCode !== 0 || !/^[0-9a-f]{40}$/.test(tree)) return no("the work holds no tree");
@@ -70,6 +53,64 @@ export async function importWork(work: Import, signal: AbortSignal): Promise<Imp
   const { message, shelf, log } = work;
   const commit = await makeCommit({ git, mirror, at: checked, tree, parents: [start], message, shelf, log }, signal);
   return { type: "collected", commit, changes: fileChanges(changes) };
+}
+
+interface Unpacking extends Pick<Import, "git" | "mirror" | "folder" | "bundle" | "start"> {
+  /** What the bundle calls its commit, and the two repositories too. */
+  readonly ref: string;
+}
+
+/** Brings a bundle through both repositories, and says which one is checked, or why it does not come in. */
+async function unpack(
+  { git, mirror, folder, bundle, ref, start }: Unpacking,
+  signal: AbortSignal,
+): Promise<{ checked: string } | { refused: string }> {
+  // Both know the start, which the bundle builds on.
+  const unpacked = await createScratch({ git, mirror, folder: join(folder, "unpacked") }, { start }, signal);
+  const checked = await createScratch({ git, mirror, folder: join(folder, "checked") }, { start }, signal);
+  for (const [from, to] of [
+    [bundle, unpacked],
+    [unpacked, checked],
+  ] as const) {
+    const fetched = await git.attempt(
+      {
+        args: ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", from, `${ref}:${ref}`],
+        at: to,
+        protocol: "file",
+        config: { "fetch.unpackLimit": "1" },
+      },
+      signal,
+    );
+    if (fetched.timedOut) return { refused: "the work took too long to check" };
+    if (fetched.exitCode !== 0) return { refused: `git refuses the work's objects: ${complaint(fetched.stderr)}` };
+  }
+  return { checked };
+}
+
+/**
+ * Takes in a commit that a Baton elsewhere made, by its own id: the same way and by the same policy, but as it is. Throws only for broken
+ * infrastructure.
+ */
+export async function importMade(
+  { git, mirror, folder, work }: Pick<Import, "git" | "mirror" | "folder"> & { work: ShelvedWork },
+  signal: AbortSignal,
+): Promise<{ readonly type: "taken" } | { readonly type: "refused"; readonly reasons: string[] }> {
+  const refused = (reason: string) => ({ type: "refused" as const, reasons: [reason] });
+  const { commit, start } = work;
+  const bundle = join(folder, "made.bundle");
+  await writeFile(bundle, work.bundle, { mode: 0o600 });
+  const unpacked = await unpack({ git, mirror, folder, bundle, ref: MADE, start }, signal);
+  if ("refused" in unpacked) return refused(unpacked.refused);
+  const { checked: at } = unpacked;
+  const args = ["rev-parse", MADE, `${MADE}^1`, `${MADE}^{tree}`] as const;
+  const named = await git.attempt({ args, at }, signal);
+  const [made, parent, tree = ""] = named.stdout.trim().split("\n");
+  if (named.exitCode !== 0 || made !== commit) return refused(`the bundle holds another commit than ${commit}`);
+  if (parent !== start) return refused(`${commit} was not made on ${start}`);
+  const { reasons } = await judge({ git, at }, start, tree, signal);
+  if (reasons.length > 0) return { type: "refused", reasons };
+  await mirror.take(at, MADE, commit, signal);
+  return { type: "taken" };
 }
 
 /** Copies a plain file of bounded size; links, pipes and devices are not opened. The reason when it is not one. */

@@ -9,7 +9,7 @@ import type { Log } from "../core/log.ts";
 import type { Git } from "./git.ts";
 
 /** What a bundle calls its commit. */
-const REF = "refs/heads/made";
+export const MADE = "refs/heads/made";
 /** Before the next tries, in milliseconds. */
 const PATIENCE_MS = [100, 500, 2_000];
 
@@ -37,7 +37,7 @@ export async function shelve(
   signal: AbortSignal,
 ): Promise<void> {
   const file = join(from, "shelved.bundle");
-  await git.run({ args: ["bundle", "create", "--quiet", file, REF, `^${start}`], at: from }, signal);
+  await git.run({ args: ["bundle", "create", "--quiet", file, MADE, `^${start}`], at: from }, signal);
   const bundle = await readFile(file);
   for (const pause of [...PATIENCE_MS, undefined]) {
     try {
@@ -59,7 +59,7 @@ export async function unshelve(
   const file = join(folder, `unshelved-${commit}-${process.pid}.bundle`);
   await writeFile(file, bundle, { mode: 0o600 });
   try {
-    await take(file, REF);
+    await take(file, MADE);
   } finally {
     await rm(file, { force: true });
   }

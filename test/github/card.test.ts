@@ -109,6 +109,32 @@ describe("every ending", () => {
   });
 });
 
+describe("a run that a job of Actions works", () => {
+  const jobPage = "https://github.com/octo/tab/actions/runs/77";
+
+  test("leads to the job, while it works and when it has", () => {
+    const ended = recordedRuns["out of budget"]().state;
+    expect(card({ ...ended, jobPage })).toContain(` · worked in [a job of Actions](${jobPage}) · `);
+    const working: State = { ...ended, jobPage, finished: undefined, phase: "working", driver: "driver-1" };
+    expect(card(working)).toContain(` · being worked in [a job of Actions](${jobPage}) · `);
+    expect(card(ended)).not.toContain("job of Actions");
+  });
+
+  test("says what to look at when none comes", () => {
+    const ended = recordedRuns["out of budget"]().state;
+    const waiting = {
+      reason: "no-job",
+      message: "No such workflow on main",
+      since: ended.updatedAt,
+      until: undefined,
+    } as const;
+    const text = card({ ...ended, finished: undefined, phase: "working", driver: undefined, waiting });
+    expect(text).toContain("🕓 Waiting");
+    expect(text).toContain("**Why it waits:** no job of GitHub Actions works it (No such workflow on main)");
+    expect(text).toContain("`/agent resume` tries at once");
+  });
+});
+
 describe("a budget that was asked for", () => {
   const routed = (run: number | undefined, asked: number) =>
     new RunScript({

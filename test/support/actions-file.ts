@@ -58,7 +58,7 @@ const Action = z.strictObject({
     z.string(),
     z.strictObject({ description: z.string(), required: z.boolean().optional(), default: text.optional() }),
   ),
-  outputs: z.record(z.string(), z.strictObject({ description: z.string(), value: z.string() })),
+  outputs: z.record(z.string(), z.strictObject({ description: z.string(), value: z.string() })).default({}),
   runs: z.strictObject({ using: z.literal("composite"), steps: z.array(Step) }),
 });
 export type Action = z.infer<typeof Action>;

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openParts, type Parts } from "#src/baton.ts";
+import { openParts, type Parts } from "#src/parts.ts";
 import { driveAgain, type DrivenAgain } from "#src/cli/replay-drive.ts";
 import { silentLog } from "#src/core/log.ts";
 import { Parking } from "#src/core/parking.ts";

@@ -1,10 +1,10 @@
 // Finished work on another machine: what one home's agents made is found from a home that never had it, and only as it was.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { execute } from "#src/core/exec.ts";
-import type { Sha } from "#src/core/ids.ts";
+import { sha, type Sha } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import { openSandbox } from "#src/hands/open-sandbox.ts";
 import { createWorkspaces } from "#src/workspace/create-workspaces.ts";
@@ -129,4 +129,49 @@ test("work is not lost to this machine because the shelf is away, and that is sa
   const made = await change(one, head, "b.txt");
   expect(await one.paths(repo(), made, never)).toContain("b.txt");
   expect(warned).toContain("finished work is on this machine only");
+});
+
+test("work that another Baton hands in comes in as the commit it is, and by policy", async () => {
+  const one = await machine("one");
+  const first = await change(one, head, "b.txt");
+  const second = await change(one, first, "c.txt");
+  const [earlier, later] = [shelved.get(first), shelved.get(second)];
+  if (!earlier || !later) throw new Error("nothing was shelved");
+  shelved.clear();
+  const two = await machine("two");
+  expect(await two.takeIn(repo(), earlier, never)).toEqual({ type: "taken" });
+  expect(await two.takeIn(repo(), later, never)).toEqual({ type: "taken" });
+  expect(await two.paths(repo(), second, never)).toEqual(["a.txt", "b.txt", "c.txt"]);
+
+  const three = await machine("three");
+  const other = { ...earlier, commit: second };
+  expect(await three.takeIn(repo(), other, never)).toMatchObject({
+    type: "refused",
+    reasons: [expect.stringContaining("another commit")],
+  });
+  const cut = { ...earlier, bundle: earlier.bundle.subarray(0, -30) };
+  expect(await three.takeIn(repo(), cut, never)).toMatchObject({
+    type: "refused",
+    reasons: [expect.stringContaining("git refuses")],
+  });
+  await expect(three.takeIn(repo(), later, never)).rejects.toMatchObject({ code: "not-found" });
+  await three.takeIn(repo(), earlier, never);
+  const elsewhere = { ...later, start: head };
+  expect(await three.takeIn(repo(), elsewhere, never)).toMatchObject({ type: "refused" });
+  await expect(three.paths(repo(), second, never)).rejects.toMatchObject({ code: "not-found" });
+
+  // Made past the quarantine: what policy does not let in from an agent it does not let in from here.
+  const evil = join(folder, "evil");
+  git(folder, "clone", "--quiet", "origin", "evil");
+  git(evil, "checkout", "--quiet", "-b", "made");
+  await symlink("/etc/passwd", join(evil, "link"));
+  git(evil, "add", "link");
+  git(evil, "-c", "user.name=e", "-c", "user.email=e@example.org", "commit", "--quiet", "-m", "a link");
+  git(evil, "bundle", "create", "--quiet", "link.bundle", "made", `^${head}`);
+  const bundle = await readFile(join(evil, "link.bundle"));
+  const work = { commit: sha(git(evil, "rev-parse", "HEAD").trim()), start: head, bundle };
+  expect(await three.takeIn(repo(), work, never)).toEqual({
+    type: "refused",
+    reasons: [expect.stringContaining("symbolic link")],
+  });
 });

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openParts } from "#src/baton.ts";
+import { openParts } from "#src/parts.ts";
 import type { Execute } from "#src/core/command.ts";
 import { execute } from "#src/core/exec.ts";
 import type { Sha } from "#src/core/ids.ts";

@@ -1,0 +1,142 @@
+// For which runs GitHub is asked for jobs, how often, and what becomes of a run for which none comes.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { fold } from "#src/engine/fold.ts";
+import type { RunId } from "#src/core/ids.ts";
+import { openClaims } from "#src/store/claims.ts";
+import { openJobsWorld, type JobsWorld } from "#test/support/jobs-world.ts";
+
+const by = { login: "maria", id: 7 };
+let asked: JobsWorld;
+let all: JobsWorld;
+beforeAll(async () => {
+  asked = await openJobsWorld({ all: false });
+  all = await openJobsWorld({ limits: 2 });
+}, 60_000);
+beforeEach(async () => {
+  for (const at of [asked, all]) {
+    for (const table of ["jobs", "events", "runs", "workers"]) await at.database.query(`DELETE FROM baton.${table}`);
+    at.dispatched.length = 0;
+    at.says = { type: "sent" };
+  }
+});
+afterAll(async () => {
+  await asked[Symbol.asyncDispose]();
+  await all[Symbol.asyncDispose]();
+});
+
+/** So much time passes for the jobs that were asked for. */
+const pass = (at: JobsWorld, minutes: number) =>
+  at.database.query(
+    `UPDATE baton.jobs SET asked_at = asked_at - ${minutes} * interval '1 minute';
+     UPDATE baton.runs SET due_at = due_at - ${minutes} * interval '1 minute'`,
+  );
+const waiting = async (at: JobsWorld, run: RunId) => fold(await at.log.read(run)).waiting;
+
+describe("a job is asked for", () => {
+  test("once, however many servers look, until it comes; and not while it has the run", async () => {
+    const run = await all.start();
+    await Promise.all([all.dispatcher.look(), all.dispatcher.look(), all.dispatcher.look()]);
+    await all.dispatcher.look();
+    expect(all.dispatched).toEqual([`baton.yml ${run}`]);
+    const token = await all.token(run);
+    await pass(all, 11);
+    await all.dispatcher.look();
+    await all.ask(token, "POST", "release", { rests: 1 });
+    await all.dispatcher.look();
+    expect(all.dispatched).toHaveLength(1);
+    // It is due again when somebody says something.
+    await all.append(run, { type: "resume.requested", by, quote: "/agent resume" });
+    await all.dispatcher.look();
+    expect(all.dispatched).toHaveLength(2);
+  });
+
+  test("for those whose repository says so, of the file it names; others are the server's own", async () => {
+    const own = await asked.start();
+    const run = await asked.start({}, true);
+    await asked.dispatcher.look();
+    expect(asked.dispatched).toEqual([`agents.yml ${run}`]);
+    await using claims = await openClaims(
+      { ...asked.database, shared: true },
+      { perRepository: 9, perInstallation: 9 },
+      { own: true },
+    );
+    expect(await claims.next()).toBe(own);
+    expect(await claims.next()).toBeUndefined();
+    expect(await claims.beat()).toEqual({ dueInMs: undefined });
+  });
+
+  test("for as many as may be under way in one repository", async () => {
+    const runs = [await all.start(), await all.start(), await all.start()];
+    await all.dispatcher.look();
+    expect(all.dispatched).toHaveLength(2);
+    const [first] = runs;
+    if (!first) throw new Error("there are three");
+    const token = await all.token(first);
+    await all.dispatcher.look();
+    expect(all.dispatched).toHaveLength(2);
+    await all.ask(token, "POST", "release", { rests: 1 });
+    await all.dispatcher.look();
+    expect(all.dispatched).toHaveLength(3);
+  });
+
+  test("again when it does not come in time, at most three times; then the run waits for people, who read what to look at", async () => {
+    const run = await all.start();
+    for (let tries = 0; tries < 5; tries += 1) {
+      await all.dispatcher.look();
+      await pass(all, 11);
+    }
+    expect(all.dispatched).toHaveLength(3);
+    const held = await waiting(all, run);
+    expect(held).toMatchObject({ reason: "no-job", until: undefined });
+    expect(held?.message).toMatch(
+      /^3 jobs of \.github\/workflows\/baton\.yml were asked for and none has come\. .*Actions tab/,
+    );
+    // And a person's word begins the count anew.
+    await all.append(run, { type: "resume.requested", by, quote: "/agent resume" });
+    await all.dispatcher.look();
+    expect(all.dispatched).toHaveLength(4);
+  });
+
+  test("at once when one died, at most three times in a row; then people read which was the last", async () => {
+    const run = await all.start();
+    for (let tries = 0; tries < 5; tries += 1) {
+      await all.dispatcher.look();
+      if ((await waiting(all, run)) === undefined) await all.token(run);
+      await all.silence();
+    }
+    expect(all.dispatched).toHaveLength(3);
+    expect((await waiting(all, run))?.message).toContain("https://github.com/octo/tab/actions/runs/77");
+  });
+
+  test("no more when GitHub refuses for good, and people read why", async () => {
+    all.says = { type: "refused", why: "there is no such workflow on main" };
+    const run = await all.start();
+    await all.dispatcher.look();
+    await all.dispatcher.look();
+    expect(all.dispatched).toHaveLength(1);
+    expect((await waiting(all, run))?.message).toBe(
+      "GitHub starts no job of .github/workflows/baton.yml: there is no such workflow on main",
+    );
+  });
+
+  test("later when it is not known what GitHub did", async () => {
+    all.says = new Error("socket hang up");
+    const run = await all.start();
+    await all.dispatcher.look();
+    await all.dispatcher.look();
+    expect(all.dispatched).toHaveLength(1);
+    expect(await waiting(all, run)).toBeUndefined();
+    await pass(all, 11);
+    await all.dispatcher.look();
+    expect(all.dispatched).toHaveLength(2);
+  });
+
+  test("not to write down that people ended a run", async () => {
+    const run = await all.start();
+    await all.dispatcher.look();
+    await all.append(run, { type: "stop.requested", by, quote: "/agent stop" });
+    await all.dispatcher.look();
+    expect(all.dispatched).toHaveLength(1);
+    expect(fold(await all.log.read(run)).finished).toMatchObject({ code: "stopped" });
+  });
+});
