@@ -165,7 +165,7 @@ async function economy(reads: number): Promise<void> {
         keep(
           call.turn <= own
             ? { tools: [looked((first + call.turn - 1) % FILES)] }
-            : await agent({ ...call, turn: call.turn - own }),
+            : agent({ ...call, turn: call.turn - own }),
         ),
     };
   };

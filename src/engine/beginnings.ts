@@ -1,6 +1,9 @@
-// What a stage and an attempt are when they begin.
+// What a run, a stage and an attempt are when they begin.
 import { originCommit } from "./commits.ts";
-import { noSpend, type EventOf } from "./events.ts";
+import { noSpend, type EventOf, type RecordedEvent } from "./events.ts";
+import { noChecks } from "./checks.ts";
+import { noBranch } from "./pull-state.ts";
+import { silence } from "./talk-state.ts";
 import { isContinued, type Attempt, type StageState, type State } from "./state.ts";
 
 export function newStage(name: string): StageState {
@@ -54,5 +57,45 @@ export function newAttempt(
     hindsight: undefined,
     asked: undefined,
     said: undefined,
+  };
+}
+
+/** A run of which nothing is known but its first event. */
+export function newState(created: EventOf<"run.created">, { version, at }: RecordedEvent): State {
+  return {
+    runId: created.runId,
+    version,
+    phase: "routing",
+    created,
+    createdAt: at,
+    updatedAt: at,
+    budgetFrom: { at, spend: noSpend, worked: 0 },
+    driver: undefined,
+    jobPage: undefined,
+    routed: undefined,
+    unclear: undefined,
+    clarified: [],
+    workflow: undefined,
+    budget: undefined,
+    stages: new Map(),
+    steering: [],
+    talk: silence,
+    spend: noSpend,
+    stop: undefined,
+    closedBy: undefined,
+    lost: undefined,
+    edited: false,
+    paused: undefined,
+    waiting: undefined,
+    parks: 0,
+    raised: undefined,
+    pullRequest: undefined,
+    branch: noBranch,
+    shown: [],
+    revision: undefined,
+    pullClosed: undefined,
+    checks: noChecks,
+    kept: undefined,
+    finished: undefined,
   };
 }

@@ -29,3 +29,34 @@ export const Thread = z.strictObject({
   text: z.string().max(6_000),
 });
 export type Thread = z.infer<typeof Thread>;
+
+/** What one or many model calls cost. */
+export const Spend = z.strictObject({
+  turns: z.number().int().nonnegative(),
+  inputTokens: z.number().int().nonnegative(),
+  outputTokens: z.number().int().nonnegative(),
+  cacheReadTokens: z.number().int().nonnegative(),
+  cacheWriteTokens: z.number().int().nonnegative(),
+  microDollars: Amount,
+});
+export type Spend = z.infer<typeof Spend>;
+
+export const noSpend: Spend = Spend.parse({
+  turns: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+  microDollars: 0,
+});
+
+export function addSpend(a: Spend, b: Spend): Spend {
+  return Spend.parse({
+    turns: a.turns + b.turns,
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
+    cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
+    microDollars: a.microDollars + b.microDollars,
+  });
+}

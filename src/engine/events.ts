@@ -11,7 +11,7 @@ import { allGates, waits, Workflow } from "../workflows/schema.ts";
 import { boardEvents } from "./board-events.ts";
 import { checkEvents, FailedCheck } from "./check-events.ts";
 import { waitReasons, losses, sessionReasons, Failure, outcomes } from "./event-words.ts";
-import { Amount, Sha, Thread, type Task as BoardTask, unitFields as stage } from "./event-fields.ts";
+import { Amount, Sha, Spend, Thread, type Task as BoardTask, unitFields as stage } from "./event-fields.ts";
 import { fleetEvents } from "./fleet-events.ts";
 import { Circle } from "./circles.ts";
 import { Hop } from "./hops.ts";
@@ -19,6 +19,8 @@ import { keptEvents } from "./kept-events.ts";
 import { proposalEvents } from "./proposal-events.ts";
 import { PulledAt, reviewEvents } from "./review-events.ts";
 import { talkEvents } from "./talk-events.ts";
+
+export { addSpend, noSpend, Spend } from "./event-fields.ts";
 
 export * from "./event-words.ts";
 
@@ -73,17 +75,6 @@ export const Request = z.strictObject({
   commentId: z.number().int().optional(),
 });
 export type Request = z.infer<typeof Request>;
-
-/** What one or many model calls cost. */
-export const Spend = z.strictObject({
-  turns: z.number().int().nonnegative(),
-  inputTokens: z.number().int().nonnegative(),
-  outputTokens: z.number().int().nonnegative(),
-  cacheReadTokens: z.number().int().nonnegative(),
-  cacheWriteTokens: z.number().int().nonnegative(),
-  microDollars: Amount,
-});
-export type Spend = z.infer<typeof Spend>;
 
 /** Ceilings of a run; the lowest of command, repository and workflow. */
 export const Budget = z.strictObject({
@@ -379,24 +370,4 @@ export interface RecordedEvent {
 export interface PastRun {
   readonly run: RunId;
   readonly events: readonly RecordedEvent[];
-}
-
-export const noSpend: Spend = Spend.parse({
-  turns: 0,
-  inputTokens: 0,
-  outputTokens: 0,
-  cacheReadTokens: 0,
-  cacheWriteTokens: 0,
-  microDollars: 0,
-});
-
-export function addSpend(a: Spend, b: Spend): Spend {
-  return Spend.parse({
-    turns: a.turns + b.turns,
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
-    cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
-    microDollars: a.microDollars + b.microDollars,
-  });
 }

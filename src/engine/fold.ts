@@ -12,17 +12,16 @@ import { assertNever } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import { clarified, isAboutTriage } from "./clarify.ts";
 import { withSpoken } from "./conversation.ts";
-import { addSpend, noSpend, type EventOf, type RecordedEvent } from "./events.ts";
-import { checksAfter, checksRevised, noChecks } from "./checks.ts";
+import { addSpend, type EventOf, type RecordedEvent } from "./events.ts";
+import { checksAfter, checksRevised } from "./checks.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
 import { fleetChange, isHeard, keptMerges, withChild } from "./fold-fleet.ts";
 import { broadcastTo } from "./handed.ts";
 import { restedLocks, talkAfter } from "./fold-talk.ts";
-import { silence } from "./talk-state.ts";
-import { newAttempt, newStage } from "./beginnings.ts";
+import { newAttempt, newStage, newState } from "./beginnings.ts";
 import { keptSince } from "./kept-work.ts";
 import { reopen } from "./reopen.ts";
-import { branchAfter, noBranch } from "./pull-state.ts";
+import { branchAfter } from "./pull-state.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
 import { changeOf, dependants, isIdle, isUnderWay, type Attempt, type State } from "./state.ts";
 import { getsOn } from "./getting-on.ts";
@@ -31,46 +30,7 @@ import { getsOn } from "./getting-on.ts";
 export function fold(events: readonly RecordedEvent[]): State {
   const [first, ...rest] = events;
   if (first?.event.type !== "run.created") throw new Error("a run's first event must be run.created");
-  return rest.reduce(apply, begin(first.event, first));
-}
-
-function begin(created: EventOf<"run.created">, { version, at }: RecordedEvent): State {
-  return {
-    runId: created.runId,
-    version,
-    phase: "routing",
-    created,
-    createdAt: at,
-    updatedAt: at,
-    budgetFrom: { at, spend: noSpend, worked: 0 },
-    driver: undefined,
-    jobPage: undefined,
-    routed: undefined,
-    unclear: undefined,
-    clarified: [],
-    workflow: undefined,
-    budget: undefined,
-    stages: new Map(),
-    steering: [],
-    talk: silence,
-    spend: noSpend,
-    stop: undefined,
-    closedBy: undefined,
-    lost: undefined,
-    edited: false,
-    paused: undefined,
-    waiting: undefined,
-    parks: 0,
-    raised: undefined,
-    pullRequest: undefined,
-    branch: noBranch,
-    shown: [],
-    revision: undefined,
-    pullClosed: undefined,
-    checks: noChecks,
-    kept: undefined,
-    finished: undefined,
-  };
+  return rest.reduce(apply, newState(first.event, first));
 }
 
 /** The state after one more event. Pure; unknown stages and events after the end are kept quietly, never thrown on. */

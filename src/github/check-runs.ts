@@ -131,19 +131,19 @@ export function createCheckRuns({
     );
     const id = Number(data.id);
     for (const [at, more] of batches.entries())
-      if (at > 0) await patch(requests.write, repo, id, { ...stateAt(at), ...looksOf(check, more) }, how);
+      if (at > 0) await patch("write", repo, id, { ...stateAt(at), ...looksOf(check, more) }, how);
     return { id };
   }
 
-  /** `send`: `read` of what may be asked for again, which annotations may not. */
+  /** `way`: `read` for what may be asked for again, which annotations may not. */
   async function patch(
-    send: Requests["read"],
+    way: "read" | "write",
     repo: RepoRef,
     id: number,
     fields: ReturnType<typeof stateOf> & Partial<ReturnType<typeof looksOf>>,
     how: How,
   ): Promise<void> {
-    await send(
+    await requests[way](
       repo,
       `change check run ${id}`,
       (octokit, request) =>
@@ -186,14 +186,14 @@ export function createCheckRuns({
     },
 
     change: (repo, id, shown, run) =>
-      patch(requests.read, repo, id, { ...stateOf(shown), ...looksOf(shown, undefined) }, { run }),
+      patch("read", repo, id, { ...stateOf(shown), ...looksOf(shown, undefined) }, { run }),
 
     async again(repo, commit) {
       const found = await ofCommit(repo, commit, undefined, "latest");
       const own = found.filter(({ app }) => self.appId !== undefined && Number(app?.id) === self.appId);
       for (const { id, status, conclusion } of own)
         await patch(
-          requests.read,
+          "read",
           repo,
           Number(id),
           status === "completed" && conclusion !== null ? { status, conclusion } : { status: "in_progress" },

@@ -128,5 +128,5 @@ test("the same pull request is looked at again when there is a new commit, and n
   found.reader.pull = { ...open, head: sha("f".repeat(40)) };
   await say(found, "/agent review");
   const heads = (await found.runs()).map(({ created }) => created.pull?.head);
-  expect(heads.toSorted()).toEqual([head, "f".repeat(40)]);
+  expect(new Set(heads)).toEqual(new Set([head, "f".repeat(40)]));
 });
