@@ -5,8 +5,8 @@
 import { MOST_CHECK_TEXT, MOST_NAME, type FailedCheck } from "../engine/check-events.ts";
 import { isKnown, judgeChecks, needsBase, type Check, type Judged, type Judgement } from "../engine/checks.ts";
 import type { CheckReader } from "../engine/checks-port.ts";
-import { fold } from "../engine/fold.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
+import type { Sha } from "../core/ids.ts";
 import type { EventLog, Publisher } from "../engine/ports.ts";
 import { revisedStage } from "../engine/revise.ts";
 import type { PullRequestRef, State } from "../engine/state.ts";
@@ -27,8 +27,6 @@ type ChecksIntent = Intent & { door: "checks" };
 
 /** How long checks have to begin, and those that run again to begin again, in milliseconds. */
 export const PATIENCE_MS = 600_000;
-/** Runs about an issue that are looked through for the one that opened the pull request, newest first. */
-const LOOKED_THROUGH = 5;
 /** Characters of all that failed checks say to an agent. */
 const MOST_TEXT = 20_000;
 /** Failed checks that are told to an agent; others fail with them, or in the next round. */
@@ -46,15 +44,6 @@ export function createChecks(parts: ChecksParts): (intent: ChecksIntent, carried
   const { log, reader, checks: reading, publisher } = parts;
   const runs = createRuns(parts);
   const takeUp = createTakeUp(parts);
-
-  async function runBehind({ repo, subject, branch }: ChecksIntent): Promise<Found | undefined> {
-    for (const run of (await log.runsOf(repo, subject)).slice(0, LOOKED_THROUGH)) {
-      const events = await log.read(run);
-      const state = fold(events);
-      if (state.pullRequest?.branch === branch) return { state, events };
-    }
-    return undefined;
-  }
 
   /** Why nothing is done about the checks of this commit; undefined where something may be. */
   async function isLeft(
@@ -121,7 +110,8 @@ export function createChecks(parts: ChecksParts): (intent: ChecksIntent, carried
     const actor = { person: by, bot: true, app: by.login };
     const quote = `failed: ${event.own.join(", ")}`.slice(0, 500);
     const asked = askedBy({ ...intent, actor }, carried, 0, quote);
-    const { onto } = state.revision ?? {};
+    const { head } = looking.pullRequest;
+    const onto = head === state.pullRequest?.head ? state.revision?.onto : head;
     const revision = {
       type: "revision.requested" as const,
       by,
@@ -159,9 +149,11 @@ export function createChecks(parts: ChecksParts): (intent: ChecksIntent, carried
   }
 
   return async (intent, carried) => {
-    const found = await runBehind(intent);
-    const { pullRequest } = found?.state ?? {};
-    if (!found || !pullRequest) return "no run opened a pull request from this branch";
+    const found = await runs.onBranch(intent.repo, intent.subject.number, intent.branch);
+    if (!found?.state.pullRequest) return "no run opened a pull request from this branch";
+    // A commit of people's that they gave Baton is looked after like one of its own.
+    const head = groundOf(found.state) ?? found.state.pullRequest.head;
+    const pullRequest = { ...found.state.pullRequest, head };
     const left = await isLeft(intent, found.state, pullRequest);
     if (left !== undefined) return `left alone: ${left}`;
     const looking = { found, pullRequest, carried };
@@ -173,11 +165,17 @@ export function createChecks(parts: ChecksParts): (intent: ChecksIntent, carried
   };
 }
 
+/** The commit that Baton may go on from: what it published, or what people gave it since. */
+function groundOf({ branch, pullRequest }: State): Sha | undefined {
+  return branch.ground ?? pullRequest?.head;
+}
+
 /** When the pull request showed its commit, or checks were last asked to run again: what is to begin has its time from then. */
-function lastMove(events: Found["events"], { checks, pullRequest }: State): number {
-  const shown = events.findLast(({ event }) => event.type === "pull_request.opened")?.at ?? 0;
-  const { judged } = checks;
-  return judged?.verdict === "again" && judged.head === pullRequest?.head ? Math.max(shown, judged.at) : shown;
+function lastMove(events: Found["events"], state: State): number {
+  const moves = new Set<string>(["pull_request.opened", "branch.given"]);
+  const shown = events.findLast(({ event }) => moves.has(event.type))?.at ?? 0;
+  const { judged } = state.checks;
+  return judged?.verdict === "again" && judged.head === groundOf(state) ? Math.max(shown, judged.at) : shown;
 }
 
 function wordsOf({ verdict, own, onBase }: Judged): string {

@@ -1,6 +1,7 @@
 // The life of one issue as a story, over real HTTP, with people of different rights: opened vaguely, asked about, answered, planned, approved
 // with changes, built, red in CI, repaired, reviewed in three threads, revised, pushed to by a person, frozen, resumed, merged and tidied up.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { runId, type RunId } from "#src/core/ids.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
@@ -32,6 +33,17 @@ const labels = () => world.playground.issue({ repo, number: issue }).labels.map(
 const pull = () => world.playground.pulls(repo)[0];
 const headOf = () => pull()?.pull?.headSha ?? "";
 const branchOf = () => pull()?.pull?.headRef ?? "";
+
+/** The dashboard shows this, soon: it is edited twice a minute at most. */
+const dashboardSays = (words: string) =>
+  until(
+    async () => {
+      const answer = await fetch(`${world.playground.apiUrl}/repos/${repo}/issues?state=all`);
+      const issues = z.array(z.object({ title: z.string(), body: z.string().nullable() })).parse(await answer.json());
+      return issues.some(({ title, body }) => title === "Baton dashboard" && body?.includes(words));
+    },
+    { milliseconds: 60_000, what: `the dashboard does not say "${words}"` },
+  );
 
 async function stateNow(): Promise<State> {
   return fold(await world.baton.store.log.read(run));
@@ -92,7 +104,7 @@ beforeAll(async () => {
     name: "bills",
     from: {
       ...(await sampleFiles()),
-      ".github/baton.yml": "commands: { test: npm test }\ntriggers: { onOpened: false }\n",
+      ".github/baton.yml": "commands: { test: npm test }\ntriggers: { onOpened: false }\ndashboard: true\n",
     },
     labels: ["enhancement"],
     collaborators: { [maria]: "maintain", [vera]: "write", [otto]: "read" },
@@ -134,6 +146,7 @@ describe("an issue", () => {
     expect(state.workflow?.name).toBe("feature");
     expect(world.model.calls.find(({ agent }) => agent === "planner")?.brief).toContain("one for spreadsheets");
     expect(labels().toSorted()).toEqual(["agent/awaiting-approval", "enhancement"]);
+    await dashboardSays(`#${issue}`);
   }, 90_000);
 
   test("has its plan approved with changes by somebody who may, and by nobody else", async () => {
@@ -208,7 +221,8 @@ describe("its pull request", () => {
     });
     await until(() => labels().includes("agent/done"), { what: "the issue is not labelled as done" });
     expect(card()).toContain("merged");
-  }, 60_000);
+    await dashboardSays("1 pull request merged");
+  }, 120_000);
 });
 
 describe("in all of it", () => {

@@ -137,6 +137,18 @@ describe("checks that have ended", () => {
     expect(world.publisher.replies).toEqual([]);
   });
 
+  test("of a commit that a person pushed and gave Baton are repaired on top of it", async () => {
+    const pushed = sha("d".repeat(40));
+    const by = { login: "ada", id: 8 };
+    const given = { type: "branch.given" as const, by, quote: "/agent resume", onto: pushed };
+    const world = await opened({ type: "branch.taken", by, head: pushed }, given);
+    world.publisher.leftAsTheyAre.add("test");
+    world.reader.pull = { ...open, head: pushed };
+    world.checks.of.set(pushed, [check("test", "failed")]);
+    expect(await suite(world, { head_sha: pushed })).toContain("goes on");
+    expect((await world.only()).revision).toMatchObject({ onto: pushed, checks: [{ name: "test" }] });
+  });
+
   test("that pass when they run again are flaky, and nothing is repaired", async () => {
     const world = await opened();
     show(world, check("test", "failed"));

@@ -15,6 +15,7 @@ const doorsOf: Readonly<Record<string, string>> = {
   "installation.deleted": "installation-removed",
   "installation.suspend": "installation-suspended",
   "installation_repositories.removed": "installation-removed",
+  "issue_comment.created": "reply",
   "issues.deleted": "lost",
   "issues.locked": "lost",
   "issues.opened": "opened",

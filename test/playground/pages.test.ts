@@ -204,7 +204,7 @@ describe("pages without a browser", () => {
     expect((await post(path, { body: " " }, as("maria"))).status).toBe(403);
     expect((await post("/octo/tab/issues/1/comments/999999", { body: "x" }, as("maria"))).status).toBe(404);
     expect((await get(path, as("ott"))).status).toBe(404);
-    expect(await (await get(path, as("maria"))).text()).toContain(">first</textarea>");
+    expect(await (await get(path, as("maria"))).text()).toContain("\nfirst</textarea>");
     expect(town.playground.comments({ repo, number: 1 })[0]?.body).toBe("first");
     expect((await post(path, { body: "second\r\nline" }, as("maria"))).status).toBe(303);
     await town.playground.settled();

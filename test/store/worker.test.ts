@@ -138,7 +138,9 @@ describe.each(databases)("workers on $name", ({ here, open }) => {
       const agents = new ScriptedAgents({ fix: [{ type: "wait", reason: "model-limit", message: "wait", until }] });
       await using _worker = here.worker(claims, agents);
       const run = await here.start();
-      await expect.poll(async () => fold(await here.log.read(run)).waiting?.until, soon).toBe(until);
+      const parks = async () =>
+        (await here.log.read(run)).flatMap(({ event }) => (event.type === "run.parked" ? [event.until] : []));
+      await expect.poll(parks, soon).toContain(until);
       agents.answers["fix"] = [];
       await expect.poll(() => here.outcome(run), soon).toBe("succeeded");
       const [parked, next] = (await here.log.read(run)).filter(
