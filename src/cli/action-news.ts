@@ -25,7 +25,12 @@ export interface Since {
 }
 
 const Person = z.looseObject({ login: z.string(), id: z.number() });
-const Comment = z.looseObject({ id: z.number(), created_at: z.string(), user: Person.nullable() });
+const Comment = z.looseObject({
+  id: z.number(),
+  created_at: z.string(),
+  updated_at: z.string(),
+  user: Person.nullable(),
+});
 const Review = z.looseObject({ id: z.number(), submitted_at: z.string().optional(), user: Person.nullable() });
 
 /** The id of the delivery that tells of a comment, whoever heard of it first. */
@@ -73,8 +78,8 @@ export async function newsSince({ requests, repo, known }: NewsParts, since: Sin
       comments.push(...z.array(Comment).parse(data));
       if (data.length < PER_PAGE) break;
     }
-    // An old one that was edited since is no news.
-    return comments.filter(({ created_at }) => Date.parse(created_at) >= since.at);
+    // An old one is no news. What stands in one that was edited may be another's words, and whose is not told here.
+    return comments.filter((one) => Date.parse(one.created_at) >= since.at && one.updated_at === one.created_at);
   }
 
   async function newsOfPull(number: number) {

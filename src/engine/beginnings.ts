@@ -74,6 +74,7 @@ export function newState(created: EventOf<"run.created">, { version, at }: Recor
     jobPage: undefined,
     routed: undefined,
     unclear: undefined,
+    triageAsks: 0,
     clarified: [],
     workflow: undefined,
     budget: undefined,

@@ -13,7 +13,7 @@ export function clarify(state: State, questions: string[], waits: boolean): Effe
   const { rounds } = state.created.config.limits;
   if (!waits || questions.length === 0 || state.clarified.length >= rounds)
     return finish("needs-a-decision", "asked", questions.join("\n"));
-  const attempt = state.clarified.length + 1;
+  const attempt = state.triageAsks + 1;
   return { type: "ask", stage: TRIAGE, attempt, about: TRIAGE, for: "answer", questions };
 }
 

@@ -134,7 +134,8 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return next === state ? state : { ...next, talk: talkAfter(state, event) };
     }
     case "people.asked":
-      if (isAboutTriage(state, event.stage)) return { ...state, unclear: { ...event, at } };
+      if (isAboutTriage(state, event.stage))
+        return { ...state, unclear: { ...event, at }, triageAsks: state.triageAsks + 1 };
       return touch(state, event, at, () => ({ asked: { ...event, at } }));
     case "plan.judged":
       return judged(state, event, at);
@@ -198,7 +199,12 @@ export function apply(before: State, recorded: RecordedEvent): State {
     case "branch.given":
       return { ...state, branch: branchAfter(state, recorded) };
     case "checks.judged":
-      return { ...state, checks: checksAfter(state.checks, event, recorded) };
+      return {
+        ...state,
+        checks: checksAfter(state.checks, event, recorded),
+        // Checks are judged of an open pull request: it was opened again.
+        pullClosed: state.pullClosed?.merged ? state.pullClosed : undefined,
+      };
     case "pull_request.closed":
       return { ...heard(state), pullClosed: { by: event.by, merged: event.merged } };
     case "run.finished":

@@ -50,3 +50,14 @@ export function branchAfter(
       return branch;
   }
 }
+
+/** The commit of the pull request that Baton may go on from, and whose checks it looks after: its own, or what people gave it since. */
+export function groundOf({
+  branch,
+  pullRequest,
+}: {
+  readonly branch: BranchState;
+  readonly pullRequest: PullRequestRef | undefined;
+}): Sha | undefined {
+  return branch.ground ?? pullRequest?.head;
+}

@@ -14,6 +14,7 @@ export function reopen(state: State, from: string | undefined, at: number): Stat
     pullClosed: undefined,
     paused: undefined,
     waiting: undefined,
+    unclear: undefined,
     parks: 0,
     kept: state.kept && { ...state.kept, settled: false },
     finished: undefined,

@@ -138,6 +138,8 @@ export interface State {
   readonly routed: EventOf<"run.routed"> | undefined;
   /** What triage has asked, and nobody has answered. */
   readonly unclear: (EventOf<"people.asked"> & { readonly at: number }) | undefined;
+  /** How often triage has asked. */
+  readonly triageAsks: number;
   /** What it was answered, oldest first. */
   readonly clarified: readonly Clarification[];
   readonly workflow: Workflow | undefined;

@@ -1,13 +1,14 @@
 // What the checks of a pull request come to, for the card.
 import type { Judged } from "../engine/checks.ts";
+import { groundOf } from "../engine/pull-state.ts";
 import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
 import { count } from "./markdown.ts";
 
 /** The latest look, as long as the pull request shows the commit it was of, and is open. */
-export function checksNow({ checks, pullRequest, pullClosed }: State): Judged | undefined {
-  const { judged } = checks;
-  return pullClosed || judged === undefined || judged.head !== pullRequest?.head ? undefined : judged;
+export function checksNow(state: State): Judged | undefined {
+  const { judged } = state.checks;
+  return state.pullClosed || judged === undefined || judged.head !== groundOf(state) ? undefined : judged;
 }
 
 /** True when repairs have not helped, so that a person is asked. */

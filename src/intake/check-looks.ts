@@ -2,6 +2,7 @@
 // Baton's own, once for each event behind which it is due.
 import type { Bell, EventLog } from "../engine/ports.ts";
 import { fold } from "../engine/fold.ts";
+import { groundOf } from "../engine/pull-state.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import { lookName, type Looks } from "../store/looks.ts";
 import { PATIENCE_MS } from "./checks.ts";
@@ -23,9 +24,11 @@ export function createCheckLooks({ looks, log, deliveries, bell }: CheckLooksPar
   return async () => {
     const due = await looks.due(PATIENCE_MS, DAY_MS);
     for (const look of due) {
-      const { created, pullRequest } = fold(await log.read(look.run));
-      if (!pullRequest) continue;
-      const payload = { repo: created.repo, branch: pullRequest.branch, head: pullRequest.head } satisfies ChecksEvent;
+      const state = fold(await log.read(look.run));
+      const { created, pullRequest } = state;
+      const head = groundOf(state);
+      if (!pullRequest || head === undefined) continue;
+      const payload = { repo: created.repo, branch: pullRequest.branch, head } satisfies ChecksEvent;
       const id = lookName(look);
       await deliveries.keep({ id, name: CHECKS, payload: JSON.stringify(payload) });
       await bell.ring("delivery", id);

@@ -6,8 +6,8 @@ import { MOST_CHECK_TEXT, MOST_NAME, type FailedCheck } from "../engine/check-ev
 import { isKnown, judgeChecks, needsBase, type Check, type Judged, type Judgement } from "../engine/checks.ts";
 import type { CheckReader } from "../engine/checks-port.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
-import type { Sha } from "../core/ids.ts";
 import type { EventLog, Publisher } from "../engine/ports.ts";
+import { groundOf } from "../engine/pull-state.ts";
 import { revisedStage } from "../engine/revise.ts";
 import type { PullRequestRef, State } from "../engine/state.ts";
 import { askedBy, type Carried } from "./asked.ts";
@@ -54,7 +54,8 @@ export function createChecks(parts: ChecksParts): (intent: ChecksIntent, carried
     const { finished } = state;
     if (finished?.outcome !== "succeeded")
       return finished ? `the run ended as ${finished.outcome}` : "the run is at work";
-    if (state.pullClosed) return "the pull request is closed";
+    if (state.pullClosed?.merged) return "the pull request is merged";
+    if (state.branch.taken) return "somebody pushed to the pull request, so it is left to people";
     if (intent.head !== head) return "the commit is not the one that was published";
     const now = await lookNow(reader, { ...intent, subject: state.created.subject });
     if (now.type === "refused") return now.why;
@@ -165,17 +166,14 @@ export function createChecks(parts: ChecksParts): (intent: ChecksIntent, carried
   };
 }
 
-/** The commit that Baton may go on from: what it published, or what people gave it since. */
-function groundOf({ branch, pullRequest }: State): Sha | undefined {
-  return branch.ground ?? pullRequest?.head;
-}
-
 /** When the pull request showed its commit, or checks were last asked to run again: what is to begin has its time from then. */
 function lastMove(events: Found["events"], state: State): number {
   const moves = new Set<string>(["pull_request.opened", "branch.given"]);
   const shown = events.findLast(({ event }) => moves.has(event.type))?.at ?? 0;
-  const { judged } = state.checks;
-  return judged?.verdict === "again" && judged.head === groundOf(state) ? Math.max(shown, judged.at) : shown;
+  const again = events.findLast(
+    ({ event }) => event.type === "checks.judged" && event.verdict === "again" && event.head === groundOf(state),
+  );
+  return Math.max(shown, again?.at ?? 0);
 }
 
 function wordsOf({ verdict, own, onBase }: Judged): string {

@@ -16,7 +16,7 @@ import type { Revise } from "./revise.ts";
 import { isAuthor } from "./replied.ts";
 import { configOr, type LoadedConfig, type Start } from "./start.ts";
 import type { Steer } from "./steer.ts";
-import { helpLines, verbOf } from "./verbs.ts";
+import { helpLines, isAtLeast, verbOf } from "./verbs.ts";
 
 export interface CommandsParts {
   readonly reader: GitHubReader;
@@ -79,12 +79,18 @@ export function createCommands(parts: CommandsParts): Commands {
     for (const [index, command] of commands.slice(0, MAX_COMMANDS).entries()) {
       carried.signal.throwIfAborted();
       const needed = command.kind === "command" ? verbOf(command.verb).may : doors[intent.door].may;
-      if (!(await isAnswer(intent, command)) && (await refuse({ intent, quote: command.quote }, standing, needed))) {
+      const asked = askedBy(intent, carried, index, command.quote);
+      const answer = await answerIn(intent, command, standing);
+      if (answer !== undefined) {
+        await acknowledge();
+        notes.push(`${command.quote}: ${await judge.answer(asked, answer)}`);
+        continue;
+      }
+      if (await refuse(asked, standing, needed)) {
         notes.push(`${command.quote}: refused`);
         continue;
       }
       await acknowledge();
-      const asked = askedBy(intent, carried, index, command.quote);
       notes.push(`${command.quote}: ${await carryOut(intent, asked, command, { loaded, standing })}`);
     }
     if (commands.length > MAX_COMMANDS && standing !== "none" && standing !== "read" && standing !== "unknown") {
@@ -97,10 +103,11 @@ export function createCommands(parts: CommandsParts): Commands {
     return notes.join("; ");
   };
 
-  /** Whoever opened the issue may answer its questions, and no more. */
-  async function isAnswer(intent: Intent, command: Command): Promise<boolean> {
-    const tells = command.kind === "command" && command.verb === "tell";
-    return tells && isAuthor(intent) && (await judge.hasQuestions(intent));
+  /** What whoever opened the issue, and may do nothing else, answers to its questions. */
+  async function answerIn(intent: Intent, command: Command, standing: Standing): Promise<string | undefined> {
+    if (command.kind !== "command" || command.verb !== "tell" || !isAuthor(intent)) return undefined;
+    if (standing !== "unknown" && isAtLeast(standing, verbOf(command.verb).may)) return undefined;
+    return (await judge.hasQuestions(intent)) ? command.instruction.trim().replace(/^:/, "") : undefined;
   }
 
   async function carryOut(

@@ -38,6 +38,8 @@ export interface Judge {
   approve(asked: Asked, words: string): Promise<string>;
   reject(asked: Asked, words: string): Promise<string>;
   tell(asked: Asked, words: string): Promise<string>;
+  /** The same for whoever may only answer: where no question waits (any more), nothing is said to anybody. */
+  answer(asked: Asked, words: string): Promise<string>;
   /** True when questions of a run wait there. */
   hasQuestions(intent: Pick<Intent, "repo" | "subject">): Promise<boolean>;
   /** An edit of the comment with this marker, whose text is `body` now. */
@@ -81,14 +83,15 @@ export function createJudge({ log, bell, reader, publisher, projection, outbox, 
     return seen;
   }
 
-  /** Says something to every ask of a kind that is open, and that whoever speaks may have seen; `unasked` where there is none of that kind. */
+  /** Says something to every ask of a kind that is open, and that whoever speaks may have seen. Where there is none of that kind `unasked` is said, or nothing to anybody. */
   async function say(
     asked: Asked,
     kind: Wait,
     eventFor: (ask: OpenAsk) => Judged | undefined,
-    unasked?: EventOf<"words.told">,
+    unasked?: EventOf<"words.told"> | "quietly",
   ): Promise<string> {
     const found = await runs.find(asked.intent);
+    if (!found && unasked === "quietly") return "nothing: no questions wait there";
     if (!found) return nothingRunning(asked, await howToStart(reader, asked.intent));
     const { runId } = found.state;
     if (asked.intent.door === "dispatch" && asksFor(found.state, kind).length > 0)
@@ -106,13 +109,14 @@ export function createJudge({ log, bell, reader, publisher, projection, outbox, 
         now = state;
         if (isEnding(state)) return undefined;
         const asks = asksFor(state, kind);
-        if (asks.length === 0) return unasked && !isPublished(state) ? [unasked] : undefined;
+        if (asks.length === 0) return unasked && unasked !== "quietly" && !isPublished(state) ? [unasked] : undefined;
         const events = asks.filter((ask) => seen.has(askKey(state, ask))).flatMap((ask) => eventFor(ask) ?? []);
         return events.length === 0 ? undefined : events;
       },
       asked.signal,
     );
     if (outcome === "appended") return ring(runId, kind === "approval" ? "is judged" : "was told");
+    if (unasked === "quietly") return "nothing: no questions wait that stood above it";
     if (now.finished) return nothingRunning(asked, afterTheEnd(now));
     return nothingToDo(asked, ...whyNot(now, kind));
   }
@@ -158,6 +162,12 @@ export function createJudge({ log, bell, reader, publisher, projection, outbox, 
       if (words.length > MAX_WORDS) return unreadable(asked, tooLong);
       const toAll: EventOf<"words.told"> = { type: "words.told", ...wordOf(asked), words };
       return say(asked, "answer", ({ stage }) => ({ type: "answer.given", ...wordOf(asked), stage, words }), toAll);
+    },
+
+    async answer(asked, typed) {
+      const words = cleaned(typed).slice(0, MAX_WORDS);
+      if (words === "") return "nothing: there is no word in it";
+      return say(asked, "answer", ({ stage }) => ({ type: "answer.given", ...wordOf(asked), stage, words }), "quietly");
     },
 
     async hasQuestions(intent) {

@@ -5,7 +5,7 @@ import type { GitHubReader } from "../engine/github-port.ts";
 import type { WorkflowSource } from "../engine/ports.ts";
 import type { PulledAt } from "../engine/review-events.ts";
 import type { Workflow } from "../workflows/schema.ts";
-import type { Intent } from "./intent.ts";
+import type { Intent, Self } from "./intent.ts";
 
 export interface Beginning {
   readonly on: Pick<Intent, "repo" | "subject">;
@@ -27,7 +27,15 @@ export type MayBegin =
  * next. Throws when GitHub does not answer.
  */
 export async function mayBegin(
-  { reader, workflows }: { readonly reader: GitHubReader; readonly workflows: Pick<WorkflowSource, "load"> },
+  {
+    reader,
+    workflows,
+    self,
+  }: {
+    readonly reader: GitHubReader;
+    readonly workflows: Pick<WorkflowSource, "load">;
+    readonly self: Pick<Self, "login">;
+  },
   beginning: Beginning,
   signal: AbortSignal,
 ): Promise<MayBegin> {
@@ -37,6 +45,12 @@ export async function mayBegin(
   if (workflow === "unreadable") return { type: "may" };
   if (!reviews(workflow)) return isPull ? worksOnIssues(beginning.quote) : { type: "may" };
   if (!isPull) return await wantsPull(reader, beginning);
+  if (subject.author.login.toLowerCase() === self.login.toLowerCase())
+    return {
+      type: "refused",
+      why: "this pull request is my own, and its run has looked through it",
+      next: "What it found is in the check `Baton / review`. `/agent revise <what>` has the pull request changed.",
+    };
   const pull = await reader.pullRequest(repo, subject.number);
   if (pull?.state !== "open")
     return {

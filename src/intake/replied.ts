@@ -14,7 +14,7 @@ import { isAtLeast } from "./verbs.ts";
 export interface RepliedParts {
   readonly reader: GitHubReader;
   readonly publisher: Pick<Publisher, "acknowledge">;
-  readonly judge: Pick<Judge, "tell" | "hasQuestions">;
+  readonly judge: Pick<Judge, "answer" | "hasQuestions">;
   readonly journal: Log;
 }
 
@@ -38,6 +38,6 @@ export function createReplied({ reader, publisher, judge, journal }: RepliedPart
     await publisher.acknowledge(reply.repo, reply.commentId).catch((error: unknown) => {
       journal.warn("the answer could not be acknowledged", { error: messageOf(error) });
     });
-    return judge.tell(asked, reply.words);
+    return judge.answer(asked, reply.words);
   };
 }

@@ -99,7 +99,11 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     const branch = flags.base ?? repo.defaultBranch;
     const commit = await headOf(branch);
     if (commit === undefined) return problem(`there is no branch \`${branch}\``);
-    const begins = await mayBegin({ reader, workflows }, { on: intent, workflow: forced, base: commit, quote }, signal);
+    const begins = await mayBegin(
+      { reader, workflows, self },
+      { on: intent, workflow: forced, base: commit, quote },
+      signal,
+    );
     if (begins.type === "refused") return refuse(begins.why, begins.next);
 
     let issue: Issue | undefined;

@@ -8,6 +8,7 @@ import { isBeingEnded, isPublished, stageOrder, totalCost, type State } from "..
 import { readUnit } from "../engine/unit.ts";
 import type { RepoConfig } from "../workflows/repo-config.ts";
 import { createRefuse, type Standing } from "./admit.ts";
+import type { Person } from "../engine/events.ts";
 import { afterTheEnd, createAnswers, isAllDone } from "./answers.ts";
 import type { Asked } from "./asked.ts";
 import { readAmount } from "./grammar.ts";
@@ -67,6 +68,13 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
     );
     return outcome === "moot" ? undefined : await ring(runId, "goes on");
   }
+
+  const theirs = (asked: Asked, { by }: { readonly by: Person }) =>
+    nothingToDo(
+      asked,
+      `@${by.login} pushed to the pull request's branch, and it is theirs`,
+      "`/agent resume` goes on on top of it.",
+    );
 
   async function tellLost(run: RunId, { loss, message }: Lost, signal: AbortSignal): Promise<string> {
     await runs.append(
@@ -142,12 +150,7 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
       const name = stage.trim().toLowerCase();
       if (state.phase !== "finished")
         return (name === "" ? await letGo(asked, state) : undefined) ?? (await atWork(asked, runId));
-      if (state.branch.taken)
-        return nothingToDo(
-          asked,
-          `@${state.branch.taken.by.login} pushed to the pull request's branch, and it is theirs`,
-          "`/agent resume` goes on on top of it.",
-        );
+      if (state.branch.taken) return theirs(asked, state.branch.taken);
       const isShown = pullRequest !== undefined && state.finished?.outcome === "succeeded";
       if (isShown || (name === "" && isAllDone(state))) return nothingRunning(asked, afterTheEnd(state));
       const from = name === "" ? undefined : whereToRetry(state, name);
@@ -185,6 +188,7 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
           `refused: above ${formatDollars(dollars(law))}`,
         );
       const change = { type: "budget.changed" as const, ...wordOf(asked), microDollars: wanted };
+      if (state.phase === "finished" && state.branch.taken) return theirs(asked, state.branch.taken);
       if (state.phase === "finished")
         return takeUp(asked, state, [change, { type: "retry.requested", ...wordOf(asked) }]);
       const outcome = await runs.append(

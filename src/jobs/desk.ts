@@ -1,6 +1,8 @@
 // What a job asks of the server beyond its log: looked up or done here, with the run as the server's own log has it and never as the
 // job describes it, and only as long as the run is the job's.
 import { assertNever, BatonError } from "../core/errors.ts";
+import { systemClock } from "../core/clock.ts";
+import { decide } from "../engine/decide.ts";
 import { fold } from "../engine/fold.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EventLog, History, Projection } from "../engine/ports.ts";
@@ -43,11 +45,13 @@ export function createDesk({ log, jobs, history, subjects, publisher, projection
       case "estimate":
         return { estimate: state.workflow && (await history.estimate(state.created.repo, state.workflow.name)) };
       case "publish": {
+        mustWant(state);
         const answer = await publishing.openPullRequest(state, signal);
         if (answer.type === "opened") await jobs.grant(held, grants.event(answer.event));
         return answer;
       }
       case "publish-review": {
+        mustWant(state);
         const answer = await publishing.publishReview(state, signal);
         if (answer.type === "published") await jobs.grant(held, grants.review(answer.review));
         return answer;
@@ -70,6 +74,12 @@ export function createDesk({ log, jobs, history, subjects, publisher, projection
         return assertNever(asked);
     }
   };
+}
+
+/** A job may say that it is time to publish; whether it is, the run's own events say: what waits for a person, or was stopped, is not published. */
+function mustWant(state: State): void {
+  if (decide(state, systemClock.now()).some(({ type }) => type === "publish")) return;
+  throw new BatonError("fence-lost", `${state.runId} is not to be published now`);
 }
 
 function keptOn(state: State, branch: string): NonNullable<State["kept"]>["branches"][number] {

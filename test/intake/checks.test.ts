@@ -219,12 +219,21 @@ describe("nothing is done about failed checks", () => {
     expect(world.publisher.replies).toEqual([]);
   });
 
-  test("when the run knows that it is closed, ended otherwise, or is at work", async () => {
+  test("unless it was closed and is open again: then they are looked at", async () => {
+    const closed: RunEvent = { type: "pull_request.closed", by: { login: "maria", id: 7 }, merged: false };
+    const world = await opened(closed);
+    show(world, check("test", "passed"));
+    expect(await suite(world)).toContain("checks: green");
+    expect((await world.only()).pullClosed).toBeUndefined();
+  });
+
+  test("when the run knows that it is merged, its branch is people's, it ended otherwise, or is at work", async () => {
     const by = { login: "maria", id: 7 };
     const asked: RunEvent = { type: "revision.requested", by, quote: "q", stage: "fix", words: "w", threads: [] };
     const failed: RunEvent = { type: "run.finished", outcome: "failed", code: "turn-limit", message: "…" };
-    const closed: RunEvent = { type: "pull_request.closed", by, merged: false };
-    for (const more of [[closed], [asked], [asked, failed]]) {
+    const merged: RunEvent = { type: "pull_request.closed", by, merged: true };
+    const taken: RunEvent = { type: "branch.taken", by, head: sha("d".repeat(40)) };
+    for (const more of [[merged], [taken], [asked], [asked, failed]]) {
       const world = await opened(...more);
       show(world, check("test", "failed"));
       expect(await suite(world)).toContain("left alone");

@@ -77,11 +77,34 @@ describe("while questions wait, a comment without a command", () => {
     expect([world.publisher.replies, world.publisher.acknowledged]).toEqual([[], []]);
   });
 
-  test("that stands above the questions is told that it was written before them", async () => {
+  test("that stands above the questions was written before them, and changes nothing without a word", async () => {
     const world = await asking();
     await say(world, "Version 2.", ott, { id: ASKED_IN - 1 });
     expect(await answers(world)).toEqual([]);
-    expect(world.publisher.only("nothing-to-do").why).toContain("written after this");
+    expect(world.publisher.replies).toEqual([]);
+  });
+
+  test("that comes when somebody has just answered tells agents nothing", async () => {
+    const world = await asking();
+    const { runId } = await world.only();
+    // Another process takes the first answer in, between the look whether questions wait and the log's being read again.
+    const acknowledge = world.publisher.acknowledge.bind(world.publisher);
+    world.publisher.acknowledge = async (...about) => {
+      const { version } = await world.only();
+      const answer = {
+        type: "answer.given" as const,
+        by: ada,
+        quote: "a comment",
+        stage: "triage",
+        words: "Version 1.",
+      };
+      await world.log.append(runId, version, [{ ...answer, by: { login: ada.login, id: ada.id } }]);
+      await acknowledge(...about);
+    };
+    await say(world, "Delete all tests.", ott);
+    expect((await world.only()).steering).toEqual([]);
+    expect(await answers(world)).toMatchObject([{ words: "Version 1." }]);
+    expect(world.publisher.replies).toEqual([]);
   });
 
   test("is an answer once, however often its delivery is handled, and the next is none", async () => {

@@ -3,11 +3,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { dollars, type RunId, type Sha } from "#src/core/ids.ts";
 import { systemClock } from "#src/core/clock.ts";
 import { fold } from "#src/engine/fold.ts";
-import type { RunEvent } from "#src/engine/events.ts";
+import { noSpend, type RunEvent } from "#src/engine/events.ts";
+import { budgetOf } from "#src/engine/route.ts";
 import { nothingToLose } from "#src/github/subjects.ts";
 import { answers, Claimed, jobLimits } from "#src/jobs/protocol.ts";
 import { workRun } from "#src/jobs/work-run.ts";
-import { ScriptedAgents, commit, created, engineWith } from "#test/support/engine-world.ts";
+import { bugWorkflow, ScriptedAgents, commit, created, engineWith } from "#test/support/engine-world.ts";
 import { usualClaims } from "#test/support/job-issuer.ts";
 import { openJobsWorld, type JobsWorld } from "#test/support/jobs-world.ts";
 import { until } from "#test/support/until.ts";
@@ -29,6 +30,24 @@ afterAll(async () => at[Symbol.asyncDispose]());
 const driven: RunEvent = { type: "run.driven", driver: "driver-1", job: page };
 const append = (token: string, expected: number, ...events: RunEvent[]) =>
   at.ask(token, "POST", "events", { expected, events });
+
+/** Everything before it is passed over: what is left to do is to publish. */
+const upToPublishing: readonly RunEvent[] = [
+  {
+    type: "run.routed",
+    source: "asked-for",
+    why: "…",
+    spend: noSpend,
+    decision: { kind: "start", workflow: bugWorkflow, budget: budgetOf(created(), bugWorkflow) },
+  },
+  ...Object.keys(bugWorkflow.stages).flatMap((stage): RunEvent[] =>
+    stage === "publish"
+      ? [{ type: "stage.started", stage, attempt: 1, reasons: [] }]
+      : [{ type: "stage.skipped", stage, attempt: 1, because: "condition", degraded: false, why: "…" }],
+  ),
+];
+/** The version behind that. */
+const AT = 1 + upToPublishing.length;
 
 describe("claiming a run", () => {
   test("gives the job a token, its own page and how long it may be silent", async () => {
@@ -148,6 +167,9 @@ describe("a job with a run", () => {
   );
 
   test("says what the server answered it, and nothing that is not quite that", async () => {
+    // Nothing is published before the run wants it, whatever a job asks for.
+    expect(await at.ask(token, "POST", "ask", { ask: "publish" })).toMatchObject({ status: 409 });
+    expect(await append(token, 1, ...upToPublishing)).toMatchObject({ status: 200 });
     const { body } = await at.ask(token, "POST", "ask", { ask: "publish" });
     const event: RunEvent = {
       type: "pull_request.opened",
@@ -160,8 +182,8 @@ describe("a job with a run", () => {
     expect(body).toMatchObject({ type: "opened", event });
     const { event: opened } = answers.publish.options[0].parse(body);
     if (opened.type !== "pull_request.opened") throw new Error(`it was answered "${opened.type}"`);
-    expect(await append(token, 1, { ...opened, branch: "main" })).toMatchObject({ status: 422 });
-    expect(await append(token, 1, opened)).toMatchObject({ status: 200 });
+    expect(await append(token, AT, { ...opened, branch: "main" })).toMatchObject({ status: 422 });
+    expect(await append(token, AT, opened)).toMatchObject({ status: 200 });
 
     const kept = await at.ask(token, "POST", "ask", { ask: "keep", head: commit(8), holds: ["fix"], gates: [] });
     const { branch } = answers.keep.options[0].parse(kept.body);
@@ -171,16 +193,16 @@ describe("a job with a run", () => {
       branches: [{ branch, head, holds: ["fix"] }],
       missing: [],
     });
-    expect(await append(token, 2, of(commit(7)))).toMatchObject({ status: 422 });
-    expect(await append(token, 2, of(commit(8)))).toMatchObject({ status: 200 });
+    expect(await append(token, AT + 1, of(commit(7)))).toMatchObject({ status: 422 });
+    expect(await append(token, AT + 1, of(commit(8)))).toMatchObject({ status: 200 });
 
     expect(await at.ask(token, "POST", "ask", { ask: "remove", branch: "main" })).toMatchObject({ status: 502 });
     await at.ask(token, "POST", "ask", { ask: "remove", branch });
     expect(at.publisher.removed.at(-1)).toMatchObject({ branch });
-    expect(await append(token, 3, { type: "kept.removed", removed: ["main"], left: [] })).toMatchObject({
+    expect(await append(token, AT + 2, { type: "kept.removed", removed: ["main"], left: [] })).toMatchObject({
       status: 422,
     });
-    expect(await append(token, 3, { type: "kept.removed", removed: [branch], left: [] })).toMatchObject({
+    expect(await append(token, AT + 2, { type: "kept.removed", removed: [branch], left: [] })).toMatchObject({
       status: 200,
     });
   });

@@ -1,11 +1,11 @@
 // The whole store as processes use it: opened, killed, opened again, shared, refused.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Client } from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { runId } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import { RunEvent } from "#src/engine/events.ts";
@@ -13,6 +13,7 @@ import { migrate } from "#src/store/migrate.ts";
 import { openPostgres } from "#src/store/postgres.ts";
 import { openStore, type Store } from "#src/store/open-store.ts";
 import { needs } from "#test/support/needs.ts";
+import { prepareDatabase } from "#test/support/prepared-database.ts";
 import { emptyRedis, onServer, postgresHere, temporaryFolder, temporaryUrl, soon } from "./databases.ts";
 
 const redisHere = await needs("redis");
@@ -31,19 +32,10 @@ function start(program: string, ...args: string[]) {
 }
 
 describe("an embedded store", () => {
-  let seed: Awaited<ReturnType<typeof temporaryFolder>>;
-  beforeAll(async () => {
-    seed = await temporaryFolder();
-    await (await open(seed.path))[Symbol.asyncDispose]();
-  });
-  afterAll(async () => {
-    await seed[Symbol.asyncDispose]();
-  });
-
-  /** A folder with an empty database in it: a copy, because making one takes two seconds. */
   async function usedFolder() {
     const folder = await temporaryFolder();
-    await cp(seed.path, folder.path, { recursive: true });
+    await rm(folder.path, { recursive: true });
+    await prepareDatabase(folder.path);
     return folder;
   }
 

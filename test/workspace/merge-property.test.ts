@@ -14,7 +14,7 @@ import { commitTrees, type File, type Tree, treeAt } from "./trees.ts";
 import { git, never, World } from "./world.ts";
 
 /** Some hundred merges, in 15 s on a machine with nothing else to do. */
-const RUNS = 30;
+const RUNS = 12;
 const TIMEOUT_MS = 180_000;
 const SEED = 20_261_128;
 let world: World;
