@@ -150,7 +150,10 @@ describe("checks that fail", () => {
     await world.playground.runCi(repo, headOf());
     await world.playground.settled();
     await until(async () => (await world.baton.store.deliveries.pending()).length === 0, { what: "deliveries wait" });
-    expect((await stateNow()).version).toBe(version);
+    const now = await stateNow();
+    expect(now.branch.taken).toMatchObject({ by: { login: person } });
+    // That somebody pushed is all that was recorded.
+    expect(now.version).toBe(version + 1);
   }, 60_000);
 
   test("every request, answer and webhook is as GitHub describes it", () => {
