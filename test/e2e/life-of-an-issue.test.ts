@@ -146,7 +146,7 @@ describe("an issue", () => {
     expect(state.workflow?.name).toBe("feature");
     expect(world.model.calls.find(({ agent }) => agent === "planner")?.brief).toContain("one for spreadsheets");
     expect(labels().toSorted()).toEqual(["agent/awaiting-approval", "enhancement"]);
-    await dashboardSays(`#${issue}`);
+    await dashboardSays("a plan to approve");
   }, 90_000);
 
   test("has its plan approved with changes by somebody who may, and by nobody else", async () => {
