@@ -1,4 +1,5 @@
-// How a job asks the server: HTTP, with patience. A server that starts again is waited for; what it refuses is an error with its own code.
+// How a job asks the server: HTTP, with patience. A server that starts again, or whose database is away, is waited for; what it refuses is
+// an error with its own code.
 import { setTimeout as delay } from "node:timers/promises";
 import type { z } from "zod";
 import { BatonError, messageOf } from "../core/errors.ts";
@@ -77,15 +78,14 @@ export async function read<T>(response: Response, schema: z.ZodType<T>): Promise
 /** A proxy in front of a server that is away says so with 502, 503 and 504 and words of its own. */
 const awayStatus = new Set([502, 503, 504]);
 
-class Away extends BatonError {}
-
-function isAway(error: BatonError): boolean {
-  return error instanceof Away;
+/** The server cannot be reached, or says itself that its database is away. */
+function isAway({ code, retryable }: BatonError): boolean {
+  return code === "database-failed" && retryable;
 }
 
 function unreachable(server: string, error: unknown): BatonError {
   const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
-  return new Away("database-failed", `Baton's server ${server} cannot be reached: ${messageOf(error)}${cause}`, {
+  return new BatonError("database-failed", `Baton's server ${server} cannot be reached: ${messageOf(error)}${cause}`, {
     cause: error,
     retryable: true,
   });
@@ -99,9 +99,7 @@ async function troubleOf(response: Response, server: string): Promise<BatonError
     return new BatonError(code, message, { retryable, retryAt });
   }
   const message = `${server} answered ${response.status} and is no Baton that knows jobs, or not now: ${text.slice(0, 200)}`;
-  return awayStatus.has(response.status)
-    ? new Away("database-failed", message, { retryable: true })
-    : new BatonError("database-failed", message);
+  return new BatonError("database-failed", message, { retryable: awayStatus.has(response.status) });
 }
 
 function parsed(text: string): unknown {
