@@ -21,7 +21,7 @@ import { restedLocks, talkAfter } from "./fold-talk.ts";
 import { newAttempt, newStage, newState } from "./beginnings.ts";
 import { keptSince } from "./kept-work.ts";
 import { reopen } from "./reopen.ts";
-import { branchAfter } from "./pull-state.ts";
+import { branchAfter, wantedBy } from "./pull-state.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
 import { changeOf, dependants, isIdle, isUnderWay, type Attempt, type State } from "./state.ts";
 import { getsOn } from "./getting-on.ts";
@@ -151,9 +151,10 @@ export function apply(before: State, recorded: RecordedEvent): State {
       );
     case "pull_request.opened": {
       const { type: _, ...pullRequest } = event;
-      const said = changeOf(state)?.summary ?? [];
+      const said = changeOf(state)?.summary;
+      const shown = said === undefined ? [] : [{ said, because: wantedBy(state.revision) }];
       const branch = branchAfter(state, recorded);
-      return { ...published(state, event.head, at), pullRequest, branch, shown: [...state.shown, said].flat() };
+      return { ...published(state, event.head, at), pullRequest, branch, shown: [...state.shown, ...shown] };
     }
     case "review.published":
       return touch(state, event, at, () => ({ review: event }));

@@ -15,6 +15,17 @@ export interface Revision extends Omit<EventOf<"revision.requested">, "type"> {
   readonly version: number;
 }
 
+/** A change that the pull request has shown: what the agents said of it, and who wanted it after the first. */
+export interface ShownChange {
+  readonly said: string;
+  readonly because: "people" | "checks";
+}
+
+/** Who wants what a revision changes. */
+export function wantedBy(revision: Pick<Revision, "checks"> | undefined): ShownChange["because"] {
+  return revision?.checks ? "checks" : "people";
+}
+
 /** Whose the branch of the pull request is. */
 export interface BranchState {
   /** The commit that Baton may go on from: what it published last, or what of people's a person gave it since. */

@@ -12,7 +12,7 @@ import { isContradicted } from "./contradictions.ts";
 import type { Child, FleetState } from "./fleet-state.ts";
 import type { Kept } from "./kept-state.ts";
 import type { TalkState } from "./talk-state.ts";
-import type { BranchState, PullRequestRef, Revision } from "./pull-state.ts";
+import type { BranchState, PullRequestRef, Revision, ShownChange } from "./pull-state.ts";
 import { readUnit } from "./unit.ts";
 import { dependants, publishes, stageOrder, upstream } from "./stage-order.ts";
 
@@ -164,8 +164,8 @@ export interface State {
   readonly raised: MicroDollars | undefined;
   readonly pullRequest: PullRequestRef | undefined;
   readonly branch: BranchState;
-  /** What the agents said of each change that the pull request has shown, oldest first. */
-  readonly shown: readonly string[];
+  /** Each change that the pull request has shown, oldest first. */
+  readonly shown: readonly ShownChange[];
   /** What people want changed in the pull request, the latest. */
   readonly revision: Revision | undefined;
   /** How the pull request was closed. */

@@ -123,6 +123,12 @@ function anewBody(
   );
 }
 
+/** Whoever opened the issue knows the answer, and whoever asked for the run waits for it. */
+function greetings({ created: { subject, request } }: State): string {
+  const asked = request.by.id === subject.author.id ? "" : greeting(request.by);
+  return `${greeting(subject.author)}${asked}`;
+}
+
 /** A workflow that may be meant: that of the type which triage holds to be likeliest. */
 function workflowShown({ created, routed }: State): string {
   return workflowFor(created, routed?.triage) ?? "bug";
@@ -139,7 +145,7 @@ function questionsBody(state: State, { asked }: OpenAsk, mark: string, { neutral
     mark,
     "### 🙋 Questions, and the run waits for your answers",
     isAboutTriage(state, asked.stage)
-      ? `${greeting(state.created.request.by)}${isGuess(state) ? "no model answered, so I sorted this by rules of thumb. Before" : "before"} work begins I need to know:`
+      ? `${greetings(state)}${isGuess(state) ? "no model answered, so I sorted this by rules of thumb. Before" : "before"} work begins I need to know:`
       : `${greeting(state.created.request.by)}before work goes on, the agents need to know:`,
     questions,
     plan && inShort(plan, neutral),

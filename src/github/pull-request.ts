@@ -4,6 +4,7 @@ import type { Sha } from "../core/ids.ts";
 import { lessonsOf } from "../engine/hindsight.ts";
 import { proposalOf } from "../engine/proposal.ts";
 import { setupOf } from "../engine/setup.ts";
+import { wantedBy } from "../engine/pull-state.ts";
 import { makesTestsAlone } from "../engine/stage-order.ts";
 import { artifactOf, changeOf, isPublished, totalCost, workedMs, type State } from "../engine/state.ts";
 import type { FileChange } from "../workspace/file-change.ts";
@@ -96,10 +97,11 @@ function staysOpen(state: State): boolean {
   return own || config.schedules.some(({ issue }) => issue === subject.number);
 }
 
+const reasons = { checks: "because checks failed", people: "as people asked" } as const;
+
 function changedSince({ revision }: State): string {
   if (!revision) return "No person has reviewed it yet.";
-  const why = revision.checks ? "because checks failed" : "as people asked in review";
-  return `Changed since, ${why}; nobody has approved it.`;
+  return `Changed since, ${reasons[wantedBy(revision)]}; nobody has approved it.`;
 }
 
 /** The body, at most `MAX_BODY` characters. */
@@ -137,7 +139,8 @@ function whatAndWhy(state: State, neutral: Neutral): string {
   const diagnosis = artifactOf(state, "Diagnosis")?.artifact.value;
   const change = changeOf(state);
   // What was asked for in review is a change of the change: what it was made for is said first.
-  const [first, ...since] = isPublished(state) || !change ? state.shown : [...state.shown, change.summary];
+  const now = change && !isPublished(state) ? [{ said: change.summary, because: wantedBy(state.revision) }] : [];
+  const [first, ...since] = [...state.shown, ...now];
   const tests = testsOf(state);
   return stack(
     tests &&
@@ -146,8 +149,10 @@ function whatAndWhy(state: State, neutral: Neutral): string {
         neutral.prose(tests.covers, 1_500),
       ),
     diagnosis && labelled("**Root cause**, as the agents explain it:", neutral.prose(diagnosis.rootCause, 1_500)),
-    first !== undefined && labelled("**This change**:", neutral.prose(first, 1_500)),
-    ...since.slice(-SINCE).map((said) => labelled("**Changed since**, as people asked:", neutral.prose(said, 800))),
+    first !== undefined && labelled("**This change**:", neutral.prose(first.said, 1_500)),
+    ...since
+      .slice(-SINCE)
+      .map(({ said, because }) => labelled(`**Changed since**, ${reasons[because]}:`, neutral.prose(said, 800))),
   );
 }
 

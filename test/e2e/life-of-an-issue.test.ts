@@ -42,7 +42,7 @@ const dashboardSays = (words: string) =>
       const issues = z.array(z.object({ title: z.string(), body: z.string().nullable() })).parse(await answer.json());
       return issues.some(({ title, body }) => title === "Baton dashboard" && body?.includes(words));
     },
-    { milliseconds: 60_000, what: `the dashboard does not say "${words}"` },
+    { milliseconds: 110_000, what: `the dashboard does not say "${words}"` },
   );
 
 async function stateNow(): Promise<State> {
@@ -134,7 +134,9 @@ describe("an issue", () => {
     run = runId(line?.run ?? "");
     await becomes("waiting for an answer", ({ waiting }) => waiting?.reason === "answer");
     await shown();
-    expect(ofBaton(issue).at(-1)?.body).toContain("1. Printed in which formats?");
+    expect(ofBaton(issue).at(-1)?.body).toContain(
+      "@otto @vera before work begins I need to know:\n\n1. Printed in which",
+    );
     expect(card()).toContain("Waiting for you");
     expect(labels().toSorted()).toEqual(["agent/needs-info", "enhancement"]);
   }, 60_000);
@@ -147,7 +149,7 @@ describe("an issue", () => {
     expect(world.model.calls.find(({ agent }) => agent === "planner")?.brief).toContain("one for spreadsheets");
     expect(labels().toSorted()).toEqual(["agent/awaiting-approval", "enhancement"]);
     await dashboardSays("a plan to approve");
-  }, 90_000);
+  }, 180_000);
 
   test("has its plan approved with changes by somebody who may, and by nobody else", async () => {
     say("/agent approve", vera);
@@ -222,7 +224,7 @@ describe("its pull request", () => {
     await until(() => labels().includes("agent/done"), { what: "the issue is not labelled as done" });
     expect(card()).toContain("merged");
     await dashboardSays("1 pull request merged");
-  }, 120_000);
+  }, 180_000);
 });
 
 describe("in all of it", () => {

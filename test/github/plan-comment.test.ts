@@ -14,7 +14,8 @@ import { renderMarkdown } from "#src/playground/pages/markdown.ts";
 import { noHistory } from "#src/store/history.ts";
 import { Plan } from "#src/workflows/artifacts.ts";
 import { askedRun, featureWith, verdict } from "#test/support/asked-run.ts";
-import { samplePlan, ScriptedAgents } from "#test/support/engine-world.ts";
+import { created, goodTriage, samplePlan, ScriptedAgents } from "#test/support/engine-world.ts";
+import { RunScript } from "#test/support/recorded-run.ts";
 
 const secret = "a-very-secret-value";
 const redact = createRedact([secret]);
@@ -278,4 +279,19 @@ describe("a plan of any size", () => {
     expect(text).not.toContain("edit the YAML");
     expect(text).toContain("`task-49`");
   });
+});
+
+test("questions of triage are put to whoever opened the issue, and to whoever waits for the run", () => {
+  const author = { login: "otto", id: 9 };
+  const subject = { ...created().subject, author };
+  const questions = ["Which version?"];
+  const decision = { kind: "ask" as const, waits: true as const, questions };
+  const script = new RunScript({ subject })
+    .driven()
+    .routed(goodTriage, { decision })
+    .add({ type: "people.asked", stage: "triage", attempt: 1, about: "triage", for: "answer", questions });
+  const text = only(script.state);
+  expect(text).toContain("@otto @maria before work begins I need to know:\n\n1. Which version?");
+  expect(text).toContain("Whoever opened the issue may");
+  expect(text).toContain("`/agent restart --workflow bug`");
 });

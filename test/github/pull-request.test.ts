@@ -54,6 +54,34 @@ describe("the body", () => {
     expect(text).not.toContain("**Changed since**");
   });
 
+  test("says of each later change who wanted it: failed checks, or people", () => {
+    const by = { login: "maria", id: 7 };
+    const change = (summary: string) => ({
+      artifact: { name: "Change" as const, value: { summary, files: [], followUps: [] } },
+    });
+    const checks = [{ name: "test", url: "", text: "It failed." }];
+    const asked = { type: "revision.requested" as const, by, quote: "…", words: "", threads: [], stage: "fix" };
+    const opened = {
+      type: "pull_request.opened" as const,
+      number: 5,
+      url: "u",
+      branch: "b",
+      head: sha("7".repeat(40)),
+      title: "t",
+    };
+    const revised = recordedRuns
+      .succeeded()
+      .add({ ...asked, checks })
+      .stage("fix", change("Mended the build."))
+      .add(opened)
+      .finished("succeeded", "verified", "…")
+      .add({ ...asked, words: "Name it." })
+      .stage("fix", change("Named it.")).state;
+    const body = pullRequestBody(revised, facts);
+    expect(body).toMatch(/\*\*Changed since\*\*, because checks failed:\s+Mended the build\./);
+    expect(body).toMatch(/\*\*Changed since\*\*, as people asked:\s+Named it\./);
+  });
+
   test("leaves the issue of a schedule open: the next start needs it", () => {
     const { created } = state;
     const request = { ...created.request, door: "schedule" as const };

@@ -36,7 +36,7 @@ describe("who is asking", () => {
             .toString(),
         ),
     ],
-    ["a JWT that has ended", () => jwt({ exp: Math.floor(Date.now() / 1000) - 1 })],
+    ["a JWT that has ended", () => jwt({ exp: Math.floor(now / 1000) - 1 })],
     ["a JWT that lasts too long", () => jwt({ exp: Math.floor(Date.now() / 1000) + 3600 })],
     ["a JWT from the future", () => jwt({ iat: Math.floor(Date.now() / 1000) + 300 })],
     ["a JWT without an end", () => jwt({ exp: undefined })],
