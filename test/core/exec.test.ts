@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Command, succeeded } from "#src/core/command.ts";
 import { commandLine, execute } from "#src/core/exec.ts";
+import { soon } from "#test/support/until.ts";
 
 let folder: string;
 const never = new AbortController().signal;
@@ -112,7 +113,7 @@ describe("ending the whole group", () => {
   test("a timeout ends the program and what it started", async () => {
     const result = await sh("sleep 300 & echo $!; wait", { timeoutMs: 200 });
     expect(result).toMatchObject({ timedOut: true, aborted: false, exitCode: null, signal: "SIGTERM" });
-    await vi.waitFor(async () => expect(await alive(result.stdout)).toBe(false));
+    await vi.waitFor(async () => expect(await alive(result.stdout)).toBe(false), soon);
   });
 
   test("a program that ignores SIGTERM is killed", async () => {
@@ -126,21 +127,21 @@ describe("ending the whole group", () => {
     const abort = new AbortController();
     const marker = join(folder, "pid");
     const running = sh("sleep 300 & echo $! > pid; wait", {}, abort.signal);
-    await vi.waitFor(async () => expect((await readFile(marker, "utf8")).trim()).not.toBe(""));
+    await vi.waitFor(async () => expect((await readFile(marker, "utf8")).trim()).not.toBe(""), soon);
     abort.abort();
     const result = await running;
     expect(result).toMatchObject({ aborted: true, timedOut: false, exitCode: null });
     expect(result.durationMs).toBeLessThan(10_000);
     expect(succeeded(result)).toBe(false);
     const pid = await readFile(marker, "utf8");
-    await vi.waitFor(async () => expect(await alive(pid)).toBe(false));
+    await vi.waitFor(async () => expect(await alive(pid)).toBe(false), soon);
   });
 
   test("what a program leaves in the background ends with it", async () => {
     const result = await sh("sleep 300 & echo $!");
     expect(result).toMatchObject({ exitCode: 0, timedOut: false });
     expect(result.durationMs).toBeLessThan(3_000);
-    await vi.waitFor(async () => expect(await alive(result.stdout)).toBe(false));
+    await vi.waitFor(async () => expect(await alive(result.stdout)).toBe(false), soon);
   });
 
   test("a daemon that left the group and holds the pipe is not waited for", async () => {

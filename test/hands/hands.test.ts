@@ -12,6 +12,7 @@ import { startToolProcess } from "#src/hands/start.ts";
 import { createToolbox, timeOf } from "#src/hands/toolbox.ts";
 import { needs } from "#test/support/needs.ts";
 import { processesWith, uniqueSleep } from "./processes.ts";
+import { soon } from "#test/support/until.ts";
 
 const bubblewrap = await needs("bubblewrap");
 const never = new AbortController().signal;
@@ -127,7 +128,7 @@ describe.each([
         ok: false,
         output: "bash: bash command timed out after 200ms",
       });
-      await vi.waitFor(async () => expect(await processesWith(`sleep\0${mark}`)).toEqual([]));
+      await vi.waitFor(async () => expect(await processesWith(`sleep\0${mark}`)).toEqual([]), soon);
       expect(await bash(hands, "echo alive")).toEqual({ ok: true, output: "alive" });
     });
 
@@ -138,11 +139,11 @@ describe.each([
       const slow = bash(hands, `sleep ${mark}`, {}, abort.signal);
       const other = bash(hands, "echo waits for the shell");
       const settled = Promise.allSettled([slow, other]);
-      await vi.waitFor(async () => expect((await processesWith(`sleep\0${mark}`)).length).toBe(1));
+      await vi.waitFor(async () => expect((await processesWith(`sleep\0${mark}`)).length).toBe(1), soon);
       abort.abort();
       for (const result of await settled)
         expect(result).toMatchObject({ status: "rejected", reason: { code: "sandbox-failed" } });
-      await vi.waitFor(async () => expect(await processesWith(`sleep\0${mark}`)).toEqual([]));
+      await vi.waitFor(async () => expect(await processesWith(`sleep\0${mark}`)).toEqual([]), soon);
       await expect(bash(hands, "echo again")).rejects.toMatchObject({ code: "sandbox-failed" });
     });
 
@@ -167,10 +168,10 @@ describe.each([
       const hands = await sandbox.startHands(work, never);
       const mark = uniqueSleep();
       await bash(hands, `sleep ${mark} > /dev/null 2>&1 &`);
-      await vi.waitFor(async () => expect((await processesWith(`sleep\0${mark}`)).length).toBe(1));
+      await vi.waitFor(async () => expect((await processesWith(`sleep\0${mark}`)).length).toBe(1), soon);
       await hands[Symbol.asyncDispose]();
       await hands[Symbol.asyncDispose]();
-      await vi.waitFor(async () => expect(await processesWith(`sleep\0${mark}`)).toEqual([]));
+      await vi.waitFor(async () => expect(await processesWith(`sleep\0${mark}`)).toEqual([]), soon);
       await expect(bash(hands, "true")).rejects.toMatchObject({
         code: "sandbox-failed",
         message: expect.stringContaining("ended"),
@@ -267,7 +268,7 @@ describe("small parts", () => {
     );
     const text = Buffer.from("one\ntwo €\n\nthree\nunfinished");
     for (const byte of text) stream.write(Buffer.from([byte]));
-    await vi.waitFor(() => expect(lines).toEqual(["one", "two €", "three"]));
+    await vi.waitFor(() => expect(lines).toEqual(["one", "two €", "three"]), soon);
   });
 
   test("a tool's time is what it asked for, within bounds", () => {

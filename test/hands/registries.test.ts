@@ -9,6 +9,7 @@ import { openSandbox } from "#src/hands/open-sandbox.ts";
 import { openRegistries, registryEnvironment, wellKnownRegistries } from "#src/hands/registries.ts";
 import { needs } from "#test/support/needs.ts";
 import { processesWith } from "./processes.ts";
+import { soon } from "#test/support/until.ts";
 
 const never = new AbortController().signal;
 let server: Server;
@@ -238,7 +239,7 @@ describe.skipIf(!(await needs("bubblewrap")))("an install in the sandbox", () =>
       never,
     );
     expect(result).toMatchObject({ timedOut: true });
-    await vi.waitFor(async () => expect(await processesWith("UNIX-CONNECT:/run/baton")).toEqual([]));
+    await vi.waitFor(async () => expect(await processesWith("UNIX-CONNECT:/run/baton")).toEqual([]), soon);
   });
 
   test("the exit code and the missing program come through the bridge", async () => {

@@ -11,6 +11,7 @@ import { enclose, inside } from "#src/hands/enclosure.ts";
 import { openSandbox } from "#src/hands/open-sandbox.ts";
 import { needs } from "#test/support/needs.ts";
 import { processesWith, uniqueSleep } from "./processes.ts";
+import { soon } from "#test/support/until.ts";
 
 const bubblewrap = await needs("bubblewrap");
 const never = new AbortController().signal;
@@ -210,10 +211,13 @@ describe.skipIf(!bubblewrap)("the bubblewrap sandbox", () => {
     const [one, two] = [uniqueSleep(), uniqueSleep()];
     const abort = new AbortController();
     const running = sh(`setsid sleep ${one} & sleep ${two}`, {}, abort.signal);
-    await vi.waitFor(async () => expect((await processesWith(`sleep\0${one}`)).length).toBe(1));
+    await vi.waitFor(async () => expect((await processesWith(`sleep\0${one}`)).length).toBe(1), soon);
     abort.abort();
     expect(await running).toMatchObject({ aborted: true, timedOut: false });
-    await vi.waitFor(async () => expect([...(await processesWith(one)), ...(await processesWith(two))]).toEqual([]));
+    await vi.waitFor(
+      async () => expect([...(await processesWith(one)), ...(await processesWith(two))]).toEqual([]),
+      soon,
+    );
   });
 
   test("a time limit ends everything, daemons too; so does the end of the command", async () => {
@@ -221,10 +225,10 @@ describe.skipIf(!bubblewrap)("the bubblewrap sandbox", () => {
     expect(await sh(`trap '' TERM; setsid nohup sleep ${one} & sleep ${one}`, { timeoutMs: 300 })).toMatchObject({
       timedOut: true,
     });
-    await vi.waitFor(async () => expect(await processesWith(one)).toEqual([]));
+    await vi.waitFor(async () => expect(await processesWith(one)).toEqual([]), soon);
     const two = uniqueSleep();
     expect(await sh(`setsid nohup sleep ${two} > /dev/null 2>&1 & disown; true`)).toMatchObject({ exitCode: 0 });
-    await vi.waitFor(async () => expect(await processesWith(two)).toEqual([]));
+    await vi.waitFor(async () => expect(await processesWith(two)).toEqual([]), soon);
   });
 
   test("kill -9 of Baton leaves nothing running", async () => {

@@ -9,7 +9,8 @@ import { openClaims, type ClaimLimits, type WorkerClaims } from "#src/store/clai
 import type { Database } from "#src/store/database.ts";
 import { openEventLog } from "#src/store/event-log.ts";
 import { created } from "#test/support/engine-world.ts";
-import { databases, soon } from "./databases.ts";
+import { databases } from "./databases.ts";
+import { soon } from "#test/support/until.ts";
 
 const parse = (json: unknown) => RunEvent.parse(json);
 const plenty: ClaimLimits = { perRepository: 1_000, perInstallation: 1_000 };

@@ -50,9 +50,6 @@ export async function emptyRedis(url: string, prefix = ""): Promise<void> {
   }
 }
 
-/** For `expect.poll`: the limit is for a busy machine; what is measured says so itself. */
-export const soon = { timeout: 10_000, interval: 10 };
-
 export const postgresHere = await needs("postgres");
 
 export interface Opener {

@@ -11,7 +11,8 @@ import { openEventLog } from "#src/store/event-log.ts";
 import { createMemoryLog, openFileLog } from "#src/store/memory-log.ts";
 import type { Database } from "#src/store/database.ts";
 import { bugWorkflow, created, turn } from "#test/support/engine-world.ts";
-import { databases, temporaryFolder, soon } from "./databases.ts";
+import { databases, temporaryFolder } from "./databases.ts";
+import { soon } from "#test/support/until.ts";
 
 const parse = (json: unknown) => RunEvent.parse(json);
 

@@ -12,7 +12,7 @@ import { openPglite } from "#src/store/pglite.ts";
 import { created, HandClock } from "#test/support/engine-world.ts";
 import { needs } from "#test/support/needs.ts";
 import { mebibytes, SmallDisk } from "#test/support/small-disk.ts";
-import { soon } from "./databases.ts";
+import { soon } from "#test/support/until.ts";
 
 const small = await needs("tmpfs");
 const parse = (json: unknown) => RunEvent.parse(json);

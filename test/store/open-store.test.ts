@@ -14,7 +14,8 @@ import { openPostgres } from "#src/store/postgres.ts";
 import { openStore, type Store } from "#src/store/open-store.ts";
 import { needs } from "#test/support/needs.ts";
 import { prepareDatabase } from "#test/support/prepared-database.ts";
-import { emptyRedis, onServer, postgresHere, temporaryFolder, temporaryUrl, soon } from "./databases.ts";
+import { emptyRedis, onServer, postgresHere, temporaryFolder, temporaryUrl } from "./databases.ts";
+import { soon } from "#test/support/until.ts";
 
 const redisHere = await needs("redis");
 /** A numbered database of its own, emptied afterwards. */

@@ -3,7 +3,7 @@ import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PglitePool } from "#src/store/pglite-pool.ts";
 import { PgliteSession } from "#src/store/pglite-session.ts";
-import { soon } from "./databases.ts";
+import { soon } from "#test/support/until.ts";
 
 let db: PGlite;
 let pool: PglitePool;

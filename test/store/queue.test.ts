@@ -14,7 +14,8 @@ import { createLocalBell } from "#src/store/local-bell.ts";
 import { openBell, type BellOptions } from "#src/store/queue.ts";
 import { createSteadyBell } from "#src/store/steady-bell.ts";
 import { needs } from "#test/support/needs.ts";
-import { databases, emptyRedis, soon } from "./databases.ts";
+import { databases, emptyRedis } from "./databases.ts";
+import { soon } from "#test/support/until.ts";
 import { preparedDump } from "#test/support/prepared-database.ts";
 
 const redisUrl = "redis://127.0.0.1:6379";

@@ -4,7 +4,7 @@ import { silentLog } from "#src/core/log.ts";
 import type { Bell } from "#src/engine/ports.ts";
 import { createLocalBell } from "#src/store/local-bell.ts";
 import { createSteadyBell } from "#src/store/steady-bell.ts";
-import { soon } from "./databases.ts";
+import { soon } from "#test/support/until.ts";
 
 /** A queue that is away. */
 const away: Bell = {

@@ -12,7 +12,8 @@ import { startWorker } from "#src/engine/worker.ts";
 import { openClaims } from "#src/store/claims.ts";
 import { openEventLog } from "#src/store/event-log.ts";
 import { created, engineWith, ScriptedAgents } from "#test/support/engine-world.ts";
-import { databases, soon } from "./databases.ts";
+import { databases } from "./databases.ts";
+import { soon } from "#test/support/until.ts";
 
 const limits = { perRepository: 100, perInstallation: 100 };
 const LEASE_MS = 300;

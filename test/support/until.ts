@@ -1,6 +1,9 @@
 // Waits for a condition, in tests and in scripts that run without a test runner.
 import { setTimeout as delay } from "node:timers/promises";
 
+/** For `expect.poll` and `vi.waitFor`: the limit is for a busy machine; what is measured says so itself. */
+export const soon = { timeout: 10_000, interval: 10 };
+
 /** What `look` finds, as soon as it finds something (not undefined, not false). Throws `what` after `milliseconds` (default a minute). */
 export async function until<T>(
   look: () => T | undefined | Promise<T | undefined>,
