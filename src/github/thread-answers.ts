@@ -61,7 +61,8 @@ export async function answerThreads(
           );
           return data
             .filter(({ body, user }) => body.startsWith(mark) && isSelf(self, user))
-            .map(({ id }) => ({ id: Number(id) }));
+            .map(({ id }) => ({ id: Number(id) }))
+            .toReversed();
         },
         async write(how) {
           const { data } = await requests.write(
@@ -78,6 +79,19 @@ export async function answerThreads(
             { signal, ...how },
           );
           return { id: Number(data.id) };
+        },
+        async remove({ id }) {
+          try {
+            await requests.read(repo, `take a second copy of answer ${id} away`, (octokit, request) =>
+              octokit.request("DELETE /repos/{owner}/{repo}/pulls/comments/{comment_id}", {
+                ...place(repo),
+                comment_id: id,
+                request,
+              }),
+            );
+          } catch (error) {
+            if (!isRefused(error, 404)) throw error;
+          }
         },
       });
     } catch (error) {
