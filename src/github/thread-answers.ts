@@ -5,7 +5,8 @@ import type { Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { Redact } from "../core/redact.ts";
 import type { Thread } from "../engine/event-fields.ts";
-import { changeOf, type State } from "../engine/state.ts";
+import type { State } from "../engine/state.ts";
+import { threadAnswers } from "../workflows/artifacts.ts";
 import { isSelf, type Self } from "./client.ts";
 import { isRefused } from "./failure.ts";
 import { marker, stack } from "./markdown.ts";
@@ -110,7 +111,9 @@ export async function answerThreads(
 
 /** What the agents said they did in a thread. */
 function answerIn(state: State, { id }: Thread) {
-  return changeOf(state)?.answers?.find(({ thread }) => state.revision?.threads[thread - 1]?.id === id);
+  const { revision, stages } = state;
+  const changed = revision && stages.get(revision.stage)?.current?.artifact;
+  return threadAnswers(changed).find(({ thread }) => revision?.threads[thread - 1]?.id === id);
 }
 
 /** What is said in a thread, once the revision is published: the agent's words are claims, and the commit is where they can be looked at. */
