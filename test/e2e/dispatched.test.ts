@@ -20,6 +20,7 @@ import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-
 import { openScriptedModel, type ScriptedModel } from "#src/playground/scripted-model.ts";
 import { actionsApp, actionsBot } from "#test/support/actions-identity.ts";
 import { openActions, type ActionsRunner } from "#test/support/actions-runner.ts";
+import { openModelExchange, type ModelExchange } from "#test/support/model-exchange.ts";
 import { needs } from "#test/support/needs.ts";
 import { until } from "#test/support/until.ts";
 
@@ -27,14 +28,18 @@ const repo = "octo/tab";
 const root = join(import.meta.dirname, "../..");
 const workflow = ".github/workflows/baton.yml";
 const secret = "a-webhook-secret-for-tests";
+const audience = "https://api.anthropic.com";
 const modelKey = "the-key-of-the-model-for-tests";
 const patience = { milliseconds: 120_000 };
 
 let undo: AsyncDisposableStack;
 let playground: Playground;
 let model: ScriptedModel;
+let exchange: ModelExchange;
 let actions: ActionsRunner;
 let baton: Baton;
+/** The documented workflow, for this server and this model. */
+let text = "";
 /** While true the fixer's second reply does not come. */
 let held = false;
 
@@ -75,10 +80,13 @@ beforeAll(async () => {
           : usual(call),
     }),
   );
+  exchange = undo.use(
+    await openModelExchange(model.url, { issuer: () => actions.issuer.url, audience, rule: "fdrl_1" }),
+  );
   const port = await freePort();
   const server = `http://127.0.0.1:${port}`;
   const documented = await readFile(join(root, "docs/actions/dispatched.yml"), "utf8");
-  const text = documented
+  text = documented
     .replace("https://SERVER", server)
     .replace(/^( +)server: .*$/m, `$&\n$1anthropic-base-url: ${model.url}`);
   await playground.addRepository({
@@ -171,7 +179,12 @@ describe("a run that jobs of GitHub Actions work", () => {
     }
   }, 170_000);
 
-  test("ends at once when a person stops it while a model is asked", async () => {
+  test("asks the model without a key where the workflow names a rule, and ends at once when a person stops it meanwhile", async () => {
+    const federated = text
+      .replace(/anthropic-api-key: .*$/m, "federation-rule: fdrl_1\n          organization: org-1")
+      .replace(model.url, exchange.url);
+    expect(federated).not.toContain("ANTHROPIC_API_KEY");
+    await playground.push({ repo, as: "maria", branch: "main", files: { [workflow]: federated } });
     held = true;
     const before = model.calls.length;
     const number = await openIssue();
@@ -183,5 +196,9 @@ describe("a run that jobs of GitHub Actions work", () => {
     expect(card).toContain("Cancelled");
     const [job] = actions.runs.at(-1)?.jobs ?? [];
     expect(job, job?.log).toMatchObject({ result: "success", log: expect.stringContaining("has ended") });
+
+    expect(exchange.exchanges[0]).toMatchObject({ organization_id: "org-1", federation_rule_id: "fdrl_1" });
+    expect(exchange.refused).toEqual([]);
+    for (const hidden of [...exchange.given, ...actions.issuer.given]) expect(job?.log).not.toContain(hidden);
   }, 170_000);
 });
