@@ -9,25 +9,30 @@ export interface DispatchesOptions extends Pick<RequestsOptions, "throttle" | "l
   readonly octokitFor: OctokitFor;
 }
 
-/** Starts a workflow file on the default branch. `refused`: GitHub will not, until somebody changes something. Throws when that is not known. */
+/** Starts a workflow file on the default branch. `refused`: GitHub will not, until somebody changes something. Throws when that is not known, and with `retryAt` where a limit keeps it from being asked. */
 export function createDispatches(
   options: DispatchesOptions,
 ): (
   repo: RepoRef,
   workflow: string,
   inputs: Readonly<Record<string, string>>,
+  signal?: AbortSignal,
 ) => Promise<{ readonly type: "sent" } | { readonly type: "refused"; readonly why: string }> {
   const requests = createRequests(options);
-  return async (repo, workflow, inputs) => {
+  return async (repo, workflow, inputs, signal) => {
     try {
-      await requests.write(repo, `start ${workflow}`, (octokit, request) =>
-        octokit.request("POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches", {
-          ...place(repo),
-          workflow_id: workflow,
-          ref: repo.defaultBranch,
-          inputs: { ...inputs },
-          request,
-        }),
+      await requests.write(
+        repo,
+        `start ${workflow}`,
+        (octokit, request) =>
+          octokit.request("POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches", {
+            ...place(repo),
+            workflow_id: workflow,
+            ref: repo.defaultBranch,
+            inputs: { ...inputs },
+            request,
+          }),
+        { signal },
       );
       return { type: "sent" };
     } catch (error) {

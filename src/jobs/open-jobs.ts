@@ -77,20 +77,22 @@ export async function openJobs(options: JobsOptions): Promise<OpenedJobs> {
   });
   const listener = getRequestListener(answer, { overrideGlobalObjects: false });
   const { dispatch, patienceMs } = options;
-  const dispatcher = createDispatcher({
-    jobs,
-    log,
-    projection,
-    dispatch,
-    all,
-    workflow: USUAL_WORKFLOW,
-    ...(patienceMs === undefined ? {} : { patienceMs }),
-    journal,
-  });
   await using undo = new AsyncDisposableStack();
+  const dispatcher = undo.use(
+    createDispatcher({
+      jobs,
+      log,
+      projection,
+      dispatch,
+      all,
+      workflow: USUAL_WORKFLOW,
+      ...(patienceMs === undefined ? {} : { patienceMs }),
+      journal,
+    }),
+  );
   // Where workers work too, the bell is theirs.
-  if (all) undo.use(await store.bells.run.answer((_topic, _run, signal) => dispatcher.look(signal), { parallel: 1 }));
-  undo.use(repeat(LOOK_MS, "asking for jobs", journal, (signal) => dispatcher.look(signal)));
+  if (all) undo.use(await store.bells.run.answer(() => dispatcher.look(), { parallel: 1 }));
+  undo.use(repeat(LOOK_MS, "asking for jobs", journal, () => dispatcher.look()));
   const opened = undo.move();
   return {
     async handle(request, response) {

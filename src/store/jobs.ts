@@ -20,6 +20,18 @@ export interface Wanted {
   readonly workflow: string | undefined;
   /** The page of the job that came for it last and did not give it back. */
   readonly lost: string | undefined;
+  /** Whose limits at GitHub count; 0: nobody's. */
+  readonly installation: number;
+}
+
+/** Which runs are looked at, and how. */
+export interface Looking {
+  /** Whatever repositories say. */
+  readonly all: boolean;
+  /** How long a job is waited for that was asked for. */
+  readonly patienceMs: number;
+  /** Installations whose runs wait. */
+  readonly except: readonly number[];
 }
 
 /** A job that has a run. */
@@ -30,8 +42,10 @@ export interface Held {
 }
 
 export interface Jobs {
-  /** Which run is to have a job asked for now; undefined when none is. Written down as asked for. `all`: whatever repositories say. */
-  next(options: { readonly all: boolean; readonly patienceMs: number }): Promise<Wanted | undefined>;
+  /** Which run is to have a job asked for now; undefined when none is. Written down as asked for. */
+  next(looking: Looking): Promise<Wanted | undefined>;
+  /** GitHub was not asked after all: it counts as if it had not been wanted yet. */
+  takeBack(wanted: Wanted): Promise<void>;
   /** Gives the run to a job, whose page is `url`; `held` when somebody has it, `resting` when it is not due. */
   claim(
     run: RunId,
@@ -65,27 +79,37 @@ JOIN baton.workers w ON w.worker = j.worker AND w.alive_until > clock_timestamp(
 /** Jobs kept in `database`. */
 export function createJobs(database: Database, limits: ClaimLimits, leaseMs = JOB_LEASE_MS): Jobs {
   return {
-    async next({ all, patienceMs }) {
+    async next({ all, patienceMs, except }) {
       const [row] = await database.query<{
         run: string | null;
         asked: number;
         job_workflow: string | null;
         came: boolean;
         url: string | null;
-      }>("SELECT run, asked, job_workflow, came, url FROM baton.ask_for_job($1, $2, $3, $4)", [
+        installation: number;
+      }>("SELECT run, asked, job_workflow, came, url, installation FROM baton.ask_for_job($1, $2, $3, $4, $5)", [
         limits.perRepository,
         limits.perInstallation,
         patienceMs,
         all,
+        except,
       ]);
       if (row?.run === undefined || row.run === null) return undefined;
-      const { run, asked, job_workflow: workflow, came, url } = row;
+      const { run, asked, job_workflow: workflow, came, url, installation } = row;
       return {
         run: runId(run),
         asked,
         workflow: workflow ?? undefined,
         lost: came && asked > 1 ? (url ?? undefined) : undefined,
+        installation,
       };
+    },
+    async takeBack({ run, asked, lost }) {
+      await database.query(
+        `UPDATE baton.jobs SET asked = asked - 1, asked_at = NULL, came = $3
+         WHERE run_id = $1 AND asked = $2 AND NOT came`,
+        [run, asked, lost !== undefined],
+      );
     },
     async claim(run, url) {
       const token = randomBytes(32).toString("base64url");

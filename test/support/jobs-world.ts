@@ -41,6 +41,10 @@ export interface JobsWorld extends AsyncDisposable {
   readonly dispatched: string[];
   /** What it says to the next ones; throws when it is an error. */
   says: Dispatched | Error;
+  /** Installations for which it says nothing yet. */
+  readonly silent: Map<number, Promise<void>>;
+  /** Asks for jobs, and waits until GitHub has answered. */
+  look(): Promise<void>;
   /** What the server sees of a run's ground. */
   ground: Subjects;
   /** Work that policy does not let in. */
@@ -88,11 +92,15 @@ export async function openJobsWorld({ all = true, limits = 4, patienceMs = 600_0
     if (first?.event.type !== "run.created") throw new Error(`there is no run ${run}`);
     return first.event.repo;
   };
-  const dispatch: Dispatch = async (_, file, inputs) => {
+  const dispatch: Dispatch = async ({ installationId = 0 }, file, inputs) => {
     dispatched.push(`${file} ${inputs["run"]}`);
+    await world.silent.get(installationId);
     if (world.says instanceof Error) throw world.says;
     return await Promise.resolve(world.says);
   };
+  const dispatcher = undo.use(
+    createDispatcher({ jobs, log, projection, dispatch, all, workflow, patienceMs, journal: silentLog }),
+  );
   const world: Omit<JobsWorld, keyof AsyncDisposable> = {
     url,
     database,
@@ -105,7 +113,12 @@ export async function openJobsWorld({ all = true, limits = 4, patienceMs = 600_0
     refusedWork: [],
     says: { type: "sent" },
     ground: nothingToLose,
-    dispatcher: createDispatcher({ jobs, log, projection, dispatch, all, workflow, patienceMs, journal: silentLog }),
+    silent: new Map(),
+    dispatcher,
+    async look() {
+      await dispatcher.look();
+      await dispatcher.settled();
+    },
     async start(change = {}, asks = false) {
       const usual = created(change);
       const config = asks ? { ...usual.config, runsOn: { workflow: "agents.yml" } } : usual.config;
