@@ -5,7 +5,8 @@
 // them is asked for, and that counts for nothing.
 //
 // A job that does not come is asked for again after a while, and one that died is asked for again at once, a few times; then the run
-// waits for people, who read why. A run that people have ended needs no job to be written down as ended.
+// waits for people, who read why. When it was the server that was away, jobs are given time to be heard again, and those that are not
+// do not count. A run that people have ended needs no job to be written down as ended.
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
@@ -36,7 +37,7 @@ export type Dispatch = (
 ) => Promise<Dispatched>;
 
 export interface DispatcherParts {
-  readonly jobs: Pick<Jobs, "next" | "takeBack">;
+  readonly jobs: Pick<Jobs, "next" | "takeBack" | "leaseMs">;
   readonly log: Pick<EventLog, "read" | "append">;
   readonly projection: Pick<Projection, "touch">;
   readonly dispatch: Dispatch;
@@ -45,6 +46,10 @@ export interface DispatcherParts {
   /** The file where a repository names none. */
   readonly workflow: string;
   readonly patienceMs?: number;
+  /** Milliseconds of a clock that never goes back; by default this process's. */
+  readonly monotonic?: () => number;
+  /** Since when jobs are heard, by that clock; by default from now on. */
+  readonly upSince?: number;
   readonly journal: Log;
 }
 
@@ -58,7 +63,7 @@ export interface Dispatcher extends AsyncDisposable {
 
 /** A dispatcher over its parts. */
 export function createDispatcher(parts: DispatcherParts): Dispatcher {
-  const { jobs, all, patienceMs = PATIENCE_MS, journal } = parts;
+  const { jobs, all, patienceMs = PATIENCE_MS, monotonic = () => performance.now(), journal } = parts;
   const over = new AbortController();
   const { signal } = over;
   const inOrder = createOneByOne();
@@ -66,11 +71,27 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   const asking = new Map<number, Promise<void>>();
   const closed = new Map<number, number>();
 
+  /** Since when jobs can be heard without a gap; undefined while the database is away. */
+  let upSince: number | undefined = parts.upSince ?? monotonic();
+  let seen = monotonic();
+  async function next(): Promise<Wanted | undefined> {
+    const now = monotonic();
+    // A process that was frozen has heard nobody either.
+    if (upSince === undefined || now - seen > jobs.leaseMs) upSince = now;
+    const since = upSince;
+    upSince = undefined;
+    const except = [...asking.keys(), ...closed.keys()];
+    const wanted = await jobs.next({ all, patienceMs, except, upMs: now - since });
+    seen = monotonic();
+    upSince = since;
+    return wanted;
+  }
+
   const look = () =>
     inOrder(async () => {
       while (!signal.aborted) {
         for (const [installation, until] of closed) if (until <= Date.now()) closed.delete(installation);
-        const wanted = await jobs.next({ all, patienceMs, except: [...asking.keys(), ...closed.keys()] });
+        const wanted = await next();
         if (!wanted) return;
         const { installation } = wanted;
         const asked = askOne(wanted).finally(() => asking.delete(installation));

@@ -1,5 +1,5 @@
 // The server's door for jobs of GitHub Actions. A job proves who it is once, gets one run and a token for it, and is answered as long as
-// the run is its: a job that was silent too long, or whose run another has by now, is refused everything.
+// the run is its: a job that gave it back, or was silent for so long that another has it by now, is refused everything.
 import { Hono, type Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
@@ -88,7 +88,9 @@ export function createJobDoor(parts: JobDoorParts): (request: Request) => Promis
 
   app.use(async (c, next) => {
     const token = tokenOf(c);
-    const held = await jobs.held(token);
+    let held = await jobs.held(token);
+    // Whoever speaks lives, if nobody has taken the run: the silence may have been the server's.
+    if (!held && (await jobs.beat(token))) held = await jobs.held(token);
     if (!held) throw lost();
     c.set("held", held);
     await next();
@@ -230,7 +232,7 @@ function lost(): Refused {
   return new Refused(
     409,
     "fence-lost",
-    "the run is not this job's any more: it was silent too long, or has given it back",
+    "the run is not this job's any more: it was silent too long and another has it, or has given it back",
   );
 }
 

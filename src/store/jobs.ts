@@ -32,6 +32,8 @@ export interface Looking {
   readonly patienceMs: number;
   /** Installations whose runs wait. */
   readonly except: readonly number[];
+  /** How long the server has heard jobs without a gap. One that it has not heard since is given a lease, and does not count as lost. */
+  readonly upMs: number;
 }
 
 /** A job that has a run. */
@@ -42,6 +44,8 @@ export interface Held {
 }
 
 export interface Jobs {
+  /** How long a job may be silent, in milliseconds. */
+  readonly leaseMs: number;
   /** Which run is to have a job asked for now; undefined when none is. Written down as asked for. */
   next(looking: Looking): Promise<Wanted | undefined>;
   /** GitHub was not asked after all: it counts as if it had not been wanted yet. */
@@ -79,7 +83,8 @@ JOIN baton.workers w ON w.worker = j.worker AND w.alive_until > clock_timestamp(
 /** Jobs kept in `database`. */
 export function createJobs(database: Database, limits: ClaimLimits, leaseMs = JOB_LEASE_MS): Jobs {
   return {
-    async next({ all, patienceMs, except }) {
+    leaseMs,
+    async next({ all, patienceMs, except, upMs }) {
       const [row] = await database.query<{
         run: string | null;
         asked: number;
@@ -87,13 +92,10 @@ export function createJobs(database: Database, limits: ClaimLimits, leaseMs = JO
         came: boolean;
         url: string | null;
         installation: number;
-      }>("SELECT run, asked, job_workflow, came, url, installation FROM baton.ask_for_job($1, $2, $3, $4, $5)", [
-        limits.perRepository,
-        limits.perInstallation,
-        patienceMs,
-        all,
-        except,
-      ]);
+      }>(
+        "SELECT run, asked, job_workflow, came, url, installation FROM baton.ask_for_job($1, $2, $3, $4, $5, $6, $7)",
+        [limits.perRepository, limits.perInstallation, patienceMs, all, except, leaseMs, upMs],
+      );
       if (row?.run === undefined || row.run === null) return undefined;
       const { run, asked, job_workflow: workflow, came, url, installation } = row;
       return {

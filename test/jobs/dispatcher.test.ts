@@ -3,7 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { fold } from "#src/engine/fold.ts";
 import type { RunId } from "#src/core/ids.ts";
 import { BatonError } from "#src/core/errors.ts";
+import type { Dispatcher } from "#src/jobs/dispatcher.ts";
 import { openClaims } from "#src/store/claims.ts";
+import type { Jobs } from "#src/store/jobs.ts";
 import { created } from "#test/support/engine-world.ts";
 import { openJobsWorld, type JobsWorld } from "#test/support/jobs-world.ts";
 
@@ -109,6 +111,59 @@ describe("a job is asked for", () => {
     }
     expect(all.dispatched).toHaveLength(3);
     expect((await waiting(all, run))?.message).toContain("https://github.com/octo/tab/actions/runs/77");
+  });
+
+  describe("when the server was away itself", () => {
+    const silentJob = async () => {
+      const run = await all.start();
+      await all.look();
+      const token = await all.token(run);
+      await all.silence();
+      return { run, token };
+    };
+    const asksOf = async (dispatcher: Dispatcher) => {
+      all.dispatched.length = 0;
+      await dispatcher.look();
+      await dispatcher.settled();
+      return all.dispatched;
+    };
+
+    test("not at once for a job that may only not have been heard, which goes on where it was", async () => {
+      const { token } = await silentJob();
+      const other = await all.start();
+      const fresh = all.another(0);
+      expect(await asksOf(fresh)).toEqual([`baton.yml ${other}`]);
+      expect(await all.ask(token, "POST", "beat")).toMatchObject({ status: 200 });
+      expect(await asksOf(all.another(3_600_000))).toEqual([]);
+      expect(await all.ask(token, "GET", "events")).toMatchObject({ status: 200 });
+    });
+
+    test("again when the lease has passed and it is silent still, and that does not count", async () => {
+      const { run } = await silentJob();
+      for (let outages = 0; outages < 5; outages += 1) {
+        expect(await asksOf(all.another(60_500))).toEqual([`baton.yml ${run}`]);
+        await all.token(run);
+        await all.silence();
+      }
+      expect(await waiting(all, run)).toBeUndefined();
+    });
+
+    test("also where only its database was away, or it was frozen", async () => {
+      await silentJob();
+      let away = true;
+      const next: Jobs["next"] = (looking) =>
+        away ? Promise.reject(new BatonError("database-failed", "away")) : all.jobs.next(looking);
+      const cut = all.another(3_600_000, { jobs: { ...all.jobs, next } });
+      await expect(cut.look()).rejects.toThrow("away");
+      away = false;
+      expect(await asksOf(cut)).toEqual([]);
+
+      let frozenMs = 0;
+      const frozen = all.another(3_600_000, { monotonic: () => performance.now() + frozenMs });
+      frozenMs = 600_000;
+      expect(await asksOf(frozen)).toEqual([]);
+      expect(await asksOf(all.another(3_600_000))).toHaveLength(1);
+    });
   });
 
   test("no more when GitHub refuses for good, and people read why", async () => {

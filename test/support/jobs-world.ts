@@ -7,7 +7,13 @@ import { silentLog } from "#src/core/log.ts";
 import { RunEvent, type EventOf } from "#src/engine/events.ts";
 import { nothingToLose } from "#src/github/subjects.ts";
 import { createDesk } from "#src/jobs/desk.ts";
-import { createDispatcher, type Dispatch, type Dispatched, type Dispatcher } from "#src/jobs/dispatcher.ts";
+import {
+  createDispatcher,
+  type Dispatch,
+  type Dispatched,
+  type Dispatcher,
+  type DispatcherParts,
+} from "#src/jobs/dispatcher.ts";
 import { createJobDoor } from "#src/jobs/door.ts";
 import { createIdentity } from "#src/jobs/identity.ts";
 import { openRemoteRun, type RemoteRun } from "#src/jobs/remote.ts";
@@ -45,6 +51,8 @@ export interface JobsWorld extends AsyncDisposable {
   readonly silent: Map<number, Promise<void>>;
   /** Asks for jobs, and waits until GitHub has answered. */
   look(): Promise<void>;
+  /** A dispatcher of a server that hears jobs since so many milliseconds. */
+  another(upMs: number, change?: Partial<DispatcherParts>): Dispatcher;
   /** What the server sees of a run's ground. */
   ground: Subjects;
   /** Work that policy does not let in. */
@@ -98,9 +106,12 @@ export async function openJobsWorld({ all = true, limits = 4, patienceMs = 600_0
     if (world.says instanceof Error) throw world.says;
     return await Promise.resolve(world.says);
   };
-  const dispatcher = undo.use(
-    createDispatcher({ jobs, log, projection, dispatch, all, workflow, patienceMs, journal: silentLog }),
-  );
+  const dispatchers = undo.use(new AsyncDisposableStack());
+  const another = (upMs: number, change: Partial<DispatcherParts> = {}) => {
+    const asking = { all, workflow, patienceMs, upSince: performance.now() - upMs, journal: silentLog };
+    return dispatchers.use(createDispatcher({ ...asking, jobs, log, projection, dispatch, ...change }));
+  };
+  const dispatcher = another(3_600_000);
   const world: Omit<JobsWorld, keyof AsyncDisposable> = {
     url,
     database,
@@ -115,6 +126,7 @@ export async function openJobsWorld({ all = true, limits = 4, patienceMs = 600_0
     ground: nothingToLose,
     silent: new Map(),
     dispatcher,
+    another,
     async look() {
       await dispatcher.look();
       await dispatcher.settled();
