@@ -122,8 +122,8 @@ export async function openBaton(
   const actionsFor = clientsOf(webhooks, { actions: "write", metadata: "read" });
   const works = role !== "webhooks" && env.dispatch?.which !== "always";
   const needed = () => commitsInUse(store.log);
-  const { shelf } = store;
-  const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks), needed, shelf, works }));
+  const { shelves } = store;
+  const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks), needed, shelves, works }));
   const { redact, workspaces, workflows } = parts;
   const { slug, login } = await webhooks.whoAmI();
   const self = { slug, login, id: undefined, appId: app.id };

@@ -75,7 +75,7 @@ export async function openActionBaton(action: ActionEnv, env: Env, journal: Log)
       journal,
       works,
       credential: () => Promise.resolve(token),
-      shelf: store.shelf,
+      shelves: store.shelves,
       needed: () => commitsInUse(log),
       ...(model ? { model } : {}),
     }),

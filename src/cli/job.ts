@@ -81,7 +81,9 @@ async function work(remote: RemoteRun, { env, journal }: { env: Env; journal: Lo
     const { openParts } = await import("../parts.ts");
     const credential = () => Promise.resolve(env.token);
     const model = federation && federatedModel(federation, journal);
-    const parts = undo.use(await openParts({ env, journal, credential, shelf: remote.shelf, ...(model && { model }) }));
+    const parts = undo.use(
+      await openParts({ env, journal, credential, shelves: () => remote.shelf, ...(model && { model }) }),
+    );
     if (parts.sandbox.warning !== undefined) console.error(`Warning: ${parts.sandbox.warning}`);
     engine = parts.engine(remote.edges);
   } catch (error) {

@@ -134,7 +134,8 @@ export function createJobDoor(parts: JobDoorParts): (request: Request) => Promis
 
   app.get("/work/:commit", async (c) => {
     const work = await parts.takeIn.get(c.get("held").run, commitIn(c.req.param("commit")));
-    if (!work) throw new Refused(404, "not-found", `no job of this repository has put ${c.req.param("commit")} here`);
+    if (!work)
+      throw new Refused(404, "not-found", `nobody who works for this repository has put ${c.req.param("commit")} here`);
     return c.body(new Uint8Array(work.bundle), 200, { "content-type": BUNDLE_TYPE, [START_HEADER]: work.start });
   });
 

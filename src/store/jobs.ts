@@ -2,11 +2,12 @@
 // longer lease; it proves itself by a token, of which only the hash is here.
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { BatonError } from "../core/errors.ts";
-import { runId, sha, type RunId, type Sha } from "../core/ids.ts";
+import { runId, type RunId } from "../core/ids.ts";
 import type { Release } from "../engine/ports.ts";
-import type { ShelvedWork } from "../workspace/shelf.ts";
+import type { Shelves } from "../workspace/shelf.ts";
 import { releasing, type ClaimLimits } from "./claims.ts";
 import type { Database } from "./database.ts";
+import { createShelves } from "./shelf.ts";
 
 /** How long a job may be silent: its network is not this one's, and Baton may be starting again. */
 export const JOB_LEASE_MS = 60_000;
@@ -69,9 +70,8 @@ export interface Jobs {
   /** Writes down what the job was answered about GitHub. */
   grant(held: Held, what: string): Promise<void>;
   granted(held: Held): Promise<ReadonlySet<string>>;
-  /** Work of the runs of one repository. */
-  put(repoId: number, work: ShelvedWork): Promise<void>;
-  get(repoId: number, commit: Sha): Promise<ShelvedWork | undefined>;
+  /** Where finished work is. */
+  readonly shelves: Shelves;
 }
 
 const hashOf = (token: string) => createHash("sha256").update(token).digest("hex");
@@ -84,6 +84,7 @@ JOIN baton.workers w ON w.worker = j.worker AND w.alive_until > clock_timestamp(
 export function createJobs(database: Database, limits: ClaimLimits, leaseMs = JOB_LEASE_MS): Jobs {
   return {
     leaseMs,
+    shelves: createShelves(database),
     async next({ all, patienceMs, except, upMs }) {
       const [row] = await database.query<{
         run: string | null;
@@ -173,20 +174,6 @@ export function createJobs(database: Database, limits: ClaimLimits, leaseMs = JO
         [run, worker],
       );
       return new Set(row?.granted ?? []);
-    },
-    async put(repoId, { commit, start, bundle }) {
-      await database.query(
-        `INSERT INTO baton.work (commit, start, bundle, repo_id) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (commit) DO NOTHING`,
-        [commit, start, bundle, repoId],
-      );
-    },
-    async get(repoId, commit) {
-      const [row] = await database.query<{ start: string; bundle: Uint8Array }>(
-        "SELECT start, bundle FROM baton.work WHERE commit = $1 AND repo_id = $2",
-        [commit, repoId],
-      );
-      return row && { commit, start: sha(row.start), bundle: row.bundle };
     },
   };
 }

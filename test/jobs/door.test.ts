@@ -261,6 +261,12 @@ describe("a job with a run", () => {
     const { token: other } = Claimed.parse((await at.claim(elsewhere, claims)).body);
     expect(await at.ask(other, "GET", path)).toMatchObject({ status: 404 });
 
+    // What a worker of the server shelved for the repository, before the run was the jobs', is theirs as well.
+    const own = { commit: commit(7), start: commit(5), bundle };
+    await at.jobs.shelves({ id: 11 }).put(own);
+    expect(await at.ask(token, "GET", `work/${commit(7)}`)).toEqual({ status: 200, body: "a bundle" });
+    expect(await at.ask(other, "GET", `work/${commit(7)}`)).toMatchObject({ status: 404 });
+
     at.refusedWork = ["it changes .git"];
     expect(await at.ask(token, "PUT", `work/${commit(6)}`, bundle)).toMatchObject({
       status: 422,

@@ -2,7 +2,6 @@
 --
 -- A job is silent too when there is nobody to hear it. So one that was not heard since the server hears again, `p_up_ms` ago, has a whole
 -- lease from then on, and is not counted as lost when it stays silent.
-DROP FUNCTION baton.ask_for_job(integer, integer, double precision, boolean);
 CREATE FUNCTION baton.ask_for_job(
   p_per_repo integer, p_per_installation integer, p_patience_ms double precision, p_all boolean, p_except bigint[],
   p_lease_ms double precision, p_up_ms double precision,
