@@ -8,7 +8,7 @@ import { BatonError, messageOf, type ErrorCode } from "../core/errors.ts";
 import { isSha, type RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { fold } from "../engine/fold.ts";
-import type { EventOf } from "../engine/events.ts";
+import type { EventOf, RepoRef } from "../engine/events.ts";
 import type { EventLog, Projection } from "../engine/ports.ts";
 import type { Held, Jobs } from "../store/jobs.ts";
 import type { Desk } from "./desk.ts";
@@ -35,6 +35,8 @@ export interface JobDoorParts {
   readonly identify: Identify;
   /** The workflow file whose jobs work a run; undefined for one that this server's own workers work. */
   readonly workflowOf: (created: EventOf<"run.created">) => string | undefined;
+  /** Which branch is the default one now. */
+  readonly defaultBranch: (repo: RepoRef) => Promise<string>;
   readonly desk: Desk;
   readonly takeIn: TakeIn;
   readonly projection: Pick<Projection, "touch" | "settle">;
@@ -160,7 +162,7 @@ export function createJobDoor(parts: JobDoorParts): (request: Request) => Promis
 
 /** Gives the run to the job that proves who it is, if it may have it and nobody else does. */
 async function claim(
-  { jobs, log, identify, workflowOf, serverUrl, journal }: JobDoorParts,
+  { jobs, log, identify, workflowOf, defaultBranch, serverUrl, journal }: JobDoorParts,
   run: RunId,
   identity: string,
 ): Promise<Claimed> {
@@ -174,7 +176,8 @@ async function claim(
   const { created } = fold(events);
   const workflow = workflowOf(created);
   if (workflow === undefined || Number(who.claims.repository_id) !== created.repo.id) throw none;
-  const why = objection(who.claims, { repo: created.repo, workflow });
+  const repo = { ...created.repo, defaultBranch: await defaultBranch(created.repo) };
+  const why = objection(who.claims, { repo, workflow });
   if (why !== undefined) throw new Refused(403, "invalid-usage", `This job may not work ${run}: ${why}`);
   const page = pageOf(who.claims, serverUrl);
   const answer = await jobs.claim(run, page);

@@ -45,6 +45,7 @@ export interface JobsOptions extends Pick<DeskParts, "publisher">, DispatchRuns 
   readonly workspaces: Pick<OpenedWorkspaces, "takeIn">;
   readonly projection: Projection;
   readonly dispatch: Dispatch;
+  readonly defaultBranch: (repo: RepoRef) => Promise<string>;
   readonly patienceMs?: number | undefined;
   readonly journal: Log;
 }
@@ -69,6 +70,7 @@ export async function openJobs(options: JobsOptions): Promise<OpenedJobs> {
     log,
     identify: createIdentity({ issuer: issuer ?? issuerOf(serverUrl), audience: server }),
     workflowOf: ({ config }: EventOf<"run.created">) => config.runsOn?.workflow ?? (all ? USUAL_WORKFLOW : undefined),
+    defaultBranch: options.defaultBranch,
     desk: createDesk({ ...options, log, jobs, history }),
     takeIn: createTakeIn({ jobs, workspaces: options.workspaces, repoOf }),
     projection,

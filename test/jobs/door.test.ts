@@ -92,6 +92,24 @@ describe("claiming a run", () => {
     expect(await own.claim(await own.start({}, true))).toMatchObject({ status: 403 });
   });
 
+  test("goes by the default branch as it is now, whatever it was called when the run began", async () => {
+    const onTrunk = "octo/tab/.github/workflows/baton.yml@refs/heads/trunk";
+    const renamed = {
+      ...usualClaims,
+      ref: "refs/heads/trunk",
+      workflow_ref: onTrunk,
+      job_workflow_ref: onTrunk,
+    };
+    expect(await at.claim(await at.start(), renamed)).toMatchObject({ status: 403 });
+    at.defaultBranch = "trunk";
+    try {
+      expect(await at.claim(await at.start(), renamed)).toMatchObject({ status: 200 });
+      expect(await at.claim(await at.start())).toMatchObject({ status: 403 });
+    } finally {
+      at.defaultBranch = "main";
+    }
+  });
+
   test("is refused while another job has it, and when it has ended or waits", async () => {
     const run = await at.start();
     const token = await at.token(run);

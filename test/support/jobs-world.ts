@@ -53,6 +53,8 @@ export interface JobsWorld extends AsyncDisposable {
   look(): Promise<void>;
   /** A dispatcher of a server that hears jobs since so many milliseconds. */
   another(upMs: number, change?: Partial<DispatcherParts>): Dispatcher;
+  /** What GitHub says is the default branch. */
+  defaultBranch: string;
   /** What the server sees of a run's ground. */
   ground: Subjects;
   /** Work that policy does not let in. */
@@ -123,6 +125,7 @@ export async function openJobsWorld({ all = true, limits = 4, patienceMs = 600_0
     takenIn,
     refusedWork: [],
     says: { type: "sent" },
+    defaultBranch: "main",
     ground: nothingToLose,
     silent: new Map(),
     dispatcher,
@@ -174,6 +177,7 @@ export async function openJobsWorld({ all = true, limits = 4, patienceMs = 600_0
     log,
     identify: createIdentity({ issuer: issuer.url, audience: url }),
     workflowOf: ({ config }) => config.runsOn?.workflow ?? (all ? workflow : undefined),
+    defaultBranch: () => Promise.resolve(world.defaultBranch),
     desk: createDesk({
       log,
       jobs,
