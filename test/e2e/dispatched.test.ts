@@ -1,6 +1,6 @@
 // A server that decides and jobs of GitHub Actions that work, over real HTTP: the documented workflow, the action it names, the runner
 // stand-in that plays it, and a server that holds no model's key and works nothing itself.
-import { createServer } from "node:net";
+import { createServer } from "node:http";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -38,6 +38,10 @@ let model: ScriptedModel;
 let exchange: ModelExchange;
 let actions: ActionsRunner;
 let baton: Baton;
+/** The server, which is stopped by disposing it, and started again. */
+let serving: AsyncDisposableStack;
+let serve: () => Promise<void>;
+let port = 0;
 /** The documented workflow, for this server and this model. */
 let text = "";
 /** While true the fixer's second reply does not come. */
@@ -83,7 +87,7 @@ beforeAll(async () => {
   exchange = undo.use(
     await openModelExchange(model.url, { issuer: () => actions.issuer.url, audience, rule: "fdrl_1" }),
   );
-  const port = await freePort();
+  port = await freePort();
   const server = `http://127.0.0.1:${port}`;
   const documented = await readFile(join(root, "docs/actions/dispatched.yml"), "utf8");
   text = documented
@@ -115,11 +119,37 @@ beforeAll(async () => {
     home,
     secrets: [secret, privateKey],
   };
-  baton = undo.use(await openBaton(env, silentLog, "all", { jobLeaseMs: 4_000 }));
-  undo.use(await listen(baton, { host: "127.0.0.1", port }));
+  serve = async () => {
+    await using starting = new AsyncDisposableStack();
+    baton = starting.use(await openBaton(env, silentLog, "all", { jobLeaseMs: 4_000 }));
+    starting.use(await listen(baton, { host: "127.0.0.1", port }));
+    serving = starting.move();
+  };
+  await serve();
+  undo.defer(async () => serving.disposeAsync());
   playground.deliverTo(`${server}/api/github/webhooks`, secret, "baton");
 }, 60_000);
 afterAll(async () => undo.disposeAsync());
+
+/** What stands in front of a server that is away. */
+async function inItsPlace(): Promise<AsyncDisposable & { readonly asked: readonly string[] }> {
+  const asked: string[] = [];
+  const proxy = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    request.resume();
+    response.writeHead(502, { "content-type": "text/html" }).end("<h1>Bad Gateway</h1>");
+  }).listen(port, "127.0.0.1");
+  await once(proxy, "listening");
+  return {
+    asked,
+    async [Symbol.asyncDispose]() {
+      const closed = once(proxy, "close");
+      proxy.close();
+      proxy.closeAllConnections();
+      await closed;
+    },
+  };
+}
 
 async function openIssue(): Promise<number> {
   const { title, body } = sampleIssues.first;
@@ -146,21 +176,37 @@ async function ended(number: number): Promise<{ state: State; events: RecordedEv
 }
 
 describe("a run that jobs of GitHub Actions work", () => {
-  test("ends in a draft pull request though its first job is lost, by jobs that may only read, and nothing finished is paid for again", async () => {
+  test("ends in a draft pull request though its first job is lost and its server starts again under the second, by jobs that may only read, and nothing finished is paid for again", async () => {
     held = true;
     const inFix = () => model.calls.some(({ agent, turn }) => agent === "fixer" && turn === 2);
     actions.killOnce("work", () => {
       if (inFix()) held = false;
       return inFix();
     });
-    const { state, events, card } = await ended(await openIssue());
+    const number = await openIssue();
+    const seconds = () => model.calls.filter(({ agent, turn }) => agent === "fixer" && turn === 2).length;
+    await until(() => seconds() === 2, {
+      ...patience,
+      what: "the second job does not come to where the first was lost",
+    });
+    await serving.disposeAsync();
+    {
+      // Away for longer than its lease, and while it has something to record.
+      await using away = await inItsPlace();
+      await until(() => away.asked.includes("POST /api/jobs/events"), patience);
+      await until(() => away.asked.filter((what) => what === "POST /api/jobs/beat").length > 4, patience);
+    }
+    await serve();
+    const { state, events, card } = await ended(number);
     const jobs = actions.runs.flatMap((run) => run.jobs);
     const [lost, job] = jobs;
     expect(state.finished, job?.log).toMatchObject({ outcome: "succeeded" });
     expect(jobs.map(({ result }) => result)).toEqual(["failure", "success"]);
     expect(playground.pulls(repo)).toHaveLength(1);
+    expect(await playground.duplicates(repo)).toEqual([]);
     const calls = (agent: string) => model.calls.filter((call) => call.agent === agent).length;
     expect([calls("triager"), calls("reproducer"), calls("debugger")]).toEqual([1, 4, 2]);
+    expect(seconds()).toBe(2);
     expect(firstDifference(events)).toBeUndefined();
 
     const pages = actions.runs.map(({ run }) => `${playground.url}/octo/tab/actions/runs/${run.id}`);

@@ -360,6 +360,22 @@ describe("the engine in a job", () => {
     expect(await at.claim(run)).toMatchObject({ status: 409 });
   });
 
+  test("works it whichever of two servers answers, and both say to others that it is taken", async () => {
+    const run = await at.start();
+    const { url, came } = await at.besides();
+    await using remote = await at.remote(run, { server: url });
+    const two = await at.besides();
+    for (const server of [two.url, two.url])
+      await expect(at.remote(run, { server })).rejects.toMatchObject({ code: "run-taken" });
+    const { opened } = at.publisher;
+    expect(await workRun(remote, engineWith(at.log, { clock: systemClock, ...remote.edges }), never)).toBe("ended");
+    const events = await at.log.read(run);
+    expect(fold(events).finished).toMatchObject({ outcome: "succeeded" });
+    expect(events.map(({ version }) => version)).toEqual(events.map((_, index) => index + 1));
+    expect(at.publisher.opened).toBe(opened + 1);
+    expect(Math.min(...came)).toBeGreaterThan(5);
+  });
+
   test("records no secret that the job holds", async () => {
     const run = await at.start();
     await using remote = await at.remote(run, { redact: (text) => text.replaceAll("a-secret", "***") });
