@@ -14,7 +14,7 @@ import { firstDifference } from "#src/engine/agree.ts";
 import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
 import type { RecordedEvent } from "#src/engine/events.ts";
-import { readEnv } from "#src/env.ts";
+import { readEnv, type Env } from "#src/env.ts";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
 import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
 import { openScriptedModel, type ScriptedModel } from "#src/playground/scripted-model.ts";
@@ -40,7 +40,9 @@ let actions: ActionsRunner;
 let baton: Baton;
 /** The server, which is stopped by disposing it, and started again. */
 let serving: AsyncDisposableStack;
-let serve: () => Promise<void>;
+let serve: (change?: Partial<Env>) => Promise<void>;
+/** Where a server and its jobs may work. */
+const sandbox = (await needs("bubblewrap")) ? "required" : "none";
 let port = 0;
 /** The documented workflow, for this server and this model. */
 let text = "";
@@ -93,13 +95,14 @@ beforeAll(async () => {
   text = documented
     .replace("https://SERVER", server)
     .replace(/^( +)server: .*$/m, `$&\n$1anthropic-base-url: ${model.url}`);
-  await playground.addRepository({
-    owner: "octo",
-    name: "tab",
-    from: { ...(await sampleFiles()), [workflow]: text },
-    labels: ["bug", "enhancement"],
-    collaborators: { maria: "maintain" },
-  });
+  for (const [name, from] of Object.entries({ tab: { ...(await sampleFiles()), [workflow]: text }, own: { a: "b" } }))
+    await playground.addRepository({
+      owner: "octo",
+      name,
+      from,
+      labels: ["bug", "enhancement"],
+      collaborators: { maria: "maintain" },
+    });
   actions = undo.use(
     await openActions({
       playground,
@@ -107,7 +110,7 @@ beforeAll(async () => {
       workflow,
       actions: { "OWNER/baton/dispatched@v1": join(root, "dispatched") },
       secrets: { ANTHROPIC_API_KEY: modelKey },
-      env: { BATON_SANDBOX: (await needs("bubblewrap")) ? "required" : "none", LOG_LEVEL: "warn" },
+      env: { BATON_SANDBOX: sandbox, LOG_LEVEL: "warn" },
     }),
   );
   const env = {
@@ -119,9 +122,9 @@ beforeAll(async () => {
     home,
     secrets: [secret, privateKey],
   };
-  serve = async () => {
+  serve = async (change = {}) => {
     await using starting = new AsyncDisposableStack();
-    baton = starting.use(await openBaton(env, silentLog, "all", { jobLeaseMs: 4_000 }));
+    baton = starting.use(await openBaton({ ...env, ...change }, silentLog, "all", { jobLeaseMs: 4_000 }));
     starting.use(await listen(baton, { host: "127.0.0.1", port }));
     serving = starting.move();
   };
@@ -246,5 +249,33 @@ describe("a run that jobs of GitHub Actions work", () => {
     expect(exchange.exchanges[0]).toMatchObject({ organization_id: "org-1", federation_rule_id: "fdrl_1" });
     expect(exchange.refused).toEqual([]);
     for (const hidden of [...exchange.given, ...actions.issuer.given]) expect(job?.log).not.toContain(hidden);
+  }, 170_000);
+
+  test("is one whose repository asks for them, where the operator lets repositories say; the server works the others itself", async () => {
+    const asks = { [workflow]: text, ".github/baton.yml": "runsOn:\n  workflow: baton.yml\n" };
+    await playground.push({ repo, as: "maria", branch: "main", files: asks });
+    await serving.disposeAsync();
+    await serve({
+      dispatch: { which: "asked", server: `http://127.0.0.1:${port}`, issuer: actions.issuer.url },
+      model: { apiKey: "the-key-of-the-server", baseURL: model.url },
+      sandbox,
+    });
+    const before = actions.runs.length;
+    const about = { title: "Hm", body: "What is this for?", as: "maria" };
+    const asked = await playground.openIssue({ repo, ...about });
+    const other = await playground.openIssue({ repo: "octo/own", ...about });
+    const drivenBy = async (name: string, number: number) => {
+      const line = (await baton.store.log.list({ limit: 10 })).find(
+        (one) => one.repo.name === name && one.subject === number && one.dueAt === undefined,
+      );
+      const events = line && (await baton.store.log.read(line.run));
+      return events?.flatMap(({ event }) => (event.type === "run.driven" ? [event.job] : []));
+    };
+    const byJob = await until(async () => await drivenBy("tab", asked.number), patience);
+    expect(await until(async () => await drivenBy("own", other.number), patience)).toEqual([undefined]);
+    await actions.idle();
+    const [run, ...more] = actions.runs.slice(before);
+    expect(more).toEqual([]);
+    expect(byJob).toEqual([`${playground.url}/octo/tab/actions/runs/${run?.run.id}`]);
   }, 170_000);
 });
