@@ -148,6 +148,18 @@ describe("a job is asked for", () => {
       expect(await waiting(all, run)).toBeUndefined();
     });
 
+    test("and whatever does not come after that counts as ever", async () => {
+      const { run } = await silentJob();
+      const server = all.another(60_500);
+      const asks = [];
+      for (let tries = 0; tries < 5; tries += 1) {
+        asks.push((await asksOf(server)).length);
+        await pass(all, 11);
+      }
+      expect(asks).toEqual([1, 1, 1, 0, 0]);
+      expect(await waiting(all, run)).toMatchObject({ reason: "no-job" });
+    });
+
     test("also where only its database was away, or it was frozen", async () => {
       await silentJob();
       let away = true;

@@ -39,7 +39,7 @@ BEGIN
   ON CONFLICT (run_id) DO UPDATE SET
     asked = CASE
       WHEN j.asked_at < (SELECT r.due_at FROM baton.runs r WHERE r.run_id = j.run_id) THEN 1
-      WHEN EXISTS (
+      WHEN j.came AND EXISTS (
         SELECT 1 FROM baton.runs r JOIN baton.workers u ON u.worker = r.worker AND u.worker = j.worker AND u.alive_until <= unheard
         WHERE r.run_id = j.run_id
       ) THEN greatest(j.asked, 1)
