@@ -63,8 +63,8 @@ export type CheckRef = z.infer<typeof CheckRef>;
 export interface CheckRuns {
   /** Writes it once. Throws `GitHubFailure`, and `fence-lost`. */
   post(repo: RepoRef, check: CheckRun): Promise<CheckRef & { readonly fresh: boolean }>;
-  /** Shows something else in it. The same twice is the same; annotations are only ever added, so none are sent. */
-  change(repo: RepoRef, id: number, shown: Shown, run: RunId | undefined): Promise<void>;
+  /** Shows something else in it, and in a second copy that came late. The same twice is the same; annotations are only ever added, so none are sent. */
+  change(repo: RepoRef, id: number, check: CheckRun): Promise<void>;
   /** Says once more of every check run of Baton's on a commit what it says already: where GitHub was asked to run them again it waits for that. */
   again(repo: RepoRef, commit: Sha): Promise<number>;
 }
@@ -187,8 +187,13 @@ export function createCheckRuns({
       return { id, fresh };
     },
 
-    change: (repo, id, shown, run) =>
-      patch("read", repo, id, { ...stateOf(shown), ...looksOf(shown, undefined) }, { run }),
+    async change(repo, id, check) {
+      const { commit, name, key, run } = check;
+      const found = await ofCommit(repo, commit, name, "all");
+      const copies = found.filter(({ external_id }) => external_id === key).map((one) => Number(one.id));
+      for (const copy of new Set([id, ...copies]))
+        await patch("read", repo, copy, { ...stateOf(check), ...looksOf(check, undefined) }, { run });
+    },
 
     async again(repo, commit) {
       const found = await ofCommit(repo, commit, undefined, "latest");

@@ -63,14 +63,15 @@ export function createShowChecks({ log, checks, neutral, redact, journal, timing
     // The commit that the revision began from: behind its end the one that it made is shown already.
     const earlier = asPublished((await log.read(run)).filter(({ version }) => version < revision.version));
     if (!earlier) return { head, revision: before.revision };
-    const { id, fresh } = await checks.post(created.repo, {
+    const check = {
       ...common,
       ...shown,
       name: checkTitle("revision"),
       commit: revisedCommit(state, earlier),
       key: keyOf("revision", String(revision.version)),
-    });
-    if (!fresh) await checks.change(created.repo, id, shown, run);
+    };
+    const { id, fresh } = await checks.post(created.repo, check);
+    if (!fresh) await checks.change(created.repo, id, check);
     return { head, revision: { version: revision.version, shows } };
   }
 

@@ -13,7 +13,7 @@ export const lostAnswers: Experiment = {
   breaks:
     "502, reset and time-out, before and after success, on every kind of write to GitHub × 50; freezes before each write",
   passes: "nothing is there twice, nothing is missing",
-  minutes: 30,
+  minutes: 45,
   tested: "test/github/lost-answers.test.ts",
   async run({ size, seed }) {
     const { plays, writes, faults, doubled, amiss } = await playLostAnswers({ rounds: size === "full" ? 50 : 1, seed });
