@@ -49,7 +49,7 @@ function finishedIn(state: State, stage: string, attempt: Attempt, isCurrent: bo
   const plan = planOf(state, stage);
   const leaves = plan?.writes !== undefined || (plan?.makes !== undefined && carriesCommit(plan.makes));
   if (!plan || !leaves) return undefined;
-  const base = state.created.base.commit;
+  const base = state.base.commit;
   const { board, fleet, artifact, written, commit, gates } = attempt;
   if (board) {
     const { head, merged } = board;

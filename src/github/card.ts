@@ -5,6 +5,7 @@ import { isForPeople, openAsks } from "../engine/asks.ts";
 import { circleWords } from "../engine/circles.ts";
 import { hopLine } from "../engine/hops.ts";
 import { isPublished, type State } from "../engine/state.ts";
+import { baseLine } from "./base-line.ts";
 import { checksLine } from "./checks-line.ts";
 import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
@@ -38,6 +39,7 @@ export function renderCard(state: State, options: CardOptions): string {
     header(state, options),
     triageLine(state, options.neutral),
     revisionLine(state, options.neutral),
+    baseLine(state, options.neutral),
     takenLine(state, options.neutral),
     checksLine(state, options.neutral),
     circleLine(state, options.neutral),
@@ -171,7 +173,7 @@ function linkLine(state: State, links: Links): string {
 }
 
 /** What the agents were given. */
-function originLine({ created: { pull, base } }: State): string {
+function originLine({ created: { pull }, base }: State): string {
   if (pull) return `pull request at \`${pull.head.slice(0, 10)}\``;
   return `from \`${base.branch}\` at \`${base.commit.slice(0, 10)}\``;
 }

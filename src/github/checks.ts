@@ -104,7 +104,7 @@ function seen(state: State, gates: Gates, neutral: Neutral): string {
 function sameTree(state: State): string {
   const head = verifiedHead(state);
   if (typeof head !== "string" || !state.pullRequest) return "";
-  return `This commit has exactly the tree that was verified (base \`${state.created.base.commit.slice(0, 10)}\`, verified as \`${head.slice(0, 10)}\`).`;
+  return `This commit has exactly the tree that was verified (base \`${state.base.commit.slice(0, 10)}\`, verified as \`${head.slice(0, 10)}\`).`;
 }
 
 /** One for all that review: what the latest said. None where no agent was to review. */
