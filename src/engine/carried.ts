@@ -115,9 +115,14 @@ export function broughtOver(state: State, event: EventOf<"base.merged">, at: num
   return { ...state, stages };
 }
 
-/** What a stage still has to bring along when one before it begins anew. A review was of other work then, and conflicts were with other files. */
-export function stillCarried(state: State, { name, carried }: StageState): Carried | undefined {
-  return carried?.to || state.workflow?.stages[name]?.makes === "Review" ? undefined : carried;
+/**
+ * What a stage still has to bring along when `before`, which it needs, begins. Once an agent does there, a review was of other work, and
+ * what was brought along stands on other ground.
+ */
+export function stillCarried(state: State, before: string, { name, carried }: StageState): Carried | undefined {
+  const stages = state.workflow?.stages ?? {};
+  if (stages[before]?.agent === undefined) return carried;
+  return carried?.to || stages[name]?.makes === "Review" ? undefined : carried;
 }
 
 /** Why a stage is worked that only has to mend what git left; none for any other. */

@@ -33,6 +33,7 @@ export function finishedWork(state: State): readonly FinishedWork[] {
     const { attempts = [], current } = state.stages.get(name) ?? {};
     return attempts.flatMap((each) => {
       const attempt = each.version === current?.version ? current : each;
+      if (isPublic(state, attempt)) return [];
       const work = finishedIn(state, name, attempt, attempt === current);
       return work && (work.parts.length > 0 || work.holds.length > 0) ? [{ version: attempt.version, work }] : [];
     });
@@ -43,6 +44,11 @@ export function finishedWork(state: State): readonly FinishedWork[] {
     ...work,
     holds: [...upstream(state.workflow, work.stage).filter((stage) => named.has(stage)), ...work.holds],
   }));
+}
+
+/** What there was before a pull request was to stand on another base is in it, and what git only brought along adds nothing. */
+function isPublic({ revision }: State, { carried, version }: Attempt): boolean {
+  return carried || (revision?.base !== undefined && version < revision.version);
 }
 
 function finishedIn(state: State, stage: string, attempt: Attempt, isCurrent: boolean): FinishedWork | undefined {
