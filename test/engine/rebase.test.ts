@@ -241,12 +241,12 @@ describe("a base that people merged themselves", () => {
 describe("what was not brought to its end", () => {
   test("is brought there when people want more, and then that is done on top", async () => {
     const { go, worked, agents } = await opened({ merges: new ScriptedMerges([tests]) });
-    agents.answers.reproduce = Array.from({ length: 2 }, () => ({ code: "budget" as const, message: "spent" }));
+    agents.answers["reproduce"] = Array.from({ length: 2 }, () => ({ code: "budget" as const, message: "spent" }));
     const left = await go(asked());
     expect(left.finished).toMatchObject({ outcome: "out-of-budget" });
     expect(baseToMerge(left)).toBe(moved);
     worked();
-    agents.answers.reproduce = [];
+    agents.answers["reproduce"] = [];
     const state = await go(asked({ words: "Shorter.", base: { commit: moved, how: "asked" } }));
     expect(state.finished).toMatchObject({ outcome: "succeeded" });
     const mended = state.stages.get("reproduce")?.current?.commit;
