@@ -6,25 +6,28 @@ import { pullRequestLink } from "./stages.ts";
 /** Paths that are named; the others are counted. */
 const SHOWN = 8;
 
-/** One paragraph of harmless Markdown; "" where the base is the one that the run began from. */
-export function baseLine(state: State, neutral: Neutral): string {
+/**
+ * One paragraph of harmless Markdown; "" where the base is the one that the run began from. `isMerged`: the branch holds it, or does with
+ * what is being published.
+ */
+export function baseLine(state: State, neutral: Neutral, isMerged = isPublished(state)): string {
   const { branch, commit, moved } = state.base;
   if (!moved) return "";
   const name = neutral.code(branch, 100);
   const by = neutral.code(moved.by.login, 60);
   const at = `\`${commit.slice(0, 10)}\``;
-  const why = {
-    conflicts: `${name} moved on and ${state.pullRequest ? pullRequestLink(state) : "this"} conflicted with it`,
-    asked: `${by} asked for ${name} in here`,
-    held: `people merged ${name} into this branch`,
-  }[moved.how];
-  if (moved.how === "held") return `**Base:** ${why}; everything is judged against ${at}.`;
-  if (!isPublished(state))
+  if (moved.how === "held")
+    return `**Base:** people merged ${name} into this branch; everything is judged against ${at}.`;
+  const why =
+    moved.how === "conflicts"
+      ? `${name} moved on and ${pullRequestLink(state)} conflicted with it`
+      : `${by} asked to have ${name} merged`;
+  if (!isMerged)
     return `**Base:** ${why}; ${at} ${state.finished ? "was not" : "is being"} merged.${inPaths(moved.paths, neutral)}`;
   const who =
     moved.paths.length === 0
-      ? "git found no conflict, and no agent changed anything for it."
-      : `what git could not merge, agents did: ${list(moved.paths, neutral)}.`;
+      ? "Git found no conflict, and no agent changed anything for it."
+      : `Agents resolved what git could not: ${list(moved.paths, neutral)}.`;
   return `**Base:** ${why}; merged at ${at}. ${who} The gates judged all of it anew.${reviewLine(state)}`;
 }
 

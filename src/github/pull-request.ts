@@ -121,7 +121,7 @@ export function pullRequestBody(state: State, facts: PullRequestFacts): string {
     whatAndWhy(state, neutral),
     setupPart(state, neutral),
     lessonsPart(state, neutral),
-    baseLine(state, neutral),
+    baseLine(state, neutral, true),
     verified(state, facts),
     planOutcome(state, neutral),
     claimed(state, neutral),

@@ -33,11 +33,12 @@ async function parentsOf(commit: string): Promise<string[]> {
 
 /** What GitHub says of merging it, once it knows. */
 const mergeable = () =>
-  until(async () => z.object({ mergeable: z.boolean().nullable() }).parse(await get(`pulls/${number}`)), {
-    what: "GitHub does not know whether it merges",
-  }).then(
-    async (said) =>
-      said.mergeable ?? z.object({ mergeable: z.boolean() }).parse(await get(`pulls/${number}`)).mergeable,
+  until(
+    async () => {
+      const said = z.object({ mergeable: z.boolean().nullable() }).parse(await get(`pulls/${number}`)).mergeable;
+      return said === null ? undefined : { said };
+    },
+    { what: "GitHub does not know whether it merges" },
   );
 
 async function endedAfter(since: number): Promise<State> {
@@ -132,7 +133,7 @@ describe("a change of people's on main that conflicts", () => {
     expect(await fileAt("src/split.js")).toContain("Math.trunc");
     expect(await fileAt("src/split.js")).toContain("const rest");
     expect(await fileAt("test/split.test.js")).toMatch(/loses no cent[^]*a party of one pays all/);
-    expect(await mergeable()).toBe(true);
+    expect(await mergeable()).toEqual({ said: true });
   });
 
   test("was told to the agent as what it is, and judged by every gate on the new base", () => {
@@ -150,7 +151,7 @@ describe("a change of people's on main that conflicts", () => {
     for (const text of [pull()?.body ?? "", cardNow()]) {
       expect(text).toContain(`**Base:** \`main\` moved on and [#${number}]`);
       expect(text).toContain(
-        `merged at \`${base.slice(0, 10)}\`. what git could not merge, agents did: \`src/split.js\``,
+        `merged at \`${base.slice(0, 10)}\`. Agents resolved what git could not: \`src/split.js\`.`,
       );
     }
     expect(pull()?.body).toContain("**Changed since**, to bring it together with its base");
@@ -176,7 +177,7 @@ describe("a change on main that does not conflict", () => {
     expect(await fileAt("NOTES.md")).toBe("Cents are whole.\n");
     expect(calls()).toBe(asked);
     expect(state.spend).toEqual(spend);
-    expect(pull()?.body).toContain("git found no conflict, and no agent changed anything for it.");
+    expect(pull()?.body).toContain("Git found no conflict, and no agent changed anything for it.");
     expect(pull()?.body).toContain("The agents' review is of the change before that.");
   }, 150_000);
 
