@@ -1,6 +1,7 @@
 // What one stage, or one unit of it, lacks. Pure.
 //
-// A stage whose `when` does not hold is passed over. Else it gets, in this order: an attempt; its agent, its fan-out or a person's word;
+// What was handed in on another base is brought to the present one first. A stage whose `when` does not hold is passed over. Else it gets, in
+// this order: an attempt; its agent, its fan-out or a person's word;
 // its gates, one after the other. The first no ends the attempt and is answered by `otherwise`: the stage again, or an earlier stage
 // again, each counted; when the count is used up `ending` says how the run ends. An agent that failed is tried again as often as `retry`
 // says. What cannot be done ends the run, or is passed over where `on_failure` says so.

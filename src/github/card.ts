@@ -107,7 +107,8 @@ function triageLine(state: State, neutral: Neutral): string {
 /** Who wants the pull request changed, the latest. */
 function revisionLine(state: State, neutral: Neutral): string {
   const { revision } = state;
-  if (!revision) return "";
+  // Nobody asked for what a base that moved on makes necessary: its own line says why.
+  if (!revision || revision.base?.how === "conflicts") return "";
   const threads =
     revision.threads.length === 0
       ? ""
