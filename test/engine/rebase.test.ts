@@ -10,8 +10,8 @@ import type { EventOf, RunEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
 import { baseToMerge } from "#src/engine/pull-state.ts";
 import type { State } from "#src/engine/state.ts";
+import { Workflow } from "#src/workflows/schema.ts";
 import {
-  base,
   commit,
   commitNamed,
   CountingPublisher,
@@ -272,7 +272,7 @@ describe("what was not brought to its end", () => {
   });
 });
 
-test("a fan-out, its plan and its approval stand as they were; what was made of it is brought over", async () => {
+test("a fan-out, its plan and its approval stand as they were; what was made of it is brought over, behind the tests it stands on", async () => {
   const approve: RunEvent = {
     type: "plan.judged",
     by,
@@ -282,9 +282,22 @@ test("a fan-out, its plan and its approval stand as they were; what was made of 
     words: "",
   };
   const plan = { name: "Plan" as const, value: samplePlan };
+  const pins = {
+    name: "Characterization" as const,
+    value: { testFiles: ["test/pins.test.js"], command: "npm test", covers: "all of it", notes: "none" },
+  };
+  const { stages } = featureWorkflow;
+  const workflow = Workflow.parse({
+    ...featureWorkflow,
+    stages: {
+      pin: { agent: "characterizer", makes: "Characterization", gates: ["pinned"] },
+      ...stages,
+      scout: { ...stages["scout"], needs: ["pin"] },
+    },
+  });
   const { go, worked, merges } = await opened({
-    agents: new ScriptedAgents({ plan: [plan] }),
-    engine: { workflows: { names: () => ["feature"], load: () => Promise.resolve(featureWorkflow) } },
+    agents: new ScriptedAgents({ plan: [plan], pin: [pins] }),
+    engine: { workflows: { names: () => ["feature"], load: () => Promise.resolve(workflow) } },
   });
   const first = await go(approve);
   expect(first.finished).toMatchObject({ outcome: "succeeded" });
@@ -294,7 +307,10 @@ test("a fan-out, its plan and its approval stand as they were; what was made of 
   const state = await go(asked({ stage: "finish" }));
   expect(state.finished).toMatchObject({ outcome: "succeeded" });
   expect(worked()).toEqual([]);
-  expect(merges.asked).toEqual([{ into: moved, theirs: made }]);
-  expect(made).not.toBe(base);
+  // Approval was given before, and does not let what is behind it go first.
+  expect(merges.asked).toEqual([
+    { into: moved, theirs: tests },
+    { into: mixed(moved, tests), theirs: made },
+  ]);
   expect(state.stages.get("approve")?.attempts).toHaveLength(1);
 });

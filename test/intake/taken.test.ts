@@ -155,11 +155,13 @@ describe("/agent resume", () => {
 
   test("with the base merged in there by people leaves it at that, whatever base was wanted before", async () => {
     const world = await opened();
+    world.reader.branches["main"] = sha("d".repeat(40));
     await command(world, "/agent rebase");
-    const { runId, version } = await world.only();
     await push(world);
+    const { runId, version, phase } = await world.only();
+    expect(phase).toBe("working");
     const end = { type: "run.finished", outcome: "cancelled", code: "branch-taken", message: "…" } as const;
-    await world.log.append(runId, version + 1, [end]);
+    await world.log.append(runId, version, [end]);
     world.reader.joined = sha("e".repeat(40));
     expect(await command(world, "/agent resume")).toContain("has its branch again");
     // What was wanted is in there; what comes next is judged against what they merged.
