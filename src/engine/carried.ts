@@ -42,8 +42,7 @@ export function rebased(state: State, event: Requested, at: number): State {
     }
     const isMade = plan.agent === undefined || (name === event.stage ? isHeld : anew.has(name));
     const of = isMade ? undefined : handedIn(state, before);
-    const onto = name === event.stage && event.onto !== state.revision?.onto ? event.onto : undefined;
-    const from = onto ?? of?.commit;
+    const from = of && name === event.stage ? broughtFrom(before, of, event.onto) : of?.commit;
     const carried = of && from !== undefined ? { of, from, to: undefined } : undefined;
     stages.set(name, { ...stage, current: undefined, carried });
   }
@@ -55,6 +54,11 @@ export function onOther(reopened: State, { revision }: State, { stage: name, ont
   const stage = reopened.stages.get(name);
   if (!stage?.carried || onto === revision?.onto) return reopened;
   return { ...reopened, stages: new Map(reopened.stages).set(name, { ...stage, carried: undefined }) };
+}
+
+/** What was made on what people pushed last, or else that: nothing of theirs is left out. */
+function broughtFrom({ carried }: StageState, { origin, commit }: Attempt, onto: Sha | undefined): Sha | undefined {
+  return onto === undefined || origin === onto || origin === carried?.to?.commit ? commit : onto;
 }
 
 /** The attempt that counts: the present one when it is done, else what was to be brought along before, else the last that left something. */

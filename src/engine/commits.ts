@@ -31,6 +31,8 @@ export function leftBehind(state: State, unit: string): Sha | undefined {
   if (!stage || stage.child) return undefined;
   const origin = originCommit(state, unit);
   const last = stage.attempts.findLast(hasMerged);
+  // It has been brought along to another base.
+  if (last?.commit !== undefined && stage.carried?.from === last.commit) return undefined;
   return last?.origin === origin ? undefined : last?.commit;
 }
 

@@ -66,7 +66,8 @@ async function opened(
   const worked = () => agents.tasks.splice(0).map(({ stage, start }) => [stage, start]);
   const judged = () => gates.requests.splice(0).map(({ gate: name, base: on, head }) => [name, on, head]);
   const agrees = async () => firstDifference(await log.read(first.runId));
-  return { go, now, agents, gates, merges, publisher, worked, judged, agrees };
+  const events = () => log.read(first.runId);
+  return { go, now, events, agents, gates, merges, publisher, worked, judged, agrees };
 }
 
 describe("a base that moved on", () => {
@@ -232,10 +233,46 @@ describe("a base that people merged themselves", () => {
     const state = await go(asked({ onto, base: { commit: later, how: "conflicts" } }));
     const last = first.stages.get("fix")?.current?.commit;
     expect(merges.asked.at(-1)).toEqual({ into: later, theirs: last });
+    const again = commitNamed("main, for the third time");
+    const third = await go(asked({ onto, base: { commit: again, how: "conflicts" } }));
+    const brought = state.stages.get("fix")?.current?.commit;
+    expect(merges.asked.at(-1)).toEqual({ into: again, theirs: brought });
     // Begun anew, it begins from there: nothing of theirs is left out, nor of the base.
     const retried = await go({ type: "retry.requested", by, quote: "/agent retry fix", stage: "fix" });
-    expect(retried.stages.get("fix")?.current?.origin).toBe(state.stages.get("fix")?.current?.commit);
+    expect(retried.stages.get("fix")?.current?.origin).toBe(third.stages.get("fix")?.current?.commit);
   });
+});
+
+test("what people pushed is brought along although nothing was finished on it", async () => {
+  const onto = commitNamed("what people pushed");
+  const failed = Array.from({ length: 3 }, () => ({ code: "turn-limit" as const, message: "…" }));
+  const { go, agents, merges } = await opened();
+  agents.answers["fix"] = [...failed, ...failed];
+  const left = await go(asked({ words: "Shorter.", onto, base: undefined }));
+  expect(left.finished).toMatchObject({ outcome: "failed" });
+  merges.asked.splice(0);
+  const state = await go(asked({ onto, base: { commit: moved, how: "asked" } }));
+  expect(state.finished).toMatchObject({ outcome: "succeeded" });
+  expect(merges.asked.at(-1)).toEqual({ into: moved, theirs: onto });
+});
+
+test("a rebase goes on from wherever its process died", async () => {
+  const whole = await opened({ merges: new ScriptedMerges([fix]) });
+  const before = (await whole.now()).version;
+  await whole.go(asked());
+  const events = await whole.events();
+  for (let length = before + 1; length < events.length; length += 1) {
+    const log = memoryLog();
+    const [first, ...rest] = events.slice(0, length).map(({ event }) => event);
+    if (first?.type !== "run.created") throw new Error("it begins with its creation");
+    await log.create(first);
+    await log.append(first.runId, 1, rest);
+    const publisher = new CountingPublisher();
+    await drive(first.runId, engineWith(log, { publisher, merges: new ScriptedMerges([fix]) }), never);
+    const state = fold(await log.read(first.runId));
+    expect([length, state.finished?.outcome, baseToMerge(state)]).toEqual([length, "succeeded", undefined]);
+    expect(firstDifference(await log.read(first.runId))).toBeUndefined();
+  }
 });
 
 describe("what was not brought to its end", () => {
