@@ -244,7 +244,9 @@ function commandHelp(state: State): string {
           : finished
             ? []
             : ["`/agent tell …` reaches the agents before their next step"]),
-        ...(state.pullRequest ? ["`/agent revise <what>` has the pull request changed"] : []),
+        ...(state.pullRequest
+          ? ["`/agent revise <what>` has the pull request changed; `/agent rebase` merges its base into it"]
+          : []),
         "`/agent retry` goes on where a run ended; `/agent retry <stage>` from that stage",
         "`/agent restart` begins again with the issue's text as it is now; `/agent budget $3` sets what the run may spend",
         `\`${start} <advice>\` begins a new run; ${flags.slice(0, -1).join(", ")} and ${flags.at(-1) ?? ""} may follow`,

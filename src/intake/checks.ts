@@ -11,7 +11,7 @@ import { groundOf } from "../engine/pull-state.ts";
 import { revisedStage } from "../engine/revise.ts";
 import type { PullRequestRef, State } from "../engine/state.ts";
 import { askedBy, type Carried } from "./asked.ts";
-import type { Conflicts } from "./conflicts.ts";
+import { isByItself, type Conflicts } from "./conflicts.ts";
 import type { Intent } from "./intent.ts";
 import { ownPull } from "./own-pull.ts";
 import { createRuns, type Found, type RunsParts } from "./runs.ts";
@@ -139,8 +139,11 @@ export function createChecks(parts: ChecksParts): (intent: ChecksIntent, carried
     // A commit of people's that they gave Baton is looked after like one of its own.
     const pull = await ownPull(reader, intent, found.state, intent.head);
     if (typeof pull === "string") return `left alone: ${pull}`;
-    // Nothing is run on what cannot be merged, or on another merge than there will be.
-    if (pull.mergeable === false) return conflicts.bringTogether(intent, carried, found, pull);
+    if (pull.mergeable === false) {
+      const note = await conflicts.bringTogether(intent, carried, found, pull);
+      // The checks of what conflicts are none of what will be merged.
+      if (isByItself(found.state)) return note;
+    }
     const looking = { found, pullRequest: pull.pullRequest, carried };
     const judgement = await judged(looking);
     const { event } = judgement;

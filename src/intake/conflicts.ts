@@ -6,6 +6,7 @@ import { BatonError } from "../core/errors.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
 import { revisedStage } from "../engine/revise.ts";
+import type { State } from "../engine/state.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import type { Looks } from "../store/looks.ts";
 import { askedBy, type Carried } from "./asked.ts";
@@ -33,6 +34,11 @@ export interface Conflicts {
   bringTogether(intent: Intent, carried: Carried, found: Found, pull: OwnPull): Promise<string>;
 }
 
+/** Whether Baton still brings a pull request and its base together without being asked. */
+export function isByItself({ base, created }: State): boolean {
+  return base.rounds < created.config.limits.rounds;
+}
+
 /** Looking over its parts; each returns a few words for the operator. */
 export function createConflicts(parts: ConflictsParts): Conflicts {
   const { reader, bell, deliveries, looks, publisher } = parts;
@@ -40,11 +46,11 @@ export function createConflicts(parts: ConflictsParts): Conflicts {
   const takeUp = createTakeUp(parts);
 
   const bringTogether: Conflicts["bringTogether"] = async (intent, carried, { state }, { pullRequest }) => {
-    const { repo, config, subject } = state.created;
+    const { repo, subject } = state.created;
     const { branch, rounds } = state.base;
     const stage = revisedStage(state);
     if (stage === undefined) return "its workflow opens no pull request";
-    if (rounds >= config.limits.rounds) {
+    if (!isByItself(state)) {
       const on = { kind: "pull" as const, number: pullRequest.number, url: pullRequest.url, author: subject.author };
       const key = `conflict:${state.runId}:${pullRequest.head}`;
       await publisher.reply(repo, on, key, { kind: "conflicts", branch, rounds });

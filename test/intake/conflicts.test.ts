@@ -151,6 +151,12 @@ describe("a pull request whose base moved on", () => {
     expect(new Set(world.publisher.replies.map(({ key }) => key)).size).toBe(1);
     expect(world.publisher.replies[0]).toMatchObject({ number: 5, reply: { kind: "conflicts", rounds: 3 } });
     expect((await world.only()).phase).toBe("finished");
+    // Its checks are judged all the same.
+    const passed = { id: 1, by: "ci", app: 9, conclusion: "success", url: "", workflowRun: undefined };
+    world.checks.of.set(head, [{ name: "test", ...passed, state: "passed" }]);
+    const suite = { head_sha: head, head_branch: open.branch, app: { id: 9, slug: "ci" } };
+    await world.send("check_suite", { ...commentPayload(""), action: "completed", check_suite: suite });
+    expect(await world.only()).toMatchObject({ phase: "finished", checks: { judged: { head } } });
     world.reader.joined = sha("3".repeat(40));
     await world.send("issue_comment", commentPayload("/agent rebase", onPull));
     expect((await world.only()).base.rounds).toBe(0);
