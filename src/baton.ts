@@ -14,7 +14,7 @@ import { RunEvent, type RepoRef } from "./engine/events.ts";
 import { archiveFolder, type Env } from "./env.ts";
 import { createCheckReader } from "./github/check-reader.ts";
 import { createDashboards } from "./github/dashboards.ts";
-import { createDispatches } from "./github/dispatches.ts";
+import { createDefaultBranch, createDispatches } from "./github/dispatches.ts";
 import { createProjection } from "./github/projection.ts";
 import { createPublisher } from "./github/publisher.ts";
 import type { OctokitFor } from "./github/client.ts";
@@ -122,8 +122,8 @@ export async function openBaton(
   const actionsFor = clientsOf(webhooks, { actions: "write", metadata: "read" });
   const works = role !== "webhooks" && env.dispatch?.which !== "always";
   const needed = () => commitsInUse(store.log);
-  const { shelf } = store;
-  const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks), needed, shelf, works }));
+  const { shelves } = store;
+  const parts = undo.use(await openParts({ env, journal, credential: fetchTokens(webhooks), needed, shelves, works }));
   const { redact, workspaces, workflows } = parts;
   const { slug, login } = await webhooks.whoAmI();
   const self = { slug, login, id: undefined, appId: app.id };
@@ -217,6 +217,7 @@ export async function openBaton(
         ...around,
         publisher: (fence) => createPublisher({ ...publishing, fence }),
         dispatch: createDispatches({ octokitFor: actionsFor, throttle, log: journal }),
+        defaultBranch: createDefaultBranch(reading),
       }),
     );
   const ends = async (signal: AbortSignal) => {

@@ -47,7 +47,7 @@ export interface PartsOptions {
   /** False where no run is worked: then nothing needs a sandbox, and nothing gets one. Default true. */
   readonly works?: boolean;
   /** Where finished work is kept for workers on other machines. */
-  readonly shelf?: WorkspacesOptions["shelf"];
+  readonly shelves?: WorkspacesOptions["shelves"];
   /** Instead of the model that `env` names. */
   readonly model?: Model;
   /** Instead of the MCP servers that `env` lists. */
@@ -61,7 +61,7 @@ export interface PartsOptions {
  * `invalid-environment` where the runner that was asked for has no program or no sandbox.
  */
 export async function openParts(options: PartsOptions): Promise<Parts> {
-  const { env, journal, credential, needed, shelf, works = true } = options;
+  const { env, journal, credential, needed, shelves, works = true } = options;
   await makeHome(env.home);
   await using undo = new AsyncDisposableStack();
   const sandbox = works ? undo.use(await openSandbox({ mode: env.sandbox, log: journal })) : closedSandbox;
@@ -76,7 +76,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       inSandbox: sandbox.run,
       credential,
       needed,
-      shelf,
+      shelves,
       log: journal,
     }),
   );

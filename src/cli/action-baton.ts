@@ -3,7 +3,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { createModel } from "../agents/model.ts";
 import { commitsInUse, openParts } from "../parts.ts";
 import { BatonError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
@@ -26,7 +25,7 @@ import { begunBefore } from "../store/outbox.ts";
 import type { ActionEnv } from "./action-env.ts";
 import { publishHalf, workHalf, type Half } from "./action-halves.ts";
 import { createOwing } from "./action-owing.ts";
-import { jobToken } from "./job-token.ts";
+import { federatedModel } from "./federation.ts";
 
 /** Who Baton is when it acts with the token of a job. */
 export const ACTIONS_LOGIN = "github-actions[bot]";
@@ -69,22 +68,14 @@ export async function openActionBaton(action: ActionEnv, env: Env, journal: Log)
   const known = await readNotes(env.home);
   const self = known?.self ?? (await selfOf(action, env, requests));
   let notes = known ?? { self, since: momentOf(action), again: 0 };
-  const { federation } = action;
-  const model = federation
-    ? createModel({
-        apiKey: "",
-        baseURL: federation.baseURL,
-        federation: { ...federation, identityToken: () => jobToken(federation.door, federation.audience) },
-        log: journal,
-      })
-    : undefined;
+  const model = action.federation && federatedModel(action.federation, journal);
   const parts = undo.use(
     await openParts({
       env,
       journal,
       works,
       credential: () => Promise.resolve(token),
-      shelf: store.shelf,
+      shelves: store.shelves,
       needed: () => commitsInUse(log),
       ...(model ? { model } : {}),
     }),

@@ -5,7 +5,7 @@ import { basename } from "node:path";
 import { z } from "zod";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Source } from "../env.ts";
-import type { JobTokenDoor } from "./job-token.ts";
+import { federationOf, type FederationRule } from "./federation.ts";
 
 /** What a job does: take in what people ask for, work it, take the result to GitHub. */
 export const jobModes = ["begin", "work", "publish"] as const;
@@ -32,27 +32,7 @@ const Variables = z.object({
   BATON_WORKED: optional,
   BATON_JOB_TOKEN: optional,
   BATON_APP_SLUG: optional,
-  ACTIONS_ID_TOKEN_REQUEST_URL: optional,
-  ACTIONS_ID_TOKEN_REQUEST_TOKEN: optional,
-  ANTHROPIC_BASE_URL: z.string().default("https://api.anthropic.com"),
-  ANTHROPIC_FEDERATION_RULE_ID: optional,
-  ANTHROPIC_ORGANIZATION_ID: optional,
-  ANTHROPIC_SERVICE_ACCOUNT_ID: optional,
-  ANTHROPIC_WORKSPACE_ID: optional,
-  ANTHROPIC_IDENTITY_AUDIENCE: optional,
 });
-
-/** By which rule the model's API knows a job, without a key. */
-export interface FederationRule {
-  readonly ruleId: string;
-  readonly organizationId: string;
-  readonly serviceAccountId: string | undefined;
-  readonly workspaceId: string | undefined;
-  readonly audience: string;
-  /** Of the model's API. */
-  readonly baseURL: string;
-  readonly door: JobTokenDoor;
-}
 
 export interface ActionEnv {
   readonly owner: string;
@@ -108,7 +88,7 @@ export function readActionEnv(source: Source): ActionEnv {
     worked: env.BATON_WORKED,
     jobToken: env.BATON_JOB_TOKEN,
     appSlug: env.BATON_APP_SLUG,
-    federation: federationOf(env),
+    federation: federationOf(source),
     output: env.GITHUB_OUTPUT,
     summary: env.GITHUB_STEP_SUMMARY,
   };
@@ -125,31 +105,4 @@ function readEvent(path: string): string {
   } catch (error) {
     throw new BatonError("invalid-environment", `GITHUB_EVENT_PATH cannot be read: ${messageOf(error)}`);
   }
-}
-
-function federationOf(env: z.infer<typeof Variables>): FederationRule | undefined {
-  const ruleId = env.ANTHROPIC_FEDERATION_RULE_ID;
-  if (ruleId === undefined) return undefined;
-  const organizationId = env.ANTHROPIC_ORGANIZATION_ID;
-  if (organizationId === undefined)
-    throw new BatonError(
-      "invalid-environment",
-      "`federation-rule` is given without `organization`: the model's API wants both",
-    );
-  const url = env.ACTIONS_ID_TOKEN_REQUEST_URL;
-  const token = env.ACTIONS_ID_TOKEN_REQUEST_TOKEN;
-  if (url === undefined || token === undefined)
-    throw new BatonError(
-      "invalid-environment",
-      "`federation-rule` is given, but this job may not ask for a token of its own: add `id-token: write` to its `permissions`",
-    );
-  return {
-    ruleId,
-    organizationId,
-    serviceAccountId: env.ANTHROPIC_SERVICE_ACCOUNT_ID,
-    workspaceId: env.ANTHROPIC_WORKSPACE_ID,
-    baseURL: env.ANTHROPIC_BASE_URL,
-    audience: env.ANTHROPIC_IDENTITY_AUDIENCE ?? "https://api.anthropic.com",
-    door: { url, token },
-  };
 }

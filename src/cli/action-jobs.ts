@@ -15,7 +15,7 @@ import { createNeutral } from "../github/neutral.ts";
 import type { Delivery } from "../store/deliveries.ts";
 import type { ActionBaton } from "./action-baton.ts";
 import type { ActionEnv } from "./action-env.ts";
-import { commentDelivery, newsSince } from "./action-news.ts";
+import { commentDelivery, isPersons, newsSince } from "./action-news.ts";
 import { jobRequests, startRun } from "./action-place.ts";
 import { follow } from "./follow.ts";
 import { tell } from "./story.ts";
@@ -133,7 +133,8 @@ async function takeInNews(options: JobOptions): Promise<void> {
 async function takeIn(options: JobOptions, delivery: Delivery): Promise<void> {
   const { baton } = options;
   const { store, notes } = baton;
-  if ((await store.deliveries.keep(delivery)) === "kept" && notes.again > 0)
+  // Its own words would begin the count anew each time that it goes on.
+  if ((await store.deliveries.keep(delivery)) === "kept" && notes.again > 0 && isPersons(delivery, notes.self))
     await baton.keepNotes({ ...notes, again: 0 });
   await handle(options, delivery.id);
 }

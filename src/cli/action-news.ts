@@ -4,6 +4,7 @@
 import { z } from "zod";
 import type { RepoRef } from "../engine/events.ts";
 import { place, type Requests } from "../github/requests.ts";
+import { actorOf } from "../intake/who.ts";
 import type { Delivery } from "../store/deliveries.ts";
 
 const PER_PAGE = 100;
@@ -35,6 +36,19 @@ const Review = z.looseObject({ id: z.number(), submitted_at: z.string().optional
 
 /** The id of the delivery that tells of a comment, whoever heard of it first. */
 export const commentDelivery = (id: number) => `comment-${id}`;
+
+const Said = z.object({
+  sender: Person.extend({ type: z.string().optional() }),
+  comment: z.object({ performed_via_github_app: z.object({ id: z.number() }).nullish() }).optional(),
+});
+
+/** Whether a person did what a delivery tells of: neither Baton, nor another program. */
+export function isPersons({ payload }: Delivery, self: { readonly login: string }): boolean {
+  const { data } = Said.safeParse(JSON.parse(payload));
+  if (!data) return false;
+  const { person, bot, app } = actorOf(data.sender, data.comment?.performed_via_github_app);
+  return !bot && app === undefined && person.login.toLowerCase() !== self.login.toLowerCase();
+}
 
 /** Deliveries that are not known yet, oldest first. */
 export async function newsSince({ requests, repo, known }: NewsParts, since: Since): Promise<Delivery[]> {

@@ -14,6 +14,7 @@ import { renderCard } from "../github/card.ts";
 import { createNeutral } from "../github/neutral.ts";
 import { openRemoteRun, type RemoteRun } from "../jobs/remote.ts";
 import { trouble, workRun, type Worked } from "../jobs/work-run.ts";
+import { federatedModel, federationOf } from "./federation.ts";
 import { jobToken, type JobTokenDoor } from "./job-token.ts";
 import { stopSignal } from "./serve.ts";
 import { follow } from "./follow.ts";
@@ -22,7 +23,8 @@ import { tell } from "./story.ts";
 const USAGE = `Usage: baton job --run RUN --server URL
 
 Works the run for which a Baton server has started this job of GitHub Actions, and ends. docs/actions-dispatched.md has the workflow.
-The job needs \`id-token: write\`, by which it proves itself to the server, and \`contents: read\`; and the model's key in ANTHROPIC_API_KEY.`;
+The job needs \`id-token: write\`, by which it proves itself to the server, and \`contents: read\`; and the model's key in ANTHROPIC_API_KEY,
+or a federation rule by which the model's API knows the job.`;
 
 const optional = z.string().optional();
 
@@ -74,10 +76,14 @@ async function work(remote: RemoteRun, { env, journal }: { env: Env; journal: Lo
   await using undo = new AsyncDisposableStack();
   let engine: Engine;
   try {
-    readEnv(["model"]);
+    const federation = federationOf(environment());
+    if (!federation) readEnv(["model"]);
     const { openParts } = await import("../parts.ts");
     const credential = () => Promise.resolve(env.token);
-    const parts = undo.use(await openParts({ env, journal, credential, shelf: remote.shelf }));
+    const model = federation && federatedModel(federation, journal);
+    const parts = undo.use(
+      await openParts({ env, journal, credential, shelves: () => remote.shelf, ...(model && { model }) }),
+    );
     if (parts.sandbox.warning !== undefined) console.error(`Warning: ${parts.sandbox.warning}`);
     engine = parts.engine(remote.edges);
   } catch (error) {

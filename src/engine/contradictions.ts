@@ -1,4 +1,5 @@
 // Demands of one revision that cannot both be met: the agent that was to meet them names them, changes nothing, and people decide. Pure.
+import { threadAnswers } from "../workflows/artifacts.ts";
 import type { Thread } from "./event-fields.ts";
 import type { Revision } from "./pull-state.ts";
 import type { Attempt, State } from "./state.ts";
@@ -37,7 +38,7 @@ function pairsIn(
   artifact: NonNullable<Attempt["artifact"]>,
   { threads, words }: Revision,
 ): (readonly [Demanded, Demanded])[] {
-  const answers = artifact.name === "Change" ? (artifact.value.answers ?? []) : [];
+  const answers = threadAnswers(artifact);
   const isThere = (number: number) => (number === 0 ? words !== "" : threads[number - 1] !== undefined);
   const demanded = (number: number): Demanded => ({
     number,

@@ -362,7 +362,7 @@ export function artifactOf<N extends ArtifactName>(
 }
 
 /** What the agents say of the change that a run publishes. */
-export function changeOf(state: State): Pick<Change, "summary" | "followUps" | "answers"> | undefined {
+export function changeOf(state: State): Pick<Change, "summary" | "followUps"> | undefined {
   return (artifactOf(state, "Change") ?? artifactOf(state, "Conclusion"))?.artifact.value;
 }
 

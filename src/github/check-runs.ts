@@ -170,11 +170,13 @@ export function createCheckRuns({
         async look() {
           const found = await ofCommit(repo, commit, name, "all");
           // One that was begun and not completed does not count where it should be complete: another one stands before it.
+          // Of two copies, which nobody can take away, GitHub shows the newest: that one is Baton's from then on.
           return found
             .filter(
               ({ external_id, status }) => external_id === key && (conclusion === undefined || status === "completed"),
             )
-            .map((one) => ({ id: Number(one.id) }));
+            .map((one) => ({ id: Number(one.id) }))
+            .toSorted((one, other) => other.id - one.id);
         },
         async write(how) {
           const written = await write(repo, check, how);

@@ -5,7 +5,8 @@ import type { Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { Redact } from "../core/redact.ts";
 import type { Thread } from "../engine/event-fields.ts";
-import { changeOf, type State } from "../engine/state.ts";
+import type { State } from "../engine/state.ts";
+import { threadAnswers } from "../workflows/artifacts.ts";
 import { isSelf, type Self } from "./client.ts";
 import { isRefused } from "./failure.ts";
 import { marker, stack } from "./markdown.ts";
@@ -61,7 +62,8 @@ export async function answerThreads(
           );
           return data
             .filter(({ body, user }) => body.startsWith(mark) && isSelf(self, user))
-            .map(({ id }) => ({ id: Number(id) }));
+            .map(({ id }) => ({ id: Number(id) }))
+            .toReversed();
         },
         async write(how) {
           const { data } = await requests.write(
@@ -78,6 +80,19 @@ export async function answerThreads(
             { signal, ...how },
           );
           return { id: Number(data.id) };
+        },
+        async remove({ id }) {
+          try {
+            await requests.read(repo, `take a second copy of answer ${id} away`, (octokit, request) =>
+              octokit.request("DELETE /repos/{owner}/{repo}/pulls/comments/{comment_id}", {
+                ...place(repo),
+                comment_id: id,
+                request,
+              }),
+            );
+          } catch (error) {
+            if (!isRefused(error, 404)) throw error;
+          }
         },
       });
     } catch (error) {
@@ -96,7 +111,9 @@ export async function answerThreads(
 
 /** What the agents said they did in a thread. */
 function answerIn(state: State, { id }: Thread) {
-  return changeOf(state)?.answers?.find(({ thread }) => state.revision?.threads[thread - 1]?.id === id);
+  const { revision, stages } = state;
+  const changed = revision && stages.get(revision.stage)?.current?.artifact;
+  return threadAnswers(changed).find(({ thread }) => revision?.threads[thread - 1]?.id === id);
 }
 
 /** What is said in a thread, once the revision is published: the agent's words are claims, and the commit is where they can be looked at. */

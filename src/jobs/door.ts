@@ -1,5 +1,5 @@
 // The server's door for jobs of GitHub Actions. A job proves who it is once, gets one run and a token for it, and is answered as long as
-// the run is its: a job that was silent too long, or whose run another has by now, is refused everything.
+// the run is its: a job that gave it back, or was silent for so long that another has it by now, is refused everything.
 import { Hono, type Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
@@ -8,7 +8,7 @@ import { BatonError, messageOf, type ErrorCode } from "../core/errors.ts";
 import { isSha, type RunId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { fold } from "../engine/fold.ts";
-import type { EventOf } from "../engine/events.ts";
+import type { EventOf, RepoRef } from "../engine/events.ts";
 import type { EventLog, Projection } from "../engine/ports.ts";
 import type { Held, Jobs } from "../store/jobs.ts";
 import type { Desk } from "./desk.ts";
@@ -35,6 +35,8 @@ export interface JobDoorParts {
   readonly identify: Identify;
   /** The workflow file whose jobs work a run; undefined for one that this server's own workers work. */
   readonly workflowOf: (created: EventOf<"run.created">) => string | undefined;
+  /** Which branch is the default one now. */
+  readonly defaultBranch: (repo: RepoRef) => Promise<string>;
   readonly desk: Desk;
   readonly takeIn: TakeIn;
   readonly projection: Pick<Projection, "touch" | "settle">;
@@ -88,7 +90,9 @@ export function createJobDoor(parts: JobDoorParts): (request: Request) => Promis
 
   app.use(async (c, next) => {
     const token = tokenOf(c);
-    const held = await jobs.held(token);
+    let held = await jobs.held(token);
+    // Whoever speaks lives, if nobody has taken the run: the silence may have been the server's.
+    if (!held && (await jobs.beat(token))) held = await jobs.held(token);
     if (!held) throw lost();
     c.set("held", held);
     await next();
@@ -132,7 +136,8 @@ export function createJobDoor(parts: JobDoorParts): (request: Request) => Promis
 
   app.get("/work/:commit", async (c) => {
     const work = await parts.takeIn.get(c.get("held").run, commitIn(c.req.param("commit")));
-    if (!work) throw new Refused(404, "not-found", `no job of this repository has put ${c.req.param("commit")} here`);
+    if (!work)
+      throw new Refused(404, "not-found", `nobody who works for this repository has put ${c.req.param("commit")} here`);
     return c.body(new Uint8Array(work.bundle), 200, { "content-type": BUNDLE_TYPE, [START_HEADER]: work.start });
   });
 
@@ -157,7 +162,7 @@ export function createJobDoor(parts: JobDoorParts): (request: Request) => Promis
 
 /** Gives the run to the job that proves who it is, if it may have it and nobody else does. */
 async function claim(
-  { jobs, log, identify, workflowOf, serverUrl, journal }: JobDoorParts,
+  { jobs, log, identify, workflowOf, defaultBranch, serverUrl, journal }: JobDoorParts,
   run: RunId,
   identity: string,
 ): Promise<Claimed> {
@@ -171,7 +176,8 @@ async function claim(
   const { created } = fold(events);
   const workflow = workflowOf(created);
   if (workflow === undefined || Number(who.claims.repository_id) !== created.repo.id) throw none;
-  const why = objection(who.claims, { repo: created.repo, workflow });
+  const repo = { ...created.repo, defaultBranch: await defaultBranch(created.repo) };
+  const why = objection(who.claims, { repo, workflow });
   if (why !== undefined) throw new Refused(403, "invalid-usage", `This job may not work ${run}: ${why}`);
   const page = pageOf(who.claims, serverUrl);
   const answer = await jobs.claim(run, page);
@@ -230,7 +236,7 @@ function lost(): Refused {
   return new Refused(
     409,
     "fence-lost",
-    "the run is not this job's any more: it was silent too long, or has given it back",
+    "the run is not this job's any more: it was silent too long and another has it, or has given it back",
   );
 }
 

@@ -45,6 +45,7 @@ export interface JobsOptions extends Pick<DeskParts, "publisher">, DispatchRuns 
   readonly workspaces: Pick<OpenedWorkspaces, "takeIn">;
   readonly projection: Projection;
   readonly dispatch: Dispatch;
+  readonly defaultBranch: (repo: RepoRef) => Promise<string>;
   readonly patienceMs?: number | undefined;
   readonly journal: Log;
 }
@@ -69,6 +70,7 @@ export async function openJobs(options: JobsOptions): Promise<OpenedJobs> {
     log,
     identify: createIdentity({ issuer: issuer ?? issuerOf(serverUrl), audience: server }),
     workflowOf: ({ config }: EventOf<"run.created">) => config.runsOn?.workflow ?? (all ? USUAL_WORKFLOW : undefined),
+    defaultBranch: options.defaultBranch,
     desk: createDesk({ ...options, log, jobs, history }),
     takeIn: createTakeIn({ jobs, workspaces: options.workspaces, repoOf }),
     projection,
@@ -77,20 +79,22 @@ export async function openJobs(options: JobsOptions): Promise<OpenedJobs> {
   });
   const listener = getRequestListener(answer, { overrideGlobalObjects: false });
   const { dispatch, patienceMs } = options;
-  const dispatcher = createDispatcher({
-    jobs,
-    log,
-    projection,
-    dispatch,
-    all,
-    workflow: USUAL_WORKFLOW,
-    ...(patienceMs === undefined ? {} : { patienceMs }),
-    journal,
-  });
   await using undo = new AsyncDisposableStack();
+  const dispatcher = undo.use(
+    createDispatcher({
+      jobs,
+      log,
+      projection,
+      dispatch,
+      all,
+      workflow: USUAL_WORKFLOW,
+      ...(patienceMs === undefined ? {} : { patienceMs }),
+      journal,
+    }),
+  );
   // Where workers work too, the bell is theirs.
-  if (all) undo.use(await store.bells.run.answer((_topic, _run, signal) => dispatcher.look(signal), { parallel: 1 }));
-  undo.use(repeat(LOOK_MS, "asking for jobs", journal, (signal) => dispatcher.look(signal)));
+  if (all) undo.use(await store.bells.run.answer(() => dispatcher.look(), { parallel: 1 }));
+  undo.use(repeat(LOOK_MS, "asking for jobs", journal, () => dispatcher.look()));
   const opened = undo.move();
   return {
     async handle(request, response) {

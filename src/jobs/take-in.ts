@@ -9,7 +9,7 @@ import type { ShelvedWork } from "../workspace/shelf.ts";
 export interface TakeIn {
   /** Refused what policy does not let in, and what is not the commit that it is said to be. */
   put(run: RunId, work: ShelvedWork, signal: AbortSignal): ReturnType<OpenedWorkspaces["takeIn"]>;
-  /** What a job of the run's repository put there. */
+  /** What was finished in the run's repository, by a job or by a worker of the server. */
   get(run: RunId, commit: Sha): Promise<ShelvedWork | undefined>;
 }
 
@@ -19,7 +19,7 @@ export function createTakeIn({
   workspaces,
   repoOf,
 }: {
-  readonly jobs: Pick<Jobs, "put" | "get">;
+  readonly jobs: Pick<Jobs, "shelves">;
   readonly workspaces: Pick<OpenedWorkspaces, "takeIn">;
   readonly repoOf: (run: RunId) => Promise<RepoRef>;
 }): TakeIn {
@@ -27,9 +27,9 @@ export function createTakeIn({
     async put(run, work, signal) {
       const repo = await repoOf(run);
       const taken = await workspaces.takeIn(repo, work, signal);
-      if (taken.type === "taken") await jobs.put(repo.id, work);
+      if (taken.type === "taken") await jobs.shelves(repo).put(work);
       return taken;
     },
-    get: async (run, commit) => await jobs.get((await repoOf(run)).id, commit),
+    get: async (run, commit) => await jobs.shelves(await repoOf(run)).get(commit),
   };
 }

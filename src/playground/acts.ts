@@ -112,6 +112,9 @@ export interface Acts {
   /** The default branch too. */
   deleteBranch(at: OnRepository & { readonly branch: string }): Promise<void>;
 
+  /** A branch that is there is the default one from now on. What `HEAD` of the clone names stays. */
+  setDefaultBranch(at: OnRepository & { readonly branch: string }): Promise<void>;
+
   /** How long tokens made from now on live, milliseconds. */
   setTokenLifetime(ms: number): void;
   /** Every installation token there is has expired. */
@@ -237,6 +240,13 @@ export function createActs(world: World, webhooks: Webhooks): Acts {
     push: (at) => onRepository(at, (repo, doer) => pushCommit(world, repo, doer, at)),
     forcePush: (at) => onRepository(at, (repo, doer) => forceBranch(world, repo, doer, at.branch, at.to)),
     deleteBranch: (at) => onRepository(at, (repo, doer) => forceBranch(world, repo, doer, at.branch, undefined)),
+
+    setDefaultBranch: (at) =>
+      onRepository(at, async (repo) => {
+        if ((await repo.git.ref(`refs/heads/${at.branch}`)) === undefined)
+          throw new BatonError("not-found", `${repo.fullName} has no branch ${at.branch}`);
+        repo.defaultBranch = at.branch;
+      }),
 
     setTokenLifetime(ms) {
       world.tokenLifetimeMs = ms;

@@ -222,7 +222,7 @@ export interface Repository {
   fullName: string;
   readonly private: boolean;
   readonly description: string | null;
-  readonly defaultBranch: string;
+  defaultBranch: string;
   /** Archived: everybody may read, nobody may write. */
   archived: boolean;
   readonly git: GitRepository;

@@ -45,7 +45,7 @@ export function createArchive(database: Database, folder: string): Archive {
         await drop(database, handled, olderThanMs, signal),
         await drop(database, written, olderThanMs, signal),
       ];
-      await drop(database, work, olderThanMs, signal);
+      for (const statement of work) await drop(database, statement, olderThanMs, signal);
       return { runs, deliveries, writes };
     },
   };
@@ -128,11 +128,14 @@ DELETE FROM baton.outbox WHERE key IN (
 RETURNING 1 AS gone`;
 
 /** Finished work that no unfinished run can have been made with. */
-const work = `
-DELETE FROM baton.work WHERE commit IN (
-  SELECT w.commit FROM baton.work w WHERE w.kept_at < clock_timestamp() - $1 * interval '1 millisecond'
-    AND NOT EXISTS (SELECT FROM baton.runs r WHERE r.finished_at IS NULL AND r.created_at <= w.kept_at) LIMIT ${BATCH})
-RETURNING 1 AS gone`;
+/** `baton.work` is the shelf of the version before. */
+const work = ["shelf", "work"].map(
+  (table) => `
+DELETE FROM baton.${table} WHERE ctid = ANY (ARRAY (
+  SELECT w.ctid FROM baton.${table} w WHERE w.kept_at < clock_timestamp() - $1 * interval '1 millisecond'
+    AND NOT EXISTS (SELECT FROM baton.runs r WHERE r.finished_at IS NULL AND r.created_at <= w.kept_at) LIMIT ${BATCH}))
+RETURNING 1 AS gone`,
+);
 
 async function drop(database: Database, statement: string, olderThanMs: number, signal: AbortSignal): Promise<number> {
   for (let gone = 0; ;) {

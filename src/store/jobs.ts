@@ -2,11 +2,12 @@
 // longer lease; it proves itself by a token, of which only the hash is here.
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { BatonError } from "../core/errors.ts";
-import { runId, sha, type RunId, type Sha } from "../core/ids.ts";
+import { runId, type RunId } from "../core/ids.ts";
 import type { Release } from "../engine/ports.ts";
-import type { ShelvedWork } from "../workspace/shelf.ts";
+import type { Shelves } from "../workspace/shelf.ts";
 import { releasing, type ClaimLimits } from "./claims.ts";
 import type { Database } from "./database.ts";
+import { createShelves } from "./shelf.ts";
 
 /** How long a job may be silent: its network is not this one's, and Baton may be starting again. */
 export const JOB_LEASE_MS = 60_000;
@@ -20,6 +21,20 @@ export interface Wanted {
   readonly workflow: string | undefined;
   /** The page of the job that came for it last and did not give it back. */
   readonly lost: string | undefined;
+  /** Whose limits at GitHub count; 0: nobody's. */
+  readonly installation: number;
+}
+
+/** Which runs are looked at, and how. */
+export interface Looking {
+  /** Whatever repositories say. */
+  readonly all: boolean;
+  /** How long a job is waited for that was asked for. */
+  readonly patienceMs: number;
+  /** Installations whose runs wait. */
+  readonly except: readonly number[];
+  /** How long the server has heard jobs without a gap. One that it has not heard since is given a lease, and does not count as lost. */
+  readonly upMs: number;
 }
 
 /** A job that has a run. */
@@ -30,8 +45,12 @@ export interface Held {
 }
 
 export interface Jobs {
-  /** Which run is to have a job asked for now; undefined when none is. Written down as asked for. `all`: whatever repositories say. */
-  next(options: { readonly all: boolean; readonly patienceMs: number }): Promise<Wanted | undefined>;
+  /** How long a job may be silent, in milliseconds. */
+  readonly leaseMs: number;
+  /** Which run is to have a job asked for now; undefined when none is. Written down as asked for. */
+  next(looking: Looking): Promise<Wanted | undefined>;
+  /** GitHub was not asked after all: it counts as if it had not been wanted yet. */
+  takeBack(wanted: Wanted): Promise<void>;
   /** Gives the run to a job, whose page is `url`; `held` when somebody has it, `resting` when it is not due. */
   claim(
     run: RunId,
@@ -51,9 +70,8 @@ export interface Jobs {
   /** Writes down what the job was answered about GitHub. */
   grant(held: Held, what: string): Promise<void>;
   granted(held: Held): Promise<ReadonlySet<string>>;
-  /** Work of the runs of one repository. */
-  put(repoId: number, work: ShelvedWork): Promise<void>;
-  get(repoId: number, commit: Sha): Promise<ShelvedWork | undefined>;
+  /** Where finished work is. */
+  readonly shelves: Shelves;
 }
 
 const hashOf = (token: string) => createHash("sha256").update(token).digest("hex");
@@ -65,27 +83,36 @@ JOIN baton.workers w ON w.worker = j.worker AND w.alive_until > clock_timestamp(
 /** Jobs kept in `database`. */
 export function createJobs(database: Database, limits: ClaimLimits, leaseMs = JOB_LEASE_MS): Jobs {
   return {
-    async next({ all, patienceMs }) {
+    leaseMs,
+    shelves: createShelves(database),
+    async next({ all, patienceMs, except, upMs }) {
       const [row] = await database.query<{
         run: string | null;
         asked: number;
         job_workflow: string | null;
         came: boolean;
         url: string | null;
-      }>("SELECT run, asked, job_workflow, came, url FROM baton.ask_for_job($1, $2, $3, $4)", [
-        limits.perRepository,
-        limits.perInstallation,
-        patienceMs,
-        all,
-      ]);
+        installation: number;
+      }>(
+        "SELECT run, asked, job_workflow, came, url, installation FROM baton.ask_for_job($1, $2, $3, $4, $5, $6, $7)",
+        [limits.perRepository, limits.perInstallation, patienceMs, all, except, leaseMs, upMs],
+      );
       if (row?.run === undefined || row.run === null) return undefined;
-      const { run, asked, job_workflow: workflow, came, url } = row;
+      const { run, asked, job_workflow: workflow, came, url, installation } = row;
       return {
         run: runId(run),
         asked,
         workflow: workflow ?? undefined,
         lost: came && asked > 1 ? (url ?? undefined) : undefined,
+        installation,
       };
+    },
+    async takeBack({ run, asked, lost }) {
+      await database.query(
+        `UPDATE baton.jobs SET asked = asked - 1, asked_at = NULL, came = $3
+         WHERE run_id = $1 AND asked = $2 AND NOT came`,
+        [run, asked, lost !== undefined],
+      );
     },
     async claim(run, url) {
       const token = randomBytes(32).toString("base64url");
@@ -147,20 +174,6 @@ export function createJobs(database: Database, limits: ClaimLimits, leaseMs = JO
         [run, worker],
       );
       return new Set(row?.granted ?? []);
-    },
-    async put(repoId, { commit, start, bundle }) {
-      await database.query(
-        `INSERT INTO baton.work (commit, start, bundle, repo_id) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (commit) DO NOTHING`,
-        [commit, start, bundle, repoId],
-      );
-    },
-    async get(repoId, commit) {
-      const [row] = await database.query<{ start: string; bundle: Uint8Array }>(
-        "SELECT start, bundle FROM baton.work WHERE commit = $1 AND repo_id = $2",
-        [commit, repoId],
-      );
-      return row && { commit, start: sha(row.start), bundle: row.bundle };
     },
   };
 }

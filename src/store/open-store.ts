@@ -20,8 +20,8 @@ import type { ParseEvent } from "./recorded.ts";
 import { createSchedules, type Schedules } from "./schedules.ts";
 import { createSweeps, type Sweeps } from "./sweeps.ts";
 import { createSteadyBell } from "./steady-bell.ts";
-import type { Shelf } from "../workspace/shelf.ts";
-import { createShelf } from "./shelf.ts";
+import type { Shelves } from "../workspace/shelf.ts";
+import { createShelves } from "./shelf.ts";
 import { createThrottle, type Throttle } from "./throttle.ts";
 import { createUnshown, type Unshown } from "./unshown.ts";
 
@@ -45,7 +45,7 @@ export interface Store extends AsyncDisposable {
   readonly throttle: Throttle;
   readonly archive: Archive;
   /** Undefined for an embedded database that stays where it is, and that no job shares: nobody on another machine could look there. */
-  readonly shelf: Shelf | undefined;
+  readonly shelves: Shelves | undefined;
   /** How the work stands. Throws `database-failed`. */
   figures(): Promise<Figures>;
   /** True when a delivery would be kept now: the database answers within two seconds and takes writes. */
@@ -100,7 +100,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     history: createHistory(database),
     throttle: createThrottle(database),
     archive: createArchive(database, archiveFolder),
-    shelf: database.shared || travels || dispatch !== undefined ? createShelf(database) : undefined,
+    shelves: database.shared || travels || dispatch !== undefined ? createShelves(database) : undefined,
     deliveries: createDeliveries(database),
     schedules: createSchedules(database),
     dashboards: createDashboardBook(database),

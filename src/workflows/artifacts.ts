@@ -49,6 +49,28 @@ export const Reproduction = z.strictObject({
 });
 export type Reproduction = z.infer<typeof Reproduction>;
 
+/** What was done about each thread of a review. */
+const answers = z
+  .array(
+    z.strictObject({
+      thread: z.number().int().min(1).max(50).describe("Its number among the reasons you were given"),
+      done: z.boolean().describe("The change does what was asked there"),
+      what: line(1_000).describe("What you did about it, or why not, in a sentence for whoever wrote it"),
+      contradicts: z
+        .number()
+        .int()
+        .min(0)
+        .max(50)
+        .optional()
+        .describe(
+          "Only where it asks for the opposite of another thread: that one's number, or 0 for what was said of the pull request as a whole. Then nothing is published, and people are asked",
+        ),
+    }),
+  )
+  .max(50)
+  .optional()
+  .describe("One for each thread of a review that you were given, and only then");
+
 export const Characterization = z.strictObject({
   testFiles: z.array(path).min(1).max(20).describe("The test files that pin today's behaviour"),
   command: z
@@ -70,6 +92,7 @@ export const Characterization = z.strictObject({
     .max(12)
     .optional()
     .describe("Small breaks of the code under each of which a test of yours fails; only where your task asks for them"),
+  answers,
 });
 export type Characterization = z.infer<typeof Characterization>;
 
@@ -85,26 +108,7 @@ export const Change = z.strictObject({
   summary: prose(),
   files: z.array(path).max(100),
   followUps: z.array(line(500)).max(10),
-  answers: z
-    .array(
-      z.strictObject({
-        thread: z.number().int().min(1).max(50).describe("Its number among the reasons you were given"),
-        done: z.boolean().describe("The change does what was asked there"),
-        what: line(1_000).describe("What you did about it, or why not, in a sentence for whoever wrote it"),
-        contradicts: z
-          .number()
-          .int()
-          .min(0)
-          .max(50)
-          .optional()
-          .describe(
-            "Only where it asks for the opposite of another thread: that one's number, or 0 for what was said of the pull request as a whole. Then nothing is published, and people are asked",
-          ),
-      }),
-    )
-    .max(50)
-    .optional()
-    .describe("One for each thread of a review that you were given, and only then"),
+  answers,
 });
 export type Change = z.infer<typeof Change>;
 
@@ -175,6 +179,7 @@ export const Conclusion = z.strictObject({
     .describe("The report, where there is one to give; empty when the change says it all"),
   files: z.array(path).max(100).describe("The files that were changed; empty when nothing was"),
   followUps: z.array(line(500)).max(10),
+  answers,
 });
 export type Conclusion = z.infer<typeof Conclusion>;
 
@@ -245,4 +250,16 @@ export type Artifact = z.infer<typeof Artifact>;
 /** Artifacts whose stage leaves a commit; what the other agents leave in their workspace is thrown away. */
 export function carriesCommit(name: ArtifactName): boolean {
   return name === "Reproduction" || name === "Change" || name === "Characterization" || name === "Conclusion";
+}
+
+type Answered = Extract<Artifact, { readonly value: { readonly answers?: unknown } }>;
+
+/** True for what a pull request is changed by: with it an agent says what it did about each thread of a review. */
+export function answersThreads(name: ArtifactName): name is Answered["name"] {
+  return name === "Change" || name === "Characterization" || name === "Conclusion";
+}
+
+/** What was done about each thread, as far as anything is said of it. */
+export function threadAnswers(artifact: Artifact | undefined): NonNullable<Change["answers"]> {
+  return artifact && "answers" in artifact.value ? (artifact.value.answers ?? []) : [];
 }

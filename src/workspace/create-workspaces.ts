@@ -41,7 +41,7 @@ export interface OpenedWorkspaces extends Workspaces, AsyncDisposable {
  * Several processes may share a home. Disposing waits until nothing is being deleted.
  */
 export async function createWorkspaces(options: WorkspacesOptions): Promise<OpenedWorkspaces> {
-  const { home, inSandbox, shelf, log = silentLog } = options;
+  const { home, inSandbox, shelves, log = silentLog } = options;
   if (!isAbsolute(home))
     throw new BatonError("invalid-usage", `the home folder ${JSON.stringify(home)} is not absolute`);
   await mkdir(home, { recursive: true });
@@ -91,12 +91,20 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Open
         if (keep !== undefined) assertKey(keep);
         await assureFree(home, minFree);
         const mirror = await mirrorWith(repo, setup ? [setup.base, commit] : [commit], signal);
-        return await openClone({ git, leases, inSandbox, pool, mirror, shelf, log, commit, setup, keep }, signal);
+        return await openClone(
+          { git, leases, inSandbox, pool, mirror, shelf: shelves?.(repo), log, commit, setup, keep },
+          signal,
+        );
       }),
     adopt: async (repo, key, lastRecordedTurn, signal) => {
       assertKey(key);
       const mirror = await mirrors.of(repo);
-      return await adoptClone({ git, leases, inSandbox, pool, mirror, shelf, log }, key, lastRecordedTurn, signal);
+      return await adoptClone(
+        { git, leases, inSandbox, pool, mirror, shelf: shelves?.(repo), log },
+        key,
+        lastRecordedTurn,
+        signal,
+      );
     },
     forget: (keyOrRun) => leases.forget(keyOrRun),
     changes: async (repo, from, to, signal) => {
@@ -125,12 +133,12 @@ export async function createWorkspaces(options: WorkspacesOptions): Promise<Open
     merge: (repo, into, theirs, message, signal) =>
       inRoom("merging work", async () => {
         const mirror = await mirrorWith(repo, [into, theirs], signal);
-        return await mergeWork({ git, leases, mirror, shelf, log }, { into, theirs, message }, signal);
+        return await mergeWork({ git, leases, mirror, shelf: shelves?.(repo), log }, { into, theirs, message }, signal);
       }),
     write: (repo, onto, files, message, signal) =>
       inRoom("writing files", async () => {
         const mirror = await mirrorWith(repo, [onto], signal);
-        return await writeFiles({ git, leases, mirror, shelf, log }, { onto, files, message }, signal);
+        return await writeFiles({ git, leases, mirror, shelf: shelves?.(repo), log }, { onto, files, message }, signal);
       }),
     takeIn: (repo, work, signal) =>
       inRoom("taking work in", async () => {

@@ -39,7 +39,7 @@ export interface Mirrors {
   of(repo: RepoSource): Promise<Mirror>;
 }
 
-export function createMirrors(git: Git, options: Pick<WorkspacesOptions, "home" | "credential" | "shelf">): Mirrors {
+export function createMirrors(git: Git, options: Pick<WorkspacesOptions, "home" | "credential" | "shelves">): Mirrors {
   const opened = new Map<string, Mirror>();
   const beginning = new Map<string, ReturnType<typeof begin>>();
   const once = (folder: string) => {
@@ -77,11 +77,12 @@ async function begin(git: Git, folder: string): Promise<"made" | "there"> {
 
 function createMirror(
   git: Git,
-  { credential, shelf }: Pick<WorkspacesOptions, "credential" | "shelf">,
+  { credential, shelves }: Pick<WorkspacesOptions, "credential" | "shelves">,
   repo: RepoSource,
   folder: string,
 ): Mirror {
   const uses = usesOf(folder);
+  const shelf = shelves?.(repo);
   /** Commits that are here, and when that was seen. */
   const present = new Map<Sha, number>();
   const inOrder = createOneByOne();

@@ -20,12 +20,15 @@ export interface ShelvedWork {
   readonly bundle: Uint8Array;
 }
 
-/** Shared by all workers of a database. */
+/** Work of one repository, shared by all workers of a database. */
 export interface Shelf {
   /** Does nothing for a commit that is there. Throws `database-failed` and `disk-full`. */
   put(work: ShelvedWork): Promise<void>;
   get(commit: Sha): Promise<ShelvedWork | undefined>;
 }
+
+/** The shelf of each repository: no other's work is on it. */
+export type Shelves = (repo: { readonly id?: number | undefined }) => Shelf;
 
 /**
  * Puts the commit that `from` (a bare repository of Baton's) calls `refs/heads/made` on the shelf. When that fails the work is only

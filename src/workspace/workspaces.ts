@@ -4,7 +4,7 @@ import type { CommandResult, Execute } from "../core/command.ts";
 import type { Sha } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { FileChange } from "./file-change.ts";
-import type { Shelf } from "./shelf.ts";
+import type { Shelves } from "./shelf.ts";
 import type { WarmPoolBounds } from "./warm-pool.ts";
 
 /** As much of a repository as git needs. */
@@ -42,7 +42,7 @@ export interface WorkspacesOptions {
   /** What all mirrors together may take on the disk before those that nobody used for a day go; default 0: no bound. */
   readonly mirrorBytes?: number;
   /** Where finished work is kept for workers on other machines; without it this machine's mirrors alone have it. */
-  readonly shelf?: Shelf | undefined;
+  readonly shelves?: Shelves | undefined;
   readonly log?: Log;
 }
 

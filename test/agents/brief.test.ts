@@ -57,6 +57,17 @@ describe("the brief", () => {
     expect(outside(brief)).not.toContain("EVIL");
   });
 
+  test.each([
+    ["Change", true],
+    ["Characterization", true],
+    ["Conclusion", true],
+    ["Setup", false],
+  ] as const)("asks whoever makes a %s for a word on each thread: %s", (makes, asks) => {
+    const brief = writeBrief(newTask({ makes, revises: "people", reasons: ["Thread 1"] }), material, BOUNDARY);
+    expect(brief.includes("In `answers`, hand in what you did about each thread")).toBe(asks);
+    expect("answers" in artifactSchemas[makes].shape).toBe(asks);
+  });
+
   test("an agent that another one commands is told so, and what that one wrote is inside blocks", () => {
     const part = {
       type: "child" as const,

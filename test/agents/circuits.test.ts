@@ -1,5 +1,5 @@
 // Circuits: what opens one, what it is about, and how it closes again.
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createCircuits } from "#src/agents/circuits.ts";
 
 const of = ["fixer", "claude-opus-5-5"] as const;
@@ -33,13 +33,19 @@ test("a failure of another kind, and a success, begin a new row", async () => {
 });
 
 test("half open, one failure of whatever kind opens it again, and a success closes it", async () => {
-  const circuits = createCircuits({ halfOpenMs: 5 });
-  const halfOpen = () => vi.waitFor(() => expect(circuits.open(...of)).toBeUndefined());
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const circuits = createCircuits();
+  const halfOpen = () => {
+    expect(circuits.open(...of)).toBeDefined();
+    vi.setSystemTime(Date.now() + 5 * 60_000);
+    expect(circuits.open(...of)).toBeUndefined();
+  };
   for (let count = 0; count < 3; count += 1) await circuits.failed(...of, "away", "no");
-  await halfOpen();
+  halfOpen();
   await circuits.failed(...of, "refused", "no");
   expect(circuits.open(...of)?.failure).toBe("refused: no");
-  await halfOpen();
+  halfOpen();
   await circuits.succeeded(...of);
   for (let count = 0; count < 2; count += 1) await circuits.failed(...of, "away", "no");
   expect(circuits.open(...of)).toBeUndefined();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { silentLog } from "#src/core/log.ts";
 import { RunEvent, type RecordedEvent } from "#src/engine/events.ts";
 import { fold } from "#src/engine/fold.ts";
+import { shownKey } from "#src/github/shown.ts";
 import { openStore } from "#src/store/open-store.ts";
 import type { Grounds, Subject } from "#test/support/grounds.ts";
 import { until } from "#test/support/until.ts";
@@ -11,18 +12,38 @@ import { check } from "./experiment.ts";
 /** When each model call of these grounds was made, by its number; fed by the script. */
 export type CallTimes = Map<number, number>;
 
+const storeOf = (grounds: Grounds, databaseUrl: string | undefined) =>
+  openStore({
+    databaseUrl,
+    folder: join(grounds.home, "database"),
+    parse: (json) => RunEvent.parse(json),
+    log: silentLog,
+  });
+
 /** The events of all runs about these subjects, newest run of each. No other process may have the embedded database open. */
 export async function logsOf(
   grounds: Grounds,
   subjects: readonly Subject[],
   databaseUrl?: string,
 ): Promise<RecordedEvent[][]> {
-  await using store = await openStore({
-    databaseUrl,
-    folder: join(grounds.home, "database"),
-    parse: (json) => RunEvent.parse(json),
-    log: silentLog,
-  });
+  await using store = await storeOf(grounds, databaseUrl);
+  return await logsIn(store, subjects);
+}
+
+/** Waits until everything about the ended run of this subject is on GitHub: until then any process may show it. */
+export async function allShown(grounds: Grounds, subject: Subject, databaseUrl: string): Promise<void> {
+  await using store = await storeOf(grounds, databaseUrl);
+  const shown = async () => {
+    const [events = []] = await logsIn(store, [subject]);
+    return events.length > 0 && (await store.outbox.read(shownKey(fold(events))))?.doneAt !== undefined;
+  };
+  await until(shown, { every: 100, what: `the end in ${subject.repo} was never all shown` });
+}
+
+async function logsIn(
+  store: Awaited<ReturnType<typeof storeOf>>,
+  subjects: readonly Subject[],
+): Promise<RecordedEvent[][]> {
   const lines = await store.log.list({ limit: 10_000 });
   const logs: RecordedEvent[][] = [];
   for (const { repo, number } of subjects) {

@@ -8,7 +8,7 @@ import { allPublished, openGrounds } from "#test/support/grounds.ts";
 import { until } from "#test/support/until.ts";
 import { numbersFrom } from "#test/support/numbers.ts";
 import { between, check, type Experiment, type Outcome } from "./experiment.ts";
-import { checkNothingLeft, checkPaidOnce, checkPublishedOnce, logsOf, type CallTimes } from "./once.ts";
+import { allShown, checkNothingLeft, checkPaidOnce, checkPublishedOnce, logsOf, type CallTimes } from "./once.ts";
 
 /** How long a process that woke up is watched for writes, milliseconds. */
 const WATCHED_MS = 4_000;
@@ -32,6 +32,7 @@ async function freeze(seed: number, frozenMs: number, wrong: string[]): Promise<
   const frozenAt = performance.now();
   await using other = await grounds.start();
   await allPublished([subject]);
+  await allShown(grounds, subject, address.url);
   const tookMs = performance.now() - frozenAt;
   await delay(Math.max(0, frozenMs - tookMs));
   await grounds.playground.settled();

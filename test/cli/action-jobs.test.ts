@@ -1,14 +1,33 @@
 // What a job hears that may write nothing: words reach the run at once, and are answered by the next job, once.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { openActionBaton } from "#src/cli/action-baton.ts";
 import { readActionEnv } from "#src/cli/action-env.ts";
+import { beginJob } from "#src/cli/action-jobs.ts";
 import { newsSince } from "#src/cli/action-news.ts";
 import { createOwing } from "#src/cli/action-owing.ts";
 import { jobRequests } from "#src/cli/action-place.ts";
 import { silentLog } from "#src/core/log.ts";
+import { readEnv } from "#src/env.ts";
 import { openPlayground } from "#src/playground/playground.ts";
 import { issueOfBranch } from "#src/github/branch.ts";
 import { translate } from "#src/intake/translate.ts";
+import { actionsApp, actionsBot, mintJobToken } from "#test/support/actions-identity.ts";
+import { prepareDatabase } from "#test/support/prepared-database.ts";
 import { commentPayload, intakeWorld, MemoryDeliveries, self } from "#test/support/intake-world.ts";
+
+const never = new AbortController().signal;
+/** What a job of Actions finds in its environment. */
+const inJob = {
+  GITHUB_ACTIONS: "true",
+  GITHUB_REPOSITORY: "octo/tab",
+  GITHUB_EVENT_NAME: "issues",
+  GITHUB_EVENT_PATH: import.meta.filename,
+  GITHUB_RUN_ID: "7",
+  GITHUB_WORKFLOW_REF: "octo/tab/.github/workflows/baton.yml@refs/heads/main",
+};
 
 test("a stop is carried out by the job that may not answer, and answered by the next", async () => {
   const deliveries = new MemoryDeliveries();
@@ -40,6 +59,54 @@ test("a stop is carried out by the job that may not answer, and answered by the 
   expect(await stops()).toBe(1);
   expect(next.publisher.acknowledged).toHaveLength(2);
   expect(next.publisher.kinds).toEqual(["status"]);
+});
+
+test("how often the workflow has started itself is counted anew when a person says something, and not when Baton does", async () => {
+  await using undo = new AsyncDisposableStack();
+  const home = await mkdtemp(join(tmpdir(), "baton-again-"));
+  undo.defer(() => rm(home, { recursive: true, force: true }));
+  const playground = undo.use(
+    await openPlayground({
+      apps: [actionsApp],
+      users: [actionsBot, { login: "maria", tokens: ["token-of-maria"] }],
+    }),
+  );
+  await playground.addRepository({ owner: "octo", name: "tab", from: { a: "b" }, collaborators: { maria: "admin" } });
+  const repo = "octo/tab";
+  const { id } = playground.repository(repo);
+  const { number } = await playground.openIssue({ repo, title: "A bug", body: "It is wrong.", as: "maria" });
+  await prepareDatabase(join(home, "database"));
+  const notes = { self: { slug: "github-actions", login: actionsBot.login }, since: 0, again: 2 };
+  await writeFile(join(home, "notes.json"), JSON.stringify(notes));
+  const event = join(home, "event.json");
+  await writeFile(event, JSON.stringify({ repository: { id, full_name: repo, default_branch: "main" } }));
+  const token = await mintJobToken(playground.apiUrl, id, { issues: "write", "pull-requests": "write" });
+  const source = {
+    ...inJob,
+    GITHUB_EVENT_NAME: "workflow_dispatch",
+    GITHUB_EVENT_PATH: event,
+    BATON_MODE: "begin",
+    BATON_SUBJECT: String(number),
+    BATON_HOME: home,
+    GITHUB_API_URL: playground.apiUrl,
+    GITHUB_TOKEN: token,
+  };
+  const action = readActionEnv(source);
+  const env = readEnv(["token"], source);
+  await using baton = await openActionBaton(action, env, silentLog);
+  const begin = () =>
+    beginJob({ action, env, subject: number, baton, journal: silentLog, signal: never, print: () => undefined });
+  await fetch(`${playground.apiUrl}/repos/${repo}/issues/${number}/comments`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ body: "Which of the two do you mean?" }),
+  });
+  expect(playground.comments({ repo, number }).map(({ body }) => body)).toHaveLength(1);
+  await begin();
+  expect(baton.notes.again).toBe(2);
+  playground.comment({ repo, number, body: "The first one.", as: "maria" });
+  await begin();
+  expect(baton.notes.again).toBe(0);
 });
 
 test("without an App's installation a comment counts only where Baton works with a token", async () => {
@@ -83,16 +150,7 @@ test("a branch says which issue it is of", () => {
 
 test("outside of a job, and with inputs that cannot be, it says what to do", () => {
   expect(() => readActionEnv({})).toThrow(/inside a job of GitHub Actions only.*baton run/);
-  const job = {
-    GITHUB_ACTIONS: "true",
-    GITHUB_REPOSITORY: "octo/tab",
-    GITHUB_EVENT_NAME: "issues",
-    GITHUB_EVENT_PATH: import.meta.filename,
-    GITHUB_RUN_ID: "7",
-    GITHUB_WORKFLOW_REF: "octo/tab/.github/workflows/baton.yml@refs/heads/main",
-    BATON_MODE: "work",
-    BATON_SUBJECT: "",
-  };
+  const job = { ...inJob, BATON_MODE: "work", BATON_SUBJECT: "" };
   expect(readActionEnv(job)).toMatchObject({ workflow: ".github/workflows/baton.yml", subject: undefined });
   expect(() => readActionEnv({ ...job, BATON_MODE: "deploy" })).toThrow(/BATON_MODE must be one of begin, work/);
   expect(() => readActionEnv({ ...job, BATON_SUBJECT: "12; rm" })).toThrow(/BATON_SUBJECT must be the number/);

@@ -7,6 +7,7 @@ import type { RunEvent } from "#src/engine/events.ts";
 import { reasonsToRevise, revisedStage } from "#src/engine/revise.ts";
 import { createLibrary } from "#src/workflows/load.ts";
 import type { State } from "#src/engine/state.ts";
+import type { Artifact } from "#src/workflows/artifacts.ts";
 import { commitNamed } from "#test/support/engine-world.ts";
 import { recordedRuns } from "#test/support/recorded-run.ts";
 
@@ -134,6 +135,7 @@ describe("a revision", () => {
   });
 
   describe("whose demands contradict each other", () => {
+    const opposed = [{ thread: 1, done: false, what: "…", contradicts: 2 }];
     const start: RunEvent = { type: "stage.started", stage: "fix", attempt: 2, reasons: ["x"] };
     const answered = (...pairs: [number, number | undefined][]): RunEvent => {
       const answers = pairs.map(([thread, contradicts]) => ({
@@ -142,10 +144,16 @@ describe("a revision", () => {
         what: "…",
         ...(contradicts === undefined ? {} : { contradicts }),
       }));
-      const value = { summary: "s", files: [], followUps: [], answers };
-      const artifact = { name: "Change" as const, value };
-      return { type: "agent.finished", stage: "fix", attempt: 2, artifact, commit: commitNamed("d"), changes: [] };
+      return changed({ name: "Change", value: { summary: "s", files: [], followUps: [], answers } });
     };
+    const changed = (artifact: Artifact): RunEvent => ({
+      type: "agent.finished",
+      stage: "fix",
+      attempt: 2,
+      artifact,
+      commit: commitNamed("d"),
+      changes: [],
+    });
     const then2 = (...pairs: [number, number | undefined][]) => then(asked, start, answered(...pairs));
 
     test("ends with a question about each pair, and neither checks nor keeps what was made", () => {
@@ -160,6 +168,18 @@ describe("a revision", () => {
       ]);
       expect(contradictions(state)).toMatchObject([[{ thread: { id: 4 } }, { thread: { id: 5 } }]]);
       expect(contradictions(then2([2, 0]))).toMatchObject([[{ number: 0, thread: undefined }, { thread: { id: 5 } }]]);
+    });
+
+    test.each<Artifact>([
+      { name: "Conclusion", value: { summary: "s", sections: [], files: [], followUps: [], answers: opposed } },
+      {
+        name: "Characterization",
+        value: { testFiles: ["a.test.js"], command: "npm test", covers: "c", notes: "n", answers: opposed },
+      },
+    ])("is heard in a $name too", (artifact) => {
+      expect(contradictions(then(asked, start, changed(artifact)))).toMatchObject([
+        [{ thread: { id: 4 } }, { thread: { id: 5 } }],
+      ]);
     });
 
     test("does not, where none is named that is there", () => {

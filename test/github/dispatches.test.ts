@@ -8,6 +8,7 @@ import { created } from "#test/support/engine-world.ts";
 import { checkAnswer, checkRequest } from "#test/support/openapi.ts";
 
 let playground: Playground;
+let id = 0;
 beforeAll(async () => {
   playground = await openPlayground({
     users: [
@@ -24,14 +25,14 @@ beforeAll(async () => {
     },
     collaborators: { maria: "write", eve: "read" },
   });
+  ({ id } = playground.repository("octo/tab"));
 });
 afterAll(async () => playground[Symbol.asyncDispose]());
 
-async function start(file: string, { token = "token-of-maria", branch = "main" } = {}) {
+async function start(file: string, { token = "token-of-maria" } = {}) {
   const client = await createClient({ token, apiUrl: playground.apiUrl, log: silentLog });
   const dispatch = createDispatches({ octokitFor: () => Promise.resolve(client), log: silentLog });
-  const { id } = playground.repository("octo/tab");
-  return await dispatch({ ...created().repo, id, defaultBranch: branch }, file, { run: "run-0123456789ab" });
+  return await dispatch({ ...created().repo, id, defaultBranch: "main" }, file, { run: "run-0123456789ab" });
 }
 
 test("a workflow is started on the default branch, by a request that GitHub knows", async () => {
@@ -49,8 +50,21 @@ test("a workflow is started on the default branch, by a request that GitHub know
 test.each([
   ["no such file", "baton.yaml", {}, /no such workflow on main/],
   ["a file that is started otherwise", "ci.yml", {}, /workflow_dispatch/],
-  ["a branch that is gone", "baton.yml", { branch: "gone" }, /No ref/],
   ["somebody without the right", "baton.yml", { token: "token-of-eve" }, /Actions: write/],
 ])("%s is refused for good", async (_, file, how, why) => {
   expect(await start(file, how)).toEqual({ type: "refused", why: expect.stringMatching(why) });
+});
+
+test("a default branch that was renamed since the run began is the one it is started on", async () => {
+  await playground.push({ repo: "octo/tab", as: "maria", branch: "trunk", files: {} });
+  await playground.setDefaultBranch({ repo: "octo/tab", as: "maria", branch: "trunk" });
+  await playground.deleteBranch({ repo: "octo/tab", as: "maria", branch: "main" });
+  expect(await start("baton.yml")).toEqual({ type: "sent" });
+  expect(playground.journal.at(-1)?.body).toMatchObject({ ref: "trunk" });
+  expect(await start("baton.yaml")).toEqual({ type: "refused", why: "there is no such workflow on trunk" });
+});
+
+test("a repository that is gone is said as that", async () => {
+  await playground.deleteRepository({ repo: "octo/tab", as: "maria" });
+  expect(await start("baton.yml")).toEqual({ type: "refused", why: expect.stringContaining("Not Found") });
 });

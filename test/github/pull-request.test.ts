@@ -6,11 +6,14 @@ import type { GateResult } from "#src/engine/events.ts";
 import { MAX_BODY } from "#src/github/markdown.ts";
 import { createNeutral } from "#src/github/neutral.ts";
 import { pullRequestBody, pullRequestTitle } from "#src/github/pull-request.ts";
+import { answerTo } from "#src/github/thread-answers.ts";
+import type { Artifact } from "#src/workflows/artifacts.ts";
 import { branchName } from "#src/github/branch.ts";
 import { changeOf } from "#src/engine/state.ts";
 import { artifactFor } from "#test/support/engine-world.ts";
 import { evidence, fixCommit, gateResult, recordedRuns, RunScript, sampleChanges } from "#test/support/recorded-run.ts";
 
+const done = [{ thread: 1, done: true, what: "It has a name." }];
 const neutral = createNeutral(createRedact([]));
 const facts = {
   head: fixCommit,
@@ -241,4 +244,23 @@ test("a change without a diagnosis or a review still makes a body", () => {
     .routed()
     .stage("fix", { artifact: artifactFor("fix") });
   expect(pullRequestBody(state, facts)).not.toMatch(/undefined|Root cause/);
+});
+
+test.each<Artifact>([
+  { name: "Change", value: { summary: "s", files: [], followUps: [], answers: done } },
+  { name: "Conclusion", value: { summary: "s", sections: [], files: [], followUps: [], answers: done } },
+  {
+    name: "Characterization",
+    value: { testFiles: ["a.test.js"], command: "npm test", covers: "c", notes: "n", answers: done },
+  },
+])("what the agents say of a thread in a $name is answered there", (artifact) => {
+  const thread = { id: 4, path: "src/a.js", outdated: false, text: "@maria: Why?" };
+  const by = { login: "maria", id: 7 };
+  const state = recordedRuns
+    .succeeded()
+    .add({ type: "revision.requested", by, quote: "a review", stage: "fix", words: "", threads: [thread] })
+    .stage("fix", { artifact }).state;
+  expect(answerTo(state, thread, fixCommit, neutral)).toBe(
+    `It has a name.\n\nDone in ${fixCommit}, as the agents say.`,
+  );
 });

@@ -92,6 +92,24 @@ describe("claiming a run", () => {
     expect(await own.claim(await own.start({}, true))).toMatchObject({ status: 403 });
   });
 
+  test("goes by the default branch as it is now, whatever it was called when the run began", async () => {
+    const onTrunk = "octo/tab/.github/workflows/baton.yml@refs/heads/trunk";
+    const renamed = {
+      ...usualClaims,
+      ref: "refs/heads/trunk",
+      workflow_ref: onTrunk,
+      job_workflow_ref: onTrunk,
+    };
+    expect(await at.claim(await at.start(), renamed)).toMatchObject({ status: 403 });
+    at.defaultBranch = "trunk";
+    try {
+      expect(await at.claim(await at.start(), renamed)).toMatchObject({ status: 200 });
+      expect(await at.claim(await at.start())).toMatchObject({ status: 403 });
+    } finally {
+      at.defaultBranch = "main";
+    }
+  });
+
   test("is refused while another job has it, and when it has ended or waits", async () => {
     const run = await at.start();
     const token = await at.token(run);
@@ -261,6 +279,12 @@ describe("a job with a run", () => {
     const { token: other } = Claimed.parse((await at.claim(elsewhere, claims)).body);
     expect(await at.ask(other, "GET", path)).toMatchObject({ status: 404 });
 
+    // What a worker of the server shelved for the repository, before the run was the jobs', is theirs as well.
+    const own = { commit: commit(7), start: commit(5), bundle };
+    await at.jobs.shelves({ id: 11 }).put(own);
+    expect(await at.ask(token, "GET", `work/${commit(7)}`)).toEqual({ status: 200, body: "a bundle" });
+    expect(await at.ask(other, "GET", `work/${commit(7)}`)).toMatchObject({ status: 404 });
+
     at.refusedWork = ["it changes .git"];
     expect(await at.ask(token, "PUT", `work/${commit(6)}`, bundle)).toMatchObject({
       status: 422,
@@ -278,15 +302,10 @@ describe("a job with a run", () => {
     ["POST", "ask", { ask: "publish" }],
   ] as const;
 
-  test.each(everything)("that was silent too long is refused: %s %s", async (method, path, body) => {
+  test("that was silent too long lives again when it speaks, as long as nobody has taken the run", async () => {
     await at.silence();
-    expect(await at.ask(token, method, path, body)).toMatchObject({
-      status: 409,
-      body: { error: { code: "fence-lost" } },
-    });
-    // Nobody has taken the run: it goes on.
-    expect(await at.ask(token, "POST", "beat")).toMatchObject({ status: 200 });
-    expect(await at.ask(token, "GET", "events?after=0")).toMatchObject({ status: 200 });
+    expect(await at.ask(token, "POST", "events", { expected: 1, events: [driven] })).toMatchObject({ status: 200 });
+    expect(await at.claim(run)).toMatchObject({ status: 409, body: { error: { code: "run-taken" } } });
   });
 
   test.each([...everything, ["POST", "beat", undefined] as const])(
@@ -339,6 +358,22 @@ describe("the engine in a job", () => {
     });
     expect(await remote.edges.log.read(run)).toEqual(events);
     expect(await at.claim(run)).toMatchObject({ status: 409 });
+  });
+
+  test("works it whichever of two servers answers, and both say to others that it is taken", async () => {
+    const run = await at.start();
+    const { url, came } = await at.besides();
+    await using remote = await at.remote(run, { server: url });
+    const two = await at.besides();
+    for (const server of [two.url, two.url])
+      await expect(at.remote(run, { server })).rejects.toMatchObject({ code: "run-taken" });
+    const { opened } = at.publisher;
+    expect(await workRun(remote, engineWith(at.log, { clock: systemClock, ...remote.edges }), never)).toBe("ended");
+    const events = await at.log.read(run);
+    expect(fold(events).finished).toMatchObject({ outcome: "succeeded" });
+    expect(events.map(({ version }) => version)).toEqual(events.map((_, index) => index + 1));
+    expect(at.publisher.opened).toBe(opened + 1);
+    expect(Math.min(...came)).toBeGreaterThan(5);
   });
 
   test("records no secret that the job holds", async () => {

@@ -10,7 +10,8 @@ import { openEventLog } from "#src/store/event-log.ts";
 import { openClaims, usualLimits } from "#src/store/claims.ts";
 import { openPostgres } from "#src/store/postgres.ts";
 import { readRunFile } from "#src/store/run-file.ts";
-import { created } from "#test/support/engine-world.ts";
+import { createShelves } from "#src/store/shelf.ts";
+import { commit, created } from "#test/support/engine-world.ts";
 import { postgresHere, temporaryFolder, temporaryUrl } from "./databases.ts";
 
 const parse = (json: unknown) => RunEvent.parse(json);
@@ -67,6 +68,69 @@ describe.skipIf(!postgresHere)("a database", () => {
     // What was under way is due at once.
     await using claims = await openClaims(database, usualLimits);
     expect(await claims.next()).toBe(unfinished?.run);
+  });
+
+  test("whose work was on one shelf has it on that of each repository, as its own runs say and no job", async () => {
+    await using place = await temporaryUrl();
+    {
+      await using old = await openPostgres(place.url, silentLog);
+      await old.query(
+        `CREATE SCHEMA baton; CREATE SCHEMA bullmq;
+         CREATE TABLE baton.migrations (number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
+      );
+      const folder = join(firstMigration, "..");
+      const files = (await readdir(folder)).sort();
+      for (const file of files.slice(
+        0,
+        files.findIndex((name) => name.endsWith("-shelves.sql")),
+      )) {
+        await old.query(await readFile(join(folder, file), "utf8"));
+        await old.query("INSERT INTO baton.migrations (number, name) VALUES ($1, $2)", [
+          Number(file.slice(0, 3)),
+          file,
+        ]);
+      }
+      const run = async (id: string, repo: number, ...events: object[]) => {
+        await old.query(
+          `INSERT INTO baton.runs (run_id, repo_id, owner, name, subject, subject_key, created_at)
+           VALUES ($1, $2, 'octo', $1, 1, $1, now())`,
+          [id, repo],
+        );
+        for (const [at, event] of events.entries())
+          await old.query(
+            "INSERT INTO baton.events (run_id, version, at, type, event) VALUES ($1, $2, now(), $3, $4)",
+            [id, at + 1, "type" in event ? event.type : "", JSON.stringify(event)],
+          );
+      };
+      const finished = {
+        type: "agent.finished",
+        commit: commit(1),
+        artifact: { commit: commit(4), says: "\\u0000 \0 \ud800" },
+      };
+      const merged = { type: "wave.merged", commit: commit(2), conflict: { marked: commit(3) } };
+      await run("server", 1, finished, merged, { type: "agent.turn", commit: commit(4) });
+      await run("job", 2, finished);
+      await run("dispatched", 3, finished);
+      await old.query(
+        `INSERT INTO baton.jobs (run_id, asked, came, worker, token_hash) VALUES
+         ('job', 1, true, 'job-1', 'x'), ('dispatched', 1, false, NULL, NULL)`,
+      );
+      const put = "INSERT INTO baton.work (commit, start, bundle, repo_id) VALUES ($1, $2, '', $3)";
+      for (const number of [1, 2, 3, 4]) await old.query(put, [commit(number), commit(9), null]);
+      await old.query(put, [commit(5), commit(9), 2]);
+    }
+    await using database = await openDatabase({ url: place.url, log: silentLog });
+    const shelves = createShelves(database);
+    const found = async (id: number) => {
+      const all = await Promise.all([1, 2, 3, 4, 5].map((one) => shelves({ id }).get(commit(one))));
+      return all.flatMap((work, at) => (work ? [at + 1] : []));
+    };
+    expect(await Promise.all([1, 2, 3].map(found))).toEqual([[1, 2, 3], [5], [1]]);
+    // Who runs still goes on as before.
+    await database.query(
+      "INSERT INTO baton.work (commit, start, bundle) VALUES ($1, $1, '') ON CONFLICT (commit) DO NOTHING",
+      [commit(6)],
+    );
   });
 
   test("that a newer version brought up to date serves who has it open, and refuses who starts", async () => {

@@ -278,7 +278,12 @@ describe.each(databases)("workers on $name", ({ here, open }) => {
       };
       await using worker = here.worker(counted);
       // It was driven once, for what was said; then nobody finds it due.
-      await expect.poll(() => looks > 2 && worker.driving === 0, soon).toBe(true);
+      await expect
+        .poll(() => {
+          worker.look();
+          return looks > 2 && worker.driving === 0;
+        }, soon)
+        .toBe(true);
       const driven = () =>
         here.log.read(run).then((all) => all.filter(({ event }) => event.type === "run.driven").length);
       const times = await driven();

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "#src/core/errors.ts";
 import { sha, type Sha } from "#src/core/ids.ts";
+import { BreakingReview } from "./breaking-review.ts";
 import { checkRequest } from "./openapi.ts";
 
 /**
@@ -126,6 +127,8 @@ export class BreakingGitHub implements AsyncDisposable {
   afterwards: (call: Call) => void = () => {};
   /** GitHub's clock, in milliseconds since 1970: the date of its answers. */
   now: () => number = Date.now;
+  /** Checks and threads of its pull request. */
+  readonly review = new BreakingReview(() => this.#id());
   readonly folder: string;
   url = "";
   #late: (() => void)[] = [];
@@ -179,8 +182,8 @@ export class BreakingGitHub implements AsyncDisposable {
     const call = { method, path: decodeURIComponent(url.pathname) };
     this.calls.push(call);
     const seen = { method, path: url.pathname, query: Object.fromEntries(url.searchParams), ...(body ? { body } : {}) };
-    // GitHub does not describe this one, and redirects to it.
-    const described = !/^\/repositories\/\d+$/.test(url.pathname);
+    // GitHub does not describe the first, and redirects to it; the second has a description of its own.
+    const described = !/^\/repositories\/\d+$|^\/graphql$/.test(url.pathname);
     if (described)
       this.complaints.push(...checkRequest(seen).map((complaint) => `${method} ${url.pathname}: ${complaint}`));
     const fault = this.faults(call);
@@ -227,9 +230,11 @@ export class BreakingGitHub implements AsyncDisposable {
         },
       ];
     }
-    if (match(/^GET \/issues\/12\/comments$/)) return [200, this.comments.map((comment) => this.#comment(comment))];
-    if (match(/^POST \/issues\/12\/comments$/)) {
-      const comment = { id: this.#id(), issue: 12, body: string("body"), by: 1, edits: 0 };
+    if ((found = match(/^(GET|POST) \/issues\/(\d+)\/comments$/))) {
+      const issue = Number(found[2]);
+      if (found[1] === "GET")
+        return [200, this.comments.filter((one) => one.issue === issue).map((comment) => this.#comment(comment))];
+      const comment = { id: this.#id(), issue, body: string("body"), by: 1, edits: 0 };
       this.comments.push(comment);
       return [201, this.#comment(comment)];
     }
@@ -368,15 +373,18 @@ export class BreakingGitHub implements AsyncDisposable {
       const users = Object.values(accounts).filter(({ login }) => pull?.reviewers.includes(login));
       return [200, { users, teams: [] }];
     }
-    if ((found = match(/^(PATCH|POST) \/pulls\/(\d+)(\/requested_reviewers)?$/))) {
+    if ((found = match(/^(GET|PATCH|POST) \/pulls\/(\d+)(\/requested_reviewers)?$/))) {
       const pull = this.pulls.find(({ number }) => number === Number(found?.[2]));
       if (!pull) return [404, { message: "Not Found" }];
+      if (found[1] === "GET") return [200, this.#pull(pull)];
       if (found[3] !== undefined)
         for (const login of Array.isArray(body["reviewers"]) ? body["reviewers"].map(String) : [])
           if (!pull.reviewers.includes(login)) pull.reviewers.push(login);
       if (found[3] === undefined) [pull.title, pull.body] = [string("title"), string("body")];
       return [found[3] === undefined ? 200 : 201, this.#pull(pull)];
     }
+    const reviewed = this.review.act(route, body, query, accounts[1]);
+    if (reviewed) return reviewed;
     throw new Error(`nobody taught this GitHub ${route}`);
   }
 

@@ -1,23 +1,27 @@
-// Everything Baton ever writes to GitHub, as one play: two runs on one issue, from 👀 to the comment at the end. Tests and the
-// chaos script break it on every request and then ask what is wrong.
+// Everything Baton ever writes to GitHub, as one play: two runs on one issue, from 👀 to the comment at the end, and a change that a
+// person wants of the pull request. Tests and the chaos script break it on every request and then ask what is wrong.
 import { isRefused } from "#src/github/failure.ts";
 import { newRunId, type Sha } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { RunId } from "#src/core/ids.ts";
+import type { Check } from "#src/engine/checks.ts";
 import type { RecordedEvent } from "#src/engine/events.ts";
 import type { Publisher } from "#src/engine/ports.ts";
+import type { State } from "#src/engine/state.ts";
 import { createClient, type Timing } from "#src/github/client.ts";
 import { createProjection, type GitHubProjection } from "#src/github/projection.ts";
 import { createPublisher } from "#src/github/publisher.ts";
 import type { RequestsOptions } from "#src/github/requests.ts";
 import { createMemoryOutbox, type Outbox } from "#src/store/outbox.ts";
+import { Change, type Artifact } from "#src/workflows/artifacts.ts";
 import { bareRepository, BreakingGitHub, git, writeCommit, type Call } from "./breaking-github.ts";
+import { FIRST_REMARK } from "./breaking-review.ts";
 import { GitWorkspaces } from "./git-workspaces.ts";
 import { RunScript } from "./recorded-run.ts";
 
 /** Every kind of write, by method and path. */
 export const writeKinds: readonly { readonly name: string; readonly route: RegExp }[] = [
-  { name: "write a comment", route: /^POST .*\/issues\/12\/comments$/ },
+  { name: "write a comment", route: /^POST .*\/issues\/\d+\/comments$/ },
   { name: "edit a comment", route: /^PATCH .*\/issues\/comments\/\d+$/ },
   { name: "take a comment away", route: /^DELETE .*\/issues\/comments\/\d+$/ },
   { name: "react", route: /^POST .*\/reactions$/ },
@@ -33,6 +37,11 @@ export const writeKinds: readonly { readonly name: string; readonly route: RegEx
   { name: "open a pull request", route: /^POST .*\/pulls$/ },
   { name: "update a pull request", route: /^PATCH .*\/pulls\/\d+$/ },
   { name: "ask for a review", route: /^POST .*\/requested_reviewers$/ },
+  { name: "write a check run", route: /^POST .*\/check-runs$/ },
+  { name: "change a check run", route: /^PATCH .*\/check-runs\/\d+$/ },
+  { name: "have a check run again", route: /^POST .*\/check-runs\/\d+\/rerequest$/ },
+  { name: "answer a thread", route: /^POST .*\/pulls\/13\/comments\/\d+\/replies$/ },
+  { name: "ask by GraphQL", route: /^POST \/graphql$/ },
 ];
 
 export const readKinds: readonly { readonly name: string; readonly route: RegExp }[] = [
@@ -52,7 +61,7 @@ const fixed = {
   "logo.bin": new Uint8Array([1, 2, 250]),
   "src/neu.js": "größer\r\n",
 };
-let original: { folder: string; base: Sha; first: Sha; second: Sha } | undefined;
+let original: { folder: string; base: Sha; first: Sha; second: Sha; third: Sha } | undefined;
 
 /** One repository for all plays of a process; each play has a copy. */
 function originalRepository() {
@@ -62,7 +71,8 @@ function originalRepository() {
   git(folder, ["update-ref", "refs/heads/main", base]);
   const first = writeCommit(folder, fixed, [base], "the fix");
   const second = writeCommit(folder, { ...fixed, "src/split.js": "better\n" }, [base], "a better fix");
-  return (original = { folder, base, first, second });
+  const third = writeCommit(folder, { ...fixed, "src/split.js": "named\n" }, [second], "as a person wants it");
+  return (original = { folder, base, first, second, third });
 }
 
 /** A process that publishes. It shares nothing with another but what it is given. */
@@ -90,6 +100,27 @@ export interface Play extends AsyncDisposable {
 }
 
 const signal = new AbortController().signal;
+const maria = { login: "maria", id: 7 };
+const thread = { id: FIRST_REMARK, path: "src/split.js", outdated: false, text: "@maria: Name it." };
+const answered: Artifact = {
+  name: "Change",
+  value: Change.parse({
+    summary: "Named it.",
+    files: [],
+    followUps: [],
+    answers: [{ thread: 1, done: true, what: "It has a name." }],
+  }),
+};
+const theirs: Check = {
+  name: "theirs",
+  id: 90,
+  state: "failed",
+  by: "somebody's App",
+  app: 5,
+  conclusion: "failure",
+  url: "",
+  workflowRun: undefined,
+};
 const self = { login: "baton[bot]", id: 1, appId: undefined };
 const branch = "baton/issue-12-splitting-loses-a-cent";
 
@@ -97,7 +128,7 @@ export async function openPlay(
   timing: Timing,
   shared: Partial<RequestsOptions> & { outbox?: Outbox } = {},
 ): Promise<Play> {
-  const { folder: from, base, first, second } = originalRepository();
+  const { folder: from, base, first, second, third } = originalRepository();
   const folder = bareRepository(from);
   const github = await BreakingGitHub.open(folder);
   github.now = () => timing.now();
@@ -133,16 +164,36 @@ export async function openPlay(
     async ({ projection }) => {
       const { runId } = run.state;
       for (const event of run.events.slice(knownOf(runId).taken, length)) append(runId, event);
-      knownOf(runId).taken = Math.max(length, knownOf(runId).taken);
+      knownOf(runId).taken = Math.max(Math.min(length, run.events.length), knownOf(runId).taken);
       await projection.settle(runId);
     };
   const publish = (run: RunScript): Step["act"] => {
-    const due = run.state;
+    let due: State | undefined;
+    let isIn = false;
     return async ({ publisher }) => {
+      due ??= run.state;
       const answer = await publisher.openPullRequest(due, signal);
       if (answer.type === "refused") throw new Error(`refused: ${answer.message}`);
-      if (!run.state.finished) run.add(answer.event).finished("succeeded", "verified", "Draft pull request opened.");
+      // Whoever comes second finds it in the script.
+      if (!isIn) run.add(answer.event).finished("succeeded", "verified", "Draft pull request opened.");
+      isIn = true;
     };
+  };
+  /** A person has the second pull request changed, and the agents say that they did it. */
+  const revise: Step["act"] = async (worker) => {
+    const [, run] = runs;
+    if (!run.state.revision)
+      run
+        .add({ type: "revision.requested", by: maria, quote: "a review", stage: "fix", words: "", threads: [thread] })
+        .driven()
+        .stage("fix", { commit: third, artifact: answered })
+        .stage("verify")
+        .stage("review")
+        .stage("publish");
+    await grown(run, 1_000)(worker);
+  };
+  const rerun: Step["act"] = async ({ publisher }) => {
+    await publisher.rerunChecks(repo, base, [theirs]);
   };
   const { repo, subject } = runs[0].state.created;
   const answer =
@@ -157,6 +208,10 @@ export async function openPlay(
       { name: `publish ${index}`, act: publish(run) },
       { name: `end ${index}`, act: grown(run, 1_000) },
     ]),
+    { name: "revise", act: revise },
+    { name: "publish the change", act: publish(runs[1]) },
+    { name: "end the change", act: grown(runs[1], 1_000) },
+    { name: "have a check run again", act: rerun },
     { name: "answer", act: answer("one") },
     { name: "answer twice", act: answer("two") },
     { name: "take off", act: ({ publisher }: PlayWorker) => publisher.removeLabel(repo, subject, "agent/in-pr") },
@@ -185,7 +240,7 @@ export async function openPlay(
         outbox: options.outbox ?? outbox,
       };
       const publisher = createPublisher({ ...common, workspaces: new GitWorkspaces(folder), log: silentLog });
-      const projection = createProjection({ ...common, log, journal: silentLog });
+      const projection = createProjection({ ...common, checksFor: common.octokitFor, log, journal: silentLog });
       return { publisher, projection, [Symbol.asyncDispose]: () => projection[Symbol.asyncDispose]() };
     },
     async perform(step, worker, tries = 6) {
@@ -223,11 +278,20 @@ export async function openPlay(
       count("pull request", 1, github.pulls.length);
       const at = github.branches[branch];
       if (at === undefined) return { doubled, amiss: [...amiss, `there is no ${branch}`] };
-      if (git(folder, ["rev-parse", `${at}^{tree}`]) !== git(folder, ["rev-parse", `${second}^{tree}`]))
+      if (git(folder, ["rev-parse", `${at}^{tree}`]) !== git(folder, ["rev-parse", `${third}^{tree}`]))
         amiss.push("the branch does not hold the verified tree");
-      count("commit", 2, git(folder, ["rev-list", `${base}..${at}`]).split("\n").length);
+      count("commit", 3, git(folder, ["rev-list", `${base}..${at}`]).split("\n").length);
       if (!github.pulls[0]?.draft || !github.pulls[0].body.includes(runs[1].state.runId))
         amiss.push("the pull request does not show the second run");
+      const { review } = github;
+      const shown = review.shown();
+      // GitHub shows the newest of a name and keeps the others to itself; none can be taken away.
+      count("check run that is shown", 10, shown.length);
+      amiss.push(...shown.filter(({ status }) => status !== "completed").map(({ name }) => `${name} never ended`));
+      count("answer in the thread", 1, review.remarks.filter(({ to }) => to === FIRST_REMARK).length);
+      if (!review.resolved) amiss.push("the thread is not resolved");
+      // Asked for twice, it runs again all the same.
+      if (review.again.length === 0) amiss.push("the check does not run again");
       if (!github.pulls[0]?.reviewers.includes("maria")) amiss.push("nobody was asked for a review");
       return { doubled, amiss };
     },

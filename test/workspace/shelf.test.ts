@@ -8,7 +8,7 @@ import { sha, type Sha } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
 import { openSandbox } from "#src/hands/open-sandbox.ts";
 import { createWorkspaces } from "#src/workspace/create-workspaces.ts";
-import type { Shelf, ShelvedWork } from "#src/workspace/shelf.ts";
+import type { Shelf, Shelves, ShelvedWork } from "#src/workspace/shelf.ts";
 import { BatonError } from "#src/core/errors.ts";
 import { needs } from "#test/support/needs.ts";
 import { commitFiles, git, never } from "./world.ts";
@@ -19,7 +19,12 @@ let undo: AsyncDisposableStack;
 let folder: string;
 let head: Sha;
 let shelved: Map<Sha, ShelvedWork>;
+/** That of the repository with the number 1. */
 let shelf: Shelf;
+const shelvesWith =
+  (one: Shelf): Shelves =>
+  ({ id }) =>
+    id === 1 ? one : { put: () => Promise.resolve(), get: () => Promise.resolve(undefined) };
 beforeEach(async () => {
   undo = new AsyncDisposableStack();
   folder = await mkdtemp(join(tmpdir(), "baton-shelf-"));
@@ -34,7 +39,7 @@ beforeEach(async () => {
 });
 afterEach(async () => undo.disposeAsync());
 
-const repo = () => ({ owner: "octo", name: "tab", cloneUrl: join(folder, "origin") });
+const repo = () => ({ id: 1, owner: "octo", name: "tab", cloneUrl: join(folder, "origin") });
 
 async function machine(name: string, over: Shelf = shelf, warn: (message: string) => void = () => {}) {
   const log = { ...silentLog, warn };
@@ -45,7 +50,7 @@ async function machine(name: string, over: Shelf = shelf, warn: (message: string
       onHost: execute,
       inSandbox: sandbox.run,
       credential: () => Promise.resolve(undefined),
-      shelf: over,
+      shelves: shelvesWith(over),
       log,
       minFreeBytes: 0,
     }),
@@ -105,6 +110,13 @@ test("what nobody shelved is nowhere to be found", async () => {
   const made = await change(await machine("one"), head, "b.txt");
   shelved.clear();
   await expect((await machine("two")).paths(repo(), made, never)).rejects.toMatchObject({ code: "not-found" });
+});
+
+test("what is shelved for one repository is nowhere to be found for another", async () => {
+  const made = await change(await machine("one"), head, "b.txt");
+  expect(shelved.has(made)).toBe(true);
+  const other = { ...repo(), id: 2, name: "other" };
+  await expect((await machine("two")).paths(other, made, never)).rejects.toMatchObject({ code: "not-found" });
 });
 
 test("a bundle that is not the commit's own is refused", async () => {

@@ -116,6 +116,7 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.workspaces[Symbol.asyncDispose]();
     await this.sandbox[Symbol.asyncDispose]();
-    await rm(this.base, { recursive: true, force: true });
+    // What a killed process had started (a cp of the pool's) may still write for a moment.
+    await rm(this.base, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 }
