@@ -269,7 +269,8 @@ function startStage(state: State, event: EventOf<"stage.started">, at: number): 
   });
   for (const name of dependants(state.workflow, event.stage)) {
     const later = stages.get(name);
-    if (later) stages.set(name, { ...later, current: undefined, failures: 0, carried: stillCarried(state, event.stage, later) });
+    if (later)
+      stages.set(name, { ...later, current: undefined, failures: 0, carried: stillCarried(state, event.stage, later) });
   }
   return { ...state, stages };
 }
