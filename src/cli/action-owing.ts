@@ -1,12 +1,12 @@
 // What people said to a job that may not answer them: it reaches the run at once, and the answer comes from the next job.
 import type { IntakePublisher } from "../intake/handle.ts";
-import type { Deliveries } from "../store/deliveries.ts";
+import type { Deliveries, Delivery } from "../store/deliveries.ts";
 
 /**
  * The intake's publisher where nobody may write: what it asks for is not done, and the delivery stays unhandled, so that the next job
  * handles it again and does it. What was said to a run by then is not said twice. For deliveries that are handled one after the other.
  */
-export function createOwing(deliveries: Pick<Deliveries, "read" | "handled">) {
+export function createOwing(deliveries: Pick<Deliveries, "keep" | "read" | "handled">) {
   let owed = false;
   const owe = () => {
     owed = true;
@@ -33,6 +33,7 @@ export function createOwing(deliveries: Pick<Deliveries, "read" | "handled">) {
     publisher,
     deliveries: {
       read: (id: string) => deliveries.read(id),
+      keep: (delivery: Delivery) => deliveries.keep(delivery),
       async handled(id: string, note: string) {
         if (!owed) return await deliveries.handled(id, note);
         owed = false;

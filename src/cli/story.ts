@@ -101,6 +101,10 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       return [line(`@${event.by.login} asked to try ${event.stage ?? "again"}`)];
     case "revision.requested":
       return [line(`@${event.by.login} asked for changes in the pull request (${event.quote})`)];
+    case "base.merged":
+      return event.paths.length === 0
+        ? [inner(dim(`${event.stage} stands on the present base now`))]
+        : [line(`${styleText("cyan", event.stage)} conflicts with the base in ${shorten(event.paths.join(", "))}`)];
     case "branch.taken":
       return [line(`@${event.by.login} pushed to the pull request's branch`)];
     case "branch.given":

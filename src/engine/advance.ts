@@ -1,10 +1,12 @@
 // What one stage, or one unit of it, lacks. Pure.
 //
-// A stage whose `when` does not hold is passed over. Else it gets, in this order: an attempt; its agent, its fan-out or a person's word;
+// What was handed in on another base is brought to the present one first. A stage whose `when` does not hold is passed over. Else it gets, in
+// this order: an attempt; its agent, its fan-out or a person's word;
 // its gates, one after the other. The first no ends the attempt and is answered by `otherwise`: the stage again, or an earlier stage
 // again, each counted; when the count is used up `ending` says how the run ends. An agent that failed is tried again as often as `retry`
 // says. What cannot be done ends the run, or is passed over where `on_failure` says so.
 import type { Ending } from "../workflows/schema.ts";
+import { isToCarry, reasonsToMend } from "./carried.ts";
 import { holds } from "./conditions.ts";
 import { CONTRADICTION, contradictions, placeOf } from "./contradictions.ts";
 import { finish, type Effect } from "./effect.ts";
@@ -33,6 +35,7 @@ export function advance(state: State, stage: StageState): Effect[] {
   const plan = planOf(state, stage.name);
   if (!plan) throw new Error(`"${stage.name}" is in no workflow`);
   const attempt = stage.current;
+  if (isToCarry(stage)) return [{ type: "carry", stage: stage.name, attempt: stage.attempts.length + 1 }];
   if (!attempt) return [begin(state, stage, plan)];
   if (attempt.failure) return [failed(stage, plan, attempt, attempt.failure)];
   if (plan.wait) return askPeople(state, stage, plan, attempt);
@@ -53,7 +56,7 @@ function begin(state: State, stage: StageState, plan: UnitPlan): Effect {
   const next = { stage: stage.name, attempt: stage.attempts.length + 1 };
   if (plan.when !== undefined && !holds(state, plan.when))
     return { type: "skip", ...next, because: "condition", degraded: false, why: `${plan.when} does not hold` };
-  return { type: "start", ...next, reasons: reasonsToRevise(state, stage) };
+  return { type: "start", ...next, reasons: [...reasonsToMend(state, stage), ...reasonsToRevise(state, stage)] };
 }
 
 function work({ name: stage }: StageState, attempt: Attempt): Effect {

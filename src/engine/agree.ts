@@ -146,7 +146,13 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
           event.stage === effect.stage &&
           event.attempt === effect.attempt &&
           event.wave === effect.wave) ||
-        (event.type === "run.finished" && event.outcome === "needs-a-decision" && event.code === "merge-refused") ||
+        isMergeRefused(event) ||
+        isBreakdown(event)
+      );
+    case "carry":
+      return (
+        (event.type === "base.merged" && event.stage === effect.stage && event.attempt === effect.attempt) ||
+        isMergeRefused(event) ||
         isBreakdown(event)
       );
     case "ask":
@@ -199,6 +205,10 @@ function explains(effect: Effect, event: RunEvent, state: State): boolean {
 function sameStart(event: EventOf<"stage.started">, expected: EventOf<"stage.started">): boolean {
   const { milliseconds: _, ...facts } = event;
   return isDeepStrictEqual(facts, expected);
+}
+
+function isMergeRefused(event: RunEvent): boolean {
+  return event.type === "run.finished" && event.outcome === "needs-a-decision" && event.code === "merge-refused";
 }
 
 /** A run that is to propose something may find that there is nothing. */

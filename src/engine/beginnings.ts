@@ -7,7 +7,16 @@ import { silence } from "./talk-state.ts";
 import { isContinued, type Attempt, type StageState, type State } from "./state.ts";
 
 export function newStage(name: string): StageState {
-  return { name, attempts: [], current: undefined, rounds: 0, failures: 0, approved: undefined, child: undefined };
+  return {
+    name,
+    attempts: [],
+    current: undefined,
+    rounds: 0,
+    failures: 0,
+    approved: undefined,
+    child: undefined,
+    carried: undefined,
+  };
 }
 
 function hasSpoken(attempt: Attempt): boolean {
@@ -48,6 +57,7 @@ export function newAttempt(
     session: undefined,
     spoken: again && current ? current.spoken : [],
     interrupted: false,
+    carried: false,
     skipped: undefined,
     fleet: undefined,
     told: [],
@@ -92,6 +102,7 @@ export function newState(created: EventOf<"run.created">, { version, at }: Recor
     raised: undefined,
     pullRequest: undefined,
     branch: noBranch,
+    base: { ...created.base, rounds: 0, moved: undefined },
     shown: [],
     revision: undefined,
     pullClosed: undefined,

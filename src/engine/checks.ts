@@ -54,8 +54,9 @@ export function checksAfter(
 /** The state when somebody wants changes: a person's word starts the count anew. */
 export function checksRevised(
   before: ChecksState,
-  { checks }: Pick<EventOf<"revision.requested">, "checks">,
+  { checks, base }: Pick<EventOf<"revision.requested">, "checks" | "base">,
 ): ChecksState {
+  if (base?.how === "conflicts") return before;
   return { ...before, rounds: checks === undefined ? 0 : before.rounds + 1 };
 }
 

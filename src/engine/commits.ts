@@ -31,6 +31,8 @@ export function leftBehind(state: State, unit: string): Sha | undefined {
   if (!stage || stage.child) return undefined;
   const origin = originCommit(state, unit);
   const last = stage.attempts.findLast(hasMerged);
+  // It has been brought along to another base.
+  if (last?.commit !== undefined && stage.carried?.from === last.commit) return undefined;
   return last?.origin === origin ? undefined : last?.commit;
 }
 
@@ -40,7 +42,7 @@ function hasMerged({ fleet, commit }: Attempt): boolean {
 
 /**
  * The commit a unit comes from, whatever it did since: where it was created, the base of a task's wave, the marked commit of a conflict,
- * else where the nearest stage upstream left the code.
+ * the merge with another base, what people pushed, else where the nearest stage upstream left the code.
  */
 export function originCommit(state: State, unit: string): Sha {
   const child = state.stages.get(unit)?.child;
@@ -51,13 +53,20 @@ export function originCommit(state: State, unit: string): Sha {
   const wave =
     board && task !== undefined && !mends ? board.waves.findLast(({ tasks }) => tasks.includes(task)) : undefined;
   if (wave) return wave.base;
+  const to = task === undefined ? state.stages.get(name)?.carried?.to : undefined;
+  if (to) return to.commit;
   const { revision } = state;
   if (revision?.stage === name && revision.onto !== undefined) return revision.onto;
+  return upstreamCommit(state, name);
+}
+
+/** Where the nearest stage upstream left the code, else where the run stands. */
+export function upstreamCommit(state: State, name: string): Sha {
   for (const earlier of upstream(state.workflow, name).toReversed()) {
     const commit = state.stages.get(earlier)?.current?.commit;
     if (commit !== undefined) return commit;
   }
-  return state.created.pull?.head ?? state.created.base.commit;
+  return state.created.pull?.head ?? state.base.commit;
 }
 
 /** The commit a unit's gates judge: what its own agent left, else the code as it stood before it. */
@@ -90,6 +99,18 @@ export function commitsOf(state: State): Sha[] {
     ...(current?.fleet?.conflict ? [current.fleet.conflict.marked] : []),
   ]);
   const onto = state.revision?.onto === undefined ? [] : [state.revision.onto];
+  const carried = stages.flatMap(({ carried: one }) => (one ? [one.from, ...(one.to ? [one.to.commit] : [])] : []));
   const pulled = state.created.pull ? [state.created.pull.head] : [];
-  return [...new Set([state.created.base.commit, ...pulled, ...onto, ...left, ...merged, ...conducted])];
+  return [
+    ...new Set([
+      state.created.base.commit,
+      state.base.commit,
+      ...pulled,
+      ...onto,
+      ...left,
+      ...merged,
+      ...conducted,
+      ...carried,
+    ]),
+  ];
 }

@@ -13,7 +13,7 @@ import { finish, type Effect } from "./effect.ts";
 import { beforeEnd } from "./kept-work.ts";
 import { BRANCH_TAKEN } from "./pull-state.ts";
 import { reviewWords } from "./review.ts";
-import { isDone, isPublished, planOf, stageOrder, used, type State } from "./state.ts";
+import { isDone, isPublished, planOf, stageOrder, upstream, used, type State } from "./state.ts";
 
 /** The next effects of a run at `now` (milliseconds since 1970), in order; `rest`, `wait`, `park`, `triage` and `finish` come alone. */
 export function decide(state: State, now: number): readonly Effect[] {
@@ -82,7 +82,8 @@ function ending(state: State, end: Extract<Effect, { type: "finish" }>): Effect[
 }
 
 function needsMet(state: State, name: string): boolean {
-  return (state.workflow?.stages[name]?.needs ?? []).every((need) => {
+  // A stage may be done before what it needs: what was said on an earlier base stands, and is judged anew.
+  return upstream(state.workflow, name).every((need) => {
     const stage = state.stages.get(need);
     return stage !== undefined && isDone(state, stage);
   });

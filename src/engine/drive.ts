@@ -213,7 +213,8 @@ class Driver {
     if (clock.now() - this.#lookedAt < believedMs) return undefined;
     this.#lookedAt = clock.now();
     try {
-      return await subjects.look(this.#state.created, this.#signal);
+      const { created, base } = this.#state;
+      return await subjects.look({ ...created, base }, this.#signal);
     } catch (error) {
       journal.warn("could not look whether the issue is still there", { run: this.#run, error: messageOf(error) });
       return undefined;

@@ -41,6 +41,8 @@ export type Work =
   | ({ readonly type: "gate"; readonly gate: GateName } & Of)
   /** Brings the commits of these tasks together, in this order. */
   | ({ readonly type: "merge"; readonly wave: number; readonly tasks: readonly string[] } & Of)
+  /** Brings what the stage has handed in to another base. */
+  | ({ readonly type: "carry" } & Of)
   /** Asks people about a plan. */
   | ({ readonly type: "ask"; readonly about: string } & Of & Pick<EventOf<"people.asked">, "for" | "questions">)
   /** Looks at what became of earlier runs. */
@@ -73,6 +75,7 @@ const works = [
   "resume",
   "gate",
   "merge",
+  "carry",
   "ask",
   "collect",
   "write",

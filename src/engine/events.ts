@@ -8,6 +8,7 @@ import { modelTiers } from "../workflows/names.ts";
 import { RepoConfig } from "../workflows/repo-config.ts";
 import { Tried } from "../workflows/setup.ts";
 import { allGates, waits, Workflow } from "../workflows/schema.ts";
+import { baseEvents, NewBase } from "./base-events.ts";
 import { boardEvents } from "./board-events.ts";
 import { checkEvents, FailedCheck } from "./check-events.ts";
 import { waitReasons, losses, sessionReasons, Failure, outcomes } from "./event-words.ts";
@@ -339,7 +340,10 @@ export const RunEvent = z.discriminatedUnion("type", [
     onto: Sha.optional(),
     /** Where no person asked: the checks on its commit that failed. */
     checks: z.array(FailedCheck).min(1).max(10).optional(),
+    /** Everything is brought to this base, and judged anew. */
+    base: NewBase.optional(),
   }),
+  ...baseEvents,
   /** Somebody else pushed to the pull request's branch, whose head was this when Baton looked. */
   z.strictObject({ type: z.literal("branch.taken"), by: Person, head: Sha }),
   /** A person gives it to Baton again, as it is: what is changed from now on goes on from there. */

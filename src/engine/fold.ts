@@ -13,6 +13,7 @@ import type { Sha } from "../core/ids.ts";
 import { clarified, isAboutTriage } from "./clarify.ts";
 import { withSpoken } from "./conversation.ts";
 import { addSpend, type EventOf, type RecordedEvent } from "./events.ts";
+import { broughtOver, onOther, rebased, stillCarried } from "./carried.ts";
 import { checksAfter, checksRevised } from "./checks.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
 import { fleetChange, isHeard, keptMerges, withChild } from "./fold-fleet.ts";
@@ -21,7 +22,7 @@ import { restedLocks, talkAfter } from "./fold-talk.ts";
 import { newAttempt, newStage, newState } from "./beginnings.ts";
 import { keptSince } from "./kept-work.ts";
 import { reopen } from "./reopen.ts";
-import { branchAfter, wantedBy } from "./pull-state.ts";
+import { baseAfter, branchAfter, shownAfter } from "./pull-state.ts";
 import { mendingUnit, stageOf, taskUnit } from "./unit.ts";
 import { changeOf, dependants, isIdle, isUnderWay, type Attempt, type State } from "./state.ts";
 import { getsOn } from "./getting-on.ts";
@@ -151,10 +152,8 @@ export function apply(before: State, recorded: RecordedEvent): State {
       );
     case "pull_request.opened": {
       const { type: _, ...pullRequest } = event;
-      const said = changeOf(state)?.summary;
-      const shown = said === undefined ? [] : [{ said, because: wantedBy(state.revision) }];
-      const branch = branchAfter(state, recorded);
-      return { ...published(state, event.head, at), pullRequest, branch, shown: [...state.shown, ...shown] };
+      const shown = shownAfter(state, changeOf(state)?.summary);
+      return { ...published(state, event.head, at), pullRequest, branch: branchAfter(state, recorded), shown };
     }
     case "review.published":
       return touch(state, event, at, () => ({ review: event }));
@@ -190,12 +189,15 @@ export function apply(before: State, recorded: RecordedEvent): State {
     case "revision.requested": {
       const { type: _, ...revision } = event;
       return {
-        ...reopen(state, event.stage, at),
+        ...(event.base ? rebased(state, event, at) : onOther(reopen(state, event.stage, at), state, event)),
         branch: branchAfter(state, recorded),
+        base: baseAfter(state.base, event),
         revision: { ...revision, version },
         checks: checksRevised(state.checks, event),
       };
     }
+    case "base.merged":
+      return { ...broughtOver(state, event, at), base: baseAfter(state.base, event) };
     case "branch.taken":
     case "branch.given":
       return { ...state, branch: branchAfter(state, recorded) };
@@ -267,7 +269,8 @@ function startStage(state: State, event: EventOf<"stage.started">, at: number): 
   });
   for (const name of dependants(state.workflow, event.stage)) {
     const later = stages.get(name);
-    if (later) stages.set(name, { ...later, current: undefined, failures: 0 });
+    if (later)
+      stages.set(name, { ...later, current: undefined, failures: 0, carried: stillCarried(state, event.stage, later) });
   }
   return { ...state, stages };
 }

@@ -18,7 +18,7 @@ export function gateRequest(
     gate,
     runId: state.runId,
     repo: created.repo,
-    base: created.base.commit,
+    base: state.base.commit,
     head,
     conflict,
     last,

@@ -12,6 +12,7 @@ const progress = new Set<RecordedEvent["event"]["type"]>([
   "lessons.written",
   "hindsight.collected",
   "wave.merged",
+  "base.merged",
   "plan.judged",
   "answer.given",
   "pull_request.opened",

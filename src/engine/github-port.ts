@@ -65,6 +65,8 @@ export interface GitHubReader {
         /** Its branch is in another repository, or that is gone. */
         fork: boolean;
         author: Person;
+        /** Whether it could be merged without a conflict; undefined while GitHub does not know. */
+        mergeable: boolean | undefined;
       }
     | undefined
   >;

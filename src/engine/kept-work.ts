@@ -33,6 +33,7 @@ export function finishedWork(state: State): readonly FinishedWork[] {
     const { attempts = [], current } = state.stages.get(name) ?? {};
     return attempts.flatMap((each) => {
       const attempt = each.version === current?.version ? current : each;
+      if (isPublic(state, attempt)) return [];
       const work = finishedIn(state, name, attempt, attempt === current);
       return work && (work.parts.length > 0 || work.holds.length > 0) ? [{ version: attempt.version, work }] : [];
     });
@@ -45,11 +46,16 @@ export function finishedWork(state: State): readonly FinishedWork[] {
   }));
 }
 
+/** What there was before a pull request was to stand on another base is in it, and what git only brought along adds nothing. */
+function isPublic({ revision }: State, { carried, version }: Attempt): boolean {
+  return carried || (revision?.base !== undefined && version < revision.version);
+}
+
 function finishedIn(state: State, stage: string, attempt: Attempt, isCurrent: boolean): FinishedWork | undefined {
   const plan = planOf(state, stage);
   const leaves = plan?.writes !== undefined || (plan?.makes !== undefined && carriesCommit(plan.makes));
   if (!plan || !leaves) return undefined;
-  const base = state.created.base.commit;
+  const base = state.base.commit;
   const { board, fleet, artifact, written, commit, gates } = attempt;
   if (board) {
     const { head, merged } = board;

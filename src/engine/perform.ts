@@ -3,6 +3,7 @@ import { assertNever, messageOf } from "../core/errors.ts";
 import { durationMs } from "../workflows/schema.ts";
 import { inputOf } from "./clarification.ts";
 import { isLastTry } from "./advance.ts";
+import { conflictOfBase, reasonsToMend, sidesOf } from "./carried.ts";
 import { headOf, leftBehind, startCommit } from "./commits.ts";
 import { dryEnd } from "./dry-end.ts";
 import { moneyLeft } from "./conducted.ts";
@@ -55,6 +56,8 @@ export async function perform(effect: Work, course: Course, engine: Engine, sign
       return [await check(effect, state, engine, signal)];
     case "merge":
       return [await mergeWave(effect, state, engine, signal)];
+    case "carry":
+      return [await carry(effect, state, engine, signal)];
     case "ask":
       return [await ask(effect, state, engine)];
     case "collect":
@@ -171,7 +174,7 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
     tier: plan.model,
     atLeast: created.tier,
     makes: plan.makes,
-    base: created.base.commit,
+    base: state.base.commit,
     start: startCommit(state, unit),
     since: created.pull?.since,
     leftBehind: leftBehind(state, unit),
@@ -183,7 +186,7 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
     inputs: inputsOf(state, unit),
     hindsight: hindsightFor(state, stageOf(unit)),
     reasons: current?.reasons ?? [],
-    revises: isRevising(state, unit) ? (state.revision?.checks ? "checks" : "people") : undefined,
+    revises: whatFor(state, unit),
     config: created.config,
     limits: {
       turns: Math.min(plan.turns - (current?.turns ?? 0), state.budget.turns - spent.turns),
@@ -199,6 +202,15 @@ function taskOf(state: State, unit: string, attempt: number, now: number, by: ()
     tools: child?.tools,
     kept: child !== undefined,
   };
+}
+
+/** For whose sake the present attempt of a unit is made. */
+function whatFor(state: State, unit: string): AgentTask["revises"] {
+  const stage = state.stages.get(unit);
+  const { reasons = [] } = stage?.current ?? {};
+  const [mends] = stage ? reasonsToMend(state, stage) : [];
+  if (mends !== undefined && reasons.includes(mends)) return "base";
+  return isRevising(state, unit) ? (state.revision?.checks ? "checks" : "people") : undefined;
 }
 
 function attemptsOf(state: State, unit: string, plan: UnitPlan): number {
@@ -254,19 +266,33 @@ async function mergeWave(
       const conflict = { task, marked: answer.marked, paths: [...answer.paths] };
       return { ...at, tasks: merged, commit, conflict };
     }
-    if (answer.type === "refused") {
-      const message = `The work of ${task} cannot be merged: ${answer.reasons.join("; ")}`;
-      return {
-        type: "run.finished",
-        outcome: "needs-a-decision",
-        code: "merge-refused",
-        message: message.slice(0, 4_000),
-      };
-    }
+    if (answer.type === "refused") return refusedMerge(`The work of ${task} cannot be merged`, answer.reasons);
     commit = answer.commit;
     merged.push(task);
   }
   return { type: "wave.merged", stage, attempt, wave, tasks: merged, commit };
+}
+
+/** Brings what a stage has handed in to the present base, by git. */
+async function carry(
+  { stage, attempt }: Extract<Work, { type: "carry" }>,
+  state: State,
+  { merges }: Engine,
+  signal: AbortSignal,
+): Promise<RunEvent> {
+  const sides = sidesOf(state, stage);
+  const at = { type: "base.merged" as const, stage, attempt };
+  if ("stands" in sides) return { ...at, commit: sides.stands, paths: [] };
+  const { repo } = state.created;
+  const answer = await merges.merge(repo, sides.into, sides.theirs, `${stage}: onto ${state.base.branch}`, signal);
+  if (answer.type === "merged") return { ...at, commit: answer.commit, paths: [] };
+  if (answer.type === "conflict") return { ...at, commit: answer.marked, paths: [...answer.paths] };
+  return refusedMerge(`What ${stage} made cannot be merged with ${state.base.branch}`, answer.reasons);
+}
+
+function refusedMerge(what: string, reasons: readonly string[]): RunEvent {
+  const message = `${what}: ${reasons.join("; ")}`.slice(0, 4_000);
+  return { type: "run.finished", outcome: "needs-a-decision", code: "merge-refused", message };
 }
 
 async function ask(
@@ -312,7 +338,7 @@ async function check(
 /** The merge that the unit was to mend. */
 function conflictOf(state: State, unit: string): GateRequest["conflict"] {
   const { stage, mends } = readUnit(unit);
-  return mends ? state.stages.get(stage)?.current?.board?.conflict : undefined;
+  return mends ? state.stages.get(stage)?.current?.board?.conflict : conflictOfBase(state, unit);
 }
 
 async function publish(

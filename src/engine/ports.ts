@@ -183,8 +183,8 @@ export interface AgentTask {
   readonly hindsight?: Hindsight | undefined;
   /** Why the stage is worked again; empty the first time. */
   readonly reasons: readonly string[];
-  /** The reasons are what people want changed in the pull request, or which checks of its commit failed. */
-  readonly revises?: "people" | "checks" | undefined;
+  /** The reasons are what people want changed in the pull request, which checks of its commit failed, or what git could not merge with its base. */
+  readonly revises?: "people" | "checks" | "base" | undefined;
   readonly config: RepoConfig;
   readonly limits: {
     readonly turns: number;

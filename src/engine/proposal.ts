@@ -47,7 +47,8 @@ export async function writeProposal(
   const made = proposalOf(state);
   if (!made) throw new Error(`stage "${stage}" has nothing to write that was tried, or shown by anything`);
   const { proposal } = made;
-  const { repo, base } = state.created;
+  const { base } = state;
+  const { repo } = state.created;
   const proposed = await filesOf(proposal, {
     paths: await files.paths(repo, base.commit, signal),
     read: textAt(files, repo, base.commit, signal),

@@ -41,6 +41,8 @@ export type Reply =
       /** Repairs that were tried. */
       readonly rounds: number;
     }
+  /** A pull request conflicts with its base, as often as Baton brings them together by itself. */
+  | { readonly kind: "conflicts"; readonly branch: string; readonly rounds: number }
   /** What a run may spend is less than it was. In micro-dollars; `spent`: of it already. */
   | {
       readonly kind: "budget-lowered";

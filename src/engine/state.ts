@@ -12,7 +12,8 @@ import { isContradicted } from "./contradictions.ts";
 import type { Child, FleetState } from "./fleet-state.ts";
 import type { Kept } from "./kept-state.ts";
 import type { TalkState } from "./talk-state.ts";
-import type { BranchState, PullRequestRef, Revision, ShownChange } from "./pull-state.ts";
+import type { BaseState, BranchState, PullRequestRef, Revision, ShownChange } from "./pull-state.ts";
+import type { Carried } from "./carried.ts";
 import { readUnit } from "./unit.ts";
 import { dependants, publishes, stageOrder, upstream } from "./stage-order.ts";
 
@@ -57,6 +58,8 @@ export interface Attempt {
   readonly spoken: readonly { readonly version: number; readonly turn?: number }[];
   /** Another driver took over while an agent was at work: it goes on from its last turn where it can, or begins again. */
   readonly interrupted: boolean;
+  /** It was handed in on an earlier base, and only brought to this one: no agent was at work. */
+  readonly carried: boolean;
   /** Why the stage is passed over. */
   readonly skipped:
     | { readonly because: "condition" | "failure"; readonly degraded: boolean; readonly why: string }
@@ -114,6 +117,8 @@ export interface StageState {
   readonly approved: EventOf<"plan.judged"> | undefined;
   /** What it is, when another agent created it. */
   readonly child: Child | undefined;
+  /** What it has handed in and is to be brought to another base, or was brought there with conflicts. */
+  readonly carried: Carried | undefined;
 }
 
 /** Words that a person told a run, without having been asked. */
@@ -164,6 +169,8 @@ export interface State {
   readonly raised: MicroDollars | undefined;
   readonly pullRequest: PullRequestRef | undefined;
   readonly branch: BranchState;
+  /** What the work stands on. */
+  readonly base: BaseState;
   /** Each change that the pull request has shown, oldest first. */
   readonly shown: readonly ShownChange[];
   /** What people want changed in the pull request, the latest. */
@@ -210,6 +217,7 @@ export function planOf(state: State, unit: string): UnitPlan | undefined {
     const { agent, makes, tier: model } = child;
     return { agent, makes, model, needs: [], gates: [], turns: plan.turns, time: plan.time };
   }
+  if (plan && task === undefined) return hasConflict(state.stages.get(unit)) ? mendedFirst(plan) : plan;
   if (!plan || task === undefined) return plan;
   // What a fan-out may do without it says of its whole: neither a task nor a mending is passed over.
   const {
@@ -234,6 +242,21 @@ export function planOf(state: State, unit: string): UnitPlan | undefined {
 
 /** Further attempts at mending one merge, when conflict markers are left. */
 const MENDINGS = 1;
+
+/** True while it begins from files in which git has left conflicts with another base. */
+export function hasConflict(stage: Pick<StageState, "carried"> | undefined): boolean {
+  return (stage?.carried?.to?.paths.length ?? 0) > 0;
+}
+
+/** The same stage, where its agent mends a merge first. */
+function mendedFirst(plan: Stage): UnitPlan {
+  const { otherwise } = plan;
+  return {
+    ...plan,
+    gates: ["resolved", ...plan.gates],
+    otherwise: otherwise && "again" in otherwise ? otherwise : { again: MENDINGS, ending: "needs-a-person" },
+  };
+}
 
 /** True when the stage's latest attempt has everything it should have, gates included, and no verdict against it. */
 export function isDone(state: State, stage: StageState): boolean {

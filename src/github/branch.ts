@@ -3,7 +3,7 @@
 // The tree GitHub builds must be the verified one, or nothing is published. A branch is made new, or moved forward from a
 // commit of our own, never forced: a commit that somebody pushes in between makes GitHub refuse the move, and Baton
 // takes the next free name. The commit's parent is the pinned base; on a branch that Baton published before, the earlier
-// commit is a parent too.
+// commit is a parent too, and where another base comes into a pull request, that is.
 import { z } from "zod";
 import { isSha, sha, type RunId, type Sha } from "../core/ids.ts";
 import type { Redact } from "../core/redact.ts";
@@ -33,7 +33,13 @@ export interface BranchRequest {
   /** The first name to try; "-2" … "-9" follow, unless there is a pull request. */
   readonly name: string;
   /** A pull request is open from this very branch, which is moved on from Baton's own commit, or from this one that people pushed. */
-  readonly revises?: { readonly onto: Sha | undefined } | undefined;
+  readonly revises?:
+    | {
+        readonly onto: Sha | undefined;
+        /** The base that comes into it with this. */
+        readonly merges?: Sha | undefined;
+      }
+    | undefined;
   readonly base: Sha;
   /** The verified commit. */
   readonly head: Sha;
@@ -281,7 +287,7 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
   /** The branch of an open pull request, one commit further. */
   async function moveOn(
     request: BranchRequest,
-    onto: Sha | undefined,
+    { onto, merges }: NonNullable<BranchRequest["revises"]>,
     signal: AbortSignal,
   ): ReturnType<Branches["publish"]> {
     const { repo, name: branch, tree } = request;
@@ -290,8 +296,9 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
       return refused("branch-gone", `The branch ${branch} of the pull request was deleted, so nothing was published.`);
     const own = at === onto ? undefined : await ownCommit(repo, at, signal);
     if (!own && at !== onto) return movedByOthers(branch);
-    if (own?.tree === tree && own.run === request.run) return { type: "published", branch, commit: at };
-    const next = await commit(request, [at], signal);
+    const holds = merges === undefined || own?.parents.includes(merges);
+    if (own?.tree === tree && own.run === request.run && holds) return { type: "published", branch, commit: at };
+    const next = await commit(request, merges === undefined ? [at] : [at, merges], signal);
     return (await point(request, branch, next, "forward", signal))
       ? { type: "published", branch, commit: next }
       : movedByOthers(branch);
@@ -320,7 +327,7 @@ export function createBranches({ requests, once, outbox, workspaces, redact, sel
       const { repo, name, base, tree } = request;
       const refusal = await upload(request, signal);
       if (refusal) return refusal;
-      if (request.revises) return await moveOn(request, request.revises.onto, signal);
+      if (request.revises) return await moveOn(request, request.revises, signal);
       const fresh = await commit(request, [base], signal);
       for (const suffix of NAMES) {
         const branch = `${name}${suffix}`;

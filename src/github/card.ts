@@ -5,6 +5,7 @@ import { isForPeople, openAsks } from "../engine/asks.ts";
 import { circleWords } from "../engine/circles.ts";
 import { hopLine } from "../engine/hops.ts";
 import { isPublished, type State } from "../engine/state.ts";
+import { baseLine } from "./base-line.ts";
 import { checksLine } from "./checks-line.ts";
 import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
@@ -38,6 +39,7 @@ export function renderCard(state: State, options: CardOptions): string {
     header(state, options),
     triageLine(state, options.neutral),
     revisionLine(state, options.neutral),
+    baseLine(state, options.neutral),
     takenLine(state, options.neutral),
     checksLine(state, options.neutral),
     circleLine(state, options.neutral),
@@ -105,7 +107,8 @@ function triageLine(state: State, neutral: Neutral): string {
 /** Who wants the pull request changed, the latest. */
 function revisionLine(state: State, neutral: Neutral): string {
   const { revision } = state;
-  if (!revision) return "";
+  // Nobody asked for what a base that moved on makes necessary: its own line says why.
+  if (!revision || revision.base?.how === "conflicts") return "";
   const threads =
     revision.threads.length === 0
       ? ""
@@ -171,7 +174,7 @@ function linkLine(state: State, links: Links): string {
 }
 
 /** What the agents were given. */
-function originLine({ created: { pull, base } }: State): string {
+function originLine({ created: { pull }, base }: State): string {
   if (pull) return `pull request at \`${pull.head.slice(0, 10)}\``;
   return `from \`${base.branch}\` at \`${base.commit.slice(0, 10)}\``;
 }
@@ -241,7 +244,9 @@ function commandHelp(state: State): string {
           : finished
             ? []
             : ["`/agent tell …` reaches the agents before their next step"]),
-        ...(state.pullRequest ? ["`/agent revise <what>` has the pull request changed"] : []),
+        ...(state.pullRequest
+          ? ["`/agent revise <what>` has the pull request changed; `/agent rebase` merges its base into it"]
+          : []),
         "`/agent retry` goes on where a run ended; `/agent retry <stage>` from that stage",
         "`/agent restart` begins again with the issue's text as it is now; `/agent budget $3` sets what the run may spend",
         `\`${start} <advice>\` begins a new run; ${flags.slice(0, -1).join(", ")} and ${flags.at(-1) ?? ""} may follow`,

@@ -8,6 +8,7 @@ import type { RecordedEvent } from "../engine/events.ts";
 import { fold } from "../engine/fold.ts";
 import { artifactOf, changeOf, isPublished, stageOrder, type PullRequestRef, type State } from "../engine/state.ts";
 import type { Annotation, Button, Shown } from "./check-runs.ts";
+import { baseLine } from "./base-line.ts";
 import { gateRemarks, gateTable, passedGates } from "./gate-table.ts";
 import { bullets, count, MAX_BODY, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
@@ -104,7 +105,7 @@ function seen(state: State, gates: Gates, neutral: Neutral): string {
 function sameTree(state: State): string {
   const head = verifiedHead(state);
   if (typeof head !== "string" || !state.pullRequest) return "";
-  return `This commit has exactly the tree that was verified (base \`${state.created.base.commit.slice(0, 10)}\`, verified as \`${head.slice(0, 10)}\`).`;
+  return `This commit has exactly the tree that was verified (base \`${state.base.commit.slice(0, 10)}\`, verified as \`${head.slice(0, 10)}\`).`;
 }
 
 /** One for all that review: what the latest said. None where no agent was to review. */
@@ -155,9 +156,11 @@ export function revisedCommit(state: State, published: State & { readonly pullRe
 /** How the latest revision stands. */
 export function revisionCheck(state: State, { neutral, page }: CheckOptions): Shown {
   const { finished, revision, pullRequest } = state;
-  const asked = revision
-    ? `Asked for by ${neutral.code(revision.by.login, 60)} with ${neutral.code(revision.quote, 200)}.`
-    : "";
+  const asked = !revision
+    ? ""
+    : revision.base?.how === "conflicts"
+      ? baseLine(state, neutral)
+      : `Asked for by ${neutral.code(revision.by.login, 60)} with ${neutral.code(revision.quote, 200)}.`;
   const { word } = stateWord(state);
   const common = { annotations: [], page };
   if (isPublished(state)) {

@@ -27,7 +27,9 @@ export function renderEnding(
   const { finished, created } = state;
   if (!finished) return undefined;
   const details = card === undefined ? "" : `[Everything about this run](${card})`;
-  const asker = greeting((state.revision ?? created.request).by);
+  // Who pushed to the base wanted nothing here.
+  const { revision } = state;
+  const asker = greeting((revision && revision.base?.how !== "conflicts" ? revision : created.request).by);
   switch (finished.outcome) {
     case "succeeded":
       // The push and the answers in the threads say it, or the review.

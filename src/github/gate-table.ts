@@ -51,7 +51,7 @@ export function gateRemarks(gates: readonly GateResult[], neutral: Neutral): str
 function commitName(state: State, commit: Sha, head: Sha): string {
   const short = `\`${commit.slice(0, 10)}\``;
   if (commit === head) return `head ${short}`;
-  if (commit === state.created.base.commit) return `base ${short}`;
+  if (commit === state.base.commit) return `base ${short}`;
   const added = [artifactOf(state, "Reproduction"), artifactOf(state, "Characterization")];
   return added.some((tests) => tests?.commit === commit) ? `base + test ${short}` : short;
 }

@@ -50,7 +50,8 @@ export function createKeptBranches(options: KeptBranchesOptions): Keeping {
     { head, part, holds, gates }: KeepRequest,
     signal: AbortSignal,
   ): ReturnType<Keeping["keep"]> {
-    const { repo, base, input } = state.created;
+    const { base } = state;
+    const { repo, input } = state.created;
     const no = notKeepable(state, { gates });
     if (no) return no;
     const changes = await workspaces.changes(repo, base.commit, head, signal);

@@ -64,7 +64,7 @@ function lastCommit(state: State): string | undefined {
       const stage = state.stages.get(name);
       return stage?.current?.board?.head ?? stage?.attempts.findLast((attempt) => attempt.commit !== undefined)?.commit;
     })
-    .findLast((at) => at !== undefined && at !== state.created.base.commit);
+    .findLast((at) => at !== undefined && at !== state.base.commit);
 }
 
 /** What was finished and may not be published, with the reason, and what was not finished. */

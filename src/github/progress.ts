@@ -164,6 +164,8 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
     case "needs-a-decision":
       if (finished.code === CONTRADICTION)
         return "a person decides: by an answer in one of the threads, or by `/agent tell …` here. Everything that is wanted is worked then.";
+      if (finished.code === "unresolved" && state.base.moved && state.pullRequest)
+        return `a person brings ${pullRequestLink(state)} and \`${state.base.branch}\` together in its branch; \`/agent revise <what>\` goes on from there. \`/agent rebase\` tries it once more.`;
       return finished.code === "asked"
         ? answers(state)
         : `a person decides. ${capital(again)}; \`${start} <your advice>\` begins anew with your advice.`;

@@ -6,6 +6,7 @@ import type { Log } from "../core/log.ts";
 import type { Redact } from "../core/redact.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { Publisher } from "../engine/ports.ts";
+import { baseToMerge } from "../engine/pull-state.ts";
 import type { State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
 import { proposedBy } from "../workflows/proposals.ts";
@@ -174,13 +175,14 @@ export function createPublisher(options: PublisherOptions): Publisher {
   async function publish(state: State, signal: AbortSignal): Promise<Opened | Refusal> {
     const { created } = state;
     const { repo } = created;
+    const base = state.base.commit;
     const checked = verifiedHead(state);
     if (typeof checked !== "string") return checked;
     const revised = state.revision && state.pullRequest;
     const refusal =
       (await subjectRefuses(created, signal)) ?? (revised && (await pulls.refuses(repo, revised.number, signal)));
     if (refusal) return refusal;
-    const changes = await workspaces.changes(repo, created.base.commit, checked, signal);
+    const changes = await workspaces.changes(repo, base, checked, signal);
     const forbidden = forbiddenChange(state, checked, changes);
     if (forbidden) return forbidden;
     const titles = await recentTitles(repo, signal);
@@ -191,12 +193,19 @@ export function createPublisher(options: PublisherOptions): Publisher {
         run: state.runId,
         repo,
         name: revised?.branch ?? (await stableBranchName(state)),
-        revises: revised && { onto: state.revision?.onto },
-        base: created.base.commit,
+        revises: revised && { onto: state.revision?.onto, merges: baseToMerge(state) },
+        base,
         head: checked,
         tree,
         changes,
-        message: commitMessage(state, title, { neutral, links }),
+        message: commitMessage(
+          state,
+          baseToMerge(state) ? `Merge ${neutral.plain(state.base.branch, 60)} into ${revised?.branch ?? "it"}` : title,
+          {
+            neutral,
+            links,
+          },
+        ),
       },
       signal,
     );
@@ -205,7 +214,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       head: checked,
       tree,
       changes,
-      template: await template(repo, created.base.commit, signal),
+      template: await template(repo, base, signal),
       now: state.updatedAt,
       neutral,
       links,

@@ -4,10 +4,11 @@ import type { Sha } from "../core/ids.ts";
 import { lessonsOf } from "../engine/hindsight.ts";
 import { proposalOf } from "../engine/proposal.ts";
 import { setupOf } from "../engine/setup.ts";
-import { wantedBy } from "../engine/pull-state.ts";
+import { shownAfter, wantedBy } from "../engine/pull-state.ts";
 import { makesTestsAlone } from "../engine/stage-order.ts";
 import { artifactOf, changeOf, isPublished, totalCost, workedMs, type State } from "../engine/state.ts";
 import type { FileChange } from "../workspace/file-change.ts";
+import { baseLine } from "./base-line.ts";
 import { gateRemarks, gateTable, passedGates } from "./gate-table.ts";
 import {
   bullets,
@@ -97,7 +98,11 @@ function staysOpen(state: State): boolean {
   return own || config.schedules.some(({ issue }) => issue === subject.number);
 }
 
-const reasons = { checks: "because checks failed", people: "as people asked" } as const;
+const reasons = {
+  checks: "because checks failed",
+  people: "as people asked",
+  base: "to bring it together with its base",
+} as const;
 
 function changedSince({ revision }: State): string {
   if (!revision) return "No person has reviewed it yet.";
@@ -116,6 +121,7 @@ export function pullRequestBody(state: State, facts: PullRequestFacts): string {
     whatAndWhy(state, neutral),
     setupPart(state, neutral),
     lessonsPart(state, neutral),
+    baseLine(state, neutral, true),
     verified(state, facts),
     planOutcome(state, neutral),
     claimed(state, neutral),
@@ -139,8 +145,7 @@ function whatAndWhy(state: State, neutral: Neutral): string {
   const diagnosis = artifactOf(state, "Diagnosis")?.artifact.value;
   const change = changeOf(state);
   // What was asked for in review is a change of the change: what it was made for is said first.
-  const now = change && !isPublished(state) ? [{ said: change.summary, because: wantedBy(state.revision) }] : [];
-  const [first, ...since] = [...state.shown, ...now];
+  const [first, ...since] = isPublished(state) ? state.shown : shownAfter(state, change?.summary);
   const tests = testsOf(state);
   return stack(
     tests &&
@@ -174,7 +179,7 @@ function verified(state: State, { neutral, head, tree, changes }: PullRequestFac
     "Run by Baton itself in fresh clones, no model involved.",
     gateTable(state, gates, { neutral, head }),
     bullets([
-      `The head commit of this branch has exactly the tree that was verified: \`${tree.slice(0, 12)}\` (base \`${state.created.base.commit.slice(0, 10)}\`, verified as \`${head.slice(0, 10)}\`).`,
+      `The head commit of this branch has exactly the tree that was verified: \`${tree.slice(0, 12)}\` (base \`${state.base.commit.slice(0, 10)}\`, verified as \`${head.slice(0, 10)}\`).`,
       `${count(changes.length, "file")} changed, +${added} −${removed}.${files("Reproduction", reproduction?.testFiles)}${files(testsOf(state) ? "Tests" : "Pinned behaviour", characterization?.testFiles)}`,
       ...gateRemarks(gates, neutral),
     ]),

@@ -244,6 +244,7 @@ export function createGitHubReader(options: GitHubReaderOptions): GitHubReader &
           into: data.base.ref,
           fork: data.head.repo?.full_name !== data.base.repo.full_name,
           author: personOf(data.user),
+          mergeable: data.mergeable ?? undefined,
         };
       } catch (error) {
         if (isRefused(error, 404, 410)) return undefined;

@@ -74,6 +74,8 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
       return stack(quoted(reply.quote, neutral), `Nothing is running here. ${commands(reply.next, neutral)}`);
     case "checks-failed":
       return checksFailed(reply, neutral);
+    case "conflicts":
+      return conflicts(reply, neutral);
     case "budget-lowered": {
       const [was, now, spent] = [reply.was, reply.now, reply.spent].map((amount) =>
         formatDollars(microDollars(amount)),
@@ -109,6 +111,18 @@ function tooMany({ what, most, again }: Extract<Reply, { kind: "too-many" }>, no
     `I have written so many comments here within the last hour that only this one is left of the ${most} that \`limits.commentsPerHour\` in \`.github/baton.yml\` allows. It keeps programs from answering each other for ever.`,
     `**Next:** from ${when} on I answer again; write this again then. Until then commands are carried out without an answer, and status cards go on showing how runs stand.`,
   ];
+}
+
+function conflicts({ branch, rounds }: Extract<Reply, { kind: "conflicts" }>, neutral: Neutral): string {
+  const name = neutral.code(branch, 100);
+  const tried =
+    rounds === 0
+      ? "I bring them together by myself nowhere here, because `limits.rounds` in `.github/baton.yml` is 0"
+      : `I have brought them together ${rounds === 1 ? "once" : `${rounds} times`}, and that is as often as \`limits.rounds\` in \`.github/baton.yml\` allows`;
+  return stack(
+    `I need a person's decision. ${name} moved on, and this pull request conflicts with it. ${tried}.`,
+    "**Next:** `/agent rebase` has it done, and starts the count anew. Or merge the base into this branch yourself: what you push is left to you, and `/agent revise <what>` goes on from there.",
+  );
 }
 
 function checksFailed({ own, onBase, rounds }: Extract<Reply, { kind: "checks-failed" }>, neutral: Neutral): string {

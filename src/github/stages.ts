@@ -116,7 +116,7 @@ function resultOf(state: State, stage: StageState, attempt: Attempt, neutral: Ne
   if (attempt.skipped) return skippedText(attempt.skipped, neutral);
   const plan = planOf(state, stage.name);
   if (plan?.wait) return waitText(attempt, neutral);
-  const tries = attempt.number > 1 ? `attempt ${attempt.number}` : "";
+  const tries = attempt.carried ? "as before" : attempt.number > 1 ? `attempt ${attempt.number}` : "";
   const failed = attempt.failure ? `${attempt.failure.code}: ${neutral.line(attempt.failure.message, 250)}` : "";
   const artifact = attempt.artifact ? artifactLine(attempt.artifact, attempt, neutral) : "";
   const publishing = publishes(plan);

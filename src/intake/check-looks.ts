@@ -10,7 +10,7 @@ import type { ChecksEvent } from "./payloads.ts";
 import { CHECKS } from "./translate.ts";
 
 export interface CheckLooksParts {
-  readonly looks: Looks;
+  readonly looks: Pick<Looks, "due">;
   readonly log: Pick<EventLog, "read">;
   readonly deliveries: Pick<Deliveries, "keep">;
   readonly bell: Pick<Bell, "ring">;

@@ -11,8 +11,9 @@ import { groundOf } from "../engine/pull-state.ts";
 import { revisedStage } from "../engine/revise.ts";
 import type { PullRequestRef, State } from "../engine/state.ts";
 import { askedBy, type Carried } from "./asked.ts";
+import { isByItself, type Conflicts } from "./conflicts.ts";
 import type { Intent } from "./intent.ts";
-import { lookNow } from "./now.ts";
+import { ownPull } from "./own-pull.ts";
 import { createRuns, type Found, type RunsParts } from "./runs.ts";
 import { createTakeUp, type TakeUpParts } from "./take-up.ts";
 
@@ -21,6 +22,7 @@ export interface ChecksParts extends RunsParts, Omit<TakeUpParts, "publisher"> {
   readonly reader: GitHubReader;
   readonly checks: CheckReader;
   readonly publisher: Pick<Publisher, "reply" | "removeLabel" | "rerunChecks">;
+  readonly conflicts: Pick<Conflicts, "bringTogether">;
 }
 
 type ChecksIntent = Intent & { door: "checks" };
@@ -41,32 +43,14 @@ interface Looking {
 
 /** A look at the checks of a commit. Returns a few words for the operator; throws when GitHub or the database does not answer. */
 export function createChecks(parts: ChecksParts): (intent: ChecksIntent, carried: Carried) => Promise<string> {
-  const { log, reader, checks: reading, publisher } = parts;
+  const { log, reader, checks: reading, publisher, conflicts } = parts;
   const runs = createRuns(parts);
   const takeUp = createTakeUp(parts);
 
-  /** Why nothing is done about the checks of this commit; undefined where something may be. */
-  async function isLeft(
-    intent: ChecksIntent,
-    state: State,
-    { number, head }: PullRequestRef,
-  ): Promise<string | undefined> {
-    const { finished } = state;
-    if (finished?.outcome !== "succeeded")
-      return finished ? `the run ended as ${finished.outcome}` : "the run is at work";
-    if (state.pullClosed?.merged) return "the pull request is merged";
-    if (state.branch.taken) return "somebody pushed to the pull request, so it is left to people";
-    if (intent.head !== head) return "the commit is not the one that was published";
-    const now = await lookNow(reader, { ...intent, subject: state.created.subject });
-    if (now.type === "refused") return now.why;
-    const pull = await reader.pullRequest(intent.repo, number);
-    if (pull?.state !== "open") return "the pull request is closed";
-    return pull.head === head ? undefined : "somebody pushed to the pull request, so it is left to people";
-  }
-
   /** Judges what there is now, and has run again what may be a passing trouble. */
   async function judged({ found: { state, events }, pullRequest, carried }: Looking): Promise<Judgement> {
-    const { repo, base, config } = state.created;
+    const { base } = state;
+    const { repo, config } = state.created;
     const { head } = pullRequest;
     const checks = await reading.checks(repo, head);
     const required = await reading.required(repo, base.branch);
@@ -151,13 +135,16 @@ export function createChecks(parts: ChecksParts): (intent: ChecksIntent, carried
 
   return async (intent, carried) => {
     const found = await runs.onBranch(intent.repo, intent.subject.number, intent.branch);
-    if (!found?.state.pullRequest) return "no run opened a pull request from this branch";
+    if (!found) return "no run opened a pull request from this branch";
     // A commit of people's that they gave Baton is looked after like one of its own.
-    const head = groundOf(found.state) ?? found.state.pullRequest.head;
-    const pullRequest = { ...found.state.pullRequest, head };
-    const left = await isLeft(intent, found.state, pullRequest);
-    if (left !== undefined) return `left alone: ${left}`;
-    const looking = { found, pullRequest, carried };
+    const pull = await ownPull(reader, intent, found.state, intent.head);
+    if (typeof pull === "string") return `left alone: ${pull}`;
+    if (pull.mergeable === false) {
+      const note = await conflicts.bringTogether(intent, carried, found, pull);
+      // The checks of what conflicts are none of what will be merged.
+      if (isByItself(found.state)) return note;
+    }
+    const looking = { found, pullRequest: pull.pullRequest, carried };
     const judgement = await judged(looking);
     const { event } = judgement;
     if (event.verdict === "repair") return repair(intent, looking, judgement);

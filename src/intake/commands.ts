@@ -158,6 +158,8 @@ export function createCommands(parts: CommandsParts): Commands {
         return "the config is broken";
       case "revise":
         return revise.command(asked, instruction, standing);
+      case "rebase":
+        return revise.rebase(asked, standing);
       case "retry":
         return steer.retry(asked, instruction, standing);
       case "status":

@@ -110,6 +110,13 @@ export const doors = {
     more: "whoever may run checks on GitHub",
     refused: "nothing; runs that go in circles are told once, on the issue",
   },
+  base: {
+    name: "somebody pushes to the branch that Baton's pull request goes into",
+    does: "where they conflict now, the branch is merged into the pull request's, and everything is verified anew; else nothing",
+    may: "none",
+    more: "whoever may push there",
+    refused: "nothing; runs that go in circles are told once, on the issue",
+  },
   closed: {
     name: "the issue is closed, or the pull request that is under review",
     does: "ends the run under way",

@@ -5,17 +5,20 @@
 import { systemClock, type Clock } from "../core/clock.ts";
 import { BatonError, messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
+import type { RepoRef } from "../engine/events.ts";
 import type { Bell, EventLog, Projection, Publisher, WorkflowSource } from "../engine/ports.ts";
 import type { CheckReader } from "../engine/checks-port.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Dashboards } from "../store/dashboards.ts";
 import type { Deliveries } from "../store/deliveries.ts";
+import type { Looks } from "../store/looks.ts";
 import type { Outbox } from "../store/outbox.ts";
 import type { AllowedServer } from "../workflows/servers.ts";
 import { askedBy, type Carried } from "./asked.ts";
 import { createBeginnings } from "./beginnings.ts";
 import { createChecks } from "./checks.ts";
 import { createBoxes } from "./boxes.ts";
+import { createConflicts } from "./conflicts.ts";
 import { createCommands } from "./commands.ts";
 import type { Intent, Self } from "./intent.ts";
 import { createJudge } from "./judge.ts";
@@ -58,11 +61,13 @@ export type IntakePublisher = Pick<
 >;
 
 export interface IntakeParts {
-  readonly deliveries: Pick<Deliveries, "read" | "handled">;
+  readonly deliveries: Pick<Deliveries, "keep" | "read" | "handled">;
   readonly log: EventLog;
   readonly bell: Pick<Bell, "ring">;
   readonly reader: GitHubReader;
   readonly checks: CheckReader;
+  /** Asked for the pull requests that go into a branch. */
+  readonly looks: Pick<Looks, "open">;
   readonly publisher: IntakePublisher;
   readonly workflows: WorkflowSource;
   readonly outbox: Pick<Outbox, "read">;
@@ -108,7 +113,8 @@ export function createIntake(parts: IntakeParts): Intake {
   const begin = createBeginnings({ ...parts, loadConfig, start, revise });
   const command = createCommands({ ...parts, loadConfig, start, restart, steer, judge, revise });
   const replied = createReplied({ ...parts, judge });
-  const checks = createChecks(parts);
+  const conflicts = createConflicts(parts);
+  const checks = createChecks({ ...parts, conflicts });
   const boxes = createBoxes({ ...parts, command });
   const wishes = createWishes(parts);
   const proposals = createProposals(parts);
@@ -157,6 +163,10 @@ export function createIntake(parts: IntakeParts): Intake {
     if (repo) await configs.tell(repo);
   }
 
+  async function reread(repo: RepoRef): Promise<string> {
+    return (await configs.changed(repo)).type === "ok" ? "the config was read" : "the config is broken";
+  }
+
   /** What came of it; undefined when it is carried on in the lane of its issue. */
   async function work(looked: Looked, signal: AbortSignal): Promise<string | undefined> {
     const { delivery } = looked;
@@ -165,8 +175,8 @@ export function createIntake(parts: IntakeParts): Intake {
         return steer.lostGround(looked.ground, signal);
       case "intent":
         return enter(looked.intent, { delivery, signal });
-      case "config":
-        return (await configs.changed(looked.repo)).type === "ok" ? "the config was read" : "the config is broken";
+      case "moved":
+        return `${looked.config ? `${await reread(looked.repo)}; ` : ""}${await conflicts.moved(looked)}`;
       case "pushed":
         return revise.pushed(looked, signal);
       case "proposed":
@@ -216,6 +226,8 @@ export function createIntake(parts: IntakeParts): Intake {
         return ticks(intent, askedBy(intent, carried, 0, "a tick in the report"));
       case "checks":
         return checks(intent, carried);
+      case "base":
+        return conflicts.look(intent, carried);
       case "closed":
         return steer.closed(intent, carried.signal);
       case "edited":

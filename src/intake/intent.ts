@@ -127,6 +127,12 @@ export type Intent = Place &
         readonly branch: string;
         readonly head: string;
       }
+    | {
+        /** The branch that a pull request of Baton's goes into has moved on. */
+        readonly door: "base";
+        /** The one it is opened from. */
+        readonly branch: string;
+      }
     | { readonly door: "closed" }
     | { readonly door: "edited" }
     | { readonly door: "lost"; readonly lost: Lost }

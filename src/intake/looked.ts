@@ -14,8 +14,8 @@ export function laneOf(looked: Looked): string {
     }
     case "wish":
       return `wishes ${looked.wish.repo.id}`;
-    case "config":
-      return `config ${looked.repo.id}`;
+    case "moved":
+      return `base ${looked.repo.id} ${looked.branch}`;
     case "pushed":
       return `${looked.repo.id}#${looked.issue}`;
     case "proposed":
@@ -44,7 +44,7 @@ export function repoOf(looked: Looked): RepoRef | undefined {
       return looked.intent.repo;
     case "wish":
       return looked.wish.repo;
-    case "config":
+    case "moved":
     case "pushed":
     case "proposed":
     case "rerun":

@@ -1,6 +1,6 @@
 // The few fields of GitHub's deliveries that Baton reads. Whatever else they hold is ignored, so that GitHub may add to them.
 import { z } from "zod";
-import { RepoRef } from "../engine/events.ts";
+import { Person, RepoRef } from "../engine/events.ts";
 
 const User = z.object({ login: z.string(), id: z.number().int().nonnegative(), type: z.string().optional() });
 const App = z.object({ id: z.number().int(), slug: z.string().nullish(), name: z.string().nullish() }).nullish();
@@ -138,6 +138,10 @@ export type StatusEvent = z.infer<typeof StatusEvent>;
 /** Baton's own: a look at checks of which nobody tells. */
 export const ChecksEvent = z.object({ repo: RepoRef, branch: z.string(), head: z.string() });
 export type ChecksEvent = z.infer<typeof ChecksEvent>;
+
+/** Baton's own: the base of a pull request has moved on. */
+export const BaseEvent = z.object({ repo: RepoRef, branch: z.string(), by: Person });
+export type BaseEvent = z.infer<typeof BaseEvent>;
 
 const Check = z.object({ head_sha: z.string(), app: App });
 

@@ -1,9 +1,11 @@
 // The life of a pull request behind its opening: somebody wants changes, by a review or by `/agent revise`, and the run that opened it goes
 // on with them; people push to its branch, which is theirs then until somebody gives it back; or it is closed.
-import { isSha } from "../core/ids.ts";
+import { isSha, type Sha } from "../core/ids.ts";
+import type { NewBase } from "../engine/base-events.ts";
 import { CONTRADICTION } from "../engine/contradictions.ts";
 import { revisedStage } from "../engine/revise.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
+import { isOnlyBase } from "../engine/pull-state.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import { isPublished, type PullRequestRef, type State } from "../engine/state.ts";
 import { createRefuse, type Standing } from "./admit.ts";
@@ -29,6 +31,8 @@ export interface ReviseParts extends RunsParts {
 export interface Revise {
   /** `/agent revise`: the words, and every thread that waits. Goes on from what people pushed. */
   command(asked: Asked, words: string, standing: Standing): Promise<string>;
+  /** `/agent rebase`: the present base comes into the pull request's branch. Goes on from what people pushed. */
+  rebase(asked: Asked, standing: Standing): Promise<string>;
   /** A review by somebody who may. One that asks for no changes, and has no new remark, changes nothing. */
   reviewed(asked: Asked, review: Intent & { door: "review" }, standing: Standing): Promise<string>;
   /**
@@ -49,7 +53,7 @@ interface Demand {
   readonly asked: Asked;
   readonly words: string;
   readonly standing: Standing;
-  readonly by: "command" | "review" | "resume";
+  readonly by: "command" | "review" | "resume" | "rebase";
   /** It is wanted whatever the threads say. */
   readonly isExplicit: boolean;
 }
@@ -93,7 +97,8 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
     run: State,
     { asked, words, by, isExplicit }: Omit<Demand, "standing">,
   ): Promise<string> {
-    const { repo, base } = run.created;
+    const { repo } = run.created;
+    const base = run.base.branch;
     const refused = (why: string, next: string, of = asked) =>
       answer(of, { kind: "refused", quote: asked.quote, why, next }, `refused: ${why}`);
     const pull = await reader.pullRequest(repo, opened.number);
@@ -102,7 +107,7 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
     if (!pull || pull.state === "closed")
       return refused(
         `pull request #${opened.number} is closed`,
-        `Reopen it and write \`/agent ${by === "resume" ? "resume" : "revise"}\` again.`,
+        `Reopen it and write \`/agent ${by === "resume" || by === "rebase" ? by : "revise"}\` again.`,
       );
     const stage = revisedStage(run);
     if (stage === undefined) return "its workflow opens no pull request";
@@ -115,25 +120,32 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
         "`/agent resume` goes on on top of what is there now, and so does `/agent revise` with words of its own.",
         { ...asked, key: `review-left:${run.runId}:${pull.head}` },
       );
-    const remarks = await reader.remarks(repo, opened.number);
+    if (by === "rebase" && pull.into !== base)
+      return refused(
+        `pull request #${opened.number} goes into \`${pull.into}\` now, and the work stands on \`${base}\``,
+        `\`/agent restart --base ${pull.into}\` on the issue begins anew from there.`,
+      );
+    const newBase = by === "rebase" ? await presentBase(run, pull.head) : await heldBase(run, pull.head);
+    if (by === "rebase" && !newBase)
+      return nothingToDo(
+        asked,
+        `the pull request holds all of \`${base}\` already`,
+        "`/agent revise <what>` changes it.",
+      );
+    const remarks = by === "rebase" ? [] : await reader.remarks(repo, opened.number);
     const known = remarks.length === 0 ? [] : await reader.threads(repo, opened.number);
     const threads = openThreads(remarks, known ?? [], self);
     // A word of thanks, also in a thread that was answered, is a review too.
     if (!isExplicit && threads.every((thread) => isAnswered(thread, remarks, self)))
       return "the review asks for nothing";
     // What was not brought to its end is still wanted.
-    const left = by === "resume" && !isPublished(run) ? run.revision : undefined;
-    const isWanted = words !== "" || threads.length > 0 || left !== undefined;
+    const left = by === "resume" && !isPublished(run) && !isHeldNow(run, newBase) ? run.revision : undefined;
+    const isWanted = words !== "" || threads.length > 0 || left !== undefined || by === "rebase";
     if (!isWanted && by !== "resume")
       return nothingToDo(
         asked,
         "there is nothing to change: no words behind the command, and no thread that waits for an answer",
         "Write what is to be changed, or remark it in the code and write the command again.",
-      );
-    if (moved && (await reader.mergeBase(repo, base.branch, pull.head)) !== base.commit)
-      return refused(
-        `\`${base.branch}\` was merged into \`${opened.branch}\`, and what is newer there would be judged as this change`,
-        "`/agent restart` on the issue begins anew from what is there now.",
       );
     const given = { type: "branch.given" as const, ...wordOf(asked), onto: pull.head };
     if (!isWanted) {
@@ -154,8 +166,24 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
         threads,
         ...comment,
         ...(onto === undefined ? {} : { onto }),
+        ...(newBase && { base: newBase }),
       },
     ]);
+  }
+
+  /** The base as it is now; undefined where the pull request's branch holds it. */
+  async function presentBase({ created: { repo }, base: { branch } }: State, head: Sha): Promise<NewBase | undefined> {
+    const commit = await reader.head(repo, branch);
+    return (await reader.mergeBase(repo, branch, head)) === commit ? undefined : { commit, how: "asked" };
+  }
+
+  /** Another base than the branch held before: people merged it, or it did not come to its end. */
+  async function heldBase(run: State, head: Sha): Promise<NewBase | undefined> {
+    const { branch, commit } = run.base;
+    const before = run.branch.base ?? run.created.base.commit;
+    const held = head === run.pullRequest?.head ? before : await reader.mergeBase(run.created.repo, branch, head);
+    if (held !== before) return { commit: held, how: "held" };
+    return commit === before ? undefined : { commit, how: "asked" };
   }
 
   /** The run whose branch people pushed to, when it is not at work; undefined where nobody did. */
@@ -175,6 +203,8 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
       revise({ asked, words: cleaned(words), standing, by: "command", isExplicit: true }),
     reviewed: (asked, { words, wantsChanges }, standing) =>
       revise({ asked, words: cleaned(words), standing, by: "review", isExplicit: wantsChanges }),
+
+    rebase: (asked, standing) => revise({ asked, words: "", standing, by: "rebase", isExplicit: true }),
 
     async resumed(asked, standing) {
       if (!(await resumable(asked))) return undefined;
@@ -225,6 +255,11 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
         : ring(runId, `was told that it was ${intent.merged ? "merged" : "closed"}`);
     },
   };
+}
+
+/** True where a revision only wanted another base, and people have merged one since. */
+function isHeldNow({ revision }: State, base: NewBase | undefined): boolean {
+  return revision !== undefined && isOnlyBase(revision) && base?.how !== "asked";
 }
 
 /** A person's words without what nobody can see. */

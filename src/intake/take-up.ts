@@ -21,13 +21,13 @@ export interface TakeUpParts extends RunsParts {
   readonly limits: Pick<KnownLimits, "of">;
 }
 
-/** Takes an ended run up with these events, unless its issue says no, another is at work on its subject, or too many have begun there: then whoever asked is told; checks are not. */
+/** Takes an ended run up with these events, unless its issue says no, another is at work on its subject, or too many have begun there: then whoever asked is told; checks and bases are not. */
 export type TakeUp = (asked: Asked, state: State, events: readonly RunEvent[]) => Promise<string>;
 
 export function createTakeUp({ log, bell, reader, publisher, projection, limits }: TakeUpParts): TakeUp {
   const runs = createRuns({ log, reader, projection });
   const answers = createAnswers({ log, bell, publisher });
-  const isProgram = ({ intent }: Asked) => intent.door === "checks";
+  const isProgram = ({ intent }: Asked) => intent.door === "checks" || intent.door === "base";
   const answer: typeof answers.answer = async (asked, reply, note) =>
     isProgram(asked) ? note : answers.answer(asked, reply, note);
   const atWork: typeof answers.atWork = async (asked, run) =>

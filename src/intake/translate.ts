@@ -6,17 +6,17 @@
 import type { z } from "zod";
 import { isSha, type Sha } from "../core/ids.ts";
 import { planMarkerIn } from "../engine/asks.ts";
-import type { RepoRef } from "../engine/events.ts";
+import type { Person, RepoRef } from "../engine/events.ts";
 import { boxesTicked, isDashboard } from "../engine/boxes.ts";
 import { findingsTicked, reportedEnd } from "../engine/findings.ts";
-import { CONFIG_FILE } from "../workflows/load.ts";
 import { isIgnored } from "../workflows/names.ts";
+import { aboutBranch, aboutChecks, fromPush, fromStatus, fromSuite } from "./branch-news.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
 import type { Actor, Ground, Intent, Pushed, Self, Wish } from "./intent.ts";
-import { issueOfBranch } from "./own-branch.ts";
 import { fromCheck } from "./pressed.ts";
 import {
+  BaseEvent,
   ChecksEvent,
   CheckSuiteEvent,
   CheckEvent,
@@ -32,14 +32,21 @@ import {
   type Issue,
   type Pull,
 } from "./payloads.ts";
-import { actorOf, ghost, isOwnAccount, isSelf, repoOf, type Account } from "./who.ts";
+import { actorOf, ghost, isOwnAccount, isSelf, repoOf } from "./who.ts";
 
 export type Translation =
   | { readonly type: "intent"; readonly intent: Intent }
   | { readonly type: "wish"; readonly wish: Wish }
   | { readonly type: "ground"; readonly ground: Ground }
-  /** The repository's config may have changed. */
-  | { readonly type: "config"; readonly repo: RepoRef }
+  /** Somebody pushed to a branch into which pull requests may go; `config`: the repository's config may have changed with it. */
+  | {
+      readonly type: "moved";
+      readonly repo: RepoRef;
+      readonly by: Person;
+      readonly branch: string;
+      readonly head: Sha;
+      readonly config: boolean;
+    }
   /** Somebody pushed to a branch that may be a pull request's of Baton's. */
   | ({ readonly type: "pushed" } & Pushed)
   /** A pull request proposes a commit that may change what the repository says to Baton. */
@@ -59,12 +66,10 @@ const MARKER = "<!-- baton:";
 export const SCHEDULE = "baton.schedule";
 /** And a look at the checks of a pull request. */
 export const CHECKS = "baton.checks";
+/** And a look whether a pull request conflicts with its base. */
+export const BASE = "baton.base";
 /** The `event_type` of a `repository_dispatch` that is meant for Baton. */
 const DISPATCH = "agent";
-/** A branch that Baton opens pull requests from, with the number of the issue in its name. */
-const OWN_BRANCH = /^refs\/heads\/(baton\/[a-z]{1,20}-(\d{1,9})(?:-.{1,200})?)$/;
-/** GitHub tells at most so many commits of a push (docs.github.com, "push"). */
-const COMMITS_TOLD = 2_048;
 
 /** What the delivery `name` with this parsed payload asks for. Never throws: a payload of another shape is nothing. */
 export function translate(name: string, payload: unknown, self: Self): Translation {
@@ -78,7 +83,17 @@ export function translate(name: string, payload: unknown, self: Self): Translati
     case SCHEDULE:
       return read(ScheduleEvent, payload, ({ repo, id }) => ({ type: "wish", wish: { door: "schedule", repo, id } }));
     case CHECKS:
-      return read(ChecksEvent, payload, ({ repo, branch, head }) => aboutChecks(repo, branch, head, ghost));
+      return read(ChecksEvent, payload, ({ repo, branch, head }) =>
+        aboutChecks(repo, branch, head, actorOf(ghost, undefined)),
+      );
+    case BASE:
+      return read(BaseEvent, payload, ({ repo, branch, by }) =>
+        aboutBranch(repo, branch, { person: by, bot: false, app: undefined }, (place) => ({
+          ...place,
+          door: "base",
+          branch,
+        })),
+      );
     case "status":
       return read(StatusEvent, payload, fromStatus);
     case "push":
@@ -253,47 +268,6 @@ function fromEdit(event: CommentEvent, self: Self): Translation {
   if (body === before) return nothing("the plan in it is as it was");
   const edit = { commentId: comment.id, marker, body, before };
   return { type: "intent", intent: { ...placeOf(event), door: "plan", actor, ...edit } };
-}
-
-function fromSuite(event: CheckSuiteEvent, self: Self): Translation {
-  const { head_branch: branch, head_sha: head, app } = event.check_suite;
-  if (app && app.id === self.appId) return nothing("these are Baton's own checks");
-  return aboutChecks(repoOf(event), branch ?? "", head, event.sender);
-}
-
-function fromStatus(event: StatusEvent): Translation {
-  if (event.state === "pending") return nothing("the status is pending");
-  const own = event.branches.find(({ name }) => issueOfBranch(name) !== undefined);
-  return aboutChecks(repoOf(event), own?.name ?? "", event.sha, event.sender);
-}
-
-/** Whoever tells of checks asks for nothing: they are looked at where the run that made the branch wants to know. */
-function aboutChecks(repo: RepoRef, branch: string, head: string, sender: Account): Translation {
-  const number = issueOfBranch(branch);
-  if (number === undefined || !isSha(head)) return nothing("the commit is on no branch of Baton's");
-  const subject = { kind: "issue" as const, number, url: "", author: { login: "", id: 0 } };
-  return {
-    type: "intent",
-    intent: { repo, subject, actor: actorOf(sender, undefined), door: "checks", branch, head },
-  };
-}
-
-/** A push to a branch of Baton's, or to the default branch where the config was touched, or may have been. */
-function fromPush(event: PushEvent): Translation {
-  const repo = repoOf(event);
-  const [, branch, issue] = OWN_BRANCH.exec(event.ref) ?? [];
-  if (branch !== undefined) {
-    if (!isSha(event.after) || /^0+$/.test(event.after)) return nothing("the branch was deleted");
-    const { person } = actorOf(event.sender, undefined);
-    return { type: "pushed", repo, by: person, branch, issue: Number(issue) };
-  }
-  if (event.ref !== `refs/heads/${repo.defaultBranch}`) return nothing("the push is not to the default branch");
-  const touched = event.commits.some(({ added, modified, removed }) =>
-    [added, modified, removed].some((paths) => paths.includes(CONFIG_FILE)),
-  );
-  const all = !event.forced && event.commits.length > 0 && event.commits.length < COMMITS_TOLD;
-  if (all && !touched) return nothing(`the push leaves ${CONFIG_FILE} as it is`);
-  return { type: "config", repo };
 }
 
 function fromDispatch(event: DispatchEvent, self: Self): Translation {

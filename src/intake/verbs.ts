@@ -185,6 +185,12 @@ export const verbs = {
     may: "write",
     flags: [],
   },
+  rebase: {
+    usage: "rebase",
+    summary: "merge the branch that the pull request goes into into its own, and verify everything anew",
+    may: "write",
+    flags: [],
+  },
   pause: { usage: "pause", summary: "hold the run until somebody resumes it", may: "triage", flags: [] },
   resume: {
     usage: "resume",

@@ -21,6 +21,7 @@ const whose: Readonly<Record<RunEvent["type"], "driver" | "people" | "granted">>
   "tasks.opened": "driver",
   "wave.started": "driver",
   "wave.merged": "driver",
+  "base.merged": "driver",
   "tasks.closed": "driver",
   "people.asked": "driver",
   "agent.created": "driver",

@@ -16,7 +16,7 @@ import {
   setStanding,
   transferIssue,
 } from "./lifecycle.ts";
-import { addReview, openPull, type NewReview } from "./pulls.ts";
+import { addReview, openPull, updateBranch, type NewReview } from "./pulls.ts";
 import { pressButton, rerunCheck } from "./rest/checks.ts";
 import { resolveThread } from "./review-threads.ts";
 import {
@@ -80,6 +80,8 @@ export interface Acts {
   ): Promise<number>;
   /** Reviews a pull request. */
   review(at: IssueAddress & NewReview & { readonly as: string }): void;
+  /** Presses "Update branch". */
+  updateBranch(at: OnIssue): Promise<void>;
   /** Resolves the thread that begins with the remark of this id. */
   resolve(at: IssueAddress & { readonly as: string; readonly thread: number }): void;
   /** Presses a button of the newest check run of this name. */
@@ -202,6 +204,11 @@ export function createActs(world: World, webhooks: Webhooks): Acts {
       if (!issue.pull) throw new BatonError("not-found", `${at.repo}#${at.number} is no pull request`);
       addReview(world, repositoryNamed(world, at.repo), issue, issue.pull, by(at.as), at);
     },
+    updateBranch: (at) =>
+      onIssue(at, async (repo, { pull }, doer) => {
+        const no = pull ? await updateBranch(world, repo, pull, doer) : "it is no pull request";
+        if (no !== undefined) throw new BatonError("invalid-usage", `${at.repo}#${at.number}: ${no}`);
+      }),
     resolve(at) {
       const { pull } = issueAt(world, at);
       if (!pull) throw new BatonError("not-found", `${at.repo}#${at.number} is no pull request`);

@@ -130,6 +130,7 @@ export async function openPull(
     reviewers: [],
     reviews: [],
     resolved: new Map(),
+    asked: undefined,
     fork: fresh.fork,
   };
   const issue = addIssue(world, repo, by, fresh, pull);
@@ -139,6 +140,36 @@ export async function openPull(
   const fields = { number: issue.number, pull_request: await pullShape(world, repo, issue, pull) };
   world.announce(repo, { event: "pull_request", action: "opened", by: by.account, fields });
   return { type: "opened", issue, pull };
+}
+
+/** What the button "Update branch" does: the base is merged into the branch. Says why not, in GitHub's words. */
+export async function updateBranch(
+  world: World,
+  repo: Repository,
+  pull: PullRequest,
+  by: Doer,
+): Promise<string | undefined> {
+  const { git } = repo;
+  return await git.alone(async () => {
+    const name = `refs/heads/${pull.headRef}`;
+    const [base, before] = [await git.commitOf(`refs/heads/${pull.baseRef}`), pull.headSha];
+    if (base === undefined || (await git.isAncestor(base, before)))
+      return "There are no new commits on the base branch.";
+    const merged = await git.git(["merge-tree", "--write-tree", before, base], { accept: [1] });
+    if (merged.code !== 0) return "merge conflict between base and head";
+    const { id, login } = by.account;
+    const author = { name: login, email: `${id}+${login}@users.noreply.github.com`, date: timestamp(world) };
+    const after = await git.writeCommit({
+      tree: merged.stdout.toString("utf8").trim(),
+      parents: [before, base],
+      author,
+      committer: author,
+      message: `Merge branch '${pull.baseRef}' into ${pull.headRef}\n`,
+    });
+    await git.moveRef(name, before, after);
+    await followMove(world, repo, by, { name, before, after });
+    return undefined;
+  });
 }
 
 /** Asks these people for a review, telling of each who was not asked before. */

@@ -110,6 +110,8 @@ export interface PullRequest {
   readonly reviews: Review[];
   /** Threads that are resolved, by the id of their first remark, and by whom. */
   readonly resolved: Map<number, Account>;
+  /** Of which two commits somebody has asked before whether they merge: GitHub begins to find out when it is asked. */
+  asked: string | undefined;
   /** Whose fork its branch is in; here there is only its commit, under `refs/pull`. */
   readonly fork?: string | undefined;
 }

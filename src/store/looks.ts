@@ -1,5 +1,7 @@
-// Pull requests whose checks somebody should look at though nobody tells of them: found in the events alone.
+// Pull requests that somebody should look at: their checks though nobody tells of them, and all that go into a branch that moved on. Found
+// in the events alone.
 import { runId, type RunId } from "../core/ids.ts";
+import type { RepoRef } from "../engine/events.ts";
 import type { Database } from "./database.ts";
 
 export interface DueLook {
@@ -14,6 +16,16 @@ export interface Looks {
    * `withinMs` ago, without a delivery named by `lookName`; oldest first, at most 100. Throws `database-failed`.
    */
   due(afterMs: number, withinMs: number): Promise<DueLook[]>;
+  /**
+   * Pull requests that runs have opened onto a branch, and whose end nobody has told; latest first, at most 50. Throws `database-failed`.
+   */
+  open(repo: Pick<RepoRef, "id" | "owner" | "name">, base: string): Promise<OpenPull[]>;
+}
+
+export interface OpenPull {
+  readonly run: RunId;
+  /** The branch it is opened from. */
+  readonly branch: string;
 }
 
 /** The name of the delivery that looks behind an event. */
@@ -33,11 +45,25 @@ WHERE e.type IN ('pull_request.opened', 'branch.given', 'checks.judged')
   AND NOT EXISTS (SELECT FROM baton.deliveries d WHERE d.id = 'checks-' || e.run_id || '-' || e.version)
 ORDER BY e.at LIMIT 100`;
 
+const open = `
+SELECT r.run_id, e.event->>'branch' AS branch
+FROM baton.runs r JOIN baton.events e USING (run_id) JOIN baton.events f ON f.run_id = r.run_id AND f.version = 1
+WHERE r.repo_id = $1 AND ($1 <> 0 OR (r.owner = $2 AND r.name = $3))
+  AND e.type = 'pull_request.opened' AND f.event->'base'->>'branch' = $4
+  AND NOT EXISTS (
+    SELECT FROM baton.events l WHERE l.run_id = r.run_id AND l.version > e.version
+      AND l.type IN ('pull_request.opened', 'pull_request.closed'))
+ORDER BY e.at DESC LIMIT 50`;
+
 export function createLooks(database: Database): Looks {
   return {
     async due(afterMs, withinMs) {
       const rows = await database.query<{ run_id: string; version: number }>(due, [afterMs, withinMs]);
       return rows.map(({ run_id, version }) => ({ run: runId(run_id), version }));
+    },
+    async open({ id, owner, name }, base) {
+      const rows = await database.query<{ run_id: string; branch: string }>(open, [id, owner, name, base]);
+      return rows.map(({ run_id, branch }) => ({ run: runId(run_id), branch }));
     },
   };
 }

@@ -103,7 +103,7 @@ export const RepoConfig = z.strictObject({
         .max(5)
         .default(3)
         .describe(
-          "Times a stage may be sent back, and times failed checks of a pull request are repaired before people are asked",
+          "Times a stage may be sent back; and, each for itself, times that failed checks of a pull request are repaired, and that it is brought together with a base it conflicts with, before people are asked",
         ),
       parallel: z.number().int().min(1).max(16).default(4).describe("Agents of one run at work at once"),
       agents: z

@@ -66,6 +66,7 @@ const replies: { readonly [K in Reply["kind"]]: (attack: string, state: State) =
   "already-running": (quote) => ({ kind: "already-running", quote, run: runId("run-0123456789ab"), held: "asked" }),
   "nothing-running": (quote) => ({ kind: "nothing-running", quote, next: quote }),
   "nothing-to-do": (quote) => ({ kind: "nothing-to-do", quote, why: quote, next: quote }),
+  conflicts: (quote) => ({ kind: "conflicts", branch: quote, rounds: 1 }),
   "checks-failed": (quote) => ({ kind: "checks-failed", own: [quote], onBase: [quote], rounds: 1 }),
   "budget-lowered": (quote) => ({ kind: "budget-lowered", quote, was: 3, now: 2, spent: 1 }),
   help: (quote) => ({

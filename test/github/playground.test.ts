@@ -1,6 +1,7 @@
 // Publisher and projection over real HTTP against the playground, whose answers are held to GitHub's own description.
 import { rm } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { execute } from "#src/core/exec.ts";
 import { sha } from "#src/core/ids.ts";
 import { silentLog } from "#src/core/log.ts";
@@ -12,7 +13,7 @@ import { createMemoryOutbox } from "#src/store/outbox.ts";
 import { systemClock } from "#src/core/clock.ts";
 import { bareRepository, git, writeCommit } from "#test/support/breaking-github.ts";
 import { GitWorkspaces } from "#test/support/git-workspaces.ts";
-import { RunScript } from "#test/support/recorded-run.ts";
+import { gateResult, RunScript } from "#test/support/recorded-run.ts";
 
 test("an issue gets its card, labels, reaction, pull request and comment", async () => {
   await using playground = await openPlayground({
@@ -40,16 +41,17 @@ test("an issue gets its card, labels, reaction, pull request and comment", async
   const base = sha((await playground.refs("octo/tab"))["refs/heads/main"] ?? "");
   const folder = bareRepository();
   try {
-    const fetched = await execute(
-      {
-        argv: ["git", "fetch", "-q", `${playground.url}/octo/tab.git`, "main:refs/heads/main"],
-        cwd: folder,
-        env: { PATH: "/usr/bin:/bin" },
-        timeoutMs: 20_000,
-      },
-      new AbortController().signal,
-    );
-    expect(fetched).toMatchObject({ exitCode: 0 });
+    const fetchMain = () =>
+      execute(
+        {
+          argv: ["git", "fetch", "-q", `${playground.url}/octo/tab.git`, "main:refs/heads/main"],
+          cwd: folder,
+          env: { PATH: "/usr/bin:/bin" },
+          timeoutMs: 20_000,
+        },
+        new AbortController().signal,
+      );
+    expect(await fetchMain()).toMatchObject({ exitCode: 0 });
     const head = writeCommit(folder, { "src/split.js": "floor and rest\n", "test/split.test.js": "größer\n" }, [base]);
     const { id } = playground.repository("octo/tab");
     const repo = {
@@ -126,6 +128,53 @@ test("an issue gets its card, labels, reaction, pull request and comment", async
     expect(playground.comments(at)[0]?.reactions.map(({ content }) => content)).toEqual(["rocket"]);
     expect(playground.journal.filter(({ door, status }) => door === "rest" && status >= 400)).toEqual([]);
 
+    // Its base comes in, which holds half of it by now: the same files, and one commit further all the same, with both as parents.
+    const further = sha(
+      await playground.push({
+        repo: "octo/tab",
+        branch: "main",
+        files: { "test/split.test.js": "größer\n" },
+        as: "maria",
+      }),
+    );
+    expect(await fetchMain()).toMatchObject({ exitCode: 0 });
+    const together = writeCommit(folder, { "src/split.js": "floor and rest\n", "test/split.test.js": "größer\n" }, [
+      further,
+      head,
+    ]);
+    const merged = (stage: string, attempt: number) => ({
+      type: "base.merged" as const,
+      stage,
+      attempt,
+      commit: together,
+      paths: [],
+    });
+    script
+      .add(
+        {
+          type: "revision.requested",
+          by: maria,
+          quote: "/agent rebase",
+          stage: "fix",
+          words: "",
+          threads: [],
+          base: { commit: further, how: "asked" },
+        },
+        merged("reproduce", 2),
+        { type: "gate.checked", stage: "reproduce", attempt: 2, result: gateResult("red") },
+        merged("diagnose", 2),
+        merged("fix", 2),
+      )
+      .stage("verify")
+      .add(merged("review", 2))
+      .stage("publish");
+    const joined = await publisher.openPullRequest(script.state, new AbortController().signal);
+    if (joined.type !== "opened") throw new Error(joined.message);
+    const commits = z.object({ parents: z.array(z.object({ sha: z.string() })) });
+    const made = await fetch(`${playground.apiUrl}/repos/octo/tab/commits/${joined.event.head}`);
+    expect(commits.parse(await made.json()).parents.map((parent) => parent.sha)).toEqual([answer.event.head, further]);
+    script.add(joined.event).finished("succeeded", "verified", "Revised.");
+
     // People want it changed; meanwhile one of them pushes, and somebody closes it: nothing is published over that.
     const again = writeCommit(folder, { "src/split.js": "floor, and rest\n", "test/split.test.js": "größer\n" }, [
       head,
@@ -155,7 +204,7 @@ test("an issue gets its card, labels, reaction, pull request and comment", async
 
     // A branch goes only from where it was merged, and only one of Baton's own.
     const heads = async () => Object.keys(await playground.refs("octo/tab"));
-    await publisher.removeMerged(repo, branch, answer.event.head);
+    await publisher.removeMerged(repo, branch, joined.event.head);
     await publisher.removeMerged(repo, "main", base);
     expect(await heads()).toEqual(expect.arrayContaining([`refs/heads/${branch}`, "refs/heads/main"]));
     for (const _ of ["there", "gone already"]) await publisher.removeMerged(repo, branch, sha(pushed));

@@ -36,6 +36,7 @@ async function worldWith(...more: RunEvent[]): Promise<World & { readonly script
     branch: "b",
     into: "main",
     fork: false,
+    mergeable: true,
     head: script.state.pullRequest?.head ?? first.event.base.commit,
     author: maria,
   };

@@ -20,6 +20,7 @@ const open = {
   head,
   into: "main",
   fork: false,
+  mergeable: true,
   author: { login: self.login, id: 1 },
 } as const;
 const opening: EventOf<"pull_request.opened"> = {

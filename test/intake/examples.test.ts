@@ -24,6 +24,7 @@ const doorsOf: Readonly<Record<string, string>> = {
   "pull_request.opened": "pull request",
   "pull_request.reopened": "pull request",
   "pull_request.synchronize": "pull request",
+  "push.undefined": "push",
 };
 
 test.each(kinds.map(({ name, examples }) => [name, examples] as const))("%s", async (name, payloads) => {

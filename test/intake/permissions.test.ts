@@ -26,6 +26,7 @@ const write = [
   "test",
   "review",
   "revise",
+  "rebase",
 ];
 const maintain = ["init", "retrospective", "approve", "reject", "budget"];
 
@@ -205,7 +206,7 @@ const dispatched = ["stop", "fix", "budget $3"];
 test("every verb and every door stands in the tables", () => {
   expect([...triage, ...write, ...maintain].toSorted()).toEqual(Object.keys(verbs).toSorted());
   // Nobody asks by these: the config does, or the issue is not what it was.
-  const withoutActor = ["schedule", "checks", "closed", "pull-closed", "edited", "lost"];
+  const withoutActor = ["schedule", "checks", "base", "closed", "pull-closed", "edited", "lost"];
   expect([...Object.keys(acts), "comment", "dispatch", "button", ...withoutActor].toSorted()).toEqual(
     Object.keys(doors).toSorted(),
   );

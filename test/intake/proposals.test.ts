@@ -74,7 +74,7 @@ test.each([
   world.reader.touched = [".github/baton/agents/artist.md"];
   world.reader.files = { ".github/baton/agents/artist.md": agent("\nmcpServers: [docs, secret]") };
   const author = { login: "ada", id: 8 };
-  const where = { branch: "b", head: sha(head), into: "main" };
+  const where = { branch: "b", head: sha(head), into: "main", mergeable: true };
   world.reader.pull = { state: "open", merged: false, fork, author, ...where };
   await propose(world);
   const [, problems = [], warnings = []] = world.publisher.checks[0] ?? [];

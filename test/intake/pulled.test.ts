@@ -24,6 +24,7 @@ const open = {
   head,
   into: "main",
   fork: true,
+  mergeable: true,
   author: { login: "mallory", id: 66 },
 } as const;
 

@@ -78,13 +78,16 @@ describe("a revision", () => {
     expect((await world.only()).phase).toBe("finished");
   });
 
-  test("does not go on over a merge of the base, whose news would be judged as its own", async () => {
+  test("goes on over a merge of the base by people, and is judged against that base from there on", async () => {
     const world = await opened();
-    world.reader.pull = { ...open, head: sha("c".repeat(40)) };
-    world.reader.joined = sha("e".repeat(40));
+    const [theirs, joined] = [sha("c".repeat(40)), sha("e".repeat(40))];
+    world.reader.pull = { ...open, head: theirs };
+    world.reader.joined = joined;
     await revise(world);
-    expect(world.publisher.only("refused").why).toContain("was merged into");
-    expect((await world.only()).phase).toBe("finished");
+    const { phase, revision, base } = await world.only();
+    expect(phase).toBe("working");
+    expect(revision).toMatchObject({ onto: theirs, base: { commit: joined, how: "held" } });
+    expect(base.commit).toBe(joined);
   });
 
   test("of a merged pull request is not to be reopened", async () => {

@@ -71,7 +71,11 @@ describe("a push to the branch of Baton's pull request", () => {
     ["what Baton has published meanwhile", (world) => push(world, { after: head }), "knows"],
     ["another branch", (world) => push(world, { ref: "refs/heads/baton/issue-12-other" }), "no run opened"],
     ["a branch of another issue", (world) => push(world, { ref: "refs/heads/baton/issue-13-x" }), "no run opened"],
-    ["a branch of people's", (world) => push(world, { ref: "refs/heads/issue-12-x" }), "not to the default branch"],
+    [
+      "a branch of people's",
+      (world) => push(world, { ref: "refs/heads/issue-12-x" }),
+      "0 pull requests go into issue-12-x",
+    ],
     ["the branch's end", (world) => push(world, { after: "0".repeat(40) }), "was deleted"],
   ])("is nothing when it is %s", async (_, send, why) => {
     const world = await opened();
@@ -149,6 +153,24 @@ describe("/agent resume", () => {
     expect(revision).toMatchObject({ onto: theirs, words: "name it better", by: maria, quote: "/agent resume" });
   });
 
+  test("with the base merged in there by people leaves it at that, whatever base was wanted before", async () => {
+    const world = await opened();
+    world.reader.branches["main"] = sha("d".repeat(40));
+    await command(world, "/agent rebase");
+    await push(world);
+    const { runId, version, phase } = await world.only();
+    expect(phase).toBe("working");
+    const end = { type: "run.finished", outcome: "cancelled", code: "branch-taken", message: "…" } as const;
+    await world.log.append(runId, version, [end]);
+    world.reader.joined = sha("e".repeat(40));
+    expect(await command(world, "/agent resume")).toContain("has its branch again");
+    // What was wanted is in there; what comes next is judged against what they merged.
+    await command(world, "/agent revise name it better");
+    const { revision, base } = await world.only();
+    expect(revision).toMatchObject({ onto: theirs, base: { commit: sha("e".repeat(40)), how: "held" } });
+    expect(base).toMatchObject({ commit: sha("e".repeat(40)), moved: { how: "held" } });
+  });
+
   test("notices a push of which no delivery came", async () => {
     const world = await opened();
     world.reader.pull = { ...open, head: theirs };
@@ -163,19 +185,16 @@ describe("/agent resume", () => {
     expect((await eventsOf(world)).map(({ type }) => type)).not.toContain("branch.given");
   });
 
-  test("needs write, an open pull request, and a branch that the base was not merged into", async () => {
+  test("needs write, and an open pull request", async () => {
     const world = await opened();
     await push(world);
     world.reader.roles = { maria: "triage" };
     await command(world, "/agent resume");
     world.reader.roles = { maria: "write" };
-    world.reader.joined = sha("e".repeat(40));
-    await command(world, "/agent resume");
     world.reader.pull = { ...open, state: "closed", head: theirs };
     await command(world, "/agent resume");
     expect(world.publisher.replies.map(({ reply }) => "why" in reply && reply.why)).toEqual([
       expect.stringContaining("needs write"),
-      expect.stringContaining("was merged into"),
       expect.stringContaining("is closed"),
     ]);
     expect((await world.only()).branch.taken).toBeDefined();

@@ -103,17 +103,26 @@ describe("a push", () => {
     ["tells no commits", { commits: [] }],
   ])("to the default branch that %s", (_, changes) => {
     expect(translate("push", push(changes), self)).toMatchObject({
-      type: "config",
+      type: "moved",
       repo: { id: 1, defaultBranch: "main" },
+      branch: "main",
+      config: true,
     });
   });
 
   test.each([
-    ["of other files", { commits: [paths("a"), paths("docs/.github/baton.yml")] }],
-    ["to another branch", { ref: "refs/heads/main-2" }],
+    ["of other files", { commits: [paths("a"), paths("docs/.github/baton.yml")] }, "main"],
+    ["to another branch", { ref: "refs/heads/main-2" }, "main-2"],
+    ["to a branch that only looks like Baton's", { ref: "refs/heads/x/baton/issue-12-x" }, "x/baton/issue-12-x"],
+  ])("%s changes no config, and is one into which pull requests may go", (_, changes, branch) => {
+    const head = "b".repeat(40);
+    expect(translate("push", push(changes), self)).toMatchObject({ type: "moved", branch, head, config: false });
+  });
+
+  test.each([
     ["of a tag", { ref: "refs/tags/main" }],
-    ["to a branch that only looks like Baton's", { ref: "refs/heads/x/baton/issue-12-x" }],
-  ])("%s changes no config", (_, changes) => {
+    ["that takes a branch away", { after: "0".repeat(40) }],
+  ])("%s is nothing", (_, changes) => {
     expect(translate("push", push(changes), self)).toMatchObject({ type: "nothing" });
   });
 });

@@ -305,7 +305,7 @@ describe("pull requests", () => {
     expect(made.data).toMatchObject({
       draft: true,
       head: { sha: head },
-      mergeable: true,
+      mergeable: null,
       additions: 1,
       deletions: 1,
       changed_files: 1,
@@ -363,8 +363,35 @@ describe("pull requests", () => {
     const made = await bot.rest.pulls.create({ ...at, title: "clash", head: "clash", base: "main" });
     const theirs = await branch("theirs", { "README.md": "# Theirs\n" }, maria);
     await maria.rest.git.updateRef({ ...at, ref: "heads/main", sha: theirs });
-    const { data } = await bot.rest.pulls.get({ ...at, pull_number: made.data.number });
-    expect([data.mergeable, data.mergeable_state]).toEqual([false, "dirty"]);
+    const pull = { ...at, pull_number: made.data.number };
+    const stands = async () => {
+      const { data } = await bot.rest.pulls.get(pull);
+      return [data.mergeable, data.mergeable_state];
+    };
+    // GitHub begins to find out when it is asked, and knows it for these two commits then.
+    expect(await stands()).toEqual([null, "unknown"]);
+    expect(await stands()).toEqual([false, "dirty"]);
+    await expect(maria.rest.pulls.updateBranch(pull)).rejects.toMatchObject({ status: 422 });
+    const further = await branch("further", { "README.md": "# Mine\n" }, maria);
+    await maria.rest.git.updateRef({ ...at, ref: "heads/main", sha: further });
+    expect(await stands()).toEqual([null, "unknown"]);
+    expect(await stands()).toEqual([true, "clean"]);
+  });
+
+  test("a branch is updated by a merge of its base, once there is something new", async () => {
+    const before = await branch("behind", { "src/behind.js": "export const behind = 1;\n" });
+    const made = await bot.rest.pulls.create({ ...at, title: "behind", head: "behind", base: "main" });
+    const pull = { ...at, pull_number: made.data.number };
+    await expect(maria.rest.pulls.updateBranch(pull)).rejects.toMatchObject({ status: 422 });
+    const base = await branch("ahead", { "src/ahead.js": "export const ahead = 1;\n" }, maria);
+    await maria.rest.git.updateRef({ ...at, ref: "heads/main", sha: base });
+    await expect(maria.rest.pulls.updateBranch({ ...pull, expected_head_sha: base })).rejects.toMatchObject({
+      status: 422,
+    });
+    expect((await maria.rest.pulls.updateBranch(pull)).status).toBe(202);
+    const { head } = (await bot.rest.pulls.get(pull)).data;
+    const { data } = await bot.rest.repos.getCommit({ ...at, ref: head.sha });
+    expect(data.parents.map(({ sha }) => sha)).toEqual([before, base]);
   });
 });
 

@@ -70,6 +70,33 @@ test.each(databases.filter(({ here }) => here))(
   },
 );
 
+test.each(databases.filter(({ here }) => here))(
+  "in $name the pull requests that go into a branch are found, of each run once, until they are closed",
+  async ({ open }) => {
+    await using undo = new AsyncDisposableStack();
+    const { database } = undo.use(await open());
+    const log = undo.use(await openEventLog(database, { parse: (json) => RunEvent.parse(json), log: silentLog }));
+    const looks = createLooks(database);
+    const repo = { id: 1, owner: "octo", name: "tab" };
+    const play = async (first: ReturnType<typeof created>, ...events: RunEvent[]) => {
+      await log.create(first);
+      await log.append(first.runId, 1, events);
+      return first.runId;
+    };
+    const subject = (number: number) => ({ ...created().subject, number });
+    const base = { branch: "next", commit: head };
+    const closed: RunEvent = { type: "pull_request.closed", by, merged: false };
+    const open1 = await play(created({ subject: subject(1) }), opened, ended, { ...opened, head: sha("c".repeat(40)) });
+    await play(created({ subject: subject(2) }), opened, ended, closed);
+    await play(created({ subject: subject(3) }), ended);
+    const onNext = await play(created({ subject: subject(4), base }), opened, ended);
+    await play(created({ subject: subject(5), repo: { ...created().repo, id: 2, name: "other" } }), opened, ended);
+    expect(await looks.open(repo, "main")).toEqual([{ run: open1, branch: opened.branch }]);
+    expect(await looks.open(repo, "next")).toEqual([{ run: onNext, branch: opened.branch }]);
+    expect(await looks.open(repo, "gone")).toEqual([]);
+  },
+);
+
 describe("the name of a look", () => {
   test("is one for each event of each run", () => {
     const { runId: run } = created();

@@ -331,6 +331,7 @@ export function intakeWorld(parts: Partial<IntakeParts> = {}): World {
       spoil: (id) => Promise.resolve(void dashboards.spoiled.push(id)),
       offered: () => Promise.resolve(dashboards.offered),
     },
+    looks: { open: () => Promise.resolve([]) },
     outbox,
     limits: createKnownLimits(),
     self,

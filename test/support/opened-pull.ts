@@ -16,6 +16,7 @@ export const open = {
   head,
   into: "main",
   fork: false,
+  mergeable: true,
   author: { login: self.login, id: 1 },
 } as const;
 

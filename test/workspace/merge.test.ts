@@ -43,6 +43,14 @@ describe("work that does not meet", () => {
     expect(await readFile(join(workspace.folder, "new/one"), "utf8")).toBe("1\n");
   });
 
+  test("is held against the side it is merged into: what people have there is theirs", async () => {
+    const link = { content: "b.txt", mode: "120000" } as const;
+    const [, base, work] = place.wave(start, { ...start, link }, { ...start, "a.txt": "mine\n" });
+    const { changes } = cleanly(await place.merge(base, work));
+    expect(changes.map(({ path }) => path)).toEqual(["a.txt"]);
+    expect(reasonsOf(await place.merge(work, base))).not.toEqual([]);
+  });
+
   test("is the same commit wherever and whenever it is merged", async () => {
     const [, one, two] = place.wave(start, { ...start, one: "1" }, { ...start, two: "2", "a.txt": "other\n" });
     const first = cleanly(await place.merge(one, two));

@@ -3,11 +3,11 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { changedFiles, commitsBetween, diffText } from "../git-diff.ts";
 import { editIssue } from "../issues.ts";
-import { addReview, openPull, requestReview } from "../pulls.ts";
+import { addReview, openPull, requestReview, updateBranch } from "../pulls.ts";
 import { linesOf } from "../../workspace/patch-lines.ts";
 import { userShape } from "../shapes/accounts.ts";
 import { commitShape } from "../shapes/commits.ts";
-import { fileShape, pullShape, simplePullShape, startOfPull } from "../shapes/pulls.ts";
+import { fileShape, pullShape, readPull, simplePullShape, startOfPull } from "../shapes/pulls.ts";
 import { remarkShapes, reviewShape } from "../shapes/reviews.ts";
 import { changed, hasRole, type PullRequest, type Repository, type World } from "../state.ts";
 import { accountOfActor } from "../tokens.ts";
@@ -44,6 +44,7 @@ const changedPull = z.strictObject({
   base: z.string().optional(),
   maintainer_can_modify: z.boolean().optional(),
 });
+const branchUpdate = z.strictObject({ expected_head_sha: z.string().optional() });
 const reviewers = z.strictObject({
   reviewers: z.array(z.string()).default([]),
   team_reviewers: z.array(z.string()).default([]),
@@ -136,7 +137,18 @@ export function pullRoutes(world: World): Hono<RestEnv> {
       const text = await diffText(repo.git, await startOfPull(repo, pull), pull.headSha);
       return c.body(text, 200, { "content-type": "application/vnd.github.diff; charset=utf-8" });
     }
-    return answer(c, await pullShape(world, repo, issue, pull));
+    return answer(c, await readPull(world, repo, issue, pull));
+  });
+
+  rest.put(`${one}/update-branch`, async (c) => {
+    const { actor, repo, issue, pull } = pullHere(c, "write");
+    const { expected_head_sha: expected = pull.headSha } = await bodyOf(c, branchUpdate);
+    const refuse = (message: string) => new Refusal(422, message);
+    if (expected !== pull.headSha) throw refuse(`expected head sha didn’t match current head ref.`);
+    const updated = await updateBranch(world, repo, pull, doer(actor));
+    if (updated !== undefined) throw refuse(updated);
+    const { url } = simplePullShape(world, repo, issue, pull);
+    return answer(c, { message: "Updating pull request branch.", url }, 202);
   });
 
   rest.patch(one, async (c) => {

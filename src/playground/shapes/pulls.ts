@@ -75,7 +75,19 @@ export async function startOfPull(repo: Repository, pull: PullRequest): Promise<
   return (await mergeBase(repo.git, pull.mergedAt ? pull.baseSha : base, pull.headSha)) ?? pull.baseSha;
 }
 
-/** The long form: with what git knows about it. */
+/** The two commits that it would merge now. */
+async function sidesOf(repo: Repository, pull: PullRequest): Promise<string> {
+  return `${(await repo.git.commitOf(`refs/heads/${pull.baseRef}`)) ?? pull.baseSha} ${pull.headSha}`;
+}
+
+/** The long form for whoever reads the pull request: from then on it is known whether its two commits merge. */
+export async function readPull(world: World, repo: Repository, issue: Issue, pull: PullRequest) {
+  const [shape, sides] = [await pullShape(world, repo, issue, pull), await sidesOf(repo, pull)];
+  pull.asked = sides;
+  return shape;
+}
+
+/** The long form: with what git knows about it. Whether it can be merged is not known before somebody has read it. */
 export async function pullShape(world: World, repo: Repository, issue: Issue, pull: PullRequest) {
   const start = await startOfPull(repo, pull);
   const base = (await repo.git.commitOf(`refs/heads/${pull.baseRef}`)) ?? pull.baseSha;
@@ -84,13 +96,14 @@ export async function pullShape(world: World, repo: Repository, issue: Issue, pu
     commitsBetween(repo.git, start, pull.headSha),
     mergesCleanly(repo.git, base, pull.headSha),
   ]);
+  const isKnown = pull.mergedAt === null && pull.asked === (await sidesOf(repo, pull));
   const sum = (of: (file: ChangedFile) => number) => files.reduce((total, file) => total + of(file), 0);
   return {
     ...simplePullShape(world, repo, issue, pull),
     merged: pull.mergedAt !== null,
-    mergeable: pull.mergedAt === null ? clean : null,
-    rebaseable: pull.mergedAt === null ? clean : null,
-    mergeable_state: pull.mergedAt !== null ? "unknown" : !clean ? "dirty" : pull.draft ? "draft" : "clean",
+    mergeable: isKnown ? clean : null,
+    rebaseable: isKnown ? clean : null,
+    mergeable_state: !isKnown ? "unknown" : !clean ? "dirty" : pull.draft ? "draft" : "clean",
     merged_by: pull.mergedBy ? userShape(world, pull.mergedBy) : null,
     comments: issue.comments.length,
     review_comments: pull.reviews.reduce((total, { remarks }) => total + remarks.length, 0),
