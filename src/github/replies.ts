@@ -117,7 +117,7 @@ function conflicts({ branch, rounds }: Extract<Reply, { kind: "conflicts" }>, ne
   const name = neutral.code(branch, 100);
   const tried =
     rounds === 0
-      ? "I bring them together by myself nowhere here, because `limits.rounds` in `.github/baton.yml` is 0"
+      ? "I do not bring them together by myself here, because `limits.rounds` in `.github/baton.yml` is 0"
       : `I have brought them together ${rounds === 1 ? "once" : `${rounds} times`}, and that is as often as \`limits.rounds\` in \`.github/baton.yml\` allows`;
   return stack(
     `I need a person's decision. ${name} moved on, and this pull request conflicts with it. ${tried}.`,
