@@ -16,7 +16,7 @@ export function commitMessage(
   const page = links.run?.(state.runId);
   const trailers = [
     subject.kind === "issue" ? `Refs: #${subject.number}` : "",
-    `Baton-Run: ${page ?? state.runId}`,
+    `Baton-Run: ${state.runId}${page === undefined ? "" : ` ${page}`}`,
     request.by.id === 0 || request.by.login.endsWith("[bot]")
       ? ""
       : `Co-authored-by: ${request.by.login} <${request.by.id}+${request.by.login}@${noReplyHost(links.serverUrl)}>`,

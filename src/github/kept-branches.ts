@@ -14,6 +14,7 @@ import type { Links } from "./progress.ts";
 import { forbiddenChange } from "./publishable.ts";
 import { refusalOf, refused, type Refusal } from "./refusal.ts";
 import { place, type Requests } from "./requests.ts";
+import { withRunPage } from "./run-page.ts";
 
 export interface KeptBranchesOptions {
   readonly requests: Requests;
@@ -67,7 +68,7 @@ export function createKeptBranches(options: KeptBranchesOptions): Keeping {
         head,
         tree: await workspaces.tree(repo, head, signal),
         changes,
-        message: commitMessage(state, title, { neutral, links }),
+        message: commitMessage(state, title, { neutral, links: await withRunPage(links, outbox, state.runId) }),
       },
       signal,
     );

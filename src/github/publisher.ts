@@ -34,6 +34,7 @@ import { createPullRequests, pullKey, PullResult, type Opened } from "./pull-req
 import { addReaction } from "./reactions.ts";
 import { refusalOf, refused, type Refusal } from "./refusal.ts";
 import { createReplying } from "./replying.ts";
+import { withRunPage } from "./run-page.ts";
 import { createScheduleIssues } from "./schedule-issue.ts";
 import { createRerunChecks } from "./rerun-checks.ts";
 import { createPutBack } from "./put-back.ts";
@@ -188,6 +189,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const titles = await recentTitles(repo, signal);
     const tree = await workspaces.tree(repo, checked, signal);
     const title = pullRequestTitle(state, titles, neutral);
+    const shownAt = await withRunPage(links, outbox, state.runId);
     const published = await branches.publish(
       {
         run: state.runId,
@@ -201,10 +203,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
         message: commitMessage(
           state,
           baseToMerge(state) ? `Merge ${neutral.plain(state.base.branch, 60)} into ${revised?.branch ?? "it"}` : title,
-          {
-            neutral,
-            links,
-          },
+          { neutral, links: shownAt },
         ),
       },
       signal,
@@ -217,7 +216,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       template: await template(repo, base, signal),
       now: state.updatedAt,
       neutral,
-      links,
+      links: shownAt,
     });
     const { branch, commit } = published;
     return revised

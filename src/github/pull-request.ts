@@ -197,6 +197,7 @@ function claimed(state: State, neutral: Neutral): string {
   });
   const setup = setupOf(state)?.value;
   const lessons = lessonsOf(state)?.value;
+  const plan = artifactOf(state, "Plan")?.artifact.value;
   const items = [
     lessons && `**What was seen:** ${neutral.line(lessons.summary, 1_500)}`,
     setup && `**About this repository:** ${neutral.line(setup.summary, 1_500)}`,
@@ -206,6 +207,12 @@ function claimed(state: State, neutral: Neutral): string {
       `**What the pinned tests cover:** ${neutral.line(characterization.covers, 700)}`,
     diagnosis && `**Approach:** ${neutral.line(diagnosis.approach, 700)}`,
     diagnosis && `**Risk:** ${neutral.line(diagnosis.risk, 400)}`,
+    plan &&
+      plan.risks.length > 0 &&
+      [
+        "**Risks**, as the plan names them:",
+        ...plan.risks.slice(0, 5).map((risk) => `  - ${neutral.line(risk, 300)}`),
+      ].join("\n"),
     review &&
       [
         `**Review** by another agent: ${review.verdict === "approve" ? "approved" : "changes wanted"}`,

@@ -335,6 +335,17 @@ describe("the pull request of a plan", () => {
     expect(text).not.toContain("Not everything was done");
   });
 
+  test("names the risks that the plan names", async () => {
+    const own = await askedRun();
+    await own.say(verdict({ plan: { ...samplePlan, risks: ["Old files are read once more.", "Two locales."] } }));
+    const state = await own.go();
+    expect(pullRequestBody(state, facts(state))).toContain(
+      "- **Risks**, as the plan names them:\n  - Old files are read once more.\n  - Two locales.",
+    );
+    const none = await approvedRun(new ScriptedAgents({}));
+    expect(pullRequestBody(none, facts(none))).not.toContain("**Risks**");
+  });
+
   test("says what was left out, before anything else", async () => {
     const workflow = featureWith({ build: { ...featureWorkflow.stages["build"], on_failure: "degrade" } });
     const agents = new ScriptedAgents({ "scout:code": [bad], "build:parser": [bad, bad] });

@@ -6,6 +6,7 @@ import { sha, type Sha } from "#src/core/ids.ts";
 import { createRedact } from "#src/core/redact.ts";
 import { silentLog } from "#src/core/log.ts";
 import { createClient } from "#src/github/client.ts";
+import { cardKey } from "#src/github/shown.ts";
 import { createPublisher } from "#src/github/publisher.ts";
 import { createMemoryOutbox, type Outbox } from "#src/store/outbox.ts";
 import type { Publisher } from "#src/engine/ports.ts";
@@ -142,6 +143,20 @@ describe("opening the pull request", () => {
     expect(message).toContain(`Baton-Run: ${state.runId}`);
     // One of them is the blob of the binary file.
     expect(w.github.calls.length).toBeLessThanOrEqual(9);
+  });
+
+  test("leads to the run's card from the commit and from the text, where there is no better page", async () => {
+    const w = await fresh();
+    const state = w.state();
+    const card = { id: 99, url: "https://github.com/octo/tab/issues/12#issuecomment-99" };
+    await w.outbox.record({ key: cardKey(state.runId), run: state.runId, kind: "card", payload: {} });
+    await w.outbox.done(cardKey(state.runId), card);
+    await w.publisher().openPullRequest(state, signal);
+    const [pull] = w.github.pulls;
+    expect(pull?.body).toContain(`[run ${state.runId}](${card.url})`);
+    expect(git(w.github.folder, ["log", "-1", "--format=%B", pull?.head ?? ""])).toContain(
+      `Baton-Run: ${state.runId} ${card.url}`,
+    );
   });
 
   test("uses the repository's own style of titles, and its template", async () => {
