@@ -1,4 +1,11 @@
 // What a run knows of its pull request and of the branch it is opened from. The fold makes it from events.
+//
+// An issue's life behind the opening, as its run tells it. *Published*: the branch is Baton's, and stands where Baton left it (`ground`). What
+// people want (a review, `/agent revise`), failed checks or a base that conflicts opens the run again (`revision.requested`): it is *revised*,
+// and published once more, or the revision ends and the pull request stays as it was. Somebody else's push *takes* the branch
+// (`branch.taken`): a revision under way ends, and nothing is published before a person gives it back (`branch.given`), which makes what
+// they pushed the ground. Closing it (`pull_request.closed`) ends all of that; merged, it stays closed, and the branch is tidied up; reopened
+// by people, it is Baton's or taken as it was before.
 import type { Sha } from "../core/ids.ts";
 import type { NewBase } from "./base-events.ts";
 import type { State } from "./state.ts";
