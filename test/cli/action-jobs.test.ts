@@ -15,6 +15,7 @@ import { openPlayground } from "#src/playground/playground.ts";
 import { issueOfBranch } from "#src/github/branch.ts";
 import { translate } from "#src/intake/translate.ts";
 import { actionsApp, actionsBot, mintJobToken } from "#test/support/actions-identity.ts";
+import { openTown, publicKey } from "#test/playground/town.ts";
 import { prepareDatabase } from "#test/support/prepared-database.ts";
 import { commentPayload, intakeWorld, MemoryDeliveries, self } from "#test/support/intake-world.ts";
 
@@ -107,6 +108,50 @@ test("how often the workflow has started itself is counted anew when a person sa
   playground.comment({ repo, number, body: "The first one.", as: "maria" });
   await begin();
   expect(baton.notes.again).toBe(0);
+});
+
+test("with an App's token it acts as that App, whose pull requests start CI; without the App's name it says what is missing", async () => {
+  const permissions = { contents: "write", issues: "write", metadata: "read", pull_requests: "write" } as const;
+  await using town = await openTown({
+    apps: [{ id: 77, slug: "conductor", publicKey, installationId: 555, permissions }],
+  });
+  await using undo = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), "baton-app-"));
+  undo.defer(() => rm(folder, { recursive: true, force: true }));
+  const at = { repo: "octo/tab", number: 0 };
+  const { id } = town.playground.repository(at.repo);
+  ({ number: at.number } = await town.playground.openIssue({ ...at, title: "A bug", body: "Wrong.", as: "maria" }));
+  const event = join(folder, "event.json");
+  await writeFile(event, JSON.stringify({ repository: { id, full_name: at.repo, default_branch: "main" } }));
+  const open = async (more: Readonly<Record<string, string>>) => {
+    const home = await mkdtemp(join(folder, "home-"));
+    await prepareDatabase(join(home, "database"));
+    const source = {
+      ...inJob,
+      GITHUB_EVENT_NAME: "workflow_dispatch",
+      GITHUB_EVENT_PATH: event,
+      BATON_MODE: "begin",
+      BATON_SUBJECT: String(at.number),
+      BATON_HOME: home,
+      BATON_JOB_TOKEN: "the-token-of-the-job",
+      GITHUB_API_URL: town.playground.apiUrl,
+      GITHUB_TOKEN: await town.token(),
+      ...more,
+    };
+    const [action, env] = [readActionEnv(source), readEnv(["token"], source)];
+    return { action, env, baton: await openActionBaton(action, env, silentLog) };
+  };
+  await expect(open({})).rejects.toThrow(/the input token is an App's.*give it as app-slug/);
+  const { action, env, baton } = await open({ BATON_APP_SLUG: "conductor" });
+  await using _ = baton;
+  expect(baton.notes.self.login).toBe("conductor[bot]");
+  expect(baton.links.startsNoChecks).toBeUndefined();
+  town.playground.comment({ ...at, body: "/agent status", as: "maria" });
+  await baton.keepNotes({ ...baton.notes, since: 0 });
+  // What it has answered it knows again, and its own words are nobody's command.
+  for (let times = 0; times < 2; times += 1)
+    await beginJob({ action, env, subject: at.number, baton, journal: silentLog, signal: never, print: () => {} });
+  expect(town.playground.comments(at).map(({ by }) => by.account.login)).toEqual(["maria", "conductor[bot]"]);
 });
 
 test("without an App's installation a comment counts only where Baton works with a token", async () => {
