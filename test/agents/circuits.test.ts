@@ -1,6 +1,7 @@
 // Circuits: what opens one, what it is about, and how it closes again.
 import { expect, test, vi } from "vitest";
 import { createCircuits } from "#src/agents/circuits.ts";
+import { soon } from "#test/support/until.ts";
 
 const of = ["fixer", "claude-opus-5-5"] as const;
 
@@ -34,7 +35,7 @@ test("a failure of another kind, and a success, begin a new row", async () => {
 
 test("half open, one failure of whatever kind opens it again, and a success closes it", async () => {
   const circuits = createCircuits({ halfOpenMs: 5 });
-  const halfOpen = () => vi.waitFor(() => expect(circuits.open(...of)).toBeUndefined());
+  const halfOpen = () => vi.waitFor(() => expect(circuits.open(...of)).toBeUndefined(), soon);
   for (let count = 0; count < 3; count += 1) await circuits.failed(...of, "away", "no");
   await halfOpen();
   await circuits.failed(...of, "refused", "no");
