@@ -16,11 +16,12 @@ import type { State } from "#src/engine/state.ts";
 import type { RecordedEvent } from "#src/engine/events.ts";
 import { readEnv } from "#src/env.ts";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
-import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
+import { sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
 import { openScriptedModel, type ScriptedModel } from "#src/playground/scripted-model.ts";
 import { actionsApp, actionsBot } from "#test/support/actions-identity.ts";
 import { openActions, type ActionsRunner } from "#test/support/actions-runner.ts";
 import { needs } from "#test/support/needs.ts";
+import { quickSample } from "#test/support/sample.ts";
 import { until } from "#test/support/until.ts";
 
 const repo = "octo/tab";
@@ -84,7 +85,7 @@ beforeAll(async () => {
   await playground.addRepository({
     owner: "octo",
     name: "tab",
-    from: { ...(await sampleFiles()), [workflow]: text },
+    from: { ...(await quickSample()), [workflow]: text },
     labels: ["bug", "enhancement"],
     collaborators: { maria: "maintain" },
   });
