@@ -40,6 +40,8 @@ export default defineConfig({
           name: "e2e",
           include: e2e,
           setupFiles,
+          // A worker lives for one file: better code for its embedded database would cost more than it saves.
+          execArgv: ["--liftoff-only"],
           testTimeout: 180_000,
           hookTimeout: 60_000,
           maxWorkers: 3,

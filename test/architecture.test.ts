@@ -30,7 +30,7 @@ const outside: Readonly<Record<string, readonly string[]>> = {
   "prom-client": ["dashboard/metrics.ts"],
   "@babel/parser": ["gates/surface/syntax.ts"],
   "node:worker_threads": ["gates/surface/module-reader.ts", "gates/surface/module-thread.ts"],
-  "node:child_process": ["core/process.ts"],
+  "node:child_process": ["core/process.ts", "core/starter.ts"],
 };
 
 interface Import {

@@ -1,12 +1,8 @@
 // Runs one command on the host to its end. What is not Baton's own program belongs in the sandbox instead.
-import { createHash } from "node:crypto";
 import type { Command, CommandResult, Execute } from "./command.ts";
-import { createOutput, type Output } from "./output.ts";
-import { type ProcessEnd, type ProcessOptions, startProcess } from "./process.ts";
-
-const DEFAULT_OUTPUT_BYTES = 1024 * 1024;
-/** The longest time a timer can hold; longer ones would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+import { executeHere } from "./exec-here.ts";
+import type { ProcessOptions } from "./process.ts";
+import { readyStarter } from "./starter.ts";
 
 /**
  * Runs a command in its own process group with exactly `env ?? {}` as its environment.
@@ -24,67 +20,10 @@ export async function executeAs(
   command: Command,
   launch: ProcessOptions,
   signal: AbortSignal,
-  epilogue: () => string = () => "",
+  epilogue?: () => string,
 ): Promise<CommandResult> {
-  const started = performance.now();
-  const limit = command.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES;
-  const stdout = createOutput(limit);
-  const stderr = createOutput(limit);
-  const output = createOutput(limit);
-  const hash = createHash("sha256");
-  let timedOut = false;
-
-  const result = (end: ProcessEnd): CommandResult => ({
-    argv: command.argv,
-    exitCode: end.type === "exited" ? end.exitCode : null,
-    signal: end.type === "exited" ? end.signal : null,
-    stdout: stdout.text(),
-    stderr: stderr.text(),
-    output: output.text(),
-    outputHash: hash.digest("hex"),
-    durationMs: Math.round(performance.now() - started),
-    timedOut,
-    aborted: signal.aborted && !timedOut,
-    truncated: output.truncated,
-    startFailure: end.type === "not-started" ? end.reason : undefined,
-  });
-
-  const take = (chunk: Uint8Array, kept: Output) => {
-    hash.update(chunk);
-    kept.add(chunk);
-    output.add(chunk);
-  };
-
-  if (signal.aborted) return result({ type: "exited", exitCode: null, signal: null });
-  const group = startProcess({ ...launch, withStdin: command.stdin !== undefined });
-  if ("notStarted" in group) return result({ type: "not-started", reason: group.notStarted });
-
-  for (const [stream, kept] of [
-    [group.stdout, stdout],
-    [group.stderr, stderr],
-  ] as const)
-    stream.on("data", (chunk: Uint8Array) => {
-      take(chunk, kept);
-    });
-
-  const abort = () => group.end();
-  signal.addEventListener("abort", abort, { once: true });
-  const timer = setTimeout(
-    () => {
-      timedOut = !signal.aborted;
-      group.end();
-    },
-    Math.min(Math.max(command.timeoutMs, 0), MAX_TIMER_MS),
-  );
-  group.stdin?.end(command.stdin);
-  try {
-    const end = await group.ended;
-    take(Buffer.from(epilogue()), stderr);
-    return result(end);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  }
+  const starter = epilogue === undefined ? readyStarter() : undefined;
+  return await (starter ? starter.run(command, launch, signal) : executeHere(command, launch, signal, epilogue));
 }
 
 /** What a command was asked to do, for messages: its argv, quoted where a shell would need it. */

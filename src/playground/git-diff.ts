@@ -118,7 +118,7 @@ export async function mergeBase(git: GitRepository, a: string, b: string): Promi
     [a, b],
     async () => {
       const found = await git.git(["merge-base", a, b], { accept: [1] });
-      return found.code === 0 ? found.stdout.toString("utf8").trim() : undefined;
+      return found.exitCode === 0 ? found.stdout.trim() : undefined;
     },
   );
 }
@@ -149,6 +149,7 @@ export async function countBetween(git: GitRepository, from: string, to: string)
 
 /** True when the two can be merged without a conflict. */
 export async function mergesCleanly(git: GitRepository, base: string, head: string): Promise<boolean> {
-  const ask = async () => (await git.git(["merge-tree", "--write-tree", base, head], { accept: [1, 128] })).code === 0;
+  const ask = async () =>
+    (await git.git(["merge-tree", "--write-tree", base, head], { accept: [1, 128] })).exitCode === 0;
   return await between(git, (of) => of.merges, [base, head], ask);
 }

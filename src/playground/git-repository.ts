@@ -2,9 +2,11 @@
 // Every command gets an explicit environment, so that nobody's git configuration changes what the playground does.
 import { appendFile, chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { Command, CommandResult } from "../core/command.ts";
 import { BatonError } from "../core/errors.ts";
+import { execute } from "../core/exec.ts";
 import { createOneByOne } from "../core/one-by-one.ts";
-import { startProcess } from "../core/process.ts";
+import { readBlob, readLoose, writeLoose } from "./loose-objects.ts";
 import { createMemory } from "./memory.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -52,16 +54,10 @@ export interface TreeChange {
   readonly sha: string | null;
 }
 
-interface Result {
-  readonly code: number | null;
-  readonly stdout: Buffer;
-  readonly stderr: string;
-}
-
 export interface GitRepository {
   readonly folder: string;
   /** Runs `git` here; throws `git-failed` when it fails, unless its exit code is in `accept`. */
-  git(args: readonly string[], options?: GitOptions): Promise<Result>;
+  git(args: readonly string[], options?: GitOptions): Promise<CommandResult>;
   text(args: readonly string[], options?: GitOptions): Promise<string>;
   /** The commit a name stands for: a branch, a tag, a full or short id. */
   commitOf(name: string): Promise<string | undefined>;
@@ -156,36 +152,28 @@ function openRepository(folder: string, path: string): GitRepository {
   const ancestry = createMemory<boolean | undefined>(KEPT);
 
   const git: GitRepository["git"] = async (args, options = {}) => {
-    const group = startProcess({
+    const command: Command = {
       argv: ["git", ...args],
       cwd: folder,
       env: { ...gitEnvironment(path), GIT_DIR: folder, ...options.env },
-      withStdin: options.stdin !== undefined,
-    });
-    if ("notStarted" in group) throw new BatonError("git-failed", `git could not be started: ${group.notStarted}`);
-    const stdout: Uint8Array[] = [];
-    const stderr: Uint8Array[] = [];
-    group.stdout.on("data", (chunk: Uint8Array) => stdout.push(chunk));
-    group.stderr.on("data", (chunk: Uint8Array) => stderr.push(chunk));
-    const timer = setTimeout(() => group.end(0), TIMEOUT_MS);
-    group.stdin?.end(options.stdin);
-    const end = await group.ended;
-    clearTimeout(timer);
-    const code = end.type === "exited" ? end.exitCode : null;
-    const said = Buffer.concat(stderr).toString("utf8");
-    if (code !== 0 && !(code !== null && options.accept?.includes(code))) {
-      const why = end.type === "not-started" ? end.reason : `exit code ${code}: ${said.trim()}`;
+      ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
+      timeoutMs: TIMEOUT_MS,
+      maxOutputBytes: Number.MAX_SAFE_INTEGER,
+    };
+    const end = await execute(command, new AbortController().signal);
+    if (end.exitCode !== 0 && !(end.exitCode !== null && options.accept?.includes(end.exitCode))) {
+      const why = end.startFailure ?? `exit code ${end.exitCode}: ${end.stderr.trim()}`;
       throw new BatonError("git-failed", `git ${args.join(" ")} in ${folder} failed: ${why}`);
     }
-    return { code, stdout: Buffer.concat(stdout), stderr: said };
+    return end;
   };
   /** The commit behind a tag object, or an object that is none. */
   const peeled = async (id: string) =>
     await named(id, async () => {
       const found = await git(["rev-parse", "--verify", "--quiet", `${id}^{commit}`], { accept: [1, 128] });
-      return found.code === 0 ? found.stdout.toString("utf8").trim() : undefined;
+      return found.exitCode === 0 ? found.stdout.trim() : undefined;
     });
-  const text: GitRepository["text"] = async (args, options) => (await git(args, options)).stdout.toString("utf8");
+  const text: GitRepository["text"] = async (args, options) => (await git(args, options)).stdout;
 
   const written = async (sha: string, type: string) => {
     await types(sha, () => Promise.resolve(type));
@@ -210,19 +198,23 @@ function openRepository(folder: string, path: string): GitRepository {
         const found = await git(["rev-parse", "--verify", "--quiet", "--end-of-options", `${candidate}^{commit}`], {
           accept: [1, 128],
         });
-        if (found.code === 0) return found.stdout.toString("utf8").trim();
+        if (found.exitCode === 0) return found.stdout.trim();
       }
       return undefined;
     },
     async typeOf(sha) {
       if (!FULL_ID.test(sha)) return undefined;
       return await types(sha, async () => {
+        const loose = await readLoose(folder, sha);
+        if (loose) return loose.type;
         const found = await git(["cat-file", "-t", sha], { accept: [128] });
-        return found.code === 0 ? found.stdout.toString("utf8").trim() : undefined;
+        return found.exitCode === 0 ? found.stdout.trim() : undefined;
       });
     },
     async readCommit(sha) {
       return await commits(sha, async () => {
+        const loose = await readLoose(folder, sha);
+        if (loose?.type === "commit") return parseCommit(sha, loose.content.toString("utf8"));
         if ((await this.typeOf(sha)) !== "commit") return undefined;
         return parseCommit(sha, await text(["cat-file", "commit", sha]));
       });
@@ -235,12 +227,10 @@ function openRepository(folder: string, path: string): GitRepository {
         `committer ${identity(committer)}`,
       ];
       const stdin = `${lines.join("\n")}\n\n${message}`;
-      const sha = (await text(["hash-object", "-t", "commit", "-w", "--stdin"], { stdin })).trim();
-      return await written(sha, "commit");
+      return await written(await writeLoose(folder, "commit", Buffer.from(stdin)), "commit");
     },
-    readBlob: async (sha) => (await git(["cat-file", "blob", sha])).stdout,
-    writeBlob: async (content) =>
-      await written((await text(["hash-object", "-w", "--stdin"], { stdin: content })).trim(), "blob"),
+    readBlob: (sha) => readBlob(folder, { ...gitEnvironment(path), GIT_DIR: folder }, sha, TIMEOUT_MS),
+    writeBlob: async (content) => await written(await writeLoose(folder, "blob", content), "blob"),
     async listTree(treeish, { recursive = false, path: inside } = {}) {
       const args = ["ls-tree", "-z", "-l", ...(recursive ? ["-r", "-t"] : []), treeish];
       const listed = await text(inside === undefined ? args : [...args, "--", inside]);
@@ -287,13 +277,13 @@ function openRepository(folder: string, path: string): GitRepository {
     },
     async moveRef(name, from, to) {
       const args = to === undefined ? ["update-ref", "-d", name, from] : ["update-ref", name, to, from];
-      return (await git(args, { accept: [1, 128] })).code === 0;
+      return (await git(args, { accept: [1, 128] })).exitCode === 0;
     },
     async isAncestor(ancestor, descendant) {
       const ask = async () => {
-        const { code } = await git(["merge-base", "--is-ancestor", ancestor, descendant], { accept: [1, 128] });
+        const { exitCode } = await git(["merge-base", "--is-ancestor", ancestor, descendant], { accept: [1, 128] });
         // 128: one of them is not here, and may come yet.
-        return code === 128 ? undefined : code === 0;
+        return exitCode === 128 ? undefined : exitCode === 0;
       };
       const known = FULL_ID.test(ancestor) && FULL_ID.test(descendant);
       return (known ? await ancestry(`${ancestor} ${descendant}`, ask) : await ask()) ?? false;

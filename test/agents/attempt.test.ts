@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { createCircuits } from "#src/agents/circuits.ts";
 import { Parking } from "#src/core/parking.ts";
 import type { ScriptedCall } from "#src/playground/scripted-model.ts";
+import { soon } from "#test/support/until.ts";
 import { call, converse, diagnosis, endOf, finish } from "./conversation.ts";
 
 const bash = call("bash", { command: "ls" });
@@ -210,7 +211,7 @@ describe("the circuit", () => {
   test("half opens: a conversation that ends well closes it", async () => {
     const circuits = createCircuits({ halfOpenMs: 1 });
     for (let run = 0; run < 4; run += 1) await converse({ script: () => ({ fail: { status: 500 } }), circuits });
-    await vi.waitFor(() => expect(circuits.open("debugger", sonnet)).toBeUndefined());
+    await vi.waitFor(() => expect(circuits.open("debugger", sonnet)).toBeUndefined(), soon);
     expect(endOf(await converse({ script: () => finished, circuits }))).toBe("finished");
   });
 

@@ -5,6 +5,7 @@ import { describe, expect, test, vi } from "vitest";
 import { silentLog } from "#src/core/log.ts";
 import { createModel } from "#src/agents/model.ts";
 import { openScriptedModel, type ScriptedTurn } from "#src/playground/scripted-model.ts";
+import { soon } from "#test/support/until.ts";
 
 const request = {
   model: "claude-haiku-5-5",
@@ -102,7 +103,10 @@ describe("what may pass is tried again", () => {
   test("a reply that takes too long", async () => {
     const { answer, server } = await ask({ text: "some words", hang: "middle" }, { replyMs: 150, tries: 2 });
     expect(answer).toMatchObject({ type: "failed", message: expect.stringContaining("no whole reply within 0.15 s") });
-    await vi.waitFor(() => expect(server.calls.map(({ outcome }) => outcome)).toEqual(["client-left", "client-left"]));
+    await vi.waitFor(
+      () => expect(server.calls.map(({ outcome }) => outcome)).toEqual(["client-left", "client-left"]),
+      soon,
+    );
   });
 });
 

@@ -1,5 +1,6 @@
 // The conversation loop against a scripted model: how it ends well, and every limit and guard saying no.
 import { describe, expect, test, vi } from "vitest";
+import { soon } from "#test/support/until.ts";
 import { call, converse, diagnosis, endOf, finish } from "./conversation.ts";
 
 const bash = call("bash", { command: "ls" });
@@ -149,7 +150,7 @@ describe("limits", () => {
       limits: { milliseconds: 300 },
     });
     expect(endOf(run)).toBe("time-limit");
-    await vi.waitFor(() => expect(run.server.calls[0]?.outcome).toBe("client-left"));
+    await vi.waitFor(() => expect(run.server.calls[0]?.outcome).toBe("client-left"), soon);
     expect(run.milliseconds).toBeLessThan(5_000);
   });
 
@@ -186,7 +187,7 @@ describe("cancelling", () => {
       onRequest: () => setImmediate(() => controller.abort()),
     });
     expect(endOf(run)).toBe("cancelled");
-    await vi.waitFor(() => expect(run.server.calls[0]?.outcome).toBe("client-left"));
+    await vi.waitFor(() => expect(run.server.calls[0]?.outcome).toBe("client-left"), soon);
   });
 
   test("reaches a tool that is running", async () => {

@@ -6,13 +6,14 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JournalEntry } from "#src/playground/playground.ts";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
-import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
+import { sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
 import { openScriptedModel, type ScriptedModel } from "#src/playground/scripted-model.ts";
 import { actionsApp, actionsBot } from "#test/support/actions-identity.ts";
 import { keptBytes, openActions, type ActionsRunner, type RunRecord } from "#test/support/actions-runner.ts";
 import { openModelExchange, type ModelExchange } from "#test/support/model-exchange.ts";
 import { needs } from "#test/support/needs.ts";
 import { checkAnswer, checkRequest } from "#test/support/openapi.ts";
+import { quickSample } from "#test/support/sample.ts";
 import { until } from "#test/support/until.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -67,7 +68,7 @@ beforeAll(async () => {
   await playground.addRepository({
     owner: "octo",
     name: "alone",
-    from: { ...(await sampleFiles()), [workflow]: await workflowText() },
+    from: { ...(await quickSample()), [workflow]: await workflowText() },
     labels: ["bug"],
     collaborators: { maria: "maintain", "passer-by": "read" },
   });

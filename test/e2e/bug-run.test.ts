@@ -9,6 +9,7 @@ import type { Issue, JournalEntry } from "#src/playground/playground.ts";
 import { sampleFiles, sampleIssues } from "#src/playground/sample-script.ts";
 import { openWorld, person, type Played, type World } from "#test/support/baton-world.ts";
 import { checkAnswer, checkDelivery, checkRequest } from "#test/support/openapi.ts";
+import { until } from "#test/support/until.ts";
 
 let world: World;
 let played: Played;
@@ -90,10 +91,9 @@ describe("an issue", () => {
 });
 
 describe("on GitHub's side", () => {
-  test("everything went through an Enterprise Server's prefix: the App, tokens, the repository, its git and its pages", () => {
+  test("everything went through an Enterprise Server's prefix: the App, tokens, the repository, its git and its pages", async () => {
     const { apiUrl, url, journal } = world.playground;
     expect(apiUrl).toBe(`${url}/api/v3`);
-    const routes = new Set(journal.map(({ method, route }) => `${method} ${route.replaceAll(/\{[^}]*\}/g, "")}`));
     for (const route of [
       "GET /app",
       "GET /app/hook/deliveries",
@@ -103,7 +103,9 @@ describe("on GitHub's side", () => {
       "POST /repos/:owner/:repo/pulls",
       "POST /:owner/:repo/git-upload-pack",
     ])
-      expect([...routes]).toContain(route);
+      await until(() => journal.some((seen) => `${seen.method} ${seen.route.replaceAll(/\{[^}]*\}/g, "")}` === route), {
+        what: `${route} was not asked`,
+      });
     expect(played.card).toContain(`${url}/${repo}/tree/`);
     expect(played.card).not.toContain("github.com");
   });

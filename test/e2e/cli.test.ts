@@ -74,34 +74,27 @@ describe("baton run ./issue.md --repo .", () => {
     expect(await readFile(join(folder, "home/pull-requests", text ?? ""), "utf8")).toContain("Verified by Baton");
   });
 
-  test("with --dry-run writes nothing at all", async () => {
+  test("with --dry-run writes nothing at all; a budget above what the repository allows is lowered, and that is said", async () => {
     const before = await git("for-each-ref");
     await using baton = startBaton(
-      ["run", join(folder, "issue.md"), "--repo", repo, "--dry-run", "--json"],
+      ["run", join(folder, "issue.md"), "--repo", repo, "--budget", "99", "--dry-run", "--json"],
       environment(),
     );
     expect(await baton.exit, baton.stderr()).toBe(0);
+    expect(baton.stderr()).toContain("budget $2.00 ($99.00 was asked for; `budget.run` here is $2.00)");
     expect(summaryOf(baton.stdout())).toMatchObject({ state: "succeeded", code: "dry-run" });
     expect(await git("for-each-ref")).toBe(before);
     expect((await readdir(folder)).toSorted()).toEqual(["issue.md", "tab"]);
   });
 
-  test("stops at a budget that is too small, and says so by its exit code", async () => {
-    await using baton = startBaton(
-      ["run", join(folder, "issue.md"), "--repo", repo, "--budget", "0.01", "--json"],
-      environment(),
-    );
+  test("stops at a budget that is too small, and says so by its exit code; paths are of the folder of whoever typed `npm run`", async () => {
+    await using baton = startBaton(["run", "issue.md", "--repo", "tab", "--budget", "0.01", "--json"], {
+      ...environment(),
+      INIT_CWD: folder,
+    });
     expect(await baton.exit).toBe(1);
     expect(summaryOf(baton.stdout())).toMatchObject({ state: "out-of-budget" });
-  });
-
-  test("says that a budget was lowered to what the repository allows", async () => {
-    await using baton = startBaton(
-      ["run", join(folder, "issue.md"), "--repo", repo, "--budget", "99", "--dry-run"],
-      environment(),
-    );
-    expect(await baton.exit, baton.stderr()).toBe(0);
-    expect(baton.stdout()).toContain("budget $2.00 ($99.00 was asked for; `budget.run` here is $2.00)");
+    expect(baton.stderr()).toContain("Out of budget");
   });
 
   test("interrupted ends the run, in words, and by its exit code", async () => {
@@ -114,15 +107,6 @@ describe("baton run ./issue.md --repo .", () => {
     baton.kill("SIGINT");
     expect(await baton.exit).toBe(130);
     expect(summaryOf(baton.stdout())).toMatchObject({ state: "cancelled", code: "stopped" });
-  });
-
-  test("takes paths from the folder of whoever typed `npm run`", async () => {
-    await using baton = startBaton(["run", "issue.md", "--repo", "tab", "--budget", "0.01"], {
-      ...environment(),
-      INIT_CWD: folder,
-    });
-    expect(await baton.exit, baton.stderr()).toBe(1);
-    expect(baton.stdout()).toContain("Out of budget");
   });
 
   test.each([

@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createKeys } from "#src/cli/demo-keys.ts";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
-import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
+import { sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
 import { openScriptedModel, type ScriptedModel } from "#src/playground/scripted-model.ts";
 import { temporaryUrl } from "#test/store/databases.ts";
 import { startBaton, type BatonProcess } from "#test/support/baton-process.ts";
 import { needs } from "#test/support/needs.ts";
+import { quickSample } from "#test/support/sample.ts";
 
 const postgres = await needs("postgres");
 const sandbox = (await needs("bubblewrap")) ? "required" : "none";
@@ -24,9 +25,9 @@ let databaseUrl: string;
 let playground: Playground;
 let model: ScriptedModel;
 let keys: ReturnType<typeof createKeys>;
-/** While true the fixer's second reply does not come. */
-let held: boolean;
-/** While true the fixer's second reply is a command that takes a minute. */
+/** The agent whose second reply does not come. */
+let held: "fixer" | "reproducer" | undefined;
+/** While true the reproducer's second reply is a command that takes a minute. */
 let slow: boolean;
 
 beforeEach(async () => {
@@ -45,20 +46,19 @@ beforeEach(async () => {
   await playground.addRepository({
     owner: "octo",
     name: "tab",
-    from: await sampleFiles(),
+    from: await quickSample(),
     labels: ["bug"],
     collaborators: { maria: "maintain" },
   });
-  held = false;
+  held = undefined;
   slow = false;
   const usual = sampleScript();
   model = undo.use(
     await openScriptedModel({
       script: (call) => {
-        const second = call.agent === "fixer" && call.turn === 2;
-        if (second && held) return { fixer: [[{ text: "" }, { hang: "before" }]] };
-        if (second && slow)
-          return { fixer: [[{ text: "" }, { tools: [{ name: "bash", input: { command: "sleep 60" } }] }]] };
+        if (call.turn === 2 && call.agent === held) return { [held]: [[{ text: "" }, { hang: "before" }]] };
+        if (call.turn === 2 && call.agent === "reproducer" && slow)
+          return { reproducer: [[{ text: "" }, { tools: [{ name: "bash", input: { command: "sleep 60" } }] }]] };
         return usual(call);
       },
     }),
@@ -100,13 +100,15 @@ const published = () =>
       playground.pulls(repo).length > 0 && playground.comments(issue).some(({ body }) => body.includes("Succeeded")),
     patience,
   );
-const inFix = () =>
-  vi.waitUntil(() => model.calls.some(({ agent, turn }) => agent === "fixer" && turn === 2), patience);
+const within = (name: "fixer" | "reproducer") =>
+  vi.waitUntil(() => model.calls.some(({ agent, turn }) => agent === name && turn === 2), patience);
 const openIssue = () =>
   playground.openIssue({ repo, title: sampleIssues.first.title, body: sampleIssues.first.body, as: "maria" });
 
 describe.skipIf(!postgres)("processes on one database", () => {
-  test("one takes webhooks in, another works the run; both say how it stands", async () => {
+  test("one takes webhooks in, another works the run; both say how it stands, and whoever is left shows its end", async () => {
+    // The card can be made, and not edited.
+    playground.plan({ seed: 1, rules: [{ kinds: ["502"], methods: ["PATCH"], path: "/issues/comments/" }] });
     await using serving = front();
     const door = await addressOf(serving);
     playground.deliverTo(`${door}/api/github/webhooks`, secret);
@@ -123,7 +125,6 @@ describe.skipIf(!postgres)("processes on one database", () => {
     expect(await (await fetch(`${other}/readyz`)).text()).toBe("ready\n");
     const delivery = await fetch(`${other}/api/github/webhooks`, { method: "POST", body: "{}" });
     expect(delivery.status).toBe(405);
-    await published();
     await vi.waitUntil(async () => /baton_runs_finished\{outcome="succeeded"\} 1/.test(await metrics(door)), patience);
     const after = await metrics(other);
     expect(figure(after, "baton_workers_alive")).toBe(1);
@@ -135,21 +136,27 @@ describe.skipIf(!postgres)("processes on one database", () => {
     await using list = start("one", ["runs", "--json"]);
     expect(await list.exit, list.stderr()).toBe(0);
     expect(JSON.parse(list.stdout())).toMatchObject([{ state: "succeeded", subject: 1, workflow: "bug" }]);
+
+    working.kill("SIGKILL");
+    await working.exit;
+    expect(playground.comments(issue).some(({ body }) => body.includes("Succeeded"))).toBe(false);
+    playground.plan(undefined);
+    await published();
     expect(playground.pulls(repo)).toHaveLength(1);
     expect(model.unscripted).toEqual([]);
   });
 
   test("a worker that is stopped in the middle of a turn is followed by another one at once", async () => {
-    held = true;
+    held = "fixer";
     await using serving = front();
     playground.deliverTo(`${await addressOf(serving)}/api/github/webhooks`, secret);
     await using first = worker("one");
     await addressOf(first);
     await openIssue();
-    await inFix();
+    await within("fixer");
     await using second = worker("two");
     await addressOf(second);
-    held = false;
+    held = undefined;
     const asked = performance.now();
     first.kill("SIGTERM");
     expect(await first.exit).toBe(0);
@@ -160,24 +167,6 @@ describe.skipIf(!postgres)("processes on one database", () => {
     expect([calls("triager"), calls("reproducer"), calls("debugger")]).toEqual([1, 4, 2]);
   });
 
-  test("an end that its worker could not show is shown by whoever is left", async () => {
-    // The card can be made, and not edited.
-    playground.plan({ seed: 1, rules: [{ kinds: ["502"], methods: ["PATCH"], path: "/issues/comments/" }] });
-    await using serving = front();
-    const door = await addressOf(serving);
-    playground.deliverTo(`${door}/api/github/webhooks`, secret);
-    await using working = worker("one");
-    await addressOf(working);
-    await openIssue();
-    const metrics = async () => (await fetch(`${door}/metrics`)).text();
-    await vi.waitUntil(async () => /baton_runs_finished\{outcome="succeeded"\} 1/.test(await metrics()), patience);
-    working.kill("SIGKILL");
-    await working.exit;
-    expect(playground.comments(issue).some(({ body }) => body.includes("Succeeded"))).toBe(false);
-    playground.plan(undefined);
-    await published();
-  });
-
   test("a worker stops within thirty seconds although a tool is at work, and at once when told twice", async () => {
     slow = true;
     await using serving = front();
@@ -185,7 +174,7 @@ describe.skipIf(!postgres)("processes on one database", () => {
     await using first = worker("one");
     await addressOf(first);
     await openIssue();
-    await inFix();
+    await within("reproducer");
     const asked = performance.now();
     first.kill("SIGTERM");
     expect(await first.exit).toBe(0);
@@ -215,7 +204,7 @@ describe("alone", () => {
   });
 
   test("a server with an embedded database tells `baton runs` about it, and nobody else may ask", async () => {
-    held = true;
+    held = "reproducer";
     const more = {
       WEBHOOK_SECRET: secret,
       DATABASE_URL: "",
@@ -226,10 +215,10 @@ describe("alone", () => {
     await using baton = start("embedded", ["serve"], more);
     playground.deliverTo(`${await addressOf(baton)}/api/github/webhooks`, secret);
     await openIssue();
-    await inFix();
+    await within("reproducer");
     await using list = start("embedded", ["runs"], more);
     expect(await list.exit, list.stderr()).toBe(0);
-    expect(list.stdout()).toMatch(/run-\w+\s+octo\/tab#1\s+working\s+fix/);
+    expect(list.stdout()).toMatch(/run-\w+\s+octo\/tab#1\s+working\s+reproduce/);
     const [id = ""] = /run-\w+/.exec(list.stdout()) ?? [];
     await using story = start("embedded", ["runs", "show", id], more);
     expect(await story.exit, story.stderr()).toBe(0);

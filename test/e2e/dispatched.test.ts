@@ -16,12 +16,13 @@ import type { State } from "#src/engine/state.ts";
 import type { RecordedEvent } from "#src/engine/events.ts";
 import { readEnv, type Env } from "#src/env.ts";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
-import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
+import { sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
 import { openScriptedModel, type ScriptedModel } from "#src/playground/scripted-model.ts";
 import { actionsApp, actionsBot } from "#test/support/actions-identity.ts";
 import { openActions, type ActionsRunner } from "#test/support/actions-runner.ts";
 import { openModelExchange, type ModelExchange } from "#test/support/model-exchange.ts";
 import { needs } from "#test/support/needs.ts";
+import { quickSample } from "#test/support/sample.ts";
 import { until } from "#test/support/until.ts";
 
 const repo = "octo/tab";
@@ -95,7 +96,7 @@ beforeAll(async () => {
   text = documented
     .replace("https://SERVER", server)
     .replace(/^( +)server: .*$/m, `$&\n$1anthropic-base-url: ${model.url}`);
-  for (const [name, from] of Object.entries({ tab: { ...(await sampleFiles()), [workflow]: text }, own: { a: "b" } }))
+  for (const [name, from] of Object.entries({ tab: { ...(await quickSample()), [workflow]: text }, own: { a: "b" } }))
     await playground.addRepository({
       owner: "octo",
       name,

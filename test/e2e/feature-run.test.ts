@@ -24,7 +24,7 @@ async function openIssue(): Promise<number> {
     name: "receipts",
     from: {
       ...(await sampleFiles()),
-      ".github/baton.yml": "commands: { test: npm test }\ntriggers: { onOpened: false }\n",
+      ".github/baton.yml": "commands: { test: node --test }\ntriggers: { onOpened: false }\n",
     },
     labels: ["enhancement"],
     collaborators: { [person]: "maintain", "passer-by": "read" },

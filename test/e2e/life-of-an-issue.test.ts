@@ -104,7 +104,7 @@ beforeAll(async () => {
     name: "bills",
     from: {
       ...(await sampleFiles()),
-      ".github/baton.yml": "commands: { test: npm test }\ntriggers: { onOpened: false }\ndashboard: true\n",
+      ".github/baton.yml": "commands: { test: node --test }\ntriggers: { onOpened: false }\ndashboard: true\n",
     },
     labels: ["enhancement"],
     collaborators: { [maria]: "maintain", [vera]: "write", [otto]: "read" },

@@ -154,7 +154,7 @@ test("a run that waits on an issue is shown with its card, and ended by the issu
   await playground.addRepository({
     owner: "octo",
     name: "planned",
-    from: { ...(await sampleFiles()), ".github/baton.yml": "commands: { test: npm test }\n" },
+    from: { ...(await sampleFiles()), ".github/baton.yml": "commands: { test: node --test }\n" },
     labels: ["enhancement"],
     collaborators: { maria: "maintain" },
   });

@@ -44,7 +44,7 @@ beforeAll(async () => {
     name: "edited",
     from: {
       ...(await sampleFiles()),
-      ".github/baton.yml": "commands: { test: npm test }\ntriggers: { onOpened: false }\n",
+      ".github/baton.yml": "commands: { test: node --test }\ntriggers: { onOpened: false }\n",
     },
     labels: ["enhancement"],
     collaborators: { [person]: "maintain", "passer-by": "write" },

@@ -71,7 +71,7 @@ beforeAll(async () => {
     name: "restructured",
     from: {
       ...(await sampleFiles()),
-      ".github/baton.yml": "commands: { test: npm test }\ntriggers: { onOpened: false }\n",
+      ".github/baton.yml": "commands: { test: node --test }\ntriggers: { onOpened: false }\n",
     },
     labels: [],
     collaborators: { [person]: "maintain" },

@@ -3,12 +3,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { State } from "#src/engine/state.ts";
-import { sampleFiles } from "#src/playground/sample-script.ts";
 import type { ScriptedCall } from "#src/playground/scripted-model.ts";
 import type { Remarks } from "#src/workflows/remarks.ts";
 import { openWorld, person, type World } from "#test/support/baton-world.ts";
 import { drivenAgain, same } from "#test/support/driven-again.ts";
 import { checkAnswer, checkDelivery, checkRequest } from "#test/support/openapi.ts";
+import { quickSample } from "#test/support/sample.ts";
 import { until } from "#test/support/until.ts";
 
 const repo = "octo/looked-at";
@@ -50,7 +50,7 @@ const remarks = (): Remarks => ({
 
 beforeAll(async () => {
   world = await openWorld();
-  const files = await sampleFiles();
+  const files = await quickSample();
   await world.playground.addRepository({
     owner: "octo",
     name: "looked-at",
@@ -170,7 +170,7 @@ describe("/agent test on an issue", () => {
   let issue = 0;
 
   beforeAll(async () => {
-    const files = await sampleFiles();
+    const files = await quickSample();
     await world.playground.addRepository({
       owner: "octo",
       name: "tested",

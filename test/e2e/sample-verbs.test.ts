@@ -14,7 +14,7 @@ beforeAll(async () => {
     name: "shown",
     from: {
       ...(await sampleFiles()),
-      ".github/baton.yml": "commands: { test: npm test }\ntriggers: { onOpened: false }\n",
+      ".github/baton.yml": "commands: { test: node --test }\ntriggers: { onOpened: false }\n",
     },
     labels: [],
     collaborators: { [person]: "maintain" },

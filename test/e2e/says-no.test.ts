@@ -28,6 +28,10 @@ const change = { summary: "Hand out the remaining cents.", files: ["src/split.js
 const mend = `sed -i 's|return Array.from.*|const share = Math.floor(total / people); const rest = total - share * people; return Array.from({ length: people }, (_, i) => share + (i < rest ? 1 : 0));|' src/split.js`;
 /** A fix that is right, and does something else besides. */
 const mendAnd = (command: string) => always(`grep -q 'const rest' src/split.js || ${mend}; ${command}`, change);
+/** Refused once is refused: that work is tried again, and how often, `wrongFix` and `passesOnBase` show. */
+const once = {
+  ".github/baton.yml": "commands: { test: node --test }\ntriggers: { autoStart: [bug] }\nlimits: { rounds: 0 }\n",
+};
 const hangs: AgentScript = [[{ hang: "before" }]];
 
 async function untilFixing({ world, repo }: { world: World; repo: string }): Promise<void> {
@@ -92,33 +96,41 @@ const scenes = {
   wrongFix: { name: "wrong-fix", agents: { fixer: always("echo '// mended' >> src/split.js", change) } },
   breaksAnother: {
     name: "breaks-another",
+    files: once,
     agents: { fixer: mendAnd(`sed -i 's|padStart(2, "0")|padStart(3, "0")|' src/money.js`) },
   },
   weakens: {
     name: "weakens-a-test",
+    files: once,
     agents: {
       fixer: mendAnd("sed -i 's|assert.equal(tip(2070, 15), 311)|assert.ok(tip(2070, 15))|' test/tip.test.js"),
     },
   },
   skips: {
     name: "skips-a-test",
+    files: once,
     agents: { fixer: mendAnd(`sed -i 's|^test("tip rounds|test.skip("tip rounds|' test/tip.test.js`) },
   },
-  deletes: { name: "deletes-a-test", agents: { fixer: mendAnd("rm -f test/tip.test.js") } },
+  deletes: { name: "deletes-a-test", files: once, agents: { fixer: mendAnd("rm -f test/tip.test.js") } },
   protectedPath: {
     name: "protected-path",
+    files: once,
     agents: { fixer: mendAnd("mkdir -p .github/workflows && echo 'on: push' > .github/workflows/ci.yml") },
   },
-  emptyDiff: { name: "empty-diff", agents: { fixer: always("true", change) } },
+  emptyDiff: { name: "empty-diff", files: once, agents: { fixer: always("true", change) } },
   endlessLoop: { name: "endless-loop", agents: { fixer: ({ turn }) => ({ tools: [bash(`echo ${turn}`)] }) } },
   invalidFinish: { name: "invalid-finish", agents: { fixer: () => finish({ summary: 7, files: "src/split.js" }) } },
   budgetTooSmall: {
     name: "budget-too-small",
-    files: { ".github/baton.yml": "triggers: { autoStart: [bug] }\nbudget: { run: 0.02 }\n" },
+    files: {
+      ".github/baton.yml": "commands: { test: node --test }\ntriggers: { autoStart: [bug] }\nbudget: { run: 0.02 }\n",
+    },
   },
   budgetBetween: {
     name: "budget-between",
-    files: { ".github/baton.yml": "triggers: { autoStart: [bug] }\nbudget: { run: 0.50 }\n" },
+    files: {
+      ".github/baton.yml": "commands: { test: node --test }\ntriggers: { autoStart: [bug] }\nbudget: { run: 0.50 }\n",
+    },
     agents: {
       debugger: [
         [
@@ -132,7 +144,9 @@ const scenes = {
   },
   budgetInside: {
     name: "budget-inside",
-    files: { ".github/baton.yml": "triggers: { autoStart: [bug] }\nbudget: { run: 0.50 }\n" },
+    files: {
+      ".github/baton.yml": "commands: { test: node --test }\ntriggers: { autoStart: [bug] }\nbudget: { run: 0.50 }\n",
+    },
     agents: { fixer: ({ turn }) => ({ tools: [bash(`echo ${turn}`)], usage: { outputTokens: 100_000 } }) },
   },
   stopped: {

@@ -9,6 +9,7 @@ import { askedRun, verdict, type AskedRun } from "#test/support/asked-run.ts";
 import { samplePlan, ScriptedAgents } from "#test/support/engine-world.ts";
 import { bareRepository, BreakingGitHub, type Call } from "#test/support/breaking-github.ts";
 import { HandTiming } from "#test/support/hand-timing.ts";
+import { soon } from "#test/support/until.ts";
 
 const bare = bareRepository();
 afterAll(() => rmSync(bare, { recursive: true, force: true }));
@@ -68,7 +69,7 @@ describe("a run that asks", () => {
     expect(kinds()).toEqual(["status", "plan"]);
     const plan = github.comments[1];
     expect(plan?.body).toContain("### 🙋 A plan, and it waits for you");
-    await vi.waitFor(() => expect(cardText()).toContain(`[its plan](${address(1)})`));
+    await vi.waitFor(() => expect(cardText()).toContain(`[its plan](${address(1)})`), soon);
     expect(plan?.edits).toBe(0);
     expect(labels()).toContain("agent/awaiting-approval");
   });
@@ -83,12 +84,12 @@ describe("a run that asks", () => {
     outbox = createMemoryOutbox(timing);
     const projection = projectionOf({ log });
     projection.touch(one.run);
-    await vi.waitFor(() => expect(kinds()).toEqual(["status"]));
+    await vi.waitFor(() => expect(kinds()).toEqual(["status"]), soon);
     length = events.length;
     projection.touch(one.run);
-    await vi.waitFor(() => expect(timing.waiting).toBe(1));
+    await vi.waitFor(() => expect(timing.waiting).toBe(1), soon);
     timing.forward(1_000);
-    await vi.waitFor(() => expect(kinds()).toEqual(["status", "plan"]));
+    await vi.waitFor(() => expect(kinds()).toEqual(["status", "plan"]), soon);
   });
 
   test("is not asked again by the next process, which knows where it was asked", async () => {
@@ -96,7 +97,7 @@ describe("a run that asks", () => {
     await projectionOf(one).settle(one.run);
     await projectionOf(one).settle(one.run);
     expect(kinds()).toEqual(["status", "plan"]);
-    await vi.waitFor(() => expect(cardText()).toContain("[its plan]("));
+    await vi.waitFor(() => expect(cardText()).toContain("[its plan]("), soon);
   });
 
   test("is asked once though the answer to that was lost", async () => {
@@ -134,7 +135,7 @@ describe("a run that asks", () => {
     await projection.settle(one.run);
     expect(kinds()).toEqual(["status", "plan", "plan"]);
     expect(github.comments[1]).toMatchObject({ body: before, edits: 0 });
-    await vi.waitFor(() => expect(cardText()).toContain(`[its plan](${address(2)})`));
+    await vi.waitFor(() => expect(cardText()).toContain(`[its plan](${address(2)})`), soon);
   });
 
   test("that was approved with words shows the plan that came of them, and the end comes behind it", async () => {

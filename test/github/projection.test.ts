@@ -13,6 +13,7 @@ import { bareRepository, BreakingGitHub, git, writeCommit } from "#test/support/
 import { GitWorkspaces } from "#test/support/git-workspaces.ts";
 import { HandTiming } from "#test/support/hand-timing.ts";
 import { recordedRunNames, recordedRuns, RunScript } from "#test/support/recorded-run.ts";
+import { soon } from "#test/support/until.ts";
 
 const bare = bareRepository();
 afterAll(() => rmSync(bare, { recursive: true, force: true }));
@@ -100,10 +101,10 @@ describe("the card", () => {
     const w = await openWorld(recordedRuns.succeeded(), { length: 2 });
     const projection = w.projection();
     projection.touch(w.run);
-    await vi.waitFor(() => expect(cardOf(w.github)[0]?.body).toContain("Running"));
+    await vi.waitFor(() => expect(cardOf(w.github)[0]?.body).toContain("Running"), soon);
     w.log.length = 6;
     projection.touch(w.run);
-    await vi.waitFor(() => expect(w.timing.waiting).toBe(1));
+    await vi.waitFor(() => expect(w.timing.waiting).toBe(1), soon);
     w.log.length = 1_000;
     await projection.settle(w.run);
     expect(cardOf(w.github)).toHaveLength(1);
@@ -115,18 +116,18 @@ describe("the card", () => {
     const w = await openWorld(script, { length: 1 });
     const projection = w.projection();
     projection.touch(w.run);
-    await vi.waitFor(() => expect(cardOf(w.github)).toHaveLength(1));
+    await vi.waitFor(() => expect(cardOf(w.github)).toHaveLength(1), soon);
     for (let length = 2; length < 14; length += 1) {
       w.log.length = length;
       projection.touch(w.run);
     }
-    await vi.waitFor(() => expect(w.timing.waiting).toBe(1));
+    await vi.waitFor(() => expect(w.timing.waiting).toBe(1), soon);
     w.timing.forward(4_999);
     projection.touch(w.run);
-    await vi.waitFor(() => expect(w.timing.waiting).toBe(1));
+    await vi.waitFor(() => expect(w.timing.waiting).toBe(1), soon);
     expect(cardOf(w.github)[0]?.edits).toBe(0);
     w.timing.forward(1);
-    await vi.waitFor(() => expect(cardOf(w.github)[0]?.edits).toBe(1));
+    await vi.waitFor(() => expect(cardOf(w.github)[0]?.edits).toBe(1), soon);
   });
 
   test("a whole run with a touch after every event stays within the numbers", async () => {
@@ -136,7 +137,7 @@ describe("the card", () => {
     for (let length = 1; length <= script.events.length; length += 1) {
       w.log.length = length;
       projection.touch(w.run);
-      await vi.waitFor(() => expect(w.timing.waiting === 1 || w.log.readAfter === length).toBe(true));
+      await vi.waitFor(() => expect(w.timing.waiting === 1 || w.log.readAfter === length).toBe(true), soon);
       w.timing.forward(Math.max(0, (script.events[length]?.at ?? 0) - (script.events[length - 1]?.at ?? 0)));
     }
     await projection.settle(w.run);
@@ -211,9 +212,9 @@ describe("a rate limit", () => {
         ? { when: "before", status: 429, headers: { "retry-after": "3000" }, message: "slow down" }
         : undefined;
     projection.touch(w.run);
-    await vi.waitFor(() => expect(w.timing.pauses.at(-1)).toBeGreaterThan(2_900_000));
+    await vi.waitFor(() => expect(w.timing.pauses.at(-1)).toBeGreaterThan(2_900_000), soon);
     w.timing.forward(3_000_000);
-    await vi.waitFor(() => expect(cardOf(w.github)[0]?.body).toContain("### ✅ Succeeded"));
+    await vi.waitFor(() => expect(cardOf(w.github)[0]?.body).toContain("### ✅ Succeeded"), soon);
   });
 });
 
@@ -223,7 +224,7 @@ describe("a broken GitHub", () => {
     let left = 12;
     w.github.faults = () => ((left -= 1) >= 0 ? { when: "before", status: 500 } : undefined);
     await w.projection().settle(w.run);
-    await vi.waitFor(() => expect(cardOf(w.github)).toHaveLength(1));
+    await vi.waitFor(() => expect(cardOf(w.github)).toHaveLength(1), soon);
     expect(w.github.issueLabels).toContain("agent/in-pr");
   });
 
@@ -240,7 +241,7 @@ describe("a broken GitHub", () => {
     const w = await openWorld(recordedRuns.succeeded(), {});
     w.github.faults = () => ({ when: "before", status: 500 });
     const settled = w.projection().settle(w.run);
-    await vi.waitFor(() => expect(w.timing.waiting).toBeGreaterThan(1));
+    await vi.waitFor(() => expect(w.timing.waiting).toBeGreaterThan(1), soon);
     w.timing.forward(60_000);
     await settled;
     expect(w.github.comments).toEqual([]);
@@ -248,7 +249,7 @@ describe("a broken GitHub", () => {
     await vi.waitFor(() => {
       w.timing.forward(5_000);
       expect(w.github.issueLabels).toContain("agent/in-pr");
-    });
+    }, soon);
   });
 
   test("an end that GitHub did not take in all that time rests, and is shown when it is looked for again", async () => {
@@ -291,7 +292,7 @@ describe("a broken GitHub", () => {
     w.log.length = 1_000;
     const next = w.projection();
     await next.refresh([w.run]);
-    await vi.waitFor(() => expect(cardOf(w.github)[0]?.body).toContain("Failed (out of budget)"));
+    await vi.waitFor(() => expect(cardOf(w.github)[0]?.body).toContain("Failed (out of budget)"), soon);
     await next.settle(w.run);
     const calls = w.github.calls.length;
     const third = w.projection();
@@ -447,7 +448,7 @@ test("a whole run, published and shown, stays within 25 requests, 6 of which mak
   for (let length = 1; length <= before; length += 1) {
     log.length = length;
     projection.touch(script.state.runId);
-    await vi.waitFor(() => expect(timing.waiting === 1 || log.readAfter === length).toBe(true));
+    await vi.waitFor(() => expect(timing.waiting === 1 || log.readAfter === length).toBe(true), soon);
     timing.forward(Math.max(0, (script.events[length]?.at ?? 0) - (script.events[length - 1]?.at ?? 0)));
   }
   const published = new RunScript({ ...script.state.created }).state;

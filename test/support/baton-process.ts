@@ -36,6 +36,12 @@ export const surroundings = {
   NODE_COMPILE_CACHE: join(tmpdir(), "baton-tests-compiled"),
 } as const;
 
+/**
+ * A Baton of a test lives for seconds: it would spend a tenth of its processor's time on better code for a database that it asks a few
+ * hundred questions.
+ */
+const shortLived = ["--liftoff-only"];
+
 /** Starts `baton …args` in `surroundings`; nothing else of this process's environment is there. */
 export function startBaton(
   args: readonly string[],
@@ -43,11 +49,15 @@ export function startBaton(
   { cwd, fault }: { cwd?: string; fault?: Fault | undefined } = {},
 ): BatonProcess {
   const faults = fault && { BATON_TEST_FAULT: fault.act, BATON_TEST_FAULT_LOG: fault.log };
-  const child: ChildProcess = spawn(process.execPath, [...(fault ? ["--import", preload] : []), main, ...args], {
-    env: { ...surroundings, ...env, ...faults },
-    stdio: ["ignore", "pipe", "pipe"],
-    ...(cwd === undefined ? {} : { cwd }),
-  });
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [...shortLived, ...(fault ? ["--import", preload] : []), main, ...args],
+    {
+      env: { ...surroundings, ...env, ...faults },
+      stdio: ["ignore", "pipe", "pipe"],
+      ...(cwd === undefined ? {} : { cwd }),
+    },
+  );
   let stdout = "";
   let stderr = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));

@@ -13,11 +13,12 @@ import { fold } from "#src/engine/fold.ts";
 import type { State } from "#src/engine/state.ts";
 import { readEnv, type Env } from "#src/env.ts";
 import { openPlayground, type Comment, type Playground } from "#src/playground/playground.ts";
-import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
+import { sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
 import { openScriptedModel, type AgentScript, type ScriptedModel } from "#src/playground/scripted-model.ts";
 import { withCliNames } from "./claude-code-names.ts";
 import { needs } from "./needs.ts";
 import { prepareDatabase } from "./prepared-database.ts";
+import { quickSample } from "./sample.ts";
 import { until } from "./until.ts";
 
 export interface Scene {
@@ -157,7 +158,7 @@ export async function openWorld(changes: Partial<Env> = {}): Promise<World> {
       scenes.set(scene.name, scene);
       const repo = `octo/${scene.name}`;
       const files = Object.fromEntries(
-        Object.entries({ ...(await sampleFiles()), ...scene.files }).filter(
+        Object.entries({ ...(await quickSample()), ...scene.files }).filter(
           (entry): entry is [string, string] => entry[1] !== null,
         ),
       );

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { createKeys } from "#src/cli/demo-keys.ts";
 import { openPlayground, type Comment, type Playground } from "#src/playground/playground.ts";
-import { sampleFiles, sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
+import { sampleIssues, sampleScript } from "#src/playground/sample-script.ts";
 import {
   openScriptedModel,
   type Script,
@@ -18,6 +18,7 @@ import {
 import { startBaton, type BatonProcess, type Fault } from "./baton-process.ts";
 import { needs } from "./needs.ts";
 import { prepareDatabase } from "./prepared-database.ts";
+import { quickSample } from "./sample.ts";
 import { until } from "./until.ts";
 
 const secret = "a-webhook-secret-for-tests";
@@ -135,7 +136,7 @@ export async function openGrounds({
       await playground.addRepository({
         owner: "octo",
         name,
-        from: await sampleFiles(),
+        from: await quickSample(),
         labels: ["bug"],
         collaborators: { [person]: "maintain" },
       });

@@ -87,13 +87,15 @@ export const receiptAgents = {
   builder: (call: ScriptedCall) => {
     const id = taskIn(call);
     if (id === undefined)
-      return call.turn === 1 ? bash("npm test 2>&1 | tail -15") : change("Everything fits together; the suite passes.");
+      return call.turn === 1
+        ? bash("node --test 2>&1 | tail -15")
+        : change("Everything fits together; the suite passes.");
     return call.turn === 1 ? bash(building(id)) : change(`${names[id] ?? id} prints a bill.`);
   },
   integrator: ({ turn }: ScriptedCall) =>
     turn === 1
       ? bash(
-          "sed -i '/^<<<<<<</d; /^|||||||/d; /^=======/d; /^>>>>>>>/d' src/index.js && cat src/index.js && npm test 2>&1 | tail -5",
+          "sed -i '/^<<<<<<</d; /^|||||||/d; /^=======/d; /^>>>>>>>/d' src/index.js && cat src/index.js && node --test 2>&1 | tail -5",
         )
       : change("src/index.js exports both receipts."),
   tester: () => finish(approve),

@@ -228,7 +228,7 @@ function writable(c: RestContext): string {
 }
 
 async function validRef(repo: Repository, ref: string): Promise<boolean> {
-  return (await repo.git.git(["check-ref-format", ref], { accept: [1] })).code === 0;
+  return (await repo.git.git(["check-ref-format", ref], { accept: [1] })).exitCode === 0;
 }
 
 async function requireObject(repo: Repository, sha: string): Promise<void> {
