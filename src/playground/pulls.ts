@@ -156,11 +156,11 @@ export async function updateBranch(
     if (base === undefined || (await git.isAncestor(base, before)))
       return "There are no new commits on the base branch.";
     const merged = await git.git(["merge-tree", "--write-tree", before, base], { accept: [1] });
-    if (merged.code !== 0) return "merge conflict between base and head";
+    if (merged.exitCode !== 0) return "merge conflict between base and head";
     const { id, login } = by.account;
     const author = { name: login, email: `${id}+${login}@users.noreply.github.com`, date: timestamp(world) };
     const after = await git.writeCommit({
-      tree: merged.stdout.toString("utf8").trim(),
+      tree: merged.stdout.trim(),
       parents: [before, base],
       author,
       committer: author,
