@@ -39,7 +39,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: e2e,
-          setupFiles,
+          setupFiles: [...setupFiles, "test/support/described.ts"],
           // A worker lives for one file: better code for its embedded database would cost more than it saves.
           execArgv: ["--liftoff-only"],
           testTimeout: 180_000,

@@ -118,6 +118,14 @@ export interface Playground extends AsyncDisposable, Acts {
   settled(): Promise<void>;
 }
 
+const watching = new Set<(closed: Playground) => void>();
+
+/** Shows every playground of this process when it has closed, until disposed of. */
+export function watchPlaygrounds(look: (closed: Playground) => void): Disposable {
+  watching.add(look);
+  return { [Symbol.dispose]: () => void watching.delete(look) };
+}
+
 const DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin";
 
 /** Starts the playground and listens. Throws `git-failed` without a working git and `invalid-usage` for a port in use. */
@@ -254,6 +262,7 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
       // What is still written into a repository ends before its folder goes.
       await Promise.all(repositories().map(({ git }) => git.alone(() => Promise.resolve())));
       if (options.folder === undefined) await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+      for (const look of watching) look(playground);
     },
   };
   if (options.control === true) control = createControl(playground);

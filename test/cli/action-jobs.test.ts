@@ -18,6 +18,7 @@ import { actionsApp, actionsBot, mintJobToken } from "#test/support/actions-iden
 import { openTown, publicKey } from "#test/playground/town.ts";
 import { prepareDatabase } from "#test/support/prepared-database.ts";
 import { commentPayload, intakeWorld, MemoryDeliveries, self } from "#test/support/intake-world.ts";
+import "#test/support/described.ts";
 
 const never = new AbortController().signal;
 /** What a job of Actions finds in its environment. */

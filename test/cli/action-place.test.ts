@@ -6,6 +6,7 @@ import { findPlace, jobRequests, type Place } from "#src/cli/action-place.ts";
 import { silentLog } from "#src/core/log.ts";
 import type { JobMode } from "#src/cli/action-env.ts";
 import { actionsApp, actionsBot, mintJobToken } from "#test/support/actions-identity.ts";
+import "#test/support/described.ts";
 
 const repo = "octo/tab";
 const workflow = ".github/workflows/baton.yml";

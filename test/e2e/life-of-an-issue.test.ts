@@ -8,7 +8,6 @@ import type { State } from "#src/engine/state.ts";
 import type { ScriptedCall } from "#src/playground/scripted-model.ts";
 import { sampleFiles } from "#src/playground/sample-script.ts";
 import { openWorld, person as maria, type World } from "#test/support/baton-world.ts";
-import { checkAnswer, checkDelivery, checkRequest } from "#test/support/openapi.ts";
 import { receiptAgents, taskIn, triage } from "#test/support/receipts.ts";
 import { until } from "#test/support/until.ts";
 
@@ -245,12 +244,5 @@ describe("in all of it", () => {
     ]);
     expect(ofBaton(number)).toEqual([]);
     expect(answers).toHaveLength(3);
-  });
-
-  test("every request, answer and webhook is as GitHub describes it", () => {
-    const entries = world.playground.journal.filter(({ door }) => door === "rest");
-    expect(entries.flatMap((entry) => checkRequest(entry))).toEqual([]);
-    expect(entries.flatMap((entry) => checkAnswer({ ...entry, body: entry.answer }))).toEqual([]);
-    expect(world.playground.deliveries.flatMap((delivery) => checkDelivery(delivery))).toEqual([]);
   });
 });

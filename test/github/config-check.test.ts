@@ -12,6 +12,7 @@ import { openWebhooks, type AppWebhooks } from "#src/intake/probot-app.ts";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
 import { createMemoryOutbox } from "#src/store/outbox.ts";
 import { GitWorkspaces } from "#test/support/git-workspaces.ts";
+import "#test/support/described.ts";
 
 const name = "octo/tab";
 const { publicKey, privateKey } = createKeys();

@@ -9,6 +9,7 @@ import { createPublisher } from "#src/github/publisher.ts";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
 import { createMemoryOutbox } from "#src/store/outbox.ts";
 import { GitWorkspaces } from "#test/support/git-workspaces.ts";
+import "#test/support/described.ts";
 
 const name = "octo/tab";
 const first = sha("1".repeat(40));

@@ -12,6 +12,7 @@ import { readThreads, resolveThreads } from "#src/github/review-threads.ts";
 import { openPlayground, type Playground } from "#src/playground/playground.ts";
 import { createMemoryOutbox } from "#src/store/outbox.ts";
 import { HandTiming } from "#test/support/hand-timing.ts";
+import "#test/support/described.ts";
 
 const signal = new AbortController().signal;
 let playground: Playground;

@@ -7,6 +7,7 @@ import { createProjection } from "#src/github/projection.ts";
 import { openPlayground } from "#src/playground/playground.ts";
 import { createMemoryOutbox } from "#src/store/outbox.ts";
 import { RunScript } from "#test/support/recorded-run.ts";
+import "#test/support/described.ts";
 
 async function openWorld(held?: () => boolean) {
   await using undo = new AsyncDisposableStack();

@@ -16,6 +16,7 @@ import { openPlayground, type Playground } from "#src/playground/playground.ts";
 import { createMemoryLog } from "#src/store/memory-log.ts";
 import { createWorkspaces } from "#src/workspace/create-workspaces.ts";
 import { created } from "#test/support/engine-world.ts";
+import "#test/support/described.ts";
 
 const { publicKey, privateKey } = createKeys();
 const permissions = { issues: "write", pull_requests: "write", contents: "write", metadata: "read" } as const;

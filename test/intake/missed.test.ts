@@ -10,6 +10,7 @@ import { openDatabase, type Database } from "#src/store/database.ts";
 import { createDeliveries, type Deliveries, type Delivery } from "#src/store/deliveries.ts";
 import { createSweeps } from "#src/store/sweeps.ts";
 import { preparedDump } from "#test/support/prepared-database.ts";
+import "#test/support/described.ts";
 
 const { publicKey, privateKey } = createKeys();
 const secret = "the secret of the hook";
