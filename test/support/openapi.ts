@@ -246,7 +246,7 @@ export function checkAnswer(answer: SeenAnswer): string[] {
 /** What GitHub's description has against a webhook delivery; empty when nothing. */
 export function checkDelivery(delivery: { readonly event: string; readonly payload: unknown }): string[] {
   // Whoever sends a repository_dispatch chooses its action; GitHub describes one of them.
-  const action = delivery.event === "repository_dispatch" ? "sample" : object(delivery.payload)["action"];
+  const action = delivery.event === "repository_dispatch" ? "sample.collected" : object(delivery.payload)["action"];
   const name = [delivery.event, action]
     .filter((part) => typeof part === "string")
     .join("-")
