@@ -73,3 +73,6 @@ export const outcomes = [
   "cancelled",
 ] as const;
 export type Outcome = (typeof outcomes)[number];
+
+/** The code of a run that was only sorted, because its issue repeats another. */
+export const DUPLICATE = "duplicate";

@@ -179,7 +179,11 @@ export const RunEvent = z.discriminatedUnion("type", [
     /** What becomes of it: a workflow starts, people are asked, or the run ends after triage. */
     decision: z.discriminatedUnion("kind", [
       z.strictObject({ kind: z.literal("start"), workflow: Workflow, budget: Budget }),
-      z.strictObject({ kind: z.literal("stop") }),
+      z.strictObject({
+        kind: z.literal("stop"),
+        /** The issue that this one repeats, where triage is sure enough that nothing should start. */
+        duplicateOf: z.number().int().positive().optional(),
+      }),
       z.strictObject({
         kind: z.literal("ask"),
         questions: z.array(z.string().max(1_000)).max(10),

@@ -11,6 +11,7 @@ import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
 import { bullets, commandText, count, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
+import { duplicateOf, duplicateWhy, repeatedLink, repeatedPart } from "./nothing-to-mend.ts";
 import { costLine, endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
@@ -91,7 +92,7 @@ function triageLine(state: State, neutral: Neutral): string {
   if (asked !== undefined) return stack(asked, left);
   const { triage } = routed;
   const sorted = triage
-    ? `**${triage.type}**, ${Math.round(triage.confidence * 100)} % sure (next best: ${triage.runnerUp}) · severity ${triage.severity} · size ${triage.size}`
+    ? `**${triage.type}**${repeatedPart(state)}, ${Math.round(triage.confidence * 100)} % sure (next best: ${triage.runnerUp}) · severity ${triage.severity} · size ${triage.size}`
     : "";
   const source = routed.source === "heuristic" ? "by rules of thumb, because no model could be reached" : "";
   // What the model says of type and runner-up stands in the line already.
@@ -147,6 +148,8 @@ function ending(state: State, { neutral, links }: CardOptions): string {
     );
   }
   if (finished.code === "dry-run") return `**Dry run:** ${neutral.line(finished.message, 1_200)}`;
+  if (duplicateOf(state) !== undefined)
+    return `**Duplicate** of ${repeatedLink(state)}: ${duplicateWhy(state, neutral)}`;
   if (finished.outcome === "succeeded" || finished.outcome === "triaged") return leftLines(state, { neutral, links });
   return stack(
     `**Why it ended:** ${neutral.line(endMessage(state), 1_200)} (\`${finished.code}\`)`,

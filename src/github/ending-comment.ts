@@ -7,6 +7,7 @@ import { BRANCH_TAKEN } from "../engine/pull-state.ts";
 import { reviewOf } from "../engine/review.ts";
 import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
+import { duplicateOf, duplicateWhy, repeatedLink } from "./nothing-to-mend.ts";
 import { missingPart } from "./plan-outcome.ts";
 import { renderReport } from "./report.ts";
 import { endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
@@ -99,7 +100,15 @@ export function renderEnding(
         ? undefined
         : failure(state, `${asker}I stopped.`, { neutral, links }, details);
     case "triaged":
-      return undefined;
+      // Who only opened the issue asked for nothing: the card says it.
+      return duplicateOf(state) === undefined || created.wanted !== "work"
+        ? undefined
+        : stack(
+            endingMarker(state),
+            `${asker}this repeats ${repeatedLink(state)}, so I started nothing: ${duplicateWhy(state, neutral)}`,
+            `**Next:** ${nextStep(state)}`,
+            details,
+          );
     default:
       return undefined;
   }

@@ -52,6 +52,14 @@ const endings: Record<RecordedRunName, readonly (string | RegExp)[]> = {
     "**bug**, 93 % sure (next best: question)",
     "Somebody with write access can start the work with `/agent fix`",
   ],
+  duplicate: [
+    "🔗 Duplicate",
+    "**duplicate** of [#41](http://127.0.0.1/octo/tab/issues/41), 93 % sure",
+    "**Duplicate** of [#41](http://127.0.0.1/octo/tab/issues/41): the issue says “same as `#41`”.",
+    "**Next:** look at [#41](http://127.0.0.1/octo/tab/issues/41).",
+    "`/agent fix <what is different>`",
+    "`/agent fix --workflow bug`, or with the label `agent:bug`",
+  ],
   asked: [
     "🙋 Needs a decision",
     "- Which version of the library is this?",

@@ -117,7 +117,15 @@ function states(attack: string): State[] {
       .stage("reproduce")
       .stage("diagnose", { artifact: diagnosis })
       .stage("fix", { artifact: fix });
+  const repeats = { ...triage, type: "duplicate" as const, duplicateOf: 41 };
   return [
+    ...[repeats, { ...repeats, evidence: [] }].map(
+      (sorted) =>
+        new RunScript(first)
+          .driven()
+          .routed(sorted, { decision: { kind: "stop", duplicateOf: 41 }, why: attack })
+          .finished("triaged", "duplicate", attack).state,
+    ),
     ...recordedRunNames.map((name) => recordedRuns[name](first).state),
     begun()
       .stage("verify", { gates: [no] })

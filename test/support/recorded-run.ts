@@ -267,6 +267,14 @@ export const recordedRuns = {
       .driven()
       .routed(goodTriage, { decision: { kind: "stop" } })
       .finished("triaged", "triaged", "It reports a wrong sum."),
+  duplicate: (first?: Partial<EventOf<"run.created">>) =>
+    new RunScript(first)
+      .driven()
+      .routed(
+        { ...goodTriage, type: "duplicate", duplicateOf: 41, evidence: ["same as #41"] },
+        { decision: { kind: "stop", duplicateOf: 41 } },
+      )
+      .finished("triaged", "duplicate", "Duplicate of #41: Splitting loses a cent"),
   asked: (first?: Partial<EventOf<"run.created">>) =>
     new RunScript(first)
       .driven()

@@ -1,0 +1,60 @@
+// Runs that found nothing to mend, as people read of them: each is a result, with its reason and the way out.
+import { describe, expect, test } from "vitest";
+import { createRedact } from "#src/core/redact.ts";
+import { renderCard } from "#src/github/card.ts";
+import { renderEnding } from "#src/github/ending-comment.ts";
+import { stateLabelOf } from "#src/github/labels.ts";
+import { createNeutral } from "#src/github/neutral.ts";
+import { renderReply } from "#src/github/replies.ts";
+import { afterTheEnd } from "#src/intake/answers.ts";
+import type { State } from "#src/engine/state.ts";
+import { goodTriage } from "#test/support/engine-world.ts";
+import { recordedRuns, RunScript } from "#test/support/recorded-run.ts";
+
+const neutral = createNeutral(createRedact([]));
+const links = { serverUrl: "https://github.com" };
+const card = (state: State) => renderCard(state, { neutral, links, now: state.updatedAt });
+const comment = (state: State) => renderEnding(state, { neutral, links, card: undefined }) ?? "";
+
+describe("a duplicate", () => {
+  const { state } = recordedRuns.duplicate();
+  const original = "[#41](http://127.0.0.1/octo/tab/issues/41)";
+
+  test("answers whoever asked for work with the issue it repeats, why, and how to insist", () => {
+    const text = comment(state);
+    expect(text).toContain(`@maria this repeats ${original}, so I started nothing: the issue says “same as \`#41\`”.`);
+    expect(text).toContain("`/agent fix --workflow bug`");
+    // GitHub would mark the issue by these words.
+    expect(text).not.toMatch(/duplicate of #/i);
+    expect(stateLabelOf(state)).toBe("agent/triaged");
+  });
+
+  test("that was only sorted is told by the card alone", () => {
+    const sorted = recordedRuns.duplicate({ wanted: "triage" }).state;
+    expect(card(sorted)).toContain(`**Duplicate** of ${original}`);
+    expect(comment(sorted)).toBe("");
+  });
+
+  test("without words of the issue's own is told in those of triage", () => {
+    const triage = { ...goodTriage, type: "duplicate" as const, duplicateOf: 41, evidence: [] };
+    const run = new RunScript().driven().routed(triage, { decision: { kind: "stop", duplicateOf: 41 } });
+    expect(card(run.finished("triaged", "duplicate", "…").state)).toContain(
+      `**Duplicate** of ${original}: Splitting loses a cent`,
+    );
+  });
+
+  test("that is not sure is named on the card all the same", () => {
+    const triage = { ...goodTriage, type: "duplicate" as const, duplicateOf: 41, confidence: 0.4 };
+    const run = new RunScript().driven().routed(triage, { decision: { kind: "ask", questions: ["Is it?"] } });
+    const asked = run.finished("needs-a-decision", "asked", "Is it?").state;
+    expect(card(asked)).toContain(`**duplicate** of ${original}, 40 % sure`);
+    expect(card(asked)).not.toContain("**Duplicate**");
+  });
+
+  test("is told to whoever asks why, and to whoever wants it to go on", () => {
+    expect(renderReply({ kind: "why", state }, { neutral, links, now: 0 })).toContain(
+      `**Route:** duplicate of ${original}`,
+    );
+    expect(afterTheEnd(state)).toContain("`/agent fix --workflow bug`");
+  });
+});
