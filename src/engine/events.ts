@@ -111,6 +111,11 @@ export const GateResult = z.strictObject({
   seconds: z.number().nonnegative(),
   /** Of the gate `tried`. */
   tried: Tried.optional(),
+  /** Of the gate `red`: places that were cited, where they really stand on the base. */
+  cited: z
+    .array(z.strictObject({ path: z.string().max(400), line: z.number().int().positive(), quote: z.string() }))
+    .max(5)
+    .optional(),
 });
 export type GateResult = z.infer<typeof GateResult>;
 

@@ -2,6 +2,7 @@
 import type { RunId } from "../core/ids.ts";
 import type { Evidence, GateResult } from "../engine/events.ts";
 import { isForPeople, openAsks } from "../engine/asks.ts";
+import { NOT_A_BUG } from "../engine/event-words.ts";
 import { circleWords } from "../engine/circles.ts";
 import { hopLine } from "../engine/hops.ts";
 import { isPublished, type State } from "../engine/state.ts";
@@ -11,7 +12,7 @@ import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
 import { bullets, commandText, count, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
-import { duplicateOf, duplicateWhy, repeatedLink, repeatedPart } from "./nothing-to-mend.ts";
+import { citedLines, duplicateOf, duplicateWhy, repeatedLink, repeatedPart } from "./nothing-to-mend.ts";
 import { costLine, endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
@@ -151,6 +152,11 @@ function ending(state: State, { neutral, links }: CardOptions): string {
   if (duplicateOf(state) !== undefined)
     return `**Duplicate** of ${repeatedLink(state)}: ${duplicateWhy(state, neutral)}`;
   if (finished.outcome === "succeeded" || finished.outcome === "triaged") return leftLines(state, { neutral, links });
+  if (finished.code === NOT_A_BUG)
+    return stack(
+      `**Not a bug:** ${neutral.line(finished.message, 1_000)} That is said here:`,
+      citedLines(state, { neutral, links }),
+    );
   return stack(
     `**Why it ended:** ${neutral.line(endMessage(state), 1_200)} (\`${finished.code}\`)`,
     ...(finished.code === "restarted" ? [] : keptLines(state, { neutral, links })),

@@ -1,6 +1,8 @@
-// What is said of a run that found nothing to mend: its issue repeats another.
+// What is said of a run that found nothing to mend: its issue repeats another, or what it reports is intended.
 import type { State } from "../engine/state.ts";
+import { bullets } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
+import type { Links } from "./progress.ts";
 
 /** The number of the issue that a run's issue repeats, where that ended it. */
 export function duplicateOf({ routed, finished }: State): number | undefined {
@@ -23,6 +25,28 @@ export function duplicateWhy({ routed }: State, neutral: Neutral): string {
   const { evidence = [], summary = "" } = routed?.triage ?? {};
   const quotes = evidence.slice(0, 3).map((quote) => `“${neutral.line(quote, 200)}”`);
   return quotes.length > 0 ? `the issue says ${quotes.join(", ")}.` : neutral.line(summary, 500);
+}
+
+/** What is cited for there being no bug, as far as the gate found it: each line at the commit that was looked at. */
+export function citedLines(state: State, { neutral, links }: { neutral: Neutral; links: Links }): string {
+  const { repo } = state.created;
+  const at = `${links.serverUrl}/${repo.owner}/${repo.name}/blob/${state.base.commit}`;
+  const cited = [...state.stages.values()].flatMap(
+    ({ current }) => current?.gates.flatMap((gate) => gate.cited ?? []) ?? [],
+  );
+  return bullets(
+    cited.map(({ path, line, quote }) => {
+      const place = neutral.code(`${path}:${line}`, 300);
+      const encoded = path
+        .toWellFormed()
+        .split("/")
+        .map(encodeURIComponent)
+        .join("/")
+        .replace(/[()]/g, (sign) => (sign === "(" ? "%28" : "%29"));
+      // A local run's base is on no server.
+      return `${repo.id === 0 ? place : `[${place}](${at}/${encoded}#L${line})`}: ${neutral.code(quote, 300)}`;
+    }),
+  );
 }
 
 function issueLink({ created: { subject } }: State, number: number): string {

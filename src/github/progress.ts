@@ -2,7 +2,7 @@
 import { assertNever } from "../core/errors.ts";
 import { dollars, formatDollars, microDollars, type RunId } from "../core/ids.ts";
 import { CONTRADICTION } from "../engine/contradictions.ts";
-import { DUPLICATE } from "../engine/event-words.ts";
+import { DUPLICATE, NOT_A_BUG } from "../engine/event-words.ts";
 import { BRANCH_TAKEN } from "../engine/pull-state.ts";
 import { findingsOf } from "../engine/findings.ts";
 import { reviewOf } from "../engine/review.ts";
@@ -61,7 +61,9 @@ export function stateWord(state: State): Word {
     case "needs-a-decision":
       return { sign: "🙋", word: "Needs a decision" };
     case "could-not-reproduce":
-      return { sign: "🔍", word: "Could not reproduce" };
+      return finished.code === NOT_A_BUG
+        ? { sign: "📖", word: "Not a bug" }
+        : { sign: "🔍", word: "Could not reproduce" };
     case "failed":
       return { sign: "❌", word: "Failed" };
     case "timed-out":
@@ -174,6 +176,8 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
         ? answers(state)
         : `a person decides. ${capital(again)}; \`${start} <your advice>\` begins anew with your advice.`;
     case "could-not-reproduce":
+      if (finished.code === NOT_A_BUG)
+        return `a person judges. If it is as it should be, close the issue; if not, \`${start} <what should happen, and where that is said>\` begins anew, and \`/agent implement\` has it changed.`;
       return `add what is missing to the issue (steps, input, version), then write \`${start}\`.`;
     case "failed":
       return `${again}; \`/agent restart\` begins anew.`;

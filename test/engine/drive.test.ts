@@ -232,6 +232,27 @@ describe("what says no", () => {
     expect(gates.requests).toEqual([]);
   });
 
+  test.each([
+    ["cites what stands there", "not-a-bug", "could-not-reproduce: not-a-bug", "Rounded down on purpose."],
+    ["cites nothing that stands there", "not-reproduced", "could-not-reproduce: not-reproduced", "All is well."],
+    ["could not be looked into", "gate-failed", "could-not-reproduce: not-reproduced", "All is well."],
+  ])("a claim that it is no bug which %s", async (_, code, expected, message) => {
+    const gates = new ScriptedGates({ red: [gate("red", false, code)] });
+    const where = [{ path: "README.md", line: 3, quote: "rounded down" }];
+    const value = { reproduced: false, testFiles: [], command: "", expectedFailure: "", notes: "All is well." };
+    const claim: Artifact = {
+      name: "Reproduction",
+      value: { ...value, notABug: { why: "Rounded down on purpose.", where } },
+    };
+    const agents = new ScriptedAgents({ reproduce: [claim] });
+    const { state, log } = await play({ gates, agents });
+    expect(ending(state)).toBe(expected);
+    expect(state.finished?.message).toBe(message);
+    expect(gates.requests.map((request) => request.reproduction?.value.notABug?.where)).toEqual([where]);
+    expect(agents.tasks).toHaveLength(1);
+    expect(firstDifference(await log.read(state.runId))).toBeUndefined();
+  });
+
   test("a gate sends the fix back with its reasons, on top of the earlier fix", async () => {
     const agents = new ScriptedAgents();
     const { state } = await play({

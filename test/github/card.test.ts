@@ -13,7 +13,7 @@ import { askedFor, budgetOf } from "#src/engine/route.ts";
 import { workedMs, type State } from "#src/engine/state.ts";
 import { commandRoutes } from "#src/workflows/names.ts";
 import type { Findings } from "#src/workflows/artifacts.ts";
-import { bugWorkflow, commit, created, goodTriage } from "#test/support/engine-world.ts";
+import { base, bugWorkflow, commit, created, goodTriage } from "#test/support/engine-world.ts";
 import {
   evidence,
   fixCommit,
@@ -75,6 +75,13 @@ const endings: Record<RecordedRunName, readonly (string | RegExp)[]> = {
     "exit code 0",
     "# pass 1",
     "⬜ **fix**",
+  ],
+  "not a bug": [
+    "📖 Not a bug",
+    "📖 **reproduce**",
+    "**Not a bug:** Shares are rounded down on purpose.",
+    `[\`docs/how (it) rounds.md:7\`](https://github.com/octo/tab/blob/${base}/docs/how%20%28it%29%20rounds.md#L7): \`every share is rounded down\``,
+    "close the issue; if not, `/agent fix <what should happen, and where that is said>`",
   ],
   "needs a person": [
     "🙋 Needs a decision",

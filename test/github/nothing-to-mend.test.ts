@@ -8,8 +8,8 @@ import { createNeutral } from "#src/github/neutral.ts";
 import { renderReply } from "#src/github/replies.ts";
 import { afterTheEnd } from "#src/intake/answers.ts";
 import type { State } from "#src/engine/state.ts";
-import { goodTriage } from "#test/support/engine-world.ts";
-import { recordedRuns, RunScript } from "#test/support/recorded-run.ts";
+import { base, goodTriage } from "#test/support/engine-world.ts";
+import { citedOf, notABug, recordedRuns, RunScript } from "#test/support/recorded-run.ts";
 
 const neutral = createNeutral(createRedact([]));
 const links = { serverUrl: "https://github.com" };
@@ -56,5 +56,40 @@ describe("a duplicate", () => {
       `**Route:** duplicate of ${original}`,
     );
     expect(afterTheEnd(state)).toContain("`/agent fix --workflow bug`");
+  });
+});
+
+describe("what is not a bug", () => {
+  const { state } = recordedRuns["not a bug"]();
+  const place = `[\`docs/how (it) rounds.md:7\`](https://github.com/octo/tab/blob/${base}/docs/how%20%28it%29%20rounds.md#L7)`;
+
+  test("is told with the lines that say so, at the commit that was looked at, and is done", () => {
+    const text = comment(state);
+    expect(text).toContain("@maria this seems not to be a bug, so I changed nothing.");
+    expect(text).toContain("> Shares are rounded down on purpose.");
+    expect(text).toContain(`- ${place}: \`every share is rounded down\``);
+    expect(text).toContain("`/agent implement`");
+    expect(stateLabelOf(state)).toBe("agent/done");
+    expect(card(state)).not.toMatch(/❌|Could not reproduce/);
+  });
+
+  test("shows only what the gate found", () => {
+    const claim = {
+      ...notABug,
+      value: { ...notABug.value, notABug: { why: "So.", where: [{ path: "invented.md", line: 1, quote: "no such" }] } },
+    };
+    const run = new RunScript()
+      .driven()
+      .routed()
+      .stage("reproduce", { artifact: claim, gates: [citedOf(notABug)] });
+    const ended = run.finished("could-not-reproduce", "not-a-bug", "So.").state;
+    expect(card(ended)).toContain(place);
+    expect(card(ended)).not.toContain("invented");
+  });
+
+  test("leads to no page where the run is local", () => {
+    const { repo } = state.created;
+    const local = recordedRuns["not a bug"]({ repo: { ...repo, id: 0 } }).state;
+    expect(card(local)).toContain("- `docs/how (it) rounds.md:7`: `every share is rounded down`");
   });
 });

@@ -229,6 +229,28 @@ const noRed = gateResult("red", {
   evidence: [evidence("reproduction on base, first time", reproductionCommit, 0, "ok 1 - splits evenly\n# pass 1")],
 });
 
+/** A reproducer that found what was reported to be intended. */
+export const notABug: Extract<Artifact, { name: "Reproduction" }> = {
+  name: "Reproduction",
+  value: {
+    reproduced: false,
+    testFiles: [],
+    command: "",
+    expectedFailure: "",
+    notes: "I split 1000 cents by 3.",
+    notABug: {
+      why: "Shares are rounded down on purpose.",
+      where: [{ path: "docs/how (it) rounds.md", line: 7, quote: "every share is rounded down" }],
+    },
+  },
+};
+
+/** What the gate says of it when each place stands where it is said to. */
+export function citedOf({ value }: typeof notABug): GateResult {
+  const summary = "It is said to be no bug; 1 of 1 place cited for that stand on the base.";
+  return gateResult("red", { passed: false, code: "not-a-bug", summary, cited: value.notABug?.where });
+}
+
 const noBaseline = gateResult("baseline", {
   passed: false,
   code: "worse",
@@ -300,6 +322,12 @@ export const recordedRuns = {
         "passes-on-base",
         "reproduce said no 3 times. Last reason: red: The reproduction passes on the base: it does not show the bug",
       ),
+  "not a bug": (first?: Partial<EventOf<"run.created">>) =>
+    new RunScript(first)
+      .driven()
+      .routed()
+      .stage("reproduce", { artifact: notABug, gates: [citedOf(notABug)] })
+      .finished("could-not-reproduce", "not-a-bug", notABug.value.notABug?.why ?? ""),
   "needs a person": (first?: Partial<EventOf<"run.created">>) =>
     new RunScript(first)
       .driven()
