@@ -1,5 +1,4 @@
 // Whether what is cited for "this is no bug" stands in the repository as it is. Whether it says so is for people to judge.
-import { NOT_A_BUG } from "../engine/event-words.ts";
 import type { Reproduction } from "../workflows/artifacts.ts";
 import { textAt } from "../workspace/text-at.ts";
 import { clip, count, refused, squeezed, type GateContext, type Verdict } from "./verdict.ts";
@@ -27,7 +26,7 @@ export async function lookUpCited(
   if (cited.length === 0)
     return refused("not-reproduced", "Nothing that is cited for this being no bug stands on the base.", notes);
   const summary = `It is said to be no bug; ${cited.length} of ${count(where.length, "place")} cited for that stand on the base.`;
-  return { ...refused(NOT_A_BUG, summary, notes), cited };
+  return { ...refused("not-a-bug", summary, notes), cited };
 }
 
 /** Where the quote stands, nearest to where it is said to; undefined where it does not. White space counts as one space. */
