@@ -11,7 +11,7 @@ import { isToCarry, reasonsToMend } from "./carried.ts";
 import { holds } from "./conditions.ts";
 import { CONTRADICTION, contradictions, placeOf } from "./contradictions.ts";
 import { finish, type Effect } from "./effect.ts";
-import { NOT_A_BUG } from "./event-words.ts";
+import { NOT_A_BUG, NOT_REPRODUCED } from "./event-words.ts";
 import type { Failure, Outcome } from "./events.ts";
 import { advanceBoard } from "./board.ts";
 import { excerptOf } from "./handed.ts";
@@ -99,7 +99,7 @@ function notReproduced(
   if (notABug && !looked && gates.includes("red"))
     return { type: "gate", stage: stage.name, attempt: attempt.number, gate: "red" };
   if (notABug && looked?.code === NOT_A_BUG) return finish("could-not-reproduce", NOT_A_BUG, notABug.why);
-  return finish("could-not-reproduce", "not-reproduced", notes);
+  return finish("could-not-reproduce", NOT_REPRODUCED, notes);
 }
 
 function boardFailure(

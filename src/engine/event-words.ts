@@ -79,3 +79,6 @@ export const DUPLICATE = "duplicate";
 
 /** The code of a run whose reproducer found that what was reported is intended, and cited where that stands. Also the gate's that looked. */
 export const NOT_A_BUG = "not-a-bug";
+
+/** The code of a run whose reproducer says itself that what was reported does not show. */
+export const NOT_REPRODUCED = "not-reproduced";

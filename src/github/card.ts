@@ -2,7 +2,7 @@
 import type { RunId } from "../core/ids.ts";
 import type { Evidence, GateResult } from "../engine/events.ts";
 import { isForPeople, openAsks } from "../engine/asks.ts";
-import { NOT_A_BUG } from "../engine/event-words.ts";
+import { NOT_A_BUG, NOT_REPRODUCED } from "../engine/event-words.ts";
 import { circleWords } from "../engine/circles.ts";
 import { hopLine } from "../engine/hops.ts";
 import { isPublished, type State } from "../engine/state.ts";
@@ -12,7 +12,15 @@ import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
 import { bullets, commandText, count, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
-import { citedLines, duplicateOf, duplicateWhy, repeatedLink, repeatedPart } from "./nothing-to-mend.ts";
+import {
+  citedLines,
+  commandsRun,
+  duplicateOf,
+  duplicateWhy,
+  notesOf,
+  repeatedLink,
+  repeatedPart,
+} from "./nothing-to-mend.ts";
 import { costLine, endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
@@ -55,7 +63,7 @@ export function renderCard(state: State, options: CardOptions): string {
     `**Next:** ${nextStep(state, undefined, options.ask)}`,
     linkLine(state, options.links),
   ];
-  const evidence = failedEvidence(state, options.neutral);
+  const evidence = stack(failedEvidence(state, options.neutral), commandsRun(state, options.neutral));
   const full = stack(...essentials, evidence, commandHelp(state));
   return full.length <= MAX_BODY ? full : stack(...essentials, commandHelp(state)).slice(0, MAX_BODY);
 }
@@ -152,6 +160,11 @@ function ending(state: State, { neutral, links }: CardOptions): string {
   if (duplicateOf(state) !== undefined)
     return `**Duplicate** of ${repeatedLink(state)}: ${duplicateWhy(state, neutral)}`;
   if (finished.outcome === "succeeded" || finished.outcome === "triaged") return leftLines(state, { neutral, links });
+  if (finished.code === NOT_REPRODUCED)
+    return stack(
+      `**Why it ended:** it does not show (\`${finished.code}\`). What was tried:`,
+      notesOf(state, neutral, 2_500),
+    );
   if (finished.code === NOT_A_BUG)
     return stack(
       `**Not a bug:** ${neutral.line(finished.message, 1_000)} That is said here:`,

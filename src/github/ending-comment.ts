@@ -2,13 +2,13 @@
 import { contradictionLines } from "./contradiction-lines.ts";
 import { keptLines } from "./kept-line.ts";
 import { greeting, marker, stack } from "./markdown.ts";
-import { NOT_A_BUG } from "../engine/event-words.ts";
+import { NOT_A_BUG, NOT_REPRODUCED } from "../engine/event-words.ts";
 import { CONTRADICTION } from "../engine/contradictions.ts";
 import { BRANCH_TAKEN } from "../engine/pull-state.ts";
 import { reviewOf } from "../engine/review.ts";
 import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
-import { citedLines, duplicateOf, duplicateWhy, repeatedLink } from "./nothing-to-mend.ts";
+import { citedLines, duplicateOf, duplicateWhy, notesOf, repeatedLink } from "./nothing-to-mend.ts";
 import { missingPart } from "./plan-outcome.ts";
 import { renderReport } from "./report.ts";
 import { endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
@@ -88,6 +88,14 @@ export function renderEnding(
           `> ${neutral.line(finished.message, 1_000)}`,
           "That is said here:",
           citedLines(state, { neutral, links }),
+          `**Next:** ${nextStep(state)}`,
+          details,
+        );
+      if (finished.code === NOT_REPRODUCED)
+        return stack(
+          endingMarker(state),
+          `${asker}I could not reproduce this. What I tried:`,
+          notesOf(state, neutral, 1_500),
           `**Next:** ${nextStep(state)}`,
           details,
         );

@@ -1,6 +1,7 @@
-// What is said of a run that found nothing to mend: its issue repeats another, or what it reports is intended.
+// What is said of a run that found nothing to mend: its issue repeats another, what it reports is intended, or does not show.
+import { NOT_A_BUG, NOT_REPRODUCED } from "../engine/event-words.ts";
 import type { State } from "../engine/state.ts";
-import { bullets } from "./markdown.ts";
+import { bullets, folded, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import type { Links } from "./progress.ts";
 
@@ -46,6 +47,31 @@ export function citedLines(state: State, { neutral, links }: { neutral: Neutral;
       // A local run's base is on no server.
       return `${repo.id === 0 ? place : `[${place}](${at}/${encoded}#L${line})`}: ${neutral.code(quote, 300)}`;
     }),
+  );
+}
+
+/** What the reproducer says that it tried, in its own lines. */
+export function notesOf({ finished }: State, neutral: Neutral, max: number): string {
+  return neutral.prose(finished?.message ?? "", max);
+}
+
+/** The last commands of the reproducer that found nothing, folded; nothing for any other end. */
+export function commandsRun({ finished, stages }: State, neutral: Neutral): string {
+  if (finished?.code !== NOT_REPRODUCED && finished?.code !== NOT_A_BUG) return "";
+  const ran = [...stages.values()].flatMap(({ current }) =>
+    current?.artifact?.name === "Reproduction" ? current.commands : [],
+  );
+  if (ran.length === 0) return "";
+  return folded(
+    "The last commands that were run for it",
+    stack(
+      ...ran.map(({ command, ok, tail }) =>
+        stack(
+          `${neutral.code(command, 400)} ${ok ? "ended well" : "failed"}${tail === "" ? ", and printed nothing" : ":"}`,
+          tail === "" ? "" : neutral.fence(tail, 600),
+        ),
+      ),
+    ),
   );
 }
 

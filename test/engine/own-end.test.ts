@@ -4,7 +4,7 @@ import { isOwnEnd } from "#src/engine/own-end.ts";
 import { goodTriage } from "#test/support/engine-world.ts";
 import { gateResult, recordedRunNames, recordedRuns, RunScript } from "#test/support/recorded-run.ts";
 
-const own = new Set(["asked", "duplicate", "could not reproduce", "not a bug", "needs a person"]);
+const own = new Set(["asked", "duplicate", "could not reproduce", "not a bug", "does not show", "needs a person"]);
 
 test.each(recordedRunNames.map((name) => [name, own.has(name)] as const))("%s: %s", (name, expected) => {
   expect(isOwnEnd(recordedRuns[name]().state)).toBe(expected);

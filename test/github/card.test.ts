@@ -76,6 +76,15 @@ const endings: Record<RecordedRunName, readonly (string | RegExp)[]> = {
     "# pass 1",
     "⬜ **fix**",
   ],
+  "does not show": [
+    "🔍 Could not reproduce",
+    "🔍 **reproduce**",
+    "**Why it ended:** it does not show (`not-reproduced`). What was tried:\n\nI tried:\n\n- 1000 over 3\n- 1000 over 7\n\nWhich version is it?",
+    "`node split.js 1000 3` ended well:",
+    "printed by node split.js 1000 3",
+    "`node --test` failed:",
+    "add what is missing to the issue",
+  ],
   "not a bug": [
     "📖 Not a bug",
     "📖 **reproduce**",

@@ -17,6 +17,7 @@ import { runId, sha } from "#src/core/ids.ts";
 import { artifactFor, created, goodTriage } from "#test/support/engine-world.ts";
 import {
   citedOf,
+  doesNotShow,
   gateResult,
   notABug,
   recordedRunNames,
@@ -130,6 +131,13 @@ function states(attack: string): State[] {
     ...notABug,
     value: { ...notABug.value, notes: attack, notABug: { why: attack, where: cited } },
   };
+  const unshown = () =>
+    new RunScript(first)
+      .driven()
+      .routed(triage)
+      .add({ type: "stage.started", stage: "reproduce", attempt: 1, reasons: [] })
+      .add(...doesNotShow(attack, [attack, attack]))
+      .finished("could-not-reproduce", "not-reproduced", attack);
   const repeats = { ...triage, type: "duplicate" as const, duplicateOf: 41 };
   return [
     ...[repeats, { ...repeats, evidence: [] }].map(
@@ -144,6 +152,7 @@ function states(attack: string): State[] {
       .routed(triage)
       .stage("reproduce", { artifact: claim, gates: [citedOf(claim)] })
       .finished("could-not-reproduce", "not-a-bug", attack).state,
+    unshown().state,
     ...recordedRunNames.map((name) => recordedRuns[name](first).state),
     begun()
       .stage("verify", { gates: [no] })

@@ -9,7 +9,7 @@ import { renderReply } from "#src/github/replies.ts";
 import { afterTheEnd } from "#src/intake/answers.ts";
 import type { State } from "#src/engine/state.ts";
 import { base, goodTriage } from "#test/support/engine-world.ts";
-import { citedOf, notABug, recordedRuns, RunScript } from "#test/support/recorded-run.ts";
+import { citedOf, doesNotShow, notABug, recordedRuns, RunScript } from "#test/support/recorded-run.ts";
 
 const neutral = createNeutral(createRedact([]));
 const links = { serverUrl: "https://github.com" };
@@ -91,5 +91,46 @@ describe("what is not a bug", () => {
     const { repo } = state.created;
     const local = recordedRuns["not a bug"]({ repo: { ...repo, id: 0 } }).state;
     expect(card(local)).toContain("- `docs/how (it) rounds.md:7`: `every share is rounded down`");
+  });
+});
+
+describe("what does not show", () => {
+  const script = (notes: string, commands: readonly string[]) =>
+    new RunScript()
+      .driven()
+      .routed()
+      .add({ type: "stage.started", stage: "reproduce", attempt: 1, reasons: [] })
+      .add(...doesNotShow(notes, commands))
+      .finished("could-not-reproduce", "not-reproduced", notes);
+
+  test("is told with what was tried, line by line", () => {
+    const { state } = recordedRuns["does not show"]();
+    expect(comment(state)).toContain(
+      "@maria I could not reproduce this. What I tried:\n\nI tried:\n\n- 1000 over 3\n- 1000 over 7",
+    );
+    expect(stateLabelOf(state)).toBe("agent/needs-info");
+  });
+
+  test("shows the last six commands, each bounded, and no other tool", () => {
+    const long = `echo ${"x".repeat(5_000)}`;
+    const commands = ["first", "second", "third", "fourth", "fifth", "sixth", long];
+    const run = script("Nothing.", commands);
+    const text = card(run.state);
+    expect(text).not.toContain("`first`");
+    for (const command of commands.slice(1, -1)) expect(text).toContain(`\`${command}\` ended well:`);
+    expect(text).toContain("…` failed:");
+    expect(text.length).toBeLessThan(8_000);
+    expect(text).toContain("printed by sixth\n```");
+    const { state } = script("Nothing.", []);
+    expect(card(state)).not.toContain("The last commands");
+  });
+
+  test("is told without its commands where another end came", () => {
+    const run = script("Nothing.", ["ls"]).add({
+      type: "retry.requested",
+      by: { login: "ada", id: 8 },
+      quote: "/agent retry",
+    });
+    expect(card(run.state)).not.toContain("The last commands");
   });
 });

@@ -251,6 +251,26 @@ export function citedOf({ value }: typeof notABug): GateResult {
   return gateResult("red", { passed: false, code: "not-a-bug", summary, cited: value.notABug?.where });
 }
 
+const triedNotes = "I tried:\n\n- 1000 over 3\n- 1000 over 7\n\nWhich version is it?";
+
+/** How a reproducer's attempt goes on that reads a file, runs these commands, the last of which fails, and says that nothing shows. */
+export function doesNotShow(notes: string, commands: readonly string[]): RunEvent[] {
+  const at = { stage: "reproduce", attempt: 1 };
+  const tools = commands.map((command, index) => ({
+    name: "bash",
+    input: JSON.stringify({ command }),
+    ok: index < commands.length - 1,
+    output: `${".".repeat(700)}\nprinted by ${command}\n`,
+    seconds: 1,
+  }));
+  const read = { name: "read", input: '{"path":"notes.md"}', ok: true, output: "a file's text", seconds: 0 };
+  const value = { reproduced: false, testFiles: [], command: "", expectedFailure: "", notes };
+  return [
+    { type: "agent.turn", ...at, ...turn(1), tools: [read, ...tools] },
+    { type: "agent.finished", ...at, artifact: { name: "Reproduction", value }, commit: base, changes: [] },
+  ];
+}
+
 const noBaseline = gateResult("baseline", {
   passed: false,
   code: "worse",
@@ -322,6 +342,13 @@ export const recordedRuns = {
         "passes-on-base",
         "reproduce said no 3 times. Last reason: red: The reproduction passes on the base: it does not show the bug",
       ),
+  "does not show": (first?: Partial<EventOf<"run.created">>) =>
+    new RunScript(first)
+      .driven()
+      .routed()
+      .add({ type: "stage.started", stage: "reproduce", attempt: 1, reasons: [] })
+      .add(...doesNotShow(triedNotes, ["node split.js 1000 3", "node --test"]))
+      .finished("could-not-reproduce", "not-reproduced", triedNotes),
   "not a bug": (first?: Partial<EventOf<"run.created">>) =>
     new RunScript(first)
       .driven()
