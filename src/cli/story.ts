@@ -2,6 +2,7 @@
 import { styleText } from "node:util";
 import type { TokenUsage } from "../agents/prices.ts";
 import { formatDollars, microDollars } from "../core/ids.ts";
+import { NOT_A_BUG } from "../engine/event-words.ts";
 import type { Outcome, RecordedEvent } from "../engine/events.ts";
 import type { State } from "../engine/state.ts";
 import { duration } from "../github/markdown.ts";
@@ -121,7 +122,7 @@ export function tell({ at, event }: RecordedEvent, state: State): string[] {
       const good = event.outcome === "succeeded" || event.outcome === "triaged";
       return [
         line(
-          `${styleText(good ? "green" : "yellow", words[event.outcome])}: ${shorten(event.message, 160)} ${dim(`${state.spend.turns} ${state.spend.turns === 1 ? "turn" : "turns"}, ${formatDollars(state.spend.microDollars)}`)}`,
+          `${styleText(good ? "green" : "yellow", event.code === NOT_A_BUG ? "Not a bug" : words[event.outcome])}: ${shorten(event.message, 160)} ${dim(`${state.spend.turns} ${state.spend.turns === 1 ? "turn" : "turns"}, ${formatDollars(state.spend.microDollars)}`)}`,
         ),
       ];
     }

@@ -5,11 +5,13 @@
 // its gates, one after the other. The first no ends the attempt and is answered by `otherwise`: the stage again, or an earlier stage
 // again, each counted; when the count is used up `ending` says how the run ends. An agent that failed is tried again as often as `retry`
 // says. What cannot be done ends the run, or is passed over where `on_failure` says so.
+import type { Reproduction } from "../workflows/artifacts.ts";
 import type { Ending } from "../workflows/schema.ts";
 import { isToCarry, reasonsToMend } from "./carried.ts";
 import { holds } from "./conditions.ts";
 import { CONTRADICTION, contradictions, placeOf } from "./contradictions.ts";
 import { finish, type Effect } from "./effect.ts";
+import { NOT_A_BUG, NOT_REPRODUCED } from "./event-words.ts";
 import type { Failure, Outcome } from "./events.ts";
 import { advanceBoard } from "./board.ts";
 import { excerptOf } from "./handed.ts";
@@ -69,7 +71,7 @@ function work({ name: stage }: StageState, attempt: Attempt): Effect {
 
 function judge(state: State, stage: StageState, plan: UnitPlan, attempt: Attempt): Effect {
   if (attempt.artifact?.name === "Reproduction" && !attempt.artifact.value.reproduced)
-    return finish("could-not-reproduce", "not-reproduced", attempt.artifact.value.notes);
+    return notReproduced(stage, plan, attempt, attempt.artifact.value);
   const opposed = stage.name === state.revision?.stage ? contradictions(state) : [];
   if (opposed.length > 0) {
     const said = opposed.map(([one, other]) => `${placeOf(other)} asks for the opposite of ${placeOf(one)}`);
@@ -84,6 +86,20 @@ function judge(state: State, stage: StageState, plan: UnitPlan, attempt: Attempt
   if (gate !== undefined) return { type: "gate", stage: stage.name, attempt: attempt.number, gate };
   if (!publishes(plan)) throw new Error(`stage "${stage.name}" is not done, but nothing is left to do in it`);
   return { type: "publish", stage: stage.name };
+}
+
+/** An honest no is believed. That it is no bug is, where the gate finds what is cited for it. */
+function notReproduced(
+  stage: StageState,
+  { gates }: UnitPlan,
+  attempt: Attempt,
+  { notes, notABug }: Reproduction,
+): Effect {
+  const looked = attempt.gates.find(({ gate }) => gate === "red");
+  if (notABug && !looked && gates.includes("red"))
+    return { type: "gate", stage: stage.name, attempt: attempt.number, gate: "red" };
+  if (notABug && looked?.code === NOT_A_BUG) return finish("could-not-reproduce", NOT_A_BUG, notABug.why);
+  return finish("could-not-reproduce", NOT_REPRODUCED, notes);
 }
 
 function boardFailure(

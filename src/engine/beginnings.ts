@@ -47,6 +47,7 @@ export function newAttempt(
     turns: 0,
     spend: again && current ? current.spend : noSpend,
     lastTool: undefined,
+    commands: [],
     artifact: undefined,
     commit: undefined,
     changes: [],

@@ -10,6 +10,7 @@ import { advance } from "./advance.ts";
 import { clarify } from "./clarify.ts";
 import { isWaitingForOthers } from "./conducted.ts";
 import { finish, type Effect } from "./effect.ts";
+import { DUPLICATE } from "./event-words.ts";
 import { beforeEnd } from "./kept-work.ts";
 import { BRANCH_TAKEN } from "./pull-state.ts";
 import { reviewWords } from "./review.ts";
@@ -40,7 +41,12 @@ export function decide(state: State, now: number): readonly Effect[] {
   if ((state.paused || state.waiting) && !isPublished(state)) return [{ type: "wait" }];
   if (!state.routed) return [{ type: "triage" }];
   const { decision } = state.routed;
-  if (decision.kind === "stop") return [finish("triaged", "triaged", state.routed.why)];
+  if (decision.kind === "stop") {
+    const { duplicateOf } = decision;
+    if (duplicateOf === undefined) return [finish("triaged", "triaged", state.routed.why)];
+    const why = state.routed.triage?.summary ?? state.routed.why;
+    return [finish("triaged", DUPLICATE, `Duplicate of #${duplicateOf}: ${why}`)];
+  }
   if (decision.kind === "ask") return [clarify(state, decision.questions, decision.waits ?? false)];
 
   const open = stageOrder(decision.workflow).flatMap((name) => {

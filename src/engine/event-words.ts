@@ -73,3 +73,12 @@ export const outcomes = [
   "cancelled",
 ] as const;
 export type Outcome = (typeof outcomes)[number];
+
+/** The code of a run that was only sorted, because its issue repeats another. */
+export const DUPLICATE = "duplicate";
+
+/** The code of a run whose reproducer found that what was reported is intended, and cited where that stands. Also the gate's that looked. */
+export const NOT_A_BUG = "not-a-bug";
+
+/** The code of a run whose reproducer says itself that what was reported does not show. */
+export const NOT_REPRODUCED = "not-reproduced";

@@ -111,6 +111,11 @@ export const GateResult = z.strictObject({
   seconds: z.number().nonnegative(),
   /** Of the gate `tried`. */
   tried: Tried.optional(),
+  /** Of the gate `red`: places that were cited, where they really stand on the base. */
+  cited: z
+    .array(z.strictObject({ path: z.string().max(400), line: z.number().int().positive(), quote: z.string() }))
+    .max(5)
+    .optional(),
 });
 export type GateResult = z.infer<typeof GateResult>;
 
@@ -179,7 +184,11 @@ export const RunEvent = z.discriminatedUnion("type", [
     /** What becomes of it: a workflow starts, people are asked, or the run ends after triage. */
     decision: z.discriminatedUnion("kind", [
       z.strictObject({ kind: z.literal("start"), workflow: Workflow, budget: Budget }),
-      z.strictObject({ kind: z.literal("stop") }),
+      z.strictObject({
+        kind: z.literal("stop"),
+        /** The issue that this one repeats, where triage is sure enough that nothing should start. */
+        duplicateOf: z.number().int().positive().optional(),
+      }),
       z.strictObject({
         kind: z.literal("ask"),
         questions: z.array(z.string().max(1_000)).max(10),

@@ -14,6 +14,7 @@ import { clarified, isAboutTriage } from "./clarify.ts";
 import { withSpoken } from "./conversation.ts";
 import { addSpend, type EventOf, type RecordedEvent } from "./events.ts";
 import { broughtOver, onOther, rebased, stillCarried } from "./carried.ts";
+import { commandsAfter } from "./commands-run.ts";
 import { checksAfter, checksRevised } from "./checks.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
 import { fleetChange, isHeard, keptMerges, withChild } from "./fold-fleet.ts";
@@ -77,6 +78,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
           interrupted: false,
           spend: addSpend(attempt.spend, event.spend),
           lastTool: event.tools.at(-1)?.name ?? attempt.lastTool,
+          commands: commandsAfter(attempt.commands, event),
         })),
         spend: addSpend(state.spend, event.spend),
       };

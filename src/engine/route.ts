@@ -29,7 +29,7 @@ export function workflowFor(
 /**
  * The route of a run. `name` is what `workflowFor` said, `workflow` what was found under that name, `known` every name there is.
  * Asks rather than starts when triage is less sure than `triggers.threshold`, or when something needed is missing, and waits for what an
- * answer can change.
+ * answer can change. What repeats another issue is not worked.
  */
 export function route(
   created: Created,
@@ -41,10 +41,12 @@ export function route(
   const { triggers } = created.config;
   const forced = created.workflow !== undefined;
 
-  if (created.wanted === "triage") return decide({ kind: "stop" });
+  const stop = { kind: "stop" as const, ...repeated(created, triage, name) };
+  if (created.wanted === "triage") return decide(stop);
   // What words alone suggest is enough to sort an issue, not to spend money on it unasked.
   const startsItself = triage && sorted.source === "model" && triggers.autoStart.includes(triage.type);
-  if (created.wanted === "auto" && !startsItself) return decide({ kind: "stop" });
+  if (created.wanted === "auto" && !startsItself) return decide(stop);
+  if (stop.duplicateOf !== undefined) return decide(stop);
   if (triage && !forced && triage.confidence < triggers.threshold) {
     return decide({
       kind: "ask",
@@ -71,6 +73,12 @@ export function route(
     });
   }
   return decide({ kind: "start", workflow, budget: budgetOf(created, workflow) });
+}
+
+/** The issue that a sure triage says this one repeats; nothing where the repository has a workflow for duplicates. */
+function repeated({ config }: Created, triage: Triage | undefined, name: string | undefined): { duplicateOf?: number } {
+  if (triage?.type !== "duplicate" || triage.duplicateOf === undefined || name !== undefined) return {};
+  return triage.confidence < config.triggers.threshold ? {} : { duplicateOf: triage.duplicateOf };
 }
 
 /** The event of a run whose workflow was asked for by name: nothing is sorted and nothing is spent. */

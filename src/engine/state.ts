@@ -1,4 +1,5 @@
 // What is known of a run: the shape of its state, and what can be read from it. `fold.ts` makes it from events.
+import type { CommandRun } from "./commands-run.ts";
 import type { ArtifactName, Artifact, Change, Plan } from "../workflows/artifacts.ts";
 import type { MicroDollars, RunId, Sha } from "../core/ids.ts";
 import type { FileChange } from "../workspace/file-change.ts";
@@ -43,6 +44,7 @@ export interface Attempt {
   readonly turns: number;
   readonly spend: Spend;
   readonly lastTool: string | undefined;
+  readonly commands: readonly CommandRun[];
   readonly artifact: Artifact | undefined;
   readonly commit: Sha | undefined;
   readonly changes: readonly FileChange[];

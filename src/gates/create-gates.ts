@@ -108,5 +108,6 @@ function recorded({ request, evidence, notes }: GateContext, verdict: Verdict, s
     evidence: evidence.slice(-most.evidence),
     seconds: Math.round(seconds * 1_000) / 1_000,
     ...(verdict.tried ? { tried: verdict.tried } : {}),
+    ...(verdict.cited ? { cited: verdict.cited } : {}),
   };
 }

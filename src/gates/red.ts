@@ -1,9 +1,11 @@
 // red: the reproduction fails without the fix, every time, for the reason it names, and because a test ran: not because a file
-// could not be loaded. It consists of tests only, and weakens none that were there.
+// could not be loaded. It consists of tests only, and weakens none that were there. Where the agent says that there is no bug, it looks up
+// what was cited for that.
 import { findCommands } from "../workspace/commands.ts";
 import { placed, seenFrom, type PlacedCommand } from "../workspace/packages.ts";
 import { runnerOf } from "../workspace/runner.ts";
 import { checkAddedTests } from "./added-tests.ts";
+import { lookUpCited } from "./cited.ts";
 import { loadFailure } from "./load-failure.ts";
 import { nothingRan } from "./nothing-ran.ts";
 import { runRepeatedly } from "./repeated-runs.ts";
@@ -15,11 +17,12 @@ type Reproduction = NonNullable<GateContext["request"]["reproduction"]>["value"]
 
 const LEAST_EXPECTED = 6;
 
-/** The gate. Codes: red; not-reproduced, touches-source, no-tests, wrong-failure, passes-on-base, flaky, syntax-error, import-error, command-failed, timeout, and those of integrity. */
+/** The gate. Codes: red; not-reproduced, not-a-bug, touches-source, no-tests, wrong-failure, passes-on-base, flaky, syntax-error, import-error, command-failed, timeout, and those of integrity. */
 export async function red(context: GateContext): Promise<Verdict> {
   const { request, workspaces, signal, limits } = context;
   if (!request.reproduction) return refused("not-reproduced", "There is no reproduction to check.");
   const { value, commit } = request.reproduction;
+  if (!value.reproduced && value.notABug) return await lookUpCited(context, value.notABug);
   const what = "The reproduction";
   const wrong =
     whatIsWrongWith(value) ?? (await checkAddedTests(context, { what, testFiles: value.testFiles, commit }));

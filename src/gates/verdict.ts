@@ -1,7 +1,7 @@
 // What one gate concludes, and what it is given to conclude it with. `create-gates.ts` makes the recorded result of it.
 import type { Execute } from "../core/command.ts";
 import type { Log } from "../core/log.ts";
-import type { Evidence } from "../engine/events.ts";
+import type { Evidence, GateResult } from "../engine/events.ts";
 import type { GateRequest } from "../engine/ports.ts";
 import type { Tried } from "../workflows/setup.ts";
 import type { Workspaces } from "../workspace/workspaces.ts";
@@ -13,6 +13,8 @@ export interface Verdict {
   readonly notes?: readonly string[];
   /** Of the gate `tried`. */
   readonly tried?: Tried;
+  /** Of the gate `red`. */
+  readonly cited?: GateResult["cited"];
 }
 
 export interface GateLimits {

@@ -2,6 +2,7 @@
 import type { RunId } from "../core/ids.ts";
 import type { Evidence, GateResult } from "../engine/events.ts";
 import { isForPeople, openAsks } from "../engine/asks.ts";
+import { NOT_A_BUG, NOT_REPRODUCED } from "../engine/event-words.ts";
 import { circleWords } from "../engine/circles.ts";
 import { hopLine } from "../engine/hops.ts";
 import { isPublished, type State } from "../engine/state.ts";
@@ -11,6 +12,15 @@ import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
 import { bullets, commandText, count, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
+import {
+  citedLines,
+  commandsRun,
+  duplicateOf,
+  duplicateWhy,
+  notesOf,
+  repeatedLink,
+  repeatedPart,
+} from "./nothing-to-mend.ts";
 import { costLine, endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
@@ -53,7 +63,7 @@ export function renderCard(state: State, options: CardOptions): string {
     `**Next:** ${nextStep(state, undefined, options.ask)}`,
     linkLine(state, options.links),
   ];
-  const evidence = failedEvidence(state, options.neutral);
+  const evidence = stack(failedEvidence(state, options.neutral), commandsRun(state, options.neutral));
   const full = stack(...essentials, evidence, commandHelp(state));
   return full.length <= MAX_BODY ? full : stack(...essentials, commandHelp(state)).slice(0, MAX_BODY);
 }
@@ -91,7 +101,7 @@ function triageLine(state: State, neutral: Neutral): string {
   if (asked !== undefined) return stack(asked, left);
   const { triage } = routed;
   const sorted = triage
-    ? `**${triage.type}**, ${Math.round(triage.confidence * 100)} % sure (next best: ${triage.runnerUp}) · severity ${triage.severity} · size ${triage.size}`
+    ? `**${triage.type}**${repeatedPart(state)}, ${Math.round(triage.confidence * 100)} % sure (next best: ${triage.runnerUp}) · severity ${triage.severity} · size ${triage.size}`
     : "";
   const source = routed.source === "heuristic" ? "by rules of thumb, because no model could be reached" : "";
   // What the model says of type and runner-up stands in the line already.
@@ -147,7 +157,19 @@ function ending(state: State, { neutral, links }: CardOptions): string {
     );
   }
   if (finished.code === "dry-run") return `**Dry run:** ${neutral.line(finished.message, 1_200)}`;
+  if (duplicateOf(state) !== undefined)
+    return `**Duplicate** of ${repeatedLink(state)}: ${duplicateWhy(state, neutral)}`;
   if (finished.outcome === "succeeded" || finished.outcome === "triaged") return leftLines(state, { neutral, links });
+  if (finished.code === NOT_REPRODUCED)
+    return stack(
+      `**Why it ended:** it does not show (\`${finished.code}\`). What was tried:`,
+      notesOf(state, neutral, 2_500),
+    );
+  if (finished.code === NOT_A_BUG)
+    return stack(
+      `**Not a bug:** ${neutral.line(finished.message, 1_000)} That is said here:`,
+      citedLines(state, { neutral, links }),
+    );
   return stack(
     `**Why it ended:** ${neutral.line(endMessage(state), 1_200)} (\`${finished.code}\`)`,
     ...(finished.code === "restarted" ? [] : keptLines(state, { neutral, links })),

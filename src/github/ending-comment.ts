@@ -2,11 +2,13 @@
 import { contradictionLines } from "./contradiction-lines.ts";
 import { keptLines } from "./kept-line.ts";
 import { greeting, marker, stack } from "./markdown.ts";
+import { NOT_A_BUG, NOT_REPRODUCED } from "../engine/event-words.ts";
 import { CONTRADICTION } from "../engine/contradictions.ts";
 import { BRANCH_TAKEN } from "../engine/pull-state.ts";
 import { reviewOf } from "../engine/review.ts";
 import type { State } from "../engine/state.ts";
 import type { Neutral } from "./neutral.ts";
+import { citedLines, duplicateOf, duplicateWhy, notesOf, repeatedLink } from "./nothing-to-mend.ts";
 import { missingPart } from "./plan-outcome.ts";
 import { renderReport } from "./report.ts";
 import { endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
@@ -79,6 +81,24 @@ export function renderEnding(
         );
       return failure(state, `${asker}I need a person's decision.`, { neutral, links }, details);
     case "could-not-reproduce":
+      if (finished.code === NOT_A_BUG)
+        return stack(
+          endingMarker(state),
+          `${asker}this seems not to be a bug, so I changed nothing.`,
+          `> ${neutral.line(finished.message, 1_000)}`,
+          "That is said here:",
+          citedLines(state, { neutral, links }),
+          `**Next:** ${nextStep(state)}`,
+          details,
+        );
+      if (finished.code === NOT_REPRODUCED)
+        return stack(
+          endingMarker(state),
+          `${asker}I could not reproduce this. What I tried:`,
+          notesOf(state, neutral, 1_500),
+          `**Next:** ${nextStep(state)}`,
+          details,
+        );
       return failure(state, `${asker}I could not reproduce this.`, { neutral, links }, details);
     case "failed":
     case "timed-out":
@@ -99,7 +119,15 @@ export function renderEnding(
         ? undefined
         : failure(state, `${asker}I stopped.`, { neutral, links }, details);
     case "triaged":
-      return undefined;
+      // Who only opened the issue asked for nothing: the card says it.
+      return duplicateOf(state) === undefined || created.wanted !== "work"
+        ? undefined
+        : stack(
+            endingMarker(state),
+            `${asker}this repeats ${repeatedLink(state)}, so I started nothing: ${duplicateWhy(state, neutral)}`,
+            `**Next:** ${nextStep(state)}`,
+            details,
+          );
     default:
       return undefined;
   }

@@ -1,6 +1,7 @@
 // Labels: the state of a run, one at a time and owned by Baton; and what triage found, only from labels the repository has.
 import { z } from "zod";
 import type { RunId } from "../core/ids.ts";
+import { NOT_A_BUG } from "../engine/event-words.ts";
 import type { RepoRef } from "../engine/events.ts";
 import { BRANCH_TAKEN } from "../engine/pull-state.ts";
 import { openAsks } from "../engine/asks.ts";
@@ -56,8 +57,9 @@ export function stateLabelOf(state: State): StateLabel | "none" | undefined {
     case "triaged":
       return "agent/triaged";
     case "needs-a-decision":
-    case "could-not-reproduce":
       return "agent/needs-info";
+    case "could-not-reproduce":
+      return finished.code === NOT_A_BUG ? "agent/done" : "agent/needs-info";
     case "cancelled":
       return finished.code === BRANCH_TAKEN && !state.pullClosed ? "agent/in-pr" : "none";
     case "failed":

@@ -2,6 +2,7 @@
 import { assertNever } from "../core/errors.ts";
 import { dollars, formatDollars, microDollars, type RunId } from "../core/ids.ts";
 import { CONTRADICTION } from "../engine/contradictions.ts";
+import { DUPLICATE, NOT_A_BUG } from "../engine/event-words.ts";
 import { BRANCH_TAKEN } from "../engine/pull-state.ts";
 import { findingsOf } from "../engine/findings.ts";
 import { reviewOf } from "../engine/review.ts";
@@ -19,6 +20,7 @@ import { issueTypes } from "../workflows/artifacts.ts";
 import { needsPeople } from "./checks-line.ts";
 import { heldNext, waitWord } from "./held.ts";
 import { count, duration } from "./markdown.ts";
+import { duplicateOf, repeatedLink } from "./nothing-to-mend.ts";
 import { hadNothingToPropose, position, pullRequestLink } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
 import { takenNext } from "./taken-line.ts";
@@ -55,11 +57,13 @@ export function stateWord(state: State): Word {
     case "succeeded":
       return needsPeople(state) ? { sign: "🙋", word: "Needs a decision" } : { sign: "✅", word: "Succeeded" };
     case "triaged":
-      return { sign: "🏷️", word: "Triaged" };
+      return finished.code === DUPLICATE ? { sign: "🔗", word: "Duplicate" } : { sign: "🏷️", word: "Triaged" };
     case "needs-a-decision":
       return { sign: "🙋", word: "Needs a decision" };
     case "could-not-reproduce":
-      return { sign: "🔍", word: "Could not reproduce" };
+      return finished.code === NOT_A_BUG
+        ? { sign: "📖", word: "Not a bug" }
+        : { sign: "🔍", word: "Could not reproduce" };
     case "failed":
       return { sign: "❌", word: "Failed" };
     case "timed-out":
@@ -160,6 +164,8 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
         ? `this was a dry run; \`${start}\` does it for real.`
         : "nothing; every stage is done.";
     case "triaged":
+      if (duplicateOf(state) !== undefined)
+        return `look at ${repeatedLink(state)}. If this is something else, \`/agent fix <what is different>\` has it sorted again; or have it worked at once with ${startsWithoutTriage(state)}.`;
       return "nothing starts by itself. Somebody with write access can start the work with `/agent fix`.";
     case "needs-a-decision":
       if (finished.code === CONTRADICTION)
@@ -170,6 +176,8 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
         ? answers(state)
         : `a person decides. ${capital(again)}; \`${start} <your advice>\` begins anew with your advice.`;
     case "could-not-reproduce":
+      if (finished.code === NOT_A_BUG)
+        return `a person judges. If it is as it should be, close the issue; if not, \`${start} <what should happen, and where that is said>\` begins anew, and \`/agent implement\` has it changed.`;
       return `add what is missing to the issue (steps, input, version), then write \`${start}\`.`;
     case "failed":
       return `${again}; \`/agent restart\` begins anew.`;
@@ -235,19 +243,24 @@ export function isGuess({ routed }: State): boolean {
 
 /** Every way to answer before anything starts, as commands: in words, or by naming the workflow or the type. */
 function answers(state: State): string {
-  // What a command of its own starts is no kind of issue. A route may name anything; only what a command can name is shown.
-  const ways = Object.entries({ bug: "bug", ...state.created.config.routes }).filter(
-    ([type, name]) => issueTypes.some((known) => known === type) && /^[a-z][a-z0-9-]*$/.test(name),
-  );
-  const commands = [...new Set(ways.map(([, workflow]) => `\`/agent fix --workflow ${workflow}\``))];
-  const labels = ways.map(([type]) => `\`agent:${type}\``);
   return [
     isGuess(state)
       ? "no model answered, so this was sorted by rules of thumb; `/agent fix` asks one again. Or answer"
       : "answer",
     "in a comment, then write `/agent fix` (Baton reads the issue again);",
-    `or decide at once with ${commands.join(", ")}, or with the label ${labels.join(", ")}.`,
+    `or decide at once with ${startsWithoutTriage(state)}.`,
   ].join(" ");
+}
+
+/** The commands and labels by which work starts without being sorted. */
+function startsWithoutTriage({ created }: State): string {
+  // What a command of its own starts is no kind of issue. A route may name anything; only what a command can name is shown.
+  const ways = Object.entries({ bug: "bug", ...created.config.routes }).filter(
+    ([type, name]) => issueTypes.some((known) => known === type) && /^[a-z][a-z0-9-]*$/.test(name),
+  );
+  const commands = [...new Set(ways.map(([, workflow]) => `\`/agent fix --workflow ${workflow}\``))];
+  const labels = ways.map(([type]) => `\`agent:${type}\``);
+  return `${commands.join(", ")}, or with the label ${labels.join(", ")}`;
 }
 
 function capital(text: string): string {

@@ -9,6 +9,7 @@ import { askedLine, clock, heldLine } from "./held.ts";
 import { toldLine } from "./told.ts";
 import { bullets, stack, table } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
+import { repeatedPart } from "./nothing-to-mend.ts";
 import { costLine, endMessage, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, position, stageLines } from "./stages.ts";
 
@@ -193,7 +194,7 @@ function why(state: State, { neutral, links }: ReplyOptions): string {
     bullets(
       [
         triage &&
-          `**Route:** ${triage.type}, ${Math.round(triage.confidence * 100)} % sure, next best ${triage.runnerUp}${routed.source === "heuristic" ? " (by rules of thumb; no model could be reached)" : ""}`,
+          `**Route:** ${triage.type}${repeatedPart(state)}, ${Math.round(triage.confidence * 100)} % sure, next best ${triage.runnerUp}${routed.source === "heuristic" ? " (by rules of thumb; no model could be reached)" : ""}`,
         routed && (askedForLine(state, neutral) ?? `**Because:** ${neutral.line(routed.why)}`),
         triage &&
           triage.evidence.length > 0 &&

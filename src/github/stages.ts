@@ -1,6 +1,7 @@
 // The checklist of a run: each stage with its one-line result, and the tasks of a fan-out under it; where the run is in it.
 import { assertNever } from "../core/errors.ts";
 import { statusOf } from "../engine/conducted.ts";
+import { NOT_A_BUG, NOT_REPRODUCED } from "../engine/event-words.ts";
 import { behind } from "../engine/locks.ts";
 import type { GateResult } from "../engine/events.ts";
 import {
@@ -69,8 +70,11 @@ function doneSign(state: State, name: string, { skipped }: Attempt): string {
   return skipped ? "⏭️" : "✅";
 }
 
+/** Ends that are what the stage was to find out. */
+const resultSigns: Readonly<Record<string, string>> = { [NOT_A_BUG]: "📖", [NOT_REPRODUCED]: "🔍" };
+
 function openSign(state: State, { current }: StageState, ended: boolean): string {
-  if (state.finished) return ended ? "❌" : "⏹️";
+  if (state.finished) return ended ? (resultSigns[state.finished.code] ?? "❌") : "⏹️";
   if (current?.asked && !current.said) return "🙋";
   return state.paused ? "⏸️" : state.waiting ? "🕓" : "🔄";
 }

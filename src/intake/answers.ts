@@ -1,5 +1,6 @@
 // The answers that words to a run have in common. Each gives a few words for the operator.
 import type { RunId } from "../core/ids.ts";
+import { DUPLICATE } from "../engine/event-words.ts";
 import type { Bell, EventLog, Publisher } from "../engine/ports.ts";
 import type { Reply } from "../engine/reply.ts";
 import { stageThatEnded, type State } from "../engine/state.ts";
@@ -55,6 +56,8 @@ export function afterTheEnd(state: State): string {
   const { finished, pullRequest } = state;
   if (pullRequest && finished?.outcome === "succeeded")
     return `The last run ended well, in pull request #${pullRequest.number}: \`/agent revise …\` says what is to be changed in it.`;
+  if (finished?.code === DUPLICATE)
+    return "The last run found that this repeats another issue. `/agent fix <what is different>` has it sorted again, `/agent fix --workflow bug` has it worked all the same.";
   if (finished?.outcome === "triaged") return "The last run only sorted the issue. `/agent fix` starts the work.";
   if (isAllDone(state))
     return "The last run ended well, with every stage done. `/agent retry <stage>` works that one and all behind it again, `/agent restart` begins anew.";

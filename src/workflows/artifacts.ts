@@ -46,6 +46,25 @@ export const Reproduction = z.strictObject({
     .describe("One shell command, run in the repository's root, that runs just these tests"),
   expectedFailure: z.string().trim().max(500).describe("Text that must occur in the failing output because of the bug"),
   notes: prose(),
+  notABug: z
+    .strictObject({
+      why: line(1_000).describe(
+        "Why what was reported is as it should be, in a sentence or two for whoever reported it",
+      ),
+      where: z
+        .array(
+          z.strictObject({
+            path: path.describe("A file of the repository as it is"),
+            line: z.number().int().positive(),
+            quote: line(300).describe("What stands in that line, letter by letter"),
+          }),
+        )
+        .min(1)
+        .max(5)
+        .describe("The lines of code or documentation that say so; Baton looks each of them up"),
+    })
+    .optional()
+    .describe("Only with reproduced: false, where code or documentation says that what was reported is intended"),
 });
 export type Reproduction = z.infer<typeof Reproduction>;
 

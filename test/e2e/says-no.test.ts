@@ -80,6 +80,7 @@ const scenes = {
     agents: {
       reproducer: [
         [
+          { tools: [bash("node --test test/split.test.js | grep -c ok; exit 3")] },
           finish(
             reproduction({
               reproduced: false,
@@ -87,6 +88,31 @@ const scenes = {
               command: "",
               expectedFailure: "",
               notes: "The shares add up here: I tried 1000 over 3 and 7.",
+            }),
+          ),
+        ],
+      ],
+    },
+  },
+  notABug: {
+    name: "not-a-bug",
+    agents: {
+      reproducer: [
+        [
+          finish(
+            reproduction({
+              reproduced: false,
+              testFiles: [],
+              command: "",
+              expectedFailure: "",
+              notes: "I split 1000 by 3.",
+              notABug: {
+                why: "Shares are as even as cents allow.",
+                where: [
+                  { path: "src/split.js", line: 3, quote: "as even as cents allow" },
+                  { path: "docs/rounding.md", line: 1, quote: "a cent may be lost" },
+                ],
+              },
             }),
           ),
         ],
@@ -199,6 +225,7 @@ describe("no pull request, the right end, and the reason on the card", () => {
     ["syntaxError", "could-not-reproduce", "syntax-error", "Could not reproduce"],
     ["flaky", "could-not-reproduce", "flaky", "Could not reproduce"],
     ["couldNotReproduce", "could-not-reproduce", "not-reproduced", "Could not reproduce"],
+    ["notABug", "could-not-reproduce", "not-a-bug", "Not a bug"],
     ["wrongFix", "needs-a-decision", "still-fails", "Needs a decision"],
     ["breaksAnother", "needs-a-decision", "breaks-tests", "Needs a decision"],
     ["weakens", "needs-a-decision", "test-changed", "Needs a decision"],
@@ -226,9 +253,20 @@ describe("no pull request, the right end, and the reason on the card", () => {
     expect(result("deletes").card).toMatch(/test\/tip\.test\.js/);
     expect(result("protectedPath").card).toMatch(/\.github\/workflows\/ci\.yml/);
     expect(result("couldNotReproduce").card).toMatch(/I tried 1000 over 3 and 7/);
+    expect(result("couldNotReproduce").card).toContain("`node --test test/split.test.js | grep -c ok; exit 3` failed");
     expect(result("stopped").card).toMatch(/maria/);
     expect(result("budgetTooSmall").card).toMatch(/\$0\.02/);
     expect(result("budgetInside").card).toMatch(/\$0\.50/);
+  });
+
+  test("what is no bug is told with the lines that stand on the base, and no other", () => {
+    const { card, comments, state } = result("notABug");
+    const [end] = comments.filter(({ body }) => body.startsWith("<!-- baton:end:"));
+    for (const text of [card, end?.body]) {
+      expect(text).toContain("Shares are as even as cents allow.");
+      expect(text).toContain(`/blob/${state.base.commit}/src/split.js#L1): \`as even as cents allow\``);
+      expect(text).not.toContain("docs/rounding.md#");
+    }
   });
 
   test("money runs out between two attempts, and in the middle of one", () => {
@@ -284,7 +322,7 @@ describe("no pull request, the right end, and the reason on the card", () => {
     expect(card).toMatch(/\*\*On no branch:\*\* `fix` \((?:scope|integrity): /);
   });
 
-  test.each(["passesOnBase", "syntaxError", "flaky", "couldNotReproduce"] as const)(
+  test.each(["passesOnBase", "syntaxError", "flaky", "couldNotReproduce", "notABug"] as const)(
     "%s: nothing was finished, so there is no branch",
     (name) => expect(result(name).state.kept).toBeUndefined(),
   );

@@ -232,6 +232,27 @@ describe("what says no", () => {
     expect(gates.requests).toEqual([]);
   });
 
+  test.each([
+    ["cites what stands there", "not-a-bug", "could-not-reproduce: not-a-bug", "Rounded down on purpose."],
+    ["cites nothing that stands there", "not-reproduced", "could-not-reproduce: not-reproduced", "All is well."],
+    ["could not be looked into", "gate-failed", "could-not-reproduce: not-reproduced", "All is well."],
+  ])("a claim that it is no bug which %s", async (_, code, expected, message) => {
+    const gates = new ScriptedGates({ red: [gate("red", false, code)] });
+    const where = [{ path: "README.md", line: 3, quote: "rounded down" }];
+    const value = { reproduced: false, testFiles: [], command: "", expectedFailure: "", notes: "All is well." };
+    const claim: Artifact = {
+      name: "Reproduction",
+      value: { ...value, notABug: { why: "Rounded down on purpose.", where } },
+    };
+    const agents = new ScriptedAgents({ reproduce: [claim] });
+    const { state, log } = await play({ gates, agents });
+    expect(ending(state)).toBe(expected);
+    expect(state.finished?.message).toBe(message);
+    expect(gates.requests.map((request) => request.reproduction?.value.notABug?.where)).toEqual([where]);
+    expect(agents.tasks).toHaveLength(1);
+    expect(firstDifference(await log.read(state.runId))).toBeUndefined();
+  });
+
   test("a gate sends the fix back with its reasons, on top of the earlier fix", async () => {
     const agents = new ScriptedAgents();
     const { state } = await play({
@@ -397,8 +418,32 @@ describe("routing", () => {
     expect(agents.tasks).toEqual([]);
   });
 
+  const repeats = { type: "duplicate" as const, duplicateOf: 41 };
+  const routes = { ...defaultRepoConfig, routes: { duplicate: "bug" } };
+  test.each([
+    ["ends at once, and says of which issue", {}, {}, "triaged: duplicate"],
+    ["before anything that is missing is asked for", { missing: ["Which version?"] }, {}, "triaged: duplicate"],
+    ["also where only sorting was wanted", {}, { wanted: "triage" as const }, "triaged: duplicate"],
+    ["also where work may start by itself", {}, { wanted: "auto" as const }, "triaged: duplicate"],
+    ["is asked about when no issue is named", { duplicateOf: undefined }, {}, "needs-a-decision: asked"],
+    ["is only sorted when triage is not sure", { confidence: 0.5 }, { wanted: "triage" as const }, "triaged: triaged"],
+    ["is no end when another type names an issue", { type: "bug" as const }, {}, "succeeded: verified"],
+    ["is worked where the repository has a workflow for duplicates", {}, { config: routes }, "succeeded: verified"],
+    ["is worked where the workflow is asked for by name", {}, { workflow: "bug" }, "succeeded: verified"],
+  ])("a duplicate %s", async (_, triage, event, expected) => {
+    const triager = new FixedTriager({ ...goodTriage, ...repeats, ...triage });
+    const agents = new ScriptedAgents();
+    const { state, log } = await play({ agents, triager }, event);
+    expect(ending(state)).toBe(expected);
+    expect(firstDifference(await log.read(state.runId))).toBeUndefined();
+    expect(agents.tasks.length > 0).toBe(expected === "succeeded: verified");
+    const message = "Duplicate of #41: Splitting loses a cent";
+    expect(state.finished?.message === message).toBe(expected === "triaged: duplicate");
+  });
+
   test.each([
     ["is less sure than the threshold", { confidence: 0.4 }],
+    ["is less sure that the issue repeats another", { ...repeats, confidence: 0.4 }],
     ["misses something", { missing: ["Which version?"] }],
   ])("a run whose triage %s asks, waits, and goes on with the answer", async (_, unclear) => {
     const log = memory();

@@ -4,7 +4,7 @@ import { isOwnEnd } from "#src/engine/own-end.ts";
 import { goodTriage } from "#test/support/engine-world.ts";
 import { gateResult, recordedRunNames, recordedRuns, RunScript } from "#test/support/recorded-run.ts";
 
-const own = new Set(["asked", "could not reproduce", "needs a person"]);
+const own = new Set(["asked", "duplicate", "could not reproduce", "not a bug", "does not show", "needs a person"]);
 
 test.each(recordedRunNames.map((name) => [name, own.has(name)] as const))("%s: %s", (name, expected) => {
   expect(isOwnEnd(recordedRuns[name]().state)).toBe(expected);
@@ -42,6 +42,14 @@ test.each([
       .driven()
       .routed(goodTriage, { source: "heuristic", decision: { kind: "ask", questions: ["?"] } })
       .finished("needs-a-decision", "asked", "?"),
+    false,
+  ],
+  [
+    "rules of thumb that took it for a duplicate",
+    new RunScript()
+      .driven()
+      .routed(goodTriage, { source: "heuristic", decision: { kind: "stop", duplicateOf: 41 } })
+      .finished("triaged", "duplicate", "…"),
     false,
   ],
   [

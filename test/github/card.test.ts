@@ -13,7 +13,7 @@ import { askedFor, budgetOf } from "#src/engine/route.ts";
 import { workedMs, type State } from "#src/engine/state.ts";
 import { commandRoutes } from "#src/workflows/names.ts";
 import type { Findings } from "#src/workflows/artifacts.ts";
-import { bugWorkflow, commit, created, goodTriage } from "#test/support/engine-world.ts";
+import { base, bugWorkflow, commit, created, goodTriage } from "#test/support/engine-world.ts";
 import {
   evidence,
   fixCommit,
@@ -52,6 +52,14 @@ const endings: Record<RecordedRunName, readonly (string | RegExp)[]> = {
     "**bug**, 93 % sure (next best: question)",
     "Somebody with write access can start the work with `/agent fix`",
   ],
+  duplicate: [
+    "🔗 Duplicate",
+    "**duplicate** of [#41](http://127.0.0.1/octo/tab/issues/41), 93 % sure",
+    "**Duplicate** of [#41](http://127.0.0.1/octo/tab/issues/41): the issue says “same as `#41`”.",
+    "**Next:** look at [#41](http://127.0.0.1/octo/tab/issues/41).",
+    "`/agent fix <what is different>`",
+    "`/agent fix --workflow bug`, or with the label `agent:bug`",
+  ],
   asked: [
     "🙋 Needs a decision",
     "- Which version of the library is this?",
@@ -67,6 +75,22 @@ const endings: Record<RecordedRunName, readonly (string | RegExp)[]> = {
     "exit code 0",
     "# pass 1",
     "⬜ **fix**",
+  ],
+  "does not show": [
+    "🔍 Could not reproduce",
+    "🔍 **reproduce**",
+    "**Why it ended:** it does not show (`not-reproduced`). What was tried:\n\nI tried:\n\n- 1000 over 3\n- 1000 over 7\n\nWhich version is it?",
+    "`node split.js 1000 3` ended well:",
+    "printed by node split.js 1000 3",
+    "`node --test` failed:",
+    "add what is missing to the issue",
+  ],
+  "not a bug": [
+    "📖 Not a bug",
+    "📖 **reproduce**",
+    "**Not a bug:** Shares are rounded down on purpose.",
+    `[\`docs/how (it) rounds.md:7\`](https://github.com/octo/tab/blob/${base}/docs/how%20%28it%29%20rounds.md#L7): \`every share is rounded down\``,
+    "close the issue; if not, `/agent fix <what should happen, and where that is said>`",
   ],
   "needs a person": [
     "🙋 Needs a decision",

@@ -15,7 +15,16 @@ import { readCommands } from "#src/intake/grammar.ts";
 import { helpLines } from "#src/intake/verbs.ts";
 import { runId, sha } from "#src/core/ids.ts";
 import { artifactFor, created, goodTriage } from "#test/support/engine-world.ts";
-import { gateResult, recordedRunNames, recordedRuns, richDiagnosis, RunScript } from "#test/support/recorded-run.ts";
+import {
+  citedOf,
+  doesNotShow,
+  gateResult,
+  notABug,
+  recordedRunNames,
+  recordedRuns,
+  richDiagnosis,
+  RunScript,
+} from "#test/support/recorded-run.ts";
 
 const slugs = ["baton-one", "baton-two"];
 const commands = ["/agent fix", "/BATON stop", "@baton-one retry", "@Baton-Two[bot] fix", "   /agent approve"];
@@ -117,7 +126,33 @@ function states(attack: string): State[] {
       .stage("reproduce")
       .stage("diagnose", { artifact: diagnosis })
       .stage("fix", { artifact: fix });
+  const cited = [{ path: attack, line: 1, quote: attack }];
+  const claim: typeof notABug = {
+    ...notABug,
+    value: { ...notABug.value, notes: attack, notABug: { why: attack, where: cited } },
+  };
+  const unshown = () =>
+    new RunScript(first)
+      .driven()
+      .routed(triage)
+      .add({ type: "stage.started", stage: "reproduce", attempt: 1, reasons: [] })
+      .add(...doesNotShow(attack, [attack, attack]))
+      .finished("could-not-reproduce", "not-reproduced", attack);
+  const repeats = { ...triage, type: "duplicate" as const, duplicateOf: 41 };
   return [
+    ...[repeats, { ...repeats, evidence: [] }].map(
+      (sorted) =>
+        new RunScript(first)
+          .driven()
+          .routed(sorted, { decision: { kind: "stop", duplicateOf: 41 }, why: attack })
+          .finished("triaged", "duplicate", attack).state,
+    ),
+    new RunScript(first)
+      .driven()
+      .routed(triage)
+      .stage("reproduce", { artifact: claim, gates: [citedOf(claim)] })
+      .finished("could-not-reproduce", "not-a-bug", attack).state,
+    unshown().state,
     ...recordedRunNames.map((name) => recordedRuns[name](first).state),
     begun()
       .stage("verify", { gates: [no] })

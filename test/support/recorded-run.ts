@@ -229,6 +229,48 @@ const noRed = gateResult("red", {
   evidence: [evidence("reproduction on base, first time", reproductionCommit, 0, "ok 1 - splits evenly\n# pass 1")],
 });
 
+/** A reproducer that found what was reported to be intended. */
+export const notABug: Extract<Artifact, { name: "Reproduction" }> = {
+  name: "Reproduction",
+  value: {
+    reproduced: false,
+    testFiles: [],
+    command: "",
+    expectedFailure: "",
+    notes: "I split 1000 cents by 3.",
+    notABug: {
+      why: "Shares are rounded down on purpose.",
+      where: [{ path: "docs/how (it) rounds.md", line: 7, quote: "every share is rounded down" }],
+    },
+  },
+};
+
+/** What the gate says of it when each place stands where it is said to. */
+export function citedOf({ value }: typeof notABug): GateResult {
+  const summary = "It is said to be no bug; 1 of 1 place cited for that stand on the base.";
+  return gateResult("red", { passed: false, code: "not-a-bug", summary, cited: value.notABug?.where });
+}
+
+const triedNotes = "I tried:\n\n- 1000 over 3\n- 1000 over 7\n\nWhich version is it?";
+
+/** How a reproducer's attempt goes on that reads a file, runs these commands, the last of which fails, and says that nothing shows. */
+export function doesNotShow(notes: string, commands: readonly string[]): RunEvent[] {
+  const at = { stage: "reproduce", attempt: 1 };
+  const tools = commands.map((command, index) => ({
+    name: "bash",
+    input: JSON.stringify({ command }),
+    ok: index < commands.length - 1,
+    output: `${".".repeat(700)}\nprinted by ${command}\n`,
+    seconds: 1,
+  }));
+  const read = { name: "read", input: '{"path":"notes.md"}', ok: true, output: "a file's text", seconds: 0 };
+  const value = { reproduced: false, testFiles: [], command: "", expectedFailure: "", notes };
+  return [
+    { type: "agent.turn", ...at, ...turn(1), tools: [read, ...tools] },
+    { type: "agent.finished", ...at, artifact: { name: "Reproduction", value }, commit: base, changes: [] },
+  ];
+}
+
 const noBaseline = gateResult("baseline", {
   passed: false,
   code: "worse",
@@ -267,6 +309,14 @@ export const recordedRuns = {
       .driven()
       .routed(goodTriage, { decision: { kind: "stop" } })
       .finished("triaged", "triaged", "It reports a wrong sum."),
+  duplicate: (first?: Partial<EventOf<"run.created">>) =>
+    new RunScript(first)
+      .driven()
+      .routed(
+        { ...goodTriage, type: "duplicate", duplicateOf: 41, evidence: ["same as #41"] },
+        { decision: { kind: "stop", duplicateOf: 41 } },
+      )
+      .finished("triaged", "duplicate", "Duplicate of #41: Splitting loses a cent"),
   asked: (first?: Partial<EventOf<"run.created">>) =>
     new RunScript(first)
       .driven()
@@ -292,6 +342,19 @@ export const recordedRuns = {
         "passes-on-base",
         "reproduce said no 3 times. Last reason: red: The reproduction passes on the base: it does not show the bug",
       ),
+  "does not show": (first?: Partial<EventOf<"run.created">>) =>
+    new RunScript(first)
+      .driven()
+      .routed()
+      .add({ type: "stage.started", stage: "reproduce", attempt: 1, reasons: [] })
+      .add(...doesNotShow(triedNotes, ["node split.js 1000 3", "node --test"]))
+      .finished("could-not-reproduce", "not-reproduced", triedNotes),
+  "not a bug": (first?: Partial<EventOf<"run.created">>) =>
+    new RunScript(first)
+      .driven()
+      .routed()
+      .stage("reproduce", { artifact: notABug, gates: [citedOf(notABug)] })
+      .finished("could-not-reproduce", "not-a-bug", notABug.value.notABug?.why ?? ""),
   "needs a person": (first?: Partial<EventOf<"run.created">>) =>
     new RunScript(first)
       .driven()
