@@ -14,6 +14,7 @@ import { clarified, isAboutTriage } from "./clarify.ts";
 import { withSpoken } from "./conversation.ts";
 import { addSpend, type EventOf, type RecordedEvent } from "./events.ts";
 import { broughtOver, onOther, rebased, stillCarried } from "./carried.ts";
+import { commandsAfter } from "./command-comments.ts";
 import { checksAfter, checksRevised } from "./checks.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
 import { fleetChange, isHeard, keptMerges, withChild } from "./fold-fleet.ts";
@@ -185,7 +186,10 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return { ...state, driver: undefined, waiting: { reason, message, since: at, until }, parks: state.parks + 1 };
     }
     case "retry.requested":
-      return reopen(state, event.stage, at);
+      return {
+        ...reopen(state, event.stage, at),
+        commands: event.commentId === undefined ? state.commands : commandsAfter(state.commands, event.commentId),
+      };
     case "revision.requested": {
       const { type: _, ...revision } = event;
       return {
@@ -194,6 +198,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
         base: baseAfter(state.base, event),
         revision: { ...revision, version },
         checks: checksRevised(state.checks, event),
+        commands: commandsAfter(state.commands, event.commentId),
       };
     }
     case "base.merged":

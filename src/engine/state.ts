@@ -6,6 +6,7 @@ import { holds } from "./conditions.ts";
 import type { Hindsight } from "../workflows/hindsight.ts";
 import type { GateName, Stage, Workflow } from "../workflows/schema.ts";
 import type { Clarification } from "./clarification.ts";
+import type { CommandComments } from "./command-comments.ts";
 import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, Task, WaitReason } from "./events.ts";
 import type { ChecksState } from "./checks.ts";
 import { isContradicted } from "./contradictions.ts";
@@ -175,6 +176,8 @@ export interface State {
   readonly shown: readonly ShownChange[];
   /** What people want changed in the pull request, the latest. */
   readonly revision: Revision | undefined;
+  /** The comments whose commands it is worked for. */
+  readonly commands: CommandComments;
   /** How the pull request was closed. */
   readonly pullClosed: { readonly by: Person; readonly merged: boolean } | undefined;
   /** The checks of others on its commit. */

@@ -9,6 +9,7 @@ import { doors } from "./doors.ts";
 import type { Intent } from "./intent.ts";
 import type { LoadConfig } from "./load-config.ts";
 import type { Revise } from "./revise.ts";
+import { say } from "./say.ts";
 import { configOr, type LoadedConfig, type Start } from "./start.ts";
 import { isAtLeast } from "./verbs.ts";
 
@@ -111,12 +112,12 @@ export function createBeginnings({
   ): Promise<string> {
     const config = configOr(loaded);
     const standing = await standingOf(reader, intent.repo, intent.actor, config.triggers.bots, journal);
-    if (await refuse({ intent, quote }, standing, doors[intent.door].may)) return "refused";
     const asked = askedBy(intent, carried, 0, quote);
+    if (await refuse(asked, standing, doors[intent.door].may)) return "refused";
     if (type === undefined) return start({ ...asked, loaded, standing, wanted: "work" });
     const known = issueTypes.find((one) => one === type);
     if (known === undefined) {
-      await publisher.reply(intent.repo, intent.subject, asked.key, {
+      await say(publisher, asked, {
         kind: "invalid-flags",
         quote,
         problems: [`there is no type "${type}"; the types are ${issueTypes.join(", ")}`],

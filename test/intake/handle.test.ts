@@ -710,6 +710,7 @@ describe("words to a run", () => {
         quote: words,
         asked: expect.stringMatching(/^delivery-\d+:0$/),
         ...(stage === undefined ? {} : { stage }),
+        commentId: 1_000,
       });
       expect(world.rung).toEqual([run.runId]);
       expect(world.publisher.replies).toEqual([]);
