@@ -52,8 +52,8 @@ export function createBeginnings({
       if (!triggers.onOpened) return "triggers.onOpened is off";
       const unlisted = unlistedBot(intent, triggers.bots);
       if (unlisted !== undefined) return unlisted;
-      // Somebody already has the issue: sorting it is welcome, working it is not.
-      const wanted = triggers.autoStart.length > 0 && !intent.assigned ? "auto" : "triage";
+      // Sorting what somebody already has is welcome, working it is not.
+      const wanted = triggers.autoStart.length > 0 && intent.free ? "auto" : "triage";
       // Opening an issue is no command, whoever does it: it names no workflow.
       return start({ ...askedBy(intent, carried, 0, quote), loaded, standing: doors.opened.may, wanted });
     },

@@ -15,7 +15,7 @@ import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
 import type { Intent, Self } from "./intent.ts";
 import { tooManyRuns } from "./quota.ts";
-import { closingFirst, noLongerIgnored, refusedOn, type Issue } from "./now.ts";
+import { closingFirst, leftOn, noLongerIgnored, refusedOn, type Issue } from "./now.ts";
 import { alreadyRunning, commentOf } from "./runs.ts";
 import { say } from "./say.ts";
 import { mayBegin } from "./pulled.ts";
@@ -111,7 +111,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     if (intent.door !== "opened") {
       issue = await reader.issue(repo, subject.number);
       if (!issue) return "the issue is gone";
-      const no = refusedOn(issue, intent);
+      const no = refusedOn(issue, intent) ?? (wanted === "triage" ? undefined : leftOn(issue, intent, self));
       if (no) return refuse(no.why, no.next);
     }
     signal.throwIfAborted();
