@@ -11,7 +11,7 @@ import { askedLine, clock, heldLine } from "./held.ts";
 import { keptLines, leftLines } from "./kept-line.ts";
 import { bullets, commandText, count, folded, marker, MAX_BODY, seconds, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
-import { costLine, endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
+import { costLine, endMessage, isGuess, missingIn, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
 import { isTaken, takenLine } from "./taken-line.ts";
@@ -147,6 +147,12 @@ function ending(state: State, { neutral, links }: CardOptions): string {
     );
   }
   if (finished.code === "dry-run") return `**Dry run:** ${neutral.line(finished.message, 1_200)}`;
+  const missing = missingIn(state);
+  if (missing.length > 0)
+    return stack(
+      "**Before somebody can start, it helps to know:**",
+      bullets(missing.map((question) => neutral.line(question))),
+    );
   if (finished.outcome === "succeeded" || finished.outcome === "triaged") return leftLines(state, { neutral, links });
   return stack(
     `**Why it ended:** ${neutral.line(endMessage(state), 1_200)} (\`${finished.code}\`)`,

@@ -160,6 +160,8 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
         ? `this was a dry run; \`${start}\` does it for real.`
         : "nothing; every stage is done.";
     case "triaged":
+      if (missingIn(state).length > 0)
+        return "somebody answers that in a comment. Nothing starts by itself: somebody with write access can start the work with `/agent fix`, which takes the answers along.";
       return "nothing starts by itself. Somebody with write access can start the work with `/agent fix`.";
     case "needs-a-decision":
       if (finished.code === CONTRADICTION)
@@ -226,6 +228,11 @@ function cancelled(state: State, again: string): string {
     default:
       return `${again}.`;
   }
+}
+
+/** Questions of an issue that was only sorted: nobody waits for their answers, and whoever starts the work will want them. */
+export function missingIn({ finished, routed }: State): readonly string[] {
+  return finished?.outcome === "triaged" ? (routed?.triage?.missing ?? []) : [];
 }
 
 /** True when rules of thumb sorted the issue because no model answered: the question may be none. */
