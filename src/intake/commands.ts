@@ -17,7 +17,7 @@ import { say } from "./say.ts";
 import { createSigns } from "./signs.ts";
 import { configOr, type LoadedConfig, type Start } from "./start.ts";
 import type { Steer } from "./steer.ts";
-import { helpLines, isAtLeast, verbOf } from "./verbs.ts";
+import { flags as flagTable, helpLines, isAtLeast, verbOf } from "./verbs.ts";
 
 export interface CommandsParts {
   readonly reader: GitHubReader;
@@ -164,7 +164,7 @@ export function createCommands(parts: CommandsParts): Commands {
       case "why":
         return steer.why(asked);
       case "help":
-        await reply({ kind: "help", verbs: helpLines() });
+        await reply({ kind: "help", verbs: helpLines(), flags: Object.values(flagTable) });
         return "answered";
       default:
         throw new Error(`the verb "${verb}" is in the table, and nothing does it`);
