@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Variables } from "../src/env.ts";
 import { doors, type Door } from "../src/intake/doors.ts";
-import { flags, verbs, type Verb } from "../src/intake/verbs.ts";
+import { flags, helpLines } from "../src/intake/verbs.ts";
 import { artifactSchemas } from "../src/workflows/artifacts.ts";
 import { expectation, jsonSchemaOf } from "../src/workflows/explain.ts";
 import { jsonSchemaText, schemaNames } from "../src/workflows/json-schemas.ts";
@@ -124,7 +124,7 @@ function variableRows(): string[][] {
 }
 
 function verbRows(): string[][] {
-  return Object.values<Verb>(verbs).map(({ usage, summary, may }) => [`\`/agent ${usage}\``, summary, `${may} and up`]);
+  return helpLines().map(({ usage, summary, who }) => [`\`${usage}\``, summary, who]);
 }
 
 function table(head: readonly string[], body: readonly (readonly string[])[]): string {

@@ -38,6 +38,7 @@ export function workHalf(build: (edges: Pick<Engine, "publisher" | "projection">
     removeKept: leave,
     reply: leave,
     acknowledge: leave,
+    conclude: leave,
     openFindings: leave,
     openScheduleIssue: leave,
     showConfig: leave,

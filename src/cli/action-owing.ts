@@ -15,6 +15,7 @@ export function createOwing(deliveries: Pick<Deliveries, "keep" | "read" | "hand
   const publisher: IntakePublisher = {
     reply: owe,
     acknowledge: owe,
+    conclude: owe,
     removeLabel: owe,
     leaveAlone: owe,
     openFindings: owe,

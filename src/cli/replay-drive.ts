@@ -241,6 +241,7 @@ function dryPublisher(recorded: readonly Pick<RecordedEvent, "event">[]): Publis
     removeKept: () => Promise.resolve({ type: "left", why: "a replay removes nothing" }),
     reply: nothing,
     acknowledge: nothing,
+    conclude: nothing,
     openFindings: nothing,
     openScheduleIssue: () => Promise.resolve(0),
     showConfig: nothing,

@@ -106,6 +106,7 @@ export function newState(created: EventOf<"run.created">, { version, at }: Recor
     base: { ...created.base, rounds: 0, moved: undefined },
     shown: [],
     revision: undefined,
+    commandComments: { now: created.request.commentId, before: [] },
     pullClosed: undefined,
     checks: noChecks,
     kept: undefined,

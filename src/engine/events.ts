@@ -335,6 +335,8 @@ export const RunEvent = z.discriminatedUnion("type", [
     type: z.literal("retry.requested"),
     ...word,
     stage: z.string().optional(),
+    /** The comment that asked for it, where one did. */
+    commentId: z.number().int().optional(),
   }),
   /** Somebody wants changes in the pull request the run opened: `stage` is worked again, and all behind it. */
   z.strictObject({

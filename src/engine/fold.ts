@@ -15,6 +15,7 @@ import { withSpoken } from "./conversation.ts";
 import { addSpend, type EventOf, type RecordedEvent } from "./events.ts";
 import { broughtOver, onOther, rebased, stillCarried } from "./carried.ts";
 import { commandsAfter } from "./commands-run.ts";
+import { commandCommentsAfter } from "./command-comments.ts";
 import { checksAfter, checksRevised } from "./checks.ts";
 import { boardChange, mendedBoard } from "./fold-board.ts";
 import { fleetChange, isHeard, keptMerges, withChild } from "./fold-fleet.ts";
@@ -187,7 +188,13 @@ export function apply(before: State, recorded: RecordedEvent): State {
       return { ...state, driver: undefined, waiting: { reason, message, since: at, until }, parks: state.parks + 1 };
     }
     case "retry.requested":
-      return reopen(state, event.stage, at);
+      return {
+        ...reopen(state, event.stage, at),
+        commandComments:
+          event.commentId === undefined
+            ? state.commandComments
+            : commandCommentsAfter(state.commandComments, event.commentId),
+      };
     case "revision.requested": {
       const { type: _, ...revision } = event;
       return {
@@ -196,6 +203,7 @@ export function apply(before: State, recorded: RecordedEvent): State {
         base: baseAfter(state.base, event),
         revision: { ...revision, version },
         checks: checksRevised(state.checks, event),
+        commandComments: commandCommentsAfter(state.commandComments, event.commentId),
       };
     }
     case "base.merged":

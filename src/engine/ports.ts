@@ -349,6 +349,8 @@ export interface Publisher extends Keeping, Checking {
   reply(repo: RepoRef, subject: Subject, key: string, reply: Reply): Promise<void>;
   /** Shows that a command was seen. */
   acknowledge(repo: RepoRef, commentId: number): Promise<void>;
+  /** Shows that a command is done, or was refused, and that nothing more comes of it. */
+  conclude(repo: RepoRef, commentId: number, as: "done" | "refused"): Promise<void>;
   /** Opens an issue for each of these findings (1 is the first) of a run as it ended with them, once, and names it in the comment that reports them. */
   openFindings(state: State, numbers: readonly number[], commentId: number): Promise<void>;
   /** The number of the issue for a workflow that starts by the clock; opened when there was none. `deleted`: so many before it were deleted. */

@@ -2,6 +2,14 @@
 import type { RunId } from "../core/ids.ts";
 import type { State } from "./state.ts";
 
+/** How a command, or a flag, is written, and what it does. */
+export interface HelpLine {
+  readonly usage: string;
+  readonly summary: string;
+  /** Who may: "write and up". */
+  readonly who: string;
+}
+
 /** What to do about texts people wrote to Baton, said by the publisher in its own words. */
 export type Reply =
   | {
@@ -51,6 +59,10 @@ export type Reply =
       readonly now: number;
       readonly spent: number;
     }
-  | { readonly kind: "help"; readonly verbs: readonly { usage: string; summary: string }[] }
+  | {
+      readonly kind: "help";
+      readonly verbs: readonly HelpLine[];
+      readonly flags: readonly Pick<HelpLine, "usage" | "summary">[];
+    }
   | { readonly kind: "status"; readonly state: State | undefined }
   | { readonly kind: "why"; readonly state: State };

@@ -7,6 +7,7 @@ import { holds } from "./conditions.ts";
 import type { Hindsight } from "../workflows/hindsight.ts";
 import type { GateName, Stage, Workflow } from "../workflows/schema.ts";
 import type { Clarification } from "./clarification.ts";
+import type { CommandComments } from "./command-comments.ts";
 import type { Budget, EventOf, Failure, GateResult, Loss, Person, Spend, Task, WaitReason } from "./events.ts";
 import type { ChecksState } from "./checks.ts";
 import { isContradicted } from "./contradictions.ts";
@@ -171,12 +172,12 @@ export interface State {
   readonly raised: MicroDollars | undefined;
   readonly pullRequest: PullRequestRef | undefined;
   readonly branch: BranchState;
-  /** What the work stands on. */
   readonly base: BaseState;
   /** Each change that the pull request has shown, oldest first. */
   readonly shown: readonly ShownChange[];
   /** What people want changed in the pull request, the latest. */
   readonly revision: Revision | undefined;
+  readonly commandComments: CommandComments;
   /** How the pull request was closed. */
   readonly pullClosed: { readonly by: Person; readonly merged: boolean } | undefined;
   /** The checks of others on its commit. */

@@ -21,7 +21,7 @@ import {
   repeatedLink,
   repeatedPart,
 } from "./nothing-to-mend.ts";
-import { costLine, endMessage, isGuess, nextStep, stateWord, type Links } from "./progress.ts";
+import { costLine, endMessage, isGuess, missingIn, nextStep, stateWord, type Links } from "./progress.ts";
 import { checklist, degradations, position, pullRequestLink, stageLines } from "./stages.ts";
 import { startCommand } from "./start-command.ts";
 import { isTaken, takenLine } from "./taken-line.ts";
@@ -159,6 +159,12 @@ function ending(state: State, { neutral, links }: CardOptions): string {
   if (finished.code === "dry-run") return `**Dry run:** ${neutral.line(finished.message, 1_200)}`;
   if (duplicateOf(state) !== undefined)
     return `**Duplicate** of ${repeatedLink(state)}: ${duplicateWhy(state, neutral)}`;
+  const missing = missingIn(state);
+  if (missing.length > 0)
+    return stack(
+      "**Before somebody can start, it helps to know:**",
+      bullets(missing.map((question) => neutral.line(question))),
+    );
   if (finished.outcome === "succeeded" || finished.outcome === "triaged") return leftLines(state, { neutral, links });
   if (finished.code === NOT_REPRODUCED)
     return stack(

@@ -9,6 +9,7 @@ import type { State } from "../engine/state.ts";
 import type { Triage } from "../workflows/artifacts.ts";
 import { IGNORED_LABEL } from "../workflows/names.ts";
 import { needsPeople } from "./checks-line.ts";
+import { missingIn } from "./progress.ts";
 import { isRefused } from "./failure.ts";
 import type { Once } from "./once.ts";
 import { place, type How, type Requests } from "./requests.ts";
@@ -55,7 +56,7 @@ export function stateLabelOf(state: State): StateLabel | "none" | undefined {
       // A dry run has sorted the issue, and nothing of its work is to be seen.
       return state.pullRequest ? "agent/in-pr" : state.created.dryRun ? "agent/triaged" : "agent/done";
     case "triaged":
-      return "agent/triaged";
+      return missingIn(state).length > 0 ? "agent/needs-info" : "agent/triaged";
     case "needs-a-decision":
       return "agent/needs-info";
     case "could-not-reproduce":

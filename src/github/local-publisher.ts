@@ -86,6 +86,7 @@ export function createLocalPublisher(options: LocalPublisherOptions): Publisher 
       return Promise.resolve();
     },
     acknowledge: () => Promise.resolve(),
+    conclude: () => Promise.resolve(),
     openFindings: () => Promise.resolve(),
     openScheduleIssue: () => Promise.resolve(0),
     showConfig: () => Promise.resolve(),

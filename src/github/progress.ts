@@ -166,6 +166,8 @@ export function nextStep(state: State, asked?: "status", ask?: string): string {
     case "triaged":
       if (duplicateOf(state) !== undefined)
         return `look at ${repeatedLink(state)}. If this is something else, \`/agent fix <what is different>\` has it sorted again; or have it worked at once with ${startsWithoutTriage(state)}.`;
+      if (missingIn(state).length > 0)
+        return "somebody answers that in a comment. Nothing starts by itself: somebody with write access can start the work with `/agent fix`, which takes the answers along.";
       return "nothing starts by itself. Somebody with write access can start the work with `/agent fix`.";
     case "needs-a-decision":
       if (finished.code === CONTRADICTION)
@@ -234,6 +236,13 @@ function cancelled(state: State, again: string): string {
     default:
       return `${again}.`;
   }
+}
+
+/** Questions of an issue that was only sorted: nobody waits for their answers, and whoever starts the work will want them. */
+export function missingIn(state: State): readonly string[] {
+  const { finished, routed } = state;
+  if (finished?.outcome !== "triaged" || duplicateOf(state) !== undefined) return [];
+  return routed?.triage?.missing ?? [];
 }
 
 /** True when rules of thumb sorted the issue because no model answered: the question may be none. */

@@ -23,7 +23,7 @@ import { createNeutral } from "./neutral.ts";
 import { createOnce } from "./once.ts";
 import type { Links } from "./progress.ts";
 import { cardKey, isShown, newsOf, shownKey } from "./shown.ts";
-import { addReaction, reactionKey, removeReaction, type Reaction } from "./reactions.ts";
+import { showEnd } from "./reactions.ts";
 import { createRequests, systemTiming, type RequestsOptions } from "./requests.ts";
 import { createShowChecks, noChecks, type ShownChecks } from "./show-checks.ts";
 
@@ -309,7 +309,7 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
   }
 
   async function showEnding(state: State, entry: Shown): Promise<void> {
-    const { repo, subject, request } = state.created;
+    const { repo, subject } = state.created;
     const body = entry.gone ? undefined : renderEnding(state, { neutral, links, card: entry.card?.url });
     if (body !== undefined) {
       const marker = endingMarker(state);
@@ -326,18 +326,7 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
         body,
       });
     }
-    // Of the command that asked for what has ended.
-    const { commentId } = state.revision ?? request;
-    if (commentId === undefined) return;
-    const good = state.finished?.outcome === "succeeded" || state.finished?.outcome === "triaged";
-    const reaction: Reaction = good ? "rocket" : "confused";
-    await addReaction({ requests, once, self }, repo, commentId, reaction, state.runId);
-    const eyes = (await outbox.read(reactionKey(repo, commentId, "eyes")))?.result;
-    const gone = `${reactionKey(repo, commentId, "eyes")}:gone`;
-    if (!hasId(eyes) || (await outbox.read(gone))?.doneAt !== undefined) return;
-    await removeReaction({ requests }, repo, commentId, eyes.id, state.runId);
-    await outbox.record({ key: gone, run: state.runId, kind: "reaction-gone", payload: {} });
-    await outbox.done(gone, {});
+    await showEnd({ requests, once, self, outbox }, state);
   }
 
   /** Waits until the loop of a run rests, but no longer than `settleMs`. */
@@ -384,7 +373,3 @@ export function createProjection(options: GitHubProjectionOptions): GitHubProjec
 
 /** What will not come back under this address, whatever people do. */
 const forGood = new Set<Trouble>(["repository-gone", "issue-gone", "installation-removed"]);
-
-function hasId(value: unknown): value is { id: number } {
-  return typeof value === "object" && value !== null && "id" in value && typeof value.id === "number";
-}

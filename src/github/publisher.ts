@@ -31,7 +31,7 @@ import type { Links } from "./progress.ts";
 import { forbiddenChange, verifiedHead } from "./publishable.ts";
 import { pullRequestBody, pullRequestTitle } from "./pull-request.ts";
 import { createPullRequests, pullKey, PullResult, type Opened } from "./pull-requests.ts";
-import { addReaction } from "./reactions.ts";
+import { addReaction, conclude } from "./reactions.ts";
 import { refusalOf, refused, type Refusal } from "./refusal.ts";
 import { createReplying } from "./replying.ts";
 import { withRunPage } from "./run-page.ts";
@@ -269,6 +269,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     async acknowledge(repo, commentId) {
       await addReaction({ requests, once, self }, repo, commentId, "eyes");
     },
+    conclude: (repo, commentId, as) =>
+      conclude({ requests, once, self, outbox }, repo, commentId, as === "done" ? "rocket" : "confused"),
 
     putBack: createPutBack({ comments, outbox }),
     openFindings: createFindings({ open: openOwnIssue, outbox, comments, neutral }),

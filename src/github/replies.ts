@@ -88,7 +88,7 @@ export function renderReply(reply: Reply, options: ReplyOptions): string {
       );
     }
     case "help":
-      return help(reply.verbs, neutral);
+      return help(reply, neutral);
     case "status":
       return reply.state
         ? status(reply.state, options)
@@ -167,9 +167,19 @@ function runLink(run: Parameters<NonNullable<Links["run"]>>[0], links: Links): s
   return page === undefined ? `run \`${run}\`` : `[run ${run}](${page})`;
 }
 
-function help(verbs: Extract<Reply, { kind: "help" }>["verbs"], neutral: Neutral): string {
-  const rows = verbs.map(({ usage, summary }) => [neutral.codeCell(usage, 120), neutral.cell(summary, 200)]);
-  return stack("Write one of these at the start of a line of a new comment:", table(["Command", "What it does"], rows));
+/** Nothing is cut: half a flag is no help. */
+function help({ verbs, flags }: Extract<Reply, { kind: "help" }>, neutral: Neutral): string {
+  const rows = verbs.map(({ usage, summary, who }) => [
+    neutral.codeCell(usage),
+    neutral.cell(summary, 400),
+    neutral.cell(who, 60),
+  ]);
+  return stack(
+    "Write one of these at the start of a line of a new comment:",
+    table(["Command", "What it does", "Who may"], rows),
+    "What may follow:",
+    bullets(flags.map(({ usage, summary }) => `${neutral.code(usage)}: ${neutral.line(summary, 600)}`)),
+  );
 }
 
 function status(state: State, { neutral, links, now }: ReplyOptions): string {

@@ -7,8 +7,8 @@ import type { RepoRef } from "../engine/events.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Publisher } from "../engine/ports.ts";
 import type { Reply } from "../engine/reply.ts";
-import type { Asked } from "./asked.ts";
 import type { Actor, Intent } from "./intent.ts";
+import { say, type Heard } from "./say.ts";
 import { isAtLeast, whoMay, type Role } from "./verbs.ts";
 
 /** `unknown`: GitHub did not say. */
@@ -74,15 +74,16 @@ export function refusal(
 }
 
 /** Says no to whoever asked and may not; true when it did. Each reason is said once per person on an issue. */
-export type Refuse = (asked: Pick<Asked, "intent" | "quote">, standing: Standing, needed: Role) => Promise<boolean>;
+export type Refuse = (asked: Heard, standing: Standing, needed: Role) => Promise<boolean>;
 
 /** Refusing through the publisher. */
 export function createRefuse(publisher: Pick<Publisher, "reply">): Refuse {
-  return async ({ intent: { repo, subject, actor }, quote }, standing, needed) => {
-    const no = refusal(standing, needed, actor.person.login, quote);
+  return async (asked, standing, needed) => {
+    const { repo, subject, actor } = asked.intent;
+    const no = refusal(standing, needed, actor.person.login, asked.quote);
     if (!no) return false;
     const reason = standing === "unknown" ? "unknown" : needed;
-    await publisher.reply(repo, subject, `refused:${repo.id}:${subject.number}:${actor.person.id}:${reason}`, no);
+    await say(publisher, asked, no, `refused:${repo.id}:${subject.number}:${actor.person.id}:${reason}`);
     return true;
   };
 }

@@ -6,6 +6,7 @@ import type { Reply } from "../engine/reply.ts";
 import { stageThatEnded, type State } from "../engine/state.ts";
 import type { Asked } from "./asked.ts";
 import { alreadyRunning } from "./runs.ts";
+import { say } from "./say.ts";
 
 export interface AnswersParts {
   readonly log: Pick<EventLog, "read">;
@@ -14,7 +15,7 @@ export interface AnswersParts {
 }
 
 export interface Answers {
-  readonly answer: (asked: Asked, reply: Reply, note: string) => Promise<string>;
+  readonly answer: (asked: Asked, reply: Reply, note: string, occasion?: string) => Promise<string>;
   readonly nothingRunning: (asked: Asked, next: string) => Promise<string>;
   readonly nothingToDo: (asked: Asked, why: string, next: string) => Promise<string>;
   /** What was written cannot be carried out. */
@@ -26,8 +27,8 @@ export interface Answers {
 
 /** Answers through the publisher. They throw when GitHub or the database does not answer. */
 export function createAnswers({ log, bell, publisher }: AnswersParts): Answers {
-  const answer: Answers["answer"] = async ({ intent, key }, reply, note) => {
-    await publisher.reply(intent.repo, intent.subject, key, reply);
+  const answer: Answers["answer"] = async (asked, reply, note, occasion) => {
+    await say(publisher, asked, reply, occasion);
     return note;
   };
   return {

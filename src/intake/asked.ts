@@ -2,10 +2,19 @@
 import type { KeptDelivery } from "../store/deliveries.ts";
 import type { Intent } from "./intent.ts";
 
+/** What has become so far of what a delivery asks for. Whoever carries it out writes it down here. */
+export interface Fate {
+  /** Some of it was refused, or could not be read. */
+  refused: boolean;
+  /** A run begins or goes on for it: its end is the answer. */
+  runs: boolean;
+}
+
 /** The delivery that is carried out, and until when. */
 export interface Carried {
   readonly delivery: KeptDelivery;
   readonly signal: AbortSignal;
+  readonly fate: Fate;
 }
 
 export interface Asked extends Carried {
@@ -18,6 +27,6 @@ export interface Asked extends Carried {
 }
 
 /** Command `index` of what is carried out. `quote`: the words that asked. */
-export function askedBy(intent: Intent, { delivery, signal }: Carried, index: number, quote: string): Asked {
-  return { intent, delivery, index, key: `${delivery.id}:${index}`, quote, signal };
+export function askedBy(intent: Intent, { delivery, signal, fate }: Carried, index: number, quote: string): Asked {
+  return { intent, delivery, index, key: `${delivery.id}:${index}`, quote, signal, fate };
 }

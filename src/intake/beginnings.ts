@@ -9,6 +9,7 @@ import { doors } from "./doors.ts";
 import type { Intent } from "./intent.ts";
 import type { LoadConfig } from "./load-config.ts";
 import type { Revise } from "./revise.ts";
+import { say } from "./say.ts";
 import { configOr, type LoadedConfig, type Start } from "./start.ts";
 import { isAtLeast } from "./verbs.ts";
 
@@ -51,8 +52,8 @@ export function createBeginnings({
       if (!triggers.onOpened) return "triggers.onOpened is off";
       const unlisted = unlistedBot(intent, triggers.bots);
       if (unlisted !== undefined) return unlisted;
-      // Somebody already has the issue: sorting it is welcome, working it is not.
-      const wanted = triggers.autoStart.length > 0 && !intent.assigned ? "auto" : "triage";
+      // Sorting what somebody already has is welcome, working it is not.
+      const wanted = triggers.autoStart.length > 0 && intent.free ? "auto" : "triage";
       // Opening an issue is no command, whoever does it: it names no workflow.
       return start({ ...askedBy(intent, carried, 0, quote), loaded, standing: doors.opened.may, wanted });
     },
@@ -111,12 +112,12 @@ export function createBeginnings({
   ): Promise<string> {
     const config = configOr(loaded);
     const standing = await standingOf(reader, intent.repo, intent.actor, config.triggers.bots, journal);
-    if (await refuse({ intent, quote }, standing, doors[intent.door].may)) return "refused";
     const asked = askedBy(intent, carried, 0, quote);
+    if (await refuse(asked, standing, doors[intent.door].may)) return "refused";
     if (type === undefined) return start({ ...asked, loaded, standing, wanted: "work" });
     const known = issueTypes.find((one) => one === type);
     if (known === undefined) {
-      await publisher.reply(intent.repo, intent.subject, asked.key, {
+      await say(publisher, asked, {
         kind: "invalid-flags",
         quote,
         problems: [`there is no type "${type}"; the types are ${issueTypes.join(", ")}`],

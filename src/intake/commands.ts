@@ -1,5 +1,4 @@
 // Commands, in a comment, sent by a program, by a button or by a box of the dashboard: who may, and what each verb does.
-import { messageOf } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Publisher } from "../engine/ports.ts";
@@ -14,13 +13,15 @@ import type { LoadConfig } from "./load-config.ts";
 import type { Restart } from "./restart.ts";
 import type { Revise } from "./revise.ts";
 import { isAuthor } from "./replied.ts";
+import { say } from "./say.ts";
+import { createSigns } from "./signs.ts";
 import { configOr, type LoadedConfig, type Start } from "./start.ts";
 import type { Steer } from "./steer.ts";
-import { helpLines, isAtLeast, verbOf } from "./verbs.ts";
+import { flags as flagTable, helpLines, isAtLeast, verbOf } from "./verbs.ts";
 
 export interface CommandsParts {
   readonly reader: GitHubReader;
-  readonly publisher: Pick<Publisher, "reply" | "acknowledge">;
+  readonly publisher: Pick<Publisher, "reply" | "acknowledge" | "conclude">;
   readonly loadConfig: LoadConfig;
   readonly start: Start;
   readonly restart: Restart;
@@ -30,6 +31,8 @@ export interface CommandsParts {
   readonly journal: Log;
 }
 
+const tooDeep =
+  "the text around this command is too long or too deeply nested to be read safely; write the command alone";
 /** Commands of one comment that are carried out. */
 const MAX_COMMANDS = 10;
 
@@ -43,8 +46,7 @@ export type Commands = (
 export function createCommands(parts: CommandsParts): Commands {
   const { reader, publisher, loadConfig, start, restart, steer, judge, revise, journal } = parts;
   const refuse = createRefuse(publisher);
-  const reply = (intent: Intent, key: string, answer: Reply) =>
-    publisher.reply(intent.repo, intent.subject, key, answer);
+  const signs = createSigns(publisher, journal);
 
   return async (intent, carried) => {
     const loaded = await loadConfig(intent.repo);
@@ -59,22 +61,18 @@ export function createCommands(parts: CommandsParts): Commands {
     const acknowledge = async () => {
       if (seen || intent.door !== "comment") return;
       seen = true;
-      // A sign of life: whatever becomes of it, the command goes on.
-      await publisher.acknowledge(intent.repo, intent.commentId).catch((error: unknown) => {
-        journal.warn("the command could not be acknowledged", { error: messageOf(error) });
-      });
+      await signs.seen(intent);
+    };
+    const became = async () => {
+      if ((seen || carried.fate.refused) && intent.door === "comment") await signs.became(intent, carried.fate);
     };
 
     if (reading.type === "unreadable") {
-      if (await refuse({ intent, quote: reading.quote }, standing, doors[intent.door].may)) return "refused";
-      await reply(intent, `${carried.delivery.id}:0`, {
-        kind: "invalid-flags",
-        quote: reading.quote,
-        problems: [
-          "the text around this command is too long or too deeply nested to be read safely; write the command alone",
-        ],
-      });
-      return "unreadable";
+      const asked = askedBy(intent, carried, 0, reading.quote);
+      const isRefused = await refuse(asked, standing, doors[intent.door].may);
+      if (!isRefused) await say(publisher, asked, { kind: "invalid-flags", quote: asked.quote, problems: [tooDeep] });
+      await became();
+      return isRefused ? "refused" : "unreadable";
     }
     for (const [index, command] of commands.slice(0, MAX_COMMANDS).entries()) {
       carried.signal.throwIfAborted();
@@ -91,15 +89,14 @@ export function createCommands(parts: CommandsParts): Commands {
         continue;
       }
       await acknowledge();
-      notes.push(`${command.quote}: ${await carryOut(intent, asked, command, { loaded, standing })}`);
+      notes.push(`${command.quote}: ${await carryOut(asked, command, { loaded, standing })}`);
     }
     if (commands.length > MAX_COMMANDS && standing !== "none" && standing !== "read" && standing !== "unknown") {
-      await reply(intent, `${carried.delivery.id}:more`, {
-        kind: "invalid-flags",
-        quote: commands[MAX_COMMANDS]?.quote ?? "",
-        problems: [`one comment may hold ${MAX_COMMANDS} commands; this one and what follows it were left out`],
-      });
+      const asked = askedBy(intent, carried, MAX_COMMANDS, commands[MAX_COMMANDS]?.quote ?? "");
+      const problem = `one comment may hold ${MAX_COMMANDS} commands; this one and what follows it were left out`;
+      await say(publisher, asked, { kind: "invalid-flags", quote: asked.quote, problems: [problem] });
     }
+    await became();
     return notes.join("; ");
   };
 
@@ -111,19 +108,19 @@ export function createCommands(parts: CommandsParts): Commands {
   }
 
   async function carryOut(
-    intent: Intent,
     asked: Asked,
     command: Command,
     { loaded, standing }: { loaded: LoadedConfig; standing: Standing },
   ): Promise<string> {
-    const { quote, key } = asked;
+    const { quote } = asked;
+    const reply = (answer: Reply) => say(publisher, asked, answer);
     if (command.kind === "unknown-verb") {
-      await reply(intent, key, { kind: "unknown-verb", quote, nearest: command.nearest });
+      await reply({ kind: "unknown-verb", quote, nearest: command.nearest });
       return "unknown verb";
     }
     const { verb, flags, instruction, problems } = command;
     if (problems.length > 0) {
-      await reply(intent, key, { kind: "invalid-flags", quote, problems });
+      await reply({ kind: "invalid-flags", quote, problems });
       return "invalid flags";
     }
     const { route } = verbOf(verb);
@@ -154,7 +151,7 @@ export function createCommands(parts: CommandsParts): Commands {
         return (await revise.resumed(asked, standing)) ?? steer.resume(asked);
       case "budget":
         if (loaded.type === "ok") return steer.budget(asked, instruction, loaded.config);
-        await reply(intent, key, { kind: "config-broken", quote, problems: loaded.problems });
+        await reply({ kind: "config-broken", quote, problems: loaded.problems });
         return "the config is broken";
       case "revise":
         return revise.command(asked, instruction, standing);
@@ -167,7 +164,7 @@ export function createCommands(parts: CommandsParts): Commands {
       case "why":
         return steer.why(asked);
       case "help":
-        await reply(intent, key, { kind: "help", verbs: helpLines() });
+        await reply({ kind: "help", verbs: helpLines(), flags: Object.values(flagTable) });
         return "answered";
       default:
         throw new Error(`the verb "${verb}" is in the table, and nothing does it`);

@@ -16,7 +16,7 @@ export interface Door {
 export const doors = {
   opened: {
     name: "a new issue",
-    does: "sorts it, where `triggers.onOpened` says so; work begins by itself for types in `triggers.autoStart`",
+    does: "sorts it, where `triggers.onOpened` says so; work begins by itself for types in `triggers.autoStart`, where nobody is assigned",
     may: "none",
     more: "everybody; bots that `triggers.bots` names",
     refused: "nothing",
@@ -25,6 +25,7 @@ export const doors = {
     name: "the label `agent` or `agent:<type>`",
     does: "starts work, by the workflow of that type",
     may: "write",
+    more: "not where somebody else is assigned, or the label `duplicate` is",
     refused: "a comment, and the label is taken off; a bot that is not listed is told nothing",
   },
   assigned: {
@@ -51,7 +52,7 @@ export const doors = {
     name: "a command by `repository_dispatch`",
     does: "what its verb says, but for answers to a plan or to questions",
     may: "triage",
-    more: "more where the verb needs it",
+    more: "more where the verb needs it; starts no work where somebody else is assigned, or the label `duplicate` is",
     refused: "a comment on the issue it names; a bot that is not listed is told nothing",
   },
   button: {
@@ -65,7 +66,7 @@ export const doors = {
     name: "a tick in Baton's dashboard",
     does: "starts, retries or approves, as `/agent fix`, `/agent retry` and `/agent approve` do on that issue",
     may: "triage",
-    more: "more where the verb needs it; no bots",
+    more: "more where the verb needs it; starts no work where somebody else is assigned, or the label `duplicate` is; no bots",
     refused: "a comment on that issue, once per person and reason, and the box is put back",
   },
   schedule: {

@@ -48,6 +48,7 @@ export type IntakePublisher = Pick<
   Publisher,
   | "reply"
   | "acknowledge"
+  | "conclude"
   | "removeLabel"
   | "leaveAlone"
   | "openFindings"
@@ -170,11 +171,12 @@ export function createIntake(parts: IntakeParts): Intake {
   /** What came of it; undefined when it is carried on in the lane of its issue. */
   async function work(looked: Looked, signal: AbortSignal): Promise<string | undefined> {
     const { delivery } = looked;
+    const carried: Carried = { delivery, signal, fate: { refused: false, runs: false } };
     switch (looked.type) {
       case "ground":
         return steer.lostGround(looked.ground, signal);
       case "intent":
-        return enter(looked.intent, { delivery, signal });
+        return enter(looked.intent, carried);
       case "moved":
         return `${looked.config ? `${await reread(looked.repo)}; ` : ""}${await conflicts.moved(looked)}`;
       case "pushed":
@@ -182,7 +184,7 @@ export function createIntake(parts: IntakeParts): Intake {
       case "proposed":
         return proposals(looked);
       case "dashboard":
-        return boxes(looked, { delivery, signal });
+        return boxes(looked, carried);
       case "rerun":
         return `${await parts.publisher.showChecksAgain(looked.repo, looked.commit)} checks said again what they said`;
       case "wish": {

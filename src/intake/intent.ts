@@ -26,7 +26,12 @@ interface Place {
 
 export type Intent = Place &
   (
-    | { readonly door: "opened"; readonly text: AskedText; readonly assigned: boolean }
+    | {
+        readonly door: "opened";
+        readonly text: AskedText;
+        /** Nobody is assigned, and no label says that it repeats another. */
+        readonly free: boolean;
+      }
     | {
         readonly door: "label";
         readonly text: AskedText;

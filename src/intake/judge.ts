@@ -116,7 +116,10 @@ export function createJudge({ log, bell, reader, publisher, projection, outbox, 
       asked.signal,
     );
     if (outcome === "appended") return ring(runId, kind === "approval" ? "is judged" : "was told");
-    if (unasked === "quietly") return "nothing: no questions wait that stood above it";
+    if (unasked === "quietly") {
+      asked.fate.refused = true;
+      return "nothing: no questions wait that stood above it";
+    }
     if (now.finished) return nothingRunning(asked, afterTheEnd(now));
     return nothingToDo(asked, ...whyNot(now, kind));
   }

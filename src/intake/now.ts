@@ -1,15 +1,16 @@
 // Whether work may start on an issue as it is at this moment, in words for whoever asked.
 //
 // An issue that is to be left alone has a label. A person's command that asks for work is a change of mind: it starts, and the label goes.
-// Whatever else asks (a label, an assignment, a schedule, a program) is refused there.
+// Whatever else asks (a label, an assignment, a schedule, a program) is refused there. So is a label, a program or a box where the issue is
+// somebody's already, or repeats another: nobody has read it there who asks.
 import { BatonError } from "../core/errors.ts";
 import type { Sha } from "../core/ids.ts";
 import type { RepoRef } from "../engine/events.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Publisher, WorkflowSource } from "../engine/ports.ts";
 import { proposedBy } from "../workflows/proposals.ts";
-import { IGNORED_LABEL, isIgnored } from "../workflows/names.ts";
-import type { Intent } from "./intent.ts";
+import { IGNORED_LABEL, isDuplicate, isIgnored } from "../workflows/names.ts";
+import type { Intent, Self } from "./intent.ts";
 
 type PullRequestsAbout = Pick<Awaited<ReturnType<GitHubReader["pullRequestsAbout"]>>, "closing">;
 type Place = Pick<Intent, "repo" | "subject">;
@@ -55,11 +56,38 @@ export async function closingFirst(
   }
 }
 
+/** True for a person's own command. */
+function isByHand({ door, actor }: Pick<Asking, "door" | "actor">): boolean {
+  return door === "comment" && actor.app === undefined;
+}
+
+/**
+ * Why work on the issue is left to somebody else, or to another issue; undefined where it is not, or where whoever asks wants it all the same:
+ * a person's command, an assignment to Baton, and a schedule, which names the issue.
+ */
+export function leftOn({ labels, assignees }: Issue, { door, actor }: Asking, self: Self): No | undefined {
+  if (isByHand({ door, actor }) || door === "assigned" || door === "schedule") return undefined;
+  const theirs = assignees.filter(({ login }) => login.toLowerCase() !== self.login.toLowerCase());
+  const anyway = "a command in a comment, like `/agent fix`, starts it all the same";
+  if (theirs.length > 0 && theirs.every(({ id }) => id !== actor.person.id)) {
+    const names = theirs.slice(0, 3).map(({ login }) => `@${login}`);
+    return {
+      why: `${names.join(", ")} ${theirs.length === 1 ? "is" : "are"} assigned to this issue, and I leave it to them`,
+      next: `Take the assignment off and ask again; or ${anyway}.`,
+    };
+  }
+  if (!isDuplicate(labels)) return undefined;
+  return {
+    why: "this issue repeats another, as its label `duplicate` says",
+    next: `Ask on the issue that it repeats, or take the label off and ask again; or ${anyway}.`,
+  };
+}
+
 /** Why whoever asks may not start work on the issue; undefined when they may. `issue`: as it is now. */
 export function refusedOn(issue: Issue, { door, actor }: Asking): No | undefined {
   const no = refusedAs(issue);
   if (no || !isIgnored(issue.labels)) return no;
-  if (door === "comment" && actor.app === undefined) return undefined;
+  if (isByHand({ door, actor })) return undefined;
   return {
     why: `this issue is to be left alone, as its label \`${IGNORED_LABEL}\` says`,
     next:

@@ -1,7 +1,6 @@
 // A comment without a command, on an issue where the questions of a run wait: it is an answer, from whoever opened the issue or may start
 // work. Everywhere else, and from everybody else, it is a comment like every other, and nothing is said about it.
 import type { Log } from "../core/log.ts";
-import { messageOf } from "../core/errors.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Publisher } from "../engine/ports.ts";
 import { standingOf } from "./admit.ts";
@@ -9,11 +8,12 @@ import type { Asked } from "./asked.ts";
 import { doors } from "./doors.ts";
 import type { Actor, Intent } from "./intent.ts";
 import type { Judge } from "./judge.ts";
+import { createSigns } from "./signs.ts";
 import { isAtLeast } from "./verbs.ts";
 
 export interface RepliedParts {
   readonly reader: GitHubReader;
-  readonly publisher: Pick<Publisher, "acknowledge">;
+  readonly publisher: Pick<Publisher, "acknowledge" | "conclude">;
   readonly judge: Pick<Judge, "answer" | "hasQuestions">;
   readonly journal: Log;
 }
@@ -28,16 +28,16 @@ export function isAuthor({ actor, subject }: { readonly actor: Actor } & Pick<In
 
 /** Replies over their parts. */
 export function createReplied({ reader, publisher, judge, journal }: RepliedParts): Replied {
+  const signs = createSigns(publisher, journal);
   return async (asked, reply) => {
     if (!(await judge.hasQuestions(reply))) return "nothing: no questions wait there";
     if (!isAuthor(reply)) {
       const standing = await standingOf(reader, reply.repo, reply.actor, [], journal);
       if (standing === "unknown" || !isAtLeast(standing, doors.reply.may)) return "nothing: it is not theirs to answer";
     }
-    // A sign of life: whatever becomes of it, the answer goes on.
-    await publisher.acknowledge(reply.repo, reply.commentId).catch((error: unknown) => {
-      journal.warn("the answer could not be acknowledged", { error: messageOf(error) });
-    });
-    return judge.answer(asked, reply.words);
+    await signs.seen(reply);
+    const note = await judge.answer(asked, reply.words);
+    await signs.became(reply, asked.fate);
+    return note;
   };
 }

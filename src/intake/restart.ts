@@ -9,6 +9,7 @@ import type { Flags } from "./grammar.ts";
 import { howToStart } from "./now.ts";
 import { runIdOf } from "./pin.ts";
 import { createRuns, type RunsParts } from "./runs.ts";
+import { say } from "./say.ts";
 import type { LoadedConfig, Start } from "./start.ts";
 
 export interface RestartParts extends RunsParts {
@@ -32,7 +33,7 @@ export function createRestart({ log, reader, publisher, projection, start }: Res
   const runs = createRuns({ log, reader, projection });
 
   return async (request) => {
-    const { intent, delivery, index, key, quote, signal, flags, instruction } = request;
+    const { intent, delivery, index, quote, signal, flags, instruction } = request;
     const { repo, subject, actor } = intent;
     const next = runIdOf(delivery.id, index);
     const ids = await log.runsOf(repo, subject);
@@ -41,11 +42,8 @@ export function createRestart({ log, reader, publisher, projection, start }: Res
       return start({ ...request, wanted: "work" });
     const found = ids.includes(next) ? undefined : await runs.about(intent);
     if (!found && !ids.includes(next)) {
-      await publisher.reply(repo, subject, key, {
-        kind: "nothing-running",
-        quote,
-        next: `There has been no run here yet. ${await howToStart(reader, intent)}`,
-      });
+      const next = `There has been no run here yet. ${await howToStart(reader, intent)}`;
+      await say(publisher, request, { kind: "nothing-running", quote, next });
       return "nothing to restart";
     }
     const first = found?.state.created;

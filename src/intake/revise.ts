@@ -14,7 +14,7 @@ import type { Asked } from "./asked.ts";
 import type { Intent, Pushed, Self } from "./intent.ts";
 import type { KnownLimits } from "./limits.ts";
 import { howToStart } from "./now.ts";
-import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
+import { createRuns, commentOf, said, wordOf, type RunsParts } from "./runs.ts";
 import { sanitizeMarkdown } from "./sanitize.ts";
 import { createTakeUp } from "./take-up.ts";
 import { isAnswered, openThreads } from "./threads.ts";
@@ -78,7 +78,10 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
       );
     }
     const { state, events } = found;
-    if (said(events, ["revision.requested", "branch.given"], asked)) return ring(state.runId, "was asked before");
+    if (said(events, ["revision.requested", "branch.given"], asked)) {
+      asked.fate.runs = true;
+      return ring(state.runId, "was asked before");
+    }
     const { workflow, config } = state.created;
     const needed = workflow === undefined ? "none" : mayRun(workflow, config.routes);
     if (by === "review" && (standing === "unknown" || !isAtLeast(standing, needed))) return "refused";
@@ -99,8 +102,8 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
   ): Promise<string> {
     const { repo } = run.created;
     const base = run.base.branch;
-    const refused = (why: string, next: string, of = asked) =>
-      answer(of, { kind: "refused", quote: asked.quote, why, next }, `refused: ${why}`);
+    const refused = (why: string, next: string, occasion?: string) =>
+      answer(asked, { kind: "refused", quote: asked.quote, why, next }, `refused: ${why}`, occasion);
     const pull = await reader.pullRequest(repo, opened.number);
     if (pull?.merged)
       return refused(`pull request #${opened.number} is merged`, "`/agent restart` on the issue begins anew.");
@@ -118,7 +121,7 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
       return refused(
         `${taken ? `@${taken.by.login}` : "somebody"} pushed to \`${opened.branch}\`, so I leave it to people`,
         "`/agent resume` goes on on top of what is there now, and so does `/agent revise` with words of its own.",
-        { ...asked, key: `review-left:${run.runId}:${pull.head}` },
+        `review-left:${run.runId}:${pull.head}`,
       );
     if (by === "rebase" && pull.into !== base)
       return refused(
@@ -153,7 +156,6 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
       return `${run.runId} has its branch again`;
     }
     const onto = pull.head === opened.head ? run.revision?.onto : pull.head;
-    const comment = asked.intent.door === "comment" ? { commentId: asked.intent.commentId } : {};
     return takeUp(asked, run, [
       ...(moved || taken ? [given] : []),
       {
@@ -164,7 +166,7 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
         stage,
         words: left?.words ?? words,
         threads,
-        ...comment,
+        ...commentOf(asked),
         ...(onto === undefined ? {} : { onto }),
         ...(newBase && { base: newBase }),
       },

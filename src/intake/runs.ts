@@ -130,6 +130,11 @@ export function wordOf({ intent, quote, key }: Asked): Pick<Word, "by" | "quote"
   return { by: intent.actor.person, quote, asked: key };
 }
 
+/** The comment that asked, for an event by which a run goes on. */
+export function commentOf({ intent }: Pick<Asked, "intent">): { commentId?: number } {
+  return intent.door === "comment" ? { commentId: intent.commentId } : {};
+}
+
 /** True when this very request was recorded before. Words without a name are older: the same person's same ones, since the delivery came. */
 export function said(
   events: readonly RecordedEvent[],

@@ -15,8 +15,9 @@ import type { Asked } from "./asked.ts";
 import type { Flags } from "./grammar.ts";
 import type { Intent, Self } from "./intent.ts";
 import { tooManyRuns } from "./quota.ts";
-import { closingFirst, noLongerIgnored, refusedOn, type Issue } from "./now.ts";
-import { alreadyRunning } from "./runs.ts";
+import { closingFirst, leftOn, noLongerIgnored, refusedOn, type Issue } from "./now.ts";
+import { alreadyRunning, commentOf } from "./runs.ts";
+import { say } from "./say.ts";
 import { mayBegin } from "./pulled.ts";
 import { createRunEvent, pinInput, runIdOf, withoutOwn } from "./pin.ts";
 import { refusedAgain, triedBefore } from "./tried-before.ts";
@@ -75,8 +76,8 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     /** Nobody waits for an answer to a new issue, or to a start by the clock. */
     const silent = intent.door === "opened" || intent.door === "schedule";
     const isBot = intent.actor.app !== undefined;
-    const answer = async (reply: Reply, note: string, occasion = key): Promise<string> => {
-      if (!silent) await publisher.reply(repo, subject, occasion, reply);
+    const answer = async (reply: Reply, note: string, occasion?: string): Promise<string> => {
+      if (!silent) await say(publisher, request, reply, occasion);
       return note;
     };
     const refuse = (why: string, next: string) => answer({ kind: "refused", quote, why, next }, `refused: ${why}`);
@@ -85,12 +86,12 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
       intent.door === "schedule" ? `schedule:${repo.id}#${subject.number}:${text.slice(0, 200)}` : key;
     const problem = async (text: string) => {
       if (intent.door !== "opened")
-        await publisher.reply(repo, subject, occasion(text), { kind: "invalid-flags", quote, problems: [text] });
+        await say(publisher, request, { kind: "invalid-flags", quote, problems: [text] }, occasion(text));
       return `refused: ${text}`;
     };
 
     const runId = runIdOf(delivery.id, index);
-    if ((await log.read(runId)).length > 0) return ring(runId, "started before");
+    if ((await log.read(runId)).length > 0) return ring(request, runId, "started before");
     if (loaded.type === "invalid")
       return answer({ kind: "config-broken", quote, problems: loaded.problems }, "the config is broken");
     const forced = request.workflow ?? flags.workflow;
@@ -110,7 +111,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     if (intent.door !== "opened") {
       issue = await reader.issue(repo, subject.number);
       if (!issue) return "the issue is gone";
-      const no = refusedOn(issue, intent);
+      const no = refusedOn(issue, intent) ?? (wanted === "triage" ? undefined : leftOn(issue, intent, self));
       if (no) return refuse(no.why, no.next);
     }
     signal.throwIfAborted();
@@ -146,8 +147,10 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     signal.throwIfAborted();
     const hop = intent.actor.app === undefined ? undefined : hopAfter(intent.actor.app, comments);
     // Without a word: whatever is written is what programs answer.
-    if (hop !== undefined && hop > MAX_HOPS)
+    if (hop !== undefined && hop > MAX_HOPS) {
+      request.fate.refused = true;
       return `refused: programs have started each other ${MAX_HOPS} times in a row`;
+    }
     const past = await log.eventsOf(repo, subject, { runs: LOOKED_BACK, types: ["run.created", ...circleTypes] });
     const circle = circleIn(past);
     if (circle && (silent || isBot)) return refuseInCircles(publisher, request, past, circle);
@@ -159,7 +162,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
         door: startDoors.find((door) => door === intent.door) ?? "comment",
         by: intent.actor.person,
         quote,
-        ...(intent.door === "comment" ? { commentId: intent.commentId } : {}),
+        ...commentOf(request),
       },
       input: pinInput({
         ...("text" in intent ? intent.text : { title: "", body: "" }),
@@ -181,7 +184,7 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     const tried = request.insists && !isBot ? undefined : await triedBefore(log, past, first, self.slug);
     if (tried) {
       // A program that asks again and again is told once.
-      const occasion = isBot ? `tried:${tried.runId}` : key;
+      const occasion = isBot ? `tried:${tried.runId}` : undefined;
       return answer(
         { kind: "refused", quote, ...refusedAgain(tried) },
         `refused: as ${tried.runId}, which ended so by itself`,
@@ -192,8 +195,8 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     await noLongerIgnored(publisher, intent, issue);
 
     const created = await log.create(first);
-    if (created.type === "created") return ring(runId, "started");
-    if (created.by === runId) return ring(runId, "started before");
+    if (created.type === "created") return ring(request, runId, "started");
+    if (created.by === runId) return ring(request, runId, "started before");
     return answer(await alreadyRunning(log, quote, created.by), `${created.by} is at work`);
 
     /** Undefined where the branch that was named is none. */
@@ -220,7 +223,8 @@ export function createStart({ log, bell, reader, publisher, workflows, self }: S
     }
   };
 
-  async function ring(run: RunId, note: string): Promise<string> {
+  async function ring({ fate }: Asked, run: RunId, note: string): Promise<string> {
+    fate.runs = true;
     await bell.ring("run", run);
     return `${run} ${note}`;
   }

@@ -15,7 +15,7 @@ import { readAmount } from "./grammar.ts";
 import type { Ground, Intent, Lost } from "./intent.ts";
 import type { KnownLimits } from "./limits.ts";
 import { howToStart } from "./now.ts";
-import { createRuns, said, wordOf, type RunsParts } from "./runs.ts";
+import { createRuns, commentOf, said, wordOf, type RunsParts } from "./runs.ts";
 import { createTakeUp } from "./take-up.ts";
 import { mayRun } from "./verbs.ts";
 
@@ -144,7 +144,10 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
       if (!found) return nothingRunning(asked, `There has been no run here yet. ${await howToStart(reader, intent)}`);
       const { state } = found;
       const { runId, pullRequest } = state;
-      if (said(found.events, ["retry.requested", "resume.requested"], asked)) return ring(runId, "was retried before");
+      if (said(found.events, ["retry.requested", "resume.requested"], asked)) {
+        asked.fate.runs = said(found.events, ["retry.requested"], asked);
+        return ring(runId, "was retried before");
+      }
       const { workflow, config } = state.created;
       if (workflow !== undefined && (await refuse(asked, standing, mayRun(workflow, config.routes)))) return "refused";
       const name = stage.trim().toLowerCase();
@@ -156,7 +159,12 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
       const from = name === "" ? undefined : whereToRetry(state, name);
       if (from && "problem" in from) return unreadable(asked, from.problem);
       return takeUp(asked, state, [
-        { type: "retry.requested", ...wordOf(asked), ...(from === undefined ? {} : { stage: from.stage }) },
+        {
+          type: "retry.requested",
+          ...wordOf(asked),
+          ...commentOf(asked),
+          ...(from === undefined ? {} : { stage: from.stage }),
+        },
       ]);
     },
 
@@ -169,7 +177,10 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
         return unreadable(asked, problem);
       }
       const found = await runs.find(intent);
-      if (found && said(found.events, ["budget.changed"], asked)) return ring(found.state.runId, "was told before");
+      if (found && said(found.events, ["budget.changed"], asked)) {
+        asked.fate.runs = said(found.events, ["retry.requested"], asked);
+        return ring(found.state.runId, "was told before");
+      }
       if (!found) return nothingRunning(asked, await howToStart(reader, intent));
       const { state } = found;
       if (state.phase === "finished" && state.finished?.outcome !== "out-of-budget")
@@ -190,7 +201,7 @@ export function createSteer({ log, bell, reader, publisher, projection, limits }
       const change = { type: "budget.changed" as const, ...wordOf(asked), microDollars: wanted };
       if (state.phase === "finished" && state.branch.taken) return theirs(asked, state.branch.taken);
       if (state.phase === "finished")
-        return takeUp(asked, state, [change, { type: "retry.requested", ...wordOf(asked) }]);
+        return takeUp(asked, state, [change, { type: "retry.requested", ...wordOf(asked), ...commentOf(asked) }]);
       const outcome = await runs.append(
         state.runId,
         (now) => (now.state.phase === "finished" ? undefined : [change]),

@@ -56,7 +56,9 @@ export function createTakeUp({ log, bell, reader, publisher, projection, limits 
         ({ state }) => (state.phase === "finished" ? events : undefined),
         asked.signal,
       );
-      return outcome === "moot" ? await atWork(asked, runId) : await answers.ring(runId, "goes on");
+      if (outcome === "moot") return await atWork(asked, runId);
+      asked.fate.runs = true;
+      return await answers.ring(runId, "goes on");
     } catch (error) {
       if (!(error instanceof BatonError) || error.code !== "run-taken") throw error;
       const [latest = runId] = await log.runsOf(created.repo, { number: created.subject.number });

@@ -9,7 +9,7 @@ import { planMarkerIn } from "../engine/asks.ts";
 import type { Person, RepoRef } from "../engine/events.ts";
 import { boxesTicked, isDashboard } from "../engine/boxes.ts";
 import { findingsTicked, reportedEnd } from "../engine/findings.ts";
-import { isIgnored } from "../workflows/names.ts";
+import { isDuplicate, isIgnored } from "../workflows/names.ts";
 import { aboutBranch, aboutChecks, fromPush, fromStatus, fromSuite } from "./branch-news.ts";
 import { readCommands } from "./grammar.ts";
 import { lostGround, lostIssue } from "./ground.ts";
@@ -171,7 +171,7 @@ function fromIssue(event: IssueEvent, self: Self): Translation {
       const actor = actorOf(issue.user ?? sender, issue.performed_via_github_app);
       return {
         type: "intent",
-        intent: { ...place, door: "opened", actor, text: textOf(issue), assigned: (issue.assignees ?? []).length > 0 },
+        intent: { ...place, door: "opened", actor, text: textOf(issue), free: isFree(issue) },
       };
     }
     case "labeled": {
@@ -338,6 +338,11 @@ function placeOf(event: IssueEvent | CommentEvent): Pick<Intent, "repo" | "subje
       author: { login: author.login, id: author.id },
     },
   };
+}
+
+/** True where nobody is assigned, and no label says that it repeats another. */
+function isFree({ assignees, labels }: Issue): boolean {
+  return (assignees ?? []).length === 0 && !isDuplicate((labels ?? []).map(({ name }) => name));
 }
 
 function textOf(issue: Issue): { title: string; body: string } {

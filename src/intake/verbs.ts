@@ -1,6 +1,7 @@
 // The verbs of `/agent`, as one table: how each is written, what it does, who may, and which flags it takes.
 // Who may (UX: triage and up ask and stop; write and up start work that changes code; maintain and up approve, override, raise budgets).
 
+import type { HelpLine } from "../engine/reply.ts";
 import type { CommandRoute } from "../workflows/names.ts";
 
 /** The collaborator roles of GitHub, weakest first. */
@@ -238,7 +239,11 @@ export function mayRun(workflow: string, routes: Readonly<Partial<Record<string,
   return starting.reduce<Role>((strongest, { may }) => (isAtLeast(may, strongest) ? may : strongest), "none");
 }
 
-/** Every verb, as `help` shows it. */
-export function helpLines(): { usage: string; summary: string }[] {
-  return Object.values(verbs).map(({ usage, summary }) => ({ usage: `/agent ${usage}`, summary }));
+/** Every verb, as `help` and the documents show it. */
+export function helpLines(): HelpLine[] {
+  return Object.values<Verb>(verbs).map(({ usage, summary, may }) => ({
+    usage: `/agent ${usage}`,
+    summary,
+    who: `${may} and up`,
+  }));
 }

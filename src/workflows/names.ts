@@ -22,6 +22,11 @@ export function isIgnored(labels: readonly string[]): boolean {
   return labels.some((name) => name.toLowerCase() === IGNORED_LABEL);
 }
 
+/** True where one of these labels says that the issue repeats another. */
+export function isDuplicate(labels: readonly string[]): boolean {
+  return labels.some((name) => name.toLowerCase() === "duplicate");
+}
+
 /** What Baton writes into a repository by its own hand, for people to decide on. */
 export const proposalKinds = ["setup", "lessons"] as const;
 export type ProposalKind = (typeof proposalKinds)[number];

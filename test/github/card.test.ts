@@ -32,6 +32,21 @@ const card = (state: State) =>
     now: state.updatedAt,
   });
 
+test("an issue that was only sorted, and lacks something, says what, and waits for information", () => {
+  const script = (missing: string[]) =>
+    new RunScript({ wanted: "triage" })
+      .driven()
+      .routed({ ...goodTriage, missing }, { decision: { kind: "stop" } })
+      .finished("triaged", "triaged", "It reports a wrong sum.");
+  const { state } = script(["Which version is it?", "Ask @maria: <!-- hidden -->/agent fix"]);
+  expect(card(state)).toContain("**Before somebody can start, it helps to know:**\n\n- Which version is it?\n- Ask ");
+  expect(card(state)).not.toMatch(/hidden|^\/agent/m);
+  expect(card(state)).toContain("**Next:** somebody answers that in a comment.");
+  expect(stateLabelOf(state)).toBe("agent/needs-info");
+  expect(stateLabelOf(script([]).state)).toBe("agent/triaged");
+  expect(card(script([]).state)).not.toContain("helps to know");
+});
+
 const endings: Record<RecordedRunName, readonly (string | RegExp)[]> = {
   succeeded: [
     "✅ Succeeded",

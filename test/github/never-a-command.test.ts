@@ -12,7 +12,7 @@ import { pullRequestBody } from "#src/github/pull-request.ts";
 import { renderReply } from "#src/github/replies.ts";
 import { answerTo } from "#src/github/thread-answers.ts";
 import { readCommands } from "#src/intake/grammar.ts";
-import { helpLines } from "#src/intake/verbs.ts";
+import { flags, helpLines } from "#src/intake/verbs.ts";
 import { runId, sha } from "#src/core/ids.ts";
 import { artifactFor, created, goodTriage } from "#test/support/engine-world.ts";
 import {
@@ -80,7 +80,8 @@ const replies: { readonly [K in Reply["kind"]]: (attack: string, state: State) =
   "budget-lowered": (quote) => ({ kind: "budget-lowered", quote, was: 3, now: 2, spent: 1 }),
   help: (quote) => ({
     kind: "help",
-    verbs: [...helpLines(), { usage: quote, summary: quote }],
+    verbs: [...helpLines(), { usage: quote, summary: quote, who: quote }],
+    flags: [...Object.values(flags), { usage: quote, summary: quote }],
   }),
   status: (_, state) => ({ kind: "status", state }),
   why: (_, state) => ({ kind: "why", state }),

@@ -376,6 +376,34 @@ test("what ended a revision is shown on the command that asked for it", async ()
   expect(w.github.reactions).toMatchObject([{ comment: 98, content: "rocket" }]);
 });
 
+test("what ended a retry is shown on the command that asked for it, and the earlier end goes from the first", async () => {
+  const script = recordedRuns["could not reproduce"]();
+  const length = script.events.length;
+  const by = { login: "maria", id: 7 };
+  script
+    .add({ type: "retry.requested", by, quote: "/agent retry", commentId: 98 })
+    .finished("succeeded", "verified", "Done.");
+  const w = await openWorld(script, { length, impatient: true });
+  const publisher = createPublisher({
+    octokitFor: () => createClient({ token: "t", apiUrl: w.github.url, log: silentLog }),
+    outbox: w.outbox,
+    workspaces: new GitWorkspaces(bare),
+    redact: (text) => text,
+    self,
+    links,
+    log: silentLog,
+    timing: w.timing,
+  });
+  const projection = w.projection();
+  await publisher.acknowledge(script.state.created.repo, 99);
+  await projection.settle(w.run);
+  expect(w.github.reactions).toMatchObject([{ comment: 99, content: "confused" }]);
+  await publisher.acknowledge(script.state.created.repo, 98);
+  w.log.length = 1_000;
+  await projection.settle(w.run);
+  expect(w.github.reactions).toMatchObject([{ comment: 98, content: "rocket" }]);
+});
+
 describe("the comment at the end", () => {
   test.each(recordedRunNames)("%s", async (name) => {
     const w = await openWorld(recordedRuns[name](), { impatient: true });

@@ -568,6 +568,19 @@ describe("answers to people", () => {
     await w.publisher().acknowledge(repo, 98);
   });
 
+  test.each([
+    ["done", "rocket"],
+    ["refused", "confused"],
+  ] as const)("on a command that is %s 👀 gives way to %s, once, in two requests", async (as, content) => {
+    const w = await fresh();
+    await w.publisher().acknowledge(repo, 99);
+    const before = w.github.calls.length;
+    await w.publisher().conclude(repo, 99, as);
+    await w.publisher().conclude(repo, 99, as);
+    expect(w.github.reactions).toMatchObject([{ comment: 99, content }]);
+    expect(w.github.calls.length - before).toBe(2);
+  });
+
   test("an issue that is to be left alone has a label of its own beside those it had, made in its colour", async () => {
     const w = await fresh();
     w.github.issueLabels = ["bug", "agent/failed"];

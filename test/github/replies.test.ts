@@ -4,6 +4,7 @@ import { createNeutral } from "#src/github/neutral.ts";
 import { renderReply } from "#src/github/replies.ts";
 import type { Reply } from "#src/engine/reply.ts";
 import { runId } from "#src/core/ids.ts";
+import { flags, helpLines } from "#src/intake/verbs.ts";
 import { recordedRuns, RunScript } from "#test/support/recorded-run.ts";
 
 const options = {
@@ -66,9 +67,10 @@ const replies: readonly (readonly [Reply, readonly string[]])[] = [
   [
     {
       kind: "help",
-      verbs: [{ usage: "/agent fix [advice]", summary: "Fix it | or try" }],
+      verbs: [{ usage: "/agent fix [advice]", summary: "Fix it | or try", who: "write and up" }],
+      flags: [{ usage: "--budget $3", summary: "what it may spend" }],
     },
-    ["| `/agent fix [advice]` | Fix it \\| or try |"],
+    ["| `/agent fix [advice]` | Fix it \\| or try | write and up |", "- `--budget $3`: what it may spend"],
   ],
   [{ kind: "status", state: undefined }, ["no run here yet"]],
   [
@@ -85,6 +87,14 @@ const replies: readonly (readonly [Reply, readonly string[]])[] = [
     ],
   ],
 ];
+
+test("help says every command and every flag whole, and who may", () => {
+  const text = renderReply({ kind: "help", verbs: helpLines(), flags: Object.values(flags) }, options);
+  for (const { usage, summary, who } of helpLines())
+    expect(text).toContain(`| \`${usage.replaceAll("|", "\\|")}\` | ${summary} | ${who} |`);
+  for (const { usage } of Object.values(flags)) expect(text).toContain(`- \`${usage}\`: `);
+  expect(text).not.toContain("…");
+});
 
 test("the status does not point to itself", () => {
   const state = new RunScript().driven().routed().stage("reproduce").state;

@@ -60,7 +60,7 @@ describe("a new issue", () => {
     expect(world.reader.calls.toSorted()).toEqual(["file", "head", "labels"]);
   });
 
-  test("starts by itself where the config says so, but not when somebody has it already", async () => {
+  test("starts by itself where the config says so, but not when somebody has it already, or it repeats another", async () => {
     const world = intakeWorld();
     world.reader.files[".github/baton.yml"] = "triggers: { autoStart: [bug] }";
     await world.send("issues", issuePayload("opened"));
@@ -68,10 +68,12 @@ describe("a new issue", () => {
       wanted: "auto",
       config: { triggers: { autoStart: ["bug"] } },
     });
-    const assigned = intakeWorld();
-    assigned.reader.files = world.reader.files;
-    await assigned.send("issues", issuePayload("opened", { issue: { assignees: [{ login: "x", id: 1 }] } }));
-    expect((await assigned.only()).created.wanted).toBe("triage");
+    for (const issue of [{ assignees: [{ login: "x", id: 1 }] }, { labels: [{ name: "Duplicate" }] }]) {
+      const taken = intakeWorld();
+      taken.reader.files = world.reader.files;
+      await taken.send("issues", issuePayload("opened", { issue }));
+      expect((await taken.only()).created.wanted).toBe("triage");
+    }
   });
 
   test("is left alone when the config says so", async () => {
@@ -710,6 +712,7 @@ describe("words to a run", () => {
         quote: words,
         asked: expect.stringMatching(/^delivery-\d+:0$/),
         ...(stage === undefined ? {} : { stage }),
+        commentId: 1_000,
       });
       expect(world.rung).toEqual([run.runId]);
       expect(world.publisher.replies).toEqual([]);

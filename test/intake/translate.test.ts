@@ -40,7 +40,7 @@ describe("what asks for something", () => {
         subject: { kind: "issue", number: 12, author: { login: "reporter", id: 99 } },
         actor: { person: { login: "reporter", id: 99 }, app: undefined },
         text: { title: "Splitting loses a cent" },
-        assigned: false,
+        free: true,
       },
     });
   });

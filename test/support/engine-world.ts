@@ -370,6 +370,7 @@ export class CountingPublisher implements Publisher {
     );
   reply = () => Promise.resolve();
   acknowledge = () => Promise.resolve();
+  conclude = () => Promise.resolve();
   removeLabel = () => Promise.resolve();
   leaveAlone = () => Promise.resolve();
   openFindings = () => Promise.resolve();

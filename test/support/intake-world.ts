@@ -234,6 +234,12 @@ export class RecordingPublisher implements IntakePublisher {
     this.acknowledged.push(comment);
     return Promise.resolve();
   }
+  /** What was shown on commands of which nothing more comes. */
+  readonly concluded: [comment: number, as: "done" | "refused"][] = [];
+  conclude(_: RepoRef, comment: number, as: "done" | "refused"): Promise<void> {
+    this.concluded.push([comment, as]);
+    return Promise.resolve();
+  }
   /** Issues that are to be left alone. */
   readonly leftAlone: number[] = [];
   leaveAlone(_: RepoRef, { number }: Subject): Promise<void> {
