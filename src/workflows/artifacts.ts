@@ -48,23 +48,15 @@ export const Reproduction = z.strictObject({
   notes: prose(),
   notABug: z
     .strictObject({
-      why: line(1_000).describe(
-        "Why what was reported is as it should be, in a sentence or two for whoever reported it",
-      ),
+      why: line(1_000),
       where: z
-        .array(
-          z.strictObject({
-            path: path.describe("A file of the repository as it is"),
-            line: z.number().int().positive(),
-            quote: line(300).describe("What stands in that line, letter by letter"),
-          }),
-        )
+        .array(z.strictObject({ path, line: z.number().int().positive(), quote: line(300) }))
         .min(1)
         .max(5)
-        .describe("The lines of code or documentation that say so; Baton looks each of them up"),
+        .describe("The lines that say so, quoted letter by letter"),
     })
     .optional()
-    .describe("Only with reproduced: false, where code or documentation says that what was reported is intended"),
+    .describe("Only with reproduced: false: what was reported is intended"),
 });
 export type Reproduction = z.infer<typeof Reproduction>;
 
