@@ -133,6 +133,15 @@ export function baseToMerge({ branch, base, created }: Pick<State, "branch" | "b
   return base.commit === (branch.base ?? created.base.commit) ? undefined : base.commit;
 }
 
+/** Where a revision begins when the pull request shows `head`: on what people pushed, or on what the last one stood on; else where the work stands. */
+export function ontoOf(
+  { pullRequest, revision }: Pick<State, "pullRequest" | "revision">,
+  head: Sha,
+): { readonly onto?: Sha } {
+  const onto = head === pullRequest?.head ? revision?.onto : head;
+  return onto === undefined ? {} : { onto };
+}
+
 /** The commit of the pull request that Baton may go on from, and whose checks it looks after: its own, or what people gave it since. */
 export function groundOf({
   branch,

@@ -6,7 +6,7 @@ import type { Redact } from "../core/redact.ts";
 import type { RepoRef } from "../engine/events.ts";
 import { subjectKey } from "../store/recorded.ts";
 import { isSelf, type Self } from "./client.ts";
-import { isRefused } from "./failure.ts";
+import { goneIsFine, isRefused } from "./failure.ts";
 import { MAX_BODY } from "./markdown.ts";
 import type { Lane, Once } from "./once.ts";
 import { place, type Requests } from "./requests.ts";
@@ -81,17 +81,15 @@ export function createComments({ requests, once, redact, self }: CommentsOptions
           return { id: Number(data.id), url: data.html_url };
         },
         async remove({ id }) {
-          try {
-            await requests.read(repo, `take a second copy of comment ${id} away`, (octokit, request) =>
+          await goneIsFine(
+            requests.read(repo, `take a second copy of comment ${id} away`, (octokit, request) =>
               octokit.request("DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}", {
                 ...place(repo),
                 comment_id: id,
                 request,
               }),
-            );
-          } catch (error) {
-            if (!isRefused(error, 404)) throw error;
-          }
+            ),
+          );
         },
       });
     },

@@ -54,6 +54,15 @@ export function isRefused(error: unknown, ...statuses: readonly number[]): error
   );
 }
 
+/** Waits for what takes something away: that it is gone already is fine. Throws whatever else it throws. */
+export async function goneIsFine(taking: Promise<unknown>, statuses: readonly number[] = [404, 410]): Promise<void> {
+  try {
+    await taking;
+  } catch (error) {
+    if (!isRefused(error, ...statuses)) throw error;
+  }
+}
+
 /** `until`: milliseconds since 1970. */
 export function limited(what: string, until: number, cause?: unknown): GitHubFailure {
   const clock = new Date(until).toISOString().slice(11, 16);

@@ -10,7 +10,7 @@ import type { Triage } from "../workflows/artifacts.ts";
 import { IGNORED_LABEL } from "../workflows/names.ts";
 import { needsPeople } from "./checks-line.ts";
 import { missingIn } from "./progress.ts";
-import { isRefused } from "./failure.ts";
+import { goneIsFine, isRefused } from "./failure.ts";
 import type { Once } from "./once.ts";
 import { place, type How, type Requests } from "./requests.ts";
 
@@ -110,8 +110,8 @@ export async function setLabels(
   const how = { run, guard };
   for (const name of label === "none" ? await readLabels() : await add(label)) {
     if (!isStateLabel(name) || name === label) continue;
-    try {
-      await requests.read(
+    await goneIsFine(
+      requests.read(
         repo,
         `take the label ${name} off #${number}`,
         (octokit, request) =>
@@ -121,10 +121,9 @@ export async function setLabels(
             request,
           }),
         how,
-      );
-    } catch (error) {
-      if (!isRefused(error, 404)) throw error;
-    }
+      ),
+      [404],
+    );
   }
 
   async function add(wanted: StateLabel): Promise<string[]> {

@@ -20,7 +20,7 @@ import { createComments } from "./comments.ts";
 import { createConfigCheck } from "./config-check.ts";
 import { createConfigIssue } from "./config-issue.ts";
 import { commitMessage } from "./commit-message.ts";
-import { isRefused } from "./failure.ts";
+import { goneIsFine, isRefused } from "./failure.ts";
 import { createFindings } from "./open-findings.ts";
 import { addLabel } from "./labels.ts";
 import { createNeutral } from "./neutral.ts";
@@ -292,18 +292,16 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
     leaveAlone: (repo, { number }) => addLabel({ requests, once }, { repo, number }, IGNORED_LABEL),
     async removeLabel(repo, subject, label) {
-      try {
-        await requests.read(repo, `take the label ${label} off #${subject.number}`, (octokit, request) =>
+      await goneIsFine(
+        requests.read(repo, `take the label ${label} off #${subject.number}`, (octokit, request) =>
           octokit.request("DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}", {
             ...place(repo),
             issue_number: subject.number,
             name: label,
             request,
           }),
-        );
-      } catch (error) {
-        if (!isRefused(error, 404, 410)) throw error;
-      }
+        ),
+      );
     },
   };
 }

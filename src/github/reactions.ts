@@ -5,7 +5,7 @@ import type { RepoRef } from "../engine/events.ts";
 import type { State } from "../engine/state.ts";
 import type { Outbox } from "../store/outbox.ts";
 import { isSelf, type Self } from "./client.ts";
-import { isRefused } from "./failure.ts";
+import { goneIsFine, isRefused } from "./failure.ts";
 import type { Once } from "./once.ts";
 import { place, type Requests } from "./requests.ts";
 
@@ -121,8 +121,8 @@ async function withdraw(
 }
 
 async function takeOff(requests: Requests, repo: RepoRef, commentId: number, id: number, run?: RunId): Promise<void> {
-  try {
-    await requests.read(
+  await goneIsFine(
+    requests.read(
       repo,
       `take a reaction off comment ${commentId}`,
       (octokit, request) =>
@@ -133,10 +133,8 @@ async function takeOff(requests: Requests, repo: RepoRef, commentId: number, id:
           request,
         }),
       { run },
-    );
-  } catch (error) {
-    if (!isRefused(error, 404, 410)) throw error;
-  }
+    ),
+  );
 }
 
 function reactionKey(repo: RepoRef, commentId: number, content: Reaction): string {

@@ -8,7 +8,7 @@ import type { Thread } from "../engine/event-fields.ts";
 import type { State } from "../engine/state.ts";
 import { threadAnswers } from "../workflows/artifacts.ts";
 import { isSelf, type Self } from "./client.ts";
-import { isRefused } from "./failure.ts";
+import { goneIsFine, isRefused } from "./failure.ts";
 import { marker, stack } from "./markdown.ts";
 import type { Neutral } from "./neutral.ts";
 import type { Once } from "./once.ts";
@@ -82,17 +82,15 @@ export async function answerThreads(
           return { id: Number(data.id) };
         },
         async remove({ id }) {
-          try {
-            await requests.read(repo, `take a second copy of answer ${id} away`, (octokit, request) =>
+          await goneIsFine(
+            requests.read(repo, `take a second copy of answer ${id} away`, (octokit, request) =>
               octokit.request("DELETE /repos/{owner}/{repo}/pulls/comments/{comment_id}", {
                 ...place(repo),
                 comment_id: id,
                 request,
               }),
-            );
-          } catch (error) {
-            if (!isRefused(error, 404)) throw error;
-          }
+            ),
+          );
         },
       });
     } catch (error) {

@@ -10,12 +10,12 @@ import type { EventLog, Publisher } from "../engine/ports.ts";
 import { groundOf } from "../engine/pull-state.ts";
 import { revisedStage } from "../engine/revise.ts";
 import type { PullRequestRef, State } from "../engine/state.ts";
-import { askedBy, type Carried } from "./asked.ts";
+import type { Carried } from "./asked.ts";
 import { isByItself, type Conflicts } from "./conflicts.ts";
 import type { Intent } from "./intent.ts";
 import { ownPull } from "./own-pull.ts";
 import { createRuns, type Found, type RunsParts } from "./runs.ts";
-import { createTakeUp, type TakeUpParts } from "./take-up.ts";
+import { unasked, createTakeUp, type TakeUpParts } from "./take-up.ts";
 
 export interface ChecksParts extends RunsParts, Omit<TakeUpParts, "publisher"> {
   readonly log: EventLog;
@@ -92,22 +92,12 @@ export function createChecks(parts: ChecksParts): (intent: ChecksIntent, carried
     if (stage === undefined) return "its workflow opens no pull request";
     const told = own.slice(0, MOST_TOLD);
     const by = { login: told[0]?.by ?? "checks", id: 0 };
-    const actor = { person: by, bot: true, app: by.login };
-    const quote = `failed: ${event.own.join(", ")}`.slice(0, 500);
-    const asked = askedBy({ ...intent, actor }, carried, 0, quote);
-    const { head } = looking.pullRequest;
-    const onto = head === state.pullRequest?.head ? state.revision?.onto : head;
-    const revision = {
-      type: "revision.requested" as const,
-      by,
-      quote,
-      asked: asked.key,
-      stage,
-      words: "",
-      threads: [],
-      ...(onto === undefined ? {} : { onto }),
-      checks: await reports(state, told),
-    };
+    const { asked, revision } = unasked(
+      intent,
+      carried,
+      { state, head: looking.pullRequest.head, stage },
+      { by, quote: `failed: ${event.own.join(", ")}`.slice(0, 500), checks: await reports(state, told) },
+    );
     const note = await takeUp(asked, state, [event, revision]);
     const now = await log.read(state.runId, state.version);
     if (now.some(({ event: one }) => one.type === "revision.requested")) return note;

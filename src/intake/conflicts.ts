@@ -9,12 +9,12 @@ import { revisedStage } from "../engine/revise.ts";
 import type { State } from "../engine/state.ts";
 import type { Deliveries } from "../store/deliveries.ts";
 import type { Looks } from "../store/looks.ts";
-import { askedBy, type Carried } from "./asked.ts";
+import type { Carried } from "./asked.ts";
 import type { Intent } from "./intent.ts";
 import { ownPull, type OwnPull } from "./own-pull.ts";
 import type { BaseEvent } from "./payloads.ts";
 import { createRuns, type Found, type RunsParts } from "./runs.ts";
-import { createTakeUp, type TakeUpParts } from "./take-up.ts";
+import { unasked, createTakeUp, type TakeUpParts } from "./take-up.ts";
 import { BASE, type Translation } from "./translate.ts";
 
 export interface ConflictsParts extends RunsParts, Omit<TakeUpParts, "publisher"> {
@@ -58,23 +58,13 @@ export function createConflicts(parts: ConflictsParts): Conflicts {
     }
     const commit = await reader.head(repo, branch);
     if (commit === state.base.commit) return `it holds all of ${branch} already`;
-    const quote = `${branch} moved on`.slice(0, 500);
-    const { person } = intent.actor;
-    const asked = askedBy({ ...intent, actor: { person, bot: true, app: person.login } }, carried, 0, quote);
-    const onto = pullRequest.head === state.pullRequest?.head ? state.revision?.onto : pullRequest.head;
-    return takeUp(asked, state, [
-      {
-        type: "revision.requested",
-        by: person,
-        quote,
-        asked: asked.key,
-        stage,
-        words: "",
-        threads: [],
-        ...(onto === undefined ? {} : { onto }),
-        base: { commit, how: "conflicts" },
-      },
-    ]);
+    const { asked, revision } = unasked(
+      intent,
+      carried,
+      { state, head: pullRequest.head, stage },
+      { by: intent.actor.person, quote: `${branch} moved on`.slice(0, 500), base: { commit, how: "conflicts" } },
+    );
+    return takeUp(asked, state, [revision]);
   };
 
   return {

@@ -5,7 +5,7 @@ import type { NewBase } from "../engine/base-events.ts";
 import { CONTRADICTION } from "../engine/contradictions.ts";
 import { revisedStage } from "../engine/revise.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
-import { isOnlyBase } from "../engine/pull-state.ts";
+import { isOnlyBase, ontoOf } from "../engine/pull-state.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import { isPublished, type PullRequestRef, type State } from "../engine/state.ts";
 import { createRefuse, type Standing } from "./admit.ts";
@@ -155,7 +155,6 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
       await runs.append(run.runId, () => [given], asked.signal);
       return `${run.runId} has its branch again`;
     }
-    const onto = pull.head === opened.head ? run.revision?.onto : pull.head;
     return takeUp(asked, run, [
       ...(moved || taken ? [given] : []),
       {
@@ -167,7 +166,7 @@ export function createRevise({ log, bell, reader, publisher, projection, self, l
         words: left?.words ?? words,
         threads,
         ...commentOf(asked),
-        ...(onto === undefined ? {} : { onto }),
+        ...ontoOf(run, pull.head),
         ...(newBase && { base: newBase }),
       },
     ]);

@@ -1,18 +1,23 @@
 // Takes a run that has ended up again.
 import { BatonError } from "../core/errors.ts";
 import { circleIn, circleTypes } from "../engine/circles.ts";
-import type { RunEvent } from "../engine/events.ts";
+import type { Sha } from "../core/ids.ts";
+import type { EventOf, RunEvent } from "../engine/events.ts";
 import type { GitHubReader } from "../engine/github-port.ts";
 import type { Bell, Publisher } from "../engine/ports.ts";
+import { ontoOf } from "../engine/pull-state.ts";
 import type { State } from "../engine/state.ts";
 import { createAnswers } from "./answers.ts";
 import type { KnownLimits } from "./limits.ts";
 import { lookNow, noLongerIgnored } from "./now.ts";
 import { tooManyRuns } from "./quota.ts";
 import { refuseInCircles } from "./around.ts";
-import type { Asked } from "./asked.ts";
+import { askedBy, type Asked, type Carried } from "./asked.ts";
+import type { Intent } from "./intent.ts";
 import { createRuns, type RunsParts } from "./runs.ts";
 import { LOOKED_BACK } from "./start.ts";
+
+type Requested = EventOf<"revision.requested">;
 
 export interface TakeUpParts extends RunsParts {
   readonly bell: Pick<Bell, "ring">;
@@ -23,6 +28,22 @@ export interface TakeUpParts extends RunsParts {
 
 /** Takes an ended run up with these events, unless its issue says no, another is at work on its subject, or too many have begun there: then whoever asked is told; checks and bases are not. */
 export type TakeUp = (asked: Asked, state: State, events: readonly RunEvent[]) => Promise<string>;
+
+/** What a run is taken up for without anybody's words: checks that failed, or a base that moved on. `head`: what the pull request shows. */
+export function unasked(
+  intent: Intent,
+  carried: Carried,
+  { state, head, stage }: { readonly state: State; readonly head: Sha; readonly stage: string },
+  {
+    by,
+    quote,
+    ...wanted
+  }: Pick<Requested, "by" | "quote"> & (Required<Pick<Requested, "checks">> | Required<Pick<Requested, "base">>),
+): { readonly asked: Asked; readonly revision: Requested } {
+  const asked = askedBy({ ...intent, actor: { person: by, bot: true, app: by.login } }, carried, 0, quote);
+  const nobodys = { words: "", threads: [], ...ontoOf(state, head) };
+  return { asked, revision: { type: "revision.requested", by, quote, asked: asked.key, stage, ...nobodys, ...wanted } };
+}
 
 export function createTakeUp({ log, bell, reader, publisher, projection, limits }: TakeUpParts): TakeUp {
   const runs = createRuns({ log, reader, projection });

@@ -68,6 +68,9 @@ export type Fault =
 
 export type FaultHook = (request: FaultedRequest) => Fault | undefined | Promise<Fault | undefined>;
 
+/** Entries that keep their bodies where nobody says otherwise: the newest. */
+export const JOURNAL_BODIES = 10_000;
+
 export interface Journal {
   /** Oldest first. */
   readonly entries: readonly JournalEntry[];

@@ -27,7 +27,7 @@ import {
   type PlaygroundUser,
 } from "./founding.ts";
 import { answerGit, isGitPath } from "./git-http.ts";
-import { createJournal, type FaultHook, type JournalEntry } from "./journal.ts";
+import { createJournal, JOURNAL_BODIES, type FaultHook, type JournalEntry } from "./journal.ts";
 import { type Duplicate, duplicatesIn, type Ledger, sumUp } from "./ledger.ts";
 import { createLimiter, type ForbiddenWindow, type Limits } from "./limits.ts";
 import { openPages } from "./pages/pages.ts";
@@ -135,7 +135,7 @@ export async function openPlayground(options: PlaygroundOptions = {}): Promise<P
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), "baton-playground-")));
   const path = options.path ?? DEFAULT_PATH;
   const prefix = options.prefix ?? "/api/v3";
-  const journal = createJournal(options.journalBodies ?? 10_000);
+  const journal = createJournal(options.journalBodies ?? JOURNAL_BODIES);
   const limiter = createLimiter(world.clock, options.limits);
   let fault = options.fault;
   for (const user of options.users ?? []) addUser(world, user);

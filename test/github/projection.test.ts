@@ -57,6 +57,18 @@ afterEach(async () => {
   for (const one of open.splice(0).toReversed()) await one[Symbol.asyncDispose]();
 });
 
+const publisherOf = (w: World) =>
+  createPublisher({
+    octokitFor: () => createClient({ token: "t", apiUrl: w.github.url, log: silentLog }),
+    outbox: w.outbox,
+    workspaces: new GitWorkspaces(bare),
+    redact: (text) => text,
+    self,
+    links,
+    log: silentLog,
+    timing: w.timing,
+  });
+
 async function openWorld(script: RunScript, options: { length?: number; impatient?: boolean } = {}): Promise<World> {
   const github = await BreakingGitHub.open(bareRepository(bare));
   open.push({
@@ -346,16 +358,7 @@ describe("labels and reactions", () => {
     ["stopped", "confused"],
   ] as const)("%s: 👀 gives way to %s", async (name, content) => {
     const w = await openWorld(recordedRuns[name](), { impatient: true });
-    const publisher = createPublisher({
-      octokitFor: () => createClient({ token: "t", apiUrl: w.github.url, log: silentLog }),
-      outbox: w.outbox,
-      workspaces: new GitWorkspaces(bare),
-      redact: (text) => text,
-      self,
-      links,
-      log: silentLog,
-      timing: w.timing,
-    });
+    const publisher = publisherOf(w);
     await publisher.acknowledge(recordedRuns[name]().state.created.repo, 99);
     await w.projection().settle(w.run);
     expect(w.github.reactions).toMatchObject([{ comment: 99, content }]);
@@ -384,16 +387,7 @@ test("what ended a retry is shown on the command that asked for it, and the earl
     .add({ type: "retry.requested", by, quote: "/agent retry", commentId: 98 })
     .finished("succeeded", "verified", "Done.");
   const w = await openWorld(script, { length, impatient: true });
-  const publisher = createPublisher({
-    octokitFor: () => createClient({ token: "t", apiUrl: w.github.url, log: silentLog }),
-    outbox: w.outbox,
-    workspaces: new GitWorkspaces(bare),
-    redact: (text) => text,
-    self,
-    links,
-    log: silentLog,
-    timing: w.timing,
-  });
+  const publisher = publisherOf(w);
   const projection = w.projection();
   await publisher.acknowledge(script.state.created.repo, 99);
   await projection.settle(w.run);

@@ -1,15 +1,13 @@
 // Whatever a playground is asked, answers and sends during a test is as GitHub describes it: looked at when the playground closes. Set up for
 // end-to-end tests; others import it.
 import { afterAll, expect } from "vitest";
+import { JOURNAL_BODIES } from "#src/playground/journal.ts";
 import { watchPlaygrounds, type Playground } from "#src/playground/playground.ts";
 import { checkAnswer, checkDelivery, checkRequest } from "./openapi.ts";
 
-/** Entries that still have their bodies: the newest, as many as a playground keeps. */
-const BODIES = 10_000;
-
 const wrong = new Set<string>();
 watchPlaygrounds(({ journal, deliveries }: Playground) => {
-  const entries = journal.slice(-BODIES).filter(({ door }) => door === "rest");
+  const entries = journal.slice(-JOURNAL_BODIES).filter(({ door }) => door === "rest");
   for (const entry of entries) {
     for (const complaint of checkRequest(entry)) wrong.add(`${entry.method} ${entry.path}: ${complaint}`);
     // An answer that a test had planned is none of GitHub's.
