@@ -188,7 +188,7 @@ export const verbs = {
   },
   rebase: {
     usage: "rebase",
-    summary: "merge the branch that the pull request goes into into its own, and verify everything anew",
+    summary: "merge the base of the pull request into its branch, and verify everything anew",
     may: "write",
     flags: [],
   },
